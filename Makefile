@@ -1,0 +1,52 @@
+# make              the optimised build/scriped            (./dev build installs what it needs first)
+# make unit         every unit test, sanitized             make unit BUILD=debug: without sanitizers
+# make fuzz         the fuzzers, with clang                make BUILD=tsan build/tsan/scriped: under ThreadSanitizer
+# Each module is an archive; a unit test links only the archives of the layers at and above its own in src/LAYERS.
+BUILD ?= release
+O     := build/$(BUILD)
+CC    ?= cc
+PKGS  := libmicrohttpd jansson libsodium sqlite3 libpq libcurl
+STD   := -std=c17 -D_GNU_SOURCE
+WARN  := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+         -Wcast-qual -Wwrite-strings -Wvla -Wformat=2 -Werror
+release := -O2 -g1 -DNDEBUG -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -fno-plt
+debug   := -O1 -g
+asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+tsan    := -O1 -g -fsanitize=thread
+cover   := -O0 -g --coverage -DNDEBUG
+fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+link_release := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+VERSION := $(shell sed -n 's/^\#\# \([0-9][0-9.]*\).*/\1/p' CHANGES.md | head -n 1)
+
+CPPFLAGS += -Isrc -Itest/lib $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I $(PKGS))) -DSCRIPED_VERSION='"$(VERSION)"'
+CFLAGS   += $(STD) $(WARN) $($(BUILD)) -MMD -MP -pthread
+LDFLAGS  += $($(BUILD)) $(link_$(BUILD)) -pthread
+LDLIBS   += $(shell pkg-config --libs $(PKGS)) -lstemmer -lm
+
+MODS  := $(shell sed -n 's/^\([a-z]*\):.*/\1/p' src/LAYERS)
+src_of = $(filter-out %_test.c %_fuzz.c,$(wildcard src/$1/*.c))
+OBJ   := $(foreach m,$(MODS),$(patsubst %.c,$O/%.o,$(call src_of,$m)))
+LIB    = $(filter-out $O/src/app/main.o,$(OBJ))
+UNIT  := $(patsubst src/%.c,$O/test/%,$(wildcard src/*/*_test.c))
+FUZZ  := $(patsubst src/%.c,build/fuzz/test/%,$(wildcard src/*/*_fuzz.c))
+
+ifeq ($(BUILD),release)
+all: build/scriped
+build/scriped: $O/scriped ; @cp $< $@.new && strip $@.new && mv $@.new $@
+endif
+scriped: $O/scriped
+$O/scriped: $(OBJ) ; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$O/src/db/migrate.o: $(wildcard schema/*.sql)
+$O/%.o: %.c ; @mkdir -p $(@D); $(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+# layers_to,m: the modules at and above m in src/LAYERS
+layers_to = $(shell sed -n '/^[a-z]*:/{s/:.*//;p;/^$1$$/q}' src/LAYERS)
+mod_of = $(patsubst %/,%,$(dir $1))
+$(foreach t,$(patsubst src/%.c,%,$(wildcard src/*/*_test.c)),$(eval $O/test/$t: $O/src/$t.o $O/test/lib/t.o \
+	$(foreach m,$(call layers_to,$(call mod_of,$t)),$(patsubst %.c,$O/%.o,$(filter-out src/app/main.c,$(call src_of,$m)))) ; \
+	@mkdir -p $$(@D); $$(CC) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) $$(LDLIBS)))
+unit-build: $(UNIT)
+clean: ; rm -rf build
+.PHONY: all scriped unit-build clean
+.SECONDARY:
+-include $(OBJ:.o=.d) $(patsubst %.c,$O/%.d,$(wildcard src/*/*_test.c test/lib/*.c))
