@@ -1,0 +1,37 @@
+/* conf -- the settings: rows of conf.def, read from a file, the environment and the command line.
+ *
+ * struct conf has one member per row, of the row's type.  An unknown name or a value out of range is E_USAGE whose
+ * detail names the place ("scriped.conf:12: …", "SCRIPED_LISTEN: …", "--set listen: …") and what would be right.
+ * A file has lines `name = value`; `#` starts a comment line; a value may stand in double quotes.
+ *
+ * Ownership:  strings belong to the conf's own arena; conf_free frees them.
+ * Threads:    a conf is not changed after it is loaded; SIGHUP makes another one.
+ * Layer:      includes base, sys. */
+#ifndef CONF_H
+#define CONF_H
+#include "sys/sys.h"
+
+enum { CF_RELOAD = 1, CF_SECRET = 2 };
+struct conf {
+	struct arena a;
+#define SET_STR(name, def, flags, doc) const char *name;
+#define SET_INT(name, def, min, max, unit, flags, doc) int64_t name;
+#define SET_BOOL(name, def, flags, doc) bool name;
+#define SET_ENUM(name, def, words, flags, doc) int name;
+#include "conf/conf.def"
+#undef SET_STR
+#undef SET_INT
+#undef SET_BOOL
+#undef SET_ENUM
+};
+
+/* file NULL: none.  sets: n texts "name=value", from --set and from flags that stand for a setting. */
+MUST_USE enum err conf_load(struct conf *ret, const char *file, char *const *env, const char *const *sets, int n, struct error *);
+void	conf_free(struct conf *);
+/* Every setting with its value, one per line or as a JSON object; secrets as "***". */
+void	conf_print(const struct conf *, bool json, struct buf *);
+/* The settings as a manual: name, default, range, doc; for --help, the man page and the docs. */
+void	conf_help(struct buf *);
+/* Names of settings that differ between a and b and are not CF_RELOAD, comma-separated: what SIGHUP cannot take over. */
+str	conf_fixed_diff(const struct conf *a, const struct conf *b, struct arena *);
+#endif

@@ -1,0 +1,40 @@
+/* dial -- outbound HTTP through libcurl, with every wait bounded.
+ *
+ * Errors:   none of HTTP's: a status is a result.  What keeps an answer from coming is a struct dial_result.fault.
+ * Threads:  any; a call blocks its thread until the answer is whole, the callback stops it, or a limit is met.
+ *           libcurl is initialised at the first call.
+ * Layer:    includes base, sys. */
+#ifndef DIAL_H
+#define DIAL_H
+#include "sys/sys.h"
+
+enum dial_fault {
+	DIAL_OK,		/* an answer came, whatever its status */
+	DIAL_RESOLVE, DIAL_CONNECT, DIAL_TLS,
+	DIAL_TIMEOUT,		/* connect, silence or total */
+	DIAL_BROKEN,		/* the connection ended inside the answer */
+	DIAL_TOO_LARGE,		/* more than max bytes */
+	DIAL_STOPPED,		/* the callback said so */
+};
+struct dial_request {
+	const char *method, *url;
+	const char *const *headers;		/* "Name: value", NULL at the end */
+	str body;
+	int64_t connect_ms, silence_ms, total_ms;
+	size_t max;				/* bytes of answer body */
+	/* Called with each piece of body as it comes, once the status is known; false stops the call.
+	 * NULL: the body is collected in the arena.  For a status of 400 and more it is always collected. */
+	bool (*piece)(void *ctx, str piece);
+	/* Called about every 100 ms while nothing comes; false stops the call (shutdown, lost lease). */
+	bool (*alive)(void *ctx);
+	void *ctx;
+};
+struct dial_result {
+	enum dial_fault fault;
+	int status;
+	str body, content_type;
+	int retry_after_s;			/* seconds or HTTP-date, -1 if not sent */
+	char why[160];				/* for a person, without the secret parts of the URL */
+};
+void	dial(struct arena *, const struct sys_clock *, const struct dial_request *, struct dial_result *ret);
+#endif

@@ -1,0 +1,117 @@
+/* front -- HTTP/1.1 in and out, on libmicrohttpd: the edges it leaves open are covered here and nowhere else.
+ *
+ * The life of a request, all on one loop thread unless it parks:
+ *
+ *	head()		headers are complete.  The handler looks at x and sets x->body_max: how many bytes of body it
+ *			wants.  It may answer already (a refusal): the body is then drained as contract 12.1 says.
+ *	run()		the body is in x->body, or x->body_over tells that it was larger (and has been drained).
+ *			Not called when head() answered.  The handler answers, or parks.
+ *	resumed()	after front_wake(), again on the loop thread.  The handler answers, or parks again.
+ *	end()		the answer is out, or the connection broke.  The last look at x: log, free what `user` holds.
+ *
+ * Exactly one front_answer per request; front_park at most once per call of run or resumed, as the last act.
+ *
+ * What the handler can rely on (contract 12.1, design 3):
+ *   - request line and header block at most 32 KB (431/414 and close, no envelope);
+ *   - one Host; one Content-Length or chunked, never both; otherwise 400 and close, no envelope;
+ *   - x->path is the raw target decoded by segment: a bad escape, %00 or %2F sets path_bad; in the query, query_bad;
+ *   - headers complete within header_ms of their first byte, bodies at body_rate after 10 s of grace, else the
+ *     connection is closed; idle connections are closed after keepalive_ms;
+ *   - `Expect: 100-continue` is answered with 100 only when the body is wanted;
+ *   - a refused body: with Expect the answer at once and close; else up to drain_max bytes are read and dropped,
+ *     then the answer on a connection that stays; beyond that, answer and close.  An answer never resets a client that still sends;
+ *   - HEAD: the handler answers as for GET, front sends no body.
+ *
+ * Ownership:  x and its arena live from head() to end().  Header names must be constants; values and body live in the
+ *             arena or are constants.
+ * Threads:    head, run, resumed on the loop thread of the connection; end on any; front_wake, front_answered from any.
+ * Layer:      includes base, sys. */
+#ifndef FRONT_H
+#define FRONT_H
+#include "sys/sys.h"
+
+/* Request headers that anyone asks for; the rest are skipped in one pass. */
+#define FRONT_HEADERS(X) \
+	X(ACCEPT, "Accept") X(AUTHORIZATION, "Authorization") X(CONTENT_LENGTH, "Content-Length") \
+	X(CONTENT_TYPE, "Content-Type") X(EXPECT, "Expect") X(HOST, "Host") X(IDEMPOTENCY_KEY, "Idempotency-Key") \
+	X(IF_MATCH, "If-Match") X(IF_NONE_MATCH, "If-None-Match") X(ORIGIN, "Origin") \
+	X(SCRIPE_API_VERSION, "Scripe-Api-Version") X(SCRIPE_WORKSPACE_ID, "Scripe-Workspace-Id") \
+	X(TRANSFER_ENCODING, "Transfer-Encoding") X(USER_AGENT, "User-Agent") \
+	X(X_FORWARDED_FOR, "X-Forwarded-For") X(X_FORWARDED_HOST, "X-Forwarded-Host") X(X_FORWARDED_PROTO, "X-Forwarded-Proto")
+enum front_header {
+#define X(id, name) FH_##id,
+	FRONT_HEADERS(X)
+#undef X
+	FH_COUNT
+};
+
+struct front_param { str name, value; };	/* of the query, decoded, in order */
+#define FRONT_OUT_MAX	24
+struct front_out { const char *name; const char *value; };	/* NUL-terminated: what libmicrohttpd takes */
+
+struct exchange {
+	/* what came */
+	str method, target;			/* as sent: target is path and query, undecoded */
+	str path;				/* decoded; "/v1/notes/note_01…" */
+	bool path_bad, query_bad;
+	struct front_param *query;
+	int nquery;
+	str header[FH_COUNT];			/* first value; absent where not sent */
+	bool header_twice[FH_COUNT];
+	str body;
+	bool has_body, body_over;
+	str peer;				/* the address of the other end, without a port */
+	int64_t began_us;			/* mono, when the request line was read */
+	/* what goes: filled by the handler through front_answer */
+	size_t body_max;
+	int status;
+	struct front_out out[FRONT_OUT_MAX];
+	int nout;
+	str answer;
+	bool close;				/* answer with Connection: close */
+	bool cut;				/* in end(): the connection broke before the answer was out */
+	struct arena arena;
+	void *user;
+};
+
+struct front_handler {
+	void (*head)(void *ctx, struct exchange *);
+	void (*run)(void *ctx, struct exchange *);
+	void (*resumed)(void *ctx, struct exchange *);
+	void (*end)(void *ctx, struct exchange *);
+	void *ctx;
+};
+struct front_conf {
+	const char *listen;			/* HOST:PORT, [::1]:PORT */
+	int threads, max_connections;
+	int64_t header_ms, keepalive_ms;
+	int64_t body_rate;			/* bytes a second */
+	size_t drain_max;
+	size_t arena_budget;			/* per request */
+	const struct sys_clock *clock;
+};
+struct front;
+MUST_USE enum err front_open(const struct front_conf *, const struct front_handler *, struct front **ret, struct error *);
+const char *front_url(const struct front *);	/* "http://127.0.0.1:8080", the port as bound */
+int	front_connections(const struct front *);	/* open now */
+
+/* Adds a header of the answer; value must outlive x's answer. */
+static inline void
+front_add(struct exchange *x, const char *name, const char *value)
+{
+	if (x->nout < FRONT_OUT_MAX)
+		x->out[x->nout++] = (struct front_out){ name, value };
+}
+void	front_answer(struct exchange *, int status, str body);	/* in head, run or resumed */
+void	front_park(struct exchange *);		/* in run or resumed: the answer comes after front_wake */
+void	front_wake(struct exchange *);		/* from any thread, once per park; may overtake the return of run() */
+
+/* Stop accepting; answers carry Connection: close from now on. */
+void	front_quiesce(struct front *);
+int	front_busy(const struct front *);	/* requests between head() and end() */
+/* Nothing may be parked any more.  Closes every connection and frees. */
+void	front_close(struct front *);
+
+/* The socket-free parts, for tests and fuzzers: decode a raw target into path and query. */
+void	front_target(struct exchange *, str target);
+#endif

@@ -1,0 +1,35 @@
+/* sys -- what the program asks of the operating system, behind one small API so that tests can answer instead.
+ *
+ * Units:    milliseconds and microseconds as the names say.
+ * Threads:  every function may be called from any thread.
+ * Layer:    includes base. */
+#ifndef SYS_H
+#define SYS_H
+#include "base/base.h"
+
+/* The clock is injected: nothing else in the tree reads the time.  wall_ms is UTC since 1970; mono_us never goes back. */
+struct sys_clock { int64_t (*wall_ms)(const struct sys_clock *); int64_t (*mono_us)(const struct sys_clock *); };
+extern const struct sys_clock sys_clock_real;
+static inline int64_t sys_wall_ms(const struct sys_clock *c) { return c->wall_ms(c); }
+static inline int64_t sys_mono_us(const struct sys_clock *c) { return c->mono_us(c); }
+/* A clock that stands until the test moves it. */
+struct sys_clock_test { struct sys_clock c; _Atomic int64_t ms; };
+void	sys_clock_test_init(struct sys_clock_test *, int64_t ms);
+
+/* Ids made by one process ascend, also within a millisecond and when the wall clock is set back. */
+ulid	sys_ulid(const struct sys_clock *);
+void	sys_random(void *p, size_t n);
+
+/* A monotonic condition variable: waits are against CLOCK_MONOTONIC. */
+#include <pthread.h>
+void	sys_cond_init(pthread_cond_t *);
+/* Waits until signalled or `us` microseconds have passed; false when time ran out. */
+bool	sys_cond_wait_us(pthread_cond_t *, pthread_mutex_t *, int64_t us);
+MUST_USE enum err sys_thread(pthread_t *ret, const char *name, void *(*run)(void *), void *arg, struct error *);
+
+MUST_USE enum err sys_mkdir_private(const char *path, struct error *);	/* 0700; an existing one of ours is fine */
+/* Whole file into the arena; E_NOT_FOUND when there is none. */
+MUST_USE enum err sys_read_file(struct arena *, const char *path, size_t max, str *ret, struct error *);
+/* Atomic: a temporary name, fsync, rename, fsync of the folder.  Mode 0600. */
+MUST_USE enum err sys_write_file(const char *path, str content, struct error *);
+#endif

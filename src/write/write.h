@@ -1,0 +1,53 @@
+/* write -- from a source text to a LinkedIn post, by one of two writers (contract 12.8).
+ *
+ * builtin: extractive and deterministic, no model, no network: every sentence of the draft is a sentence of the source.
+ * openai:  any /v1/chat/completions endpoint, streamed.
+ *
+ * Errors:   a fault is a job's errorCode, a row of fault.def; retryable or not is a column of it.
+ * Ownership: what is returned lives in the arena.
+ * Threads:  any; no state is shared.
+ * Layer:    includes base, text, json, sys, conf, dial. */
+#ifndef WRITE_H
+#define WRITE_H
+#include "conf/conf.h"
+
+#define POST_MAX	3000		/* code points: LinkedIn's limit */
+
+enum write_length { WRITE_SHORT, WRITE_MEDIUM, WRITE_LONG };	/* about 600, 1,200 and 2,000 characters */
+struct write_input {
+	str source;			/* 1 to 100,000 code points of UTF-8 */
+	str language;			/* BCP 47, or absent: that of the source */
+	enum write_length length;	/* WRITE_MEDIUM unless the caller asked */
+	str instructions;		/* free text for a model, or absent */
+};
+enum write_fault {
+	WRITE_OK = 0,
+#define FAULT(id, code, retry, message) WRITE_##id,
+#include "write/fault.def"
+#undef FAULT
+	WRITE_FAULT_COUNT
+};
+struct write_fault_row { const char *code; bool retry; const char *message; };
+const struct write_fault_row *write_fault_row(enum write_fault);
+
+struct write_output {
+	str title;			/* at most 120 code points, one line */
+	str content;			/* the post: at most POST_MAX code points */
+	/* the receipt (contract 12.8) */
+	const char *provider;		/* "builtin", "openai" */
+	str model;
+	int64_t tokens_in, tokens_out;
+	int64_t cost_microcents;	/* millionths of a cent */
+	str prompt_hash;		/* hex SHA-256 of what the writer got; for builtin, of source and options */
+	/* on a fault */
+	char why[200];			/* what happened, for the person who reads errorMessage */
+	int retry_after_s;		/* what the provider asked for, or 0 */
+};
+/* progress: called now and then with a fraction 0..1 and what happens; returns false when the job must stop. */
+typedef bool write_progress(void *ctx, double fraction, const char *what);
+
+enum write_fault write_post(const struct conf *, const struct sys_clock *, struct arena *, const struct write_input *,
+    write_progress *, void *ctx, struct write_output *ret);
+/* Cents to reserve for one generation: 5 for a provider with a price, 0 otherwise (contract 12.2). */
+int	write_estimate_cents(const struct conf *);
+#endif
