@@ -1,0 +1,30 @@
+/* crypto -- libsodium behind the few words that scriped needs.
+ *
+ * Secrets are a type of their own: log and json take a str and so cannot be given one by mistake.
+ * Threads:  any, after crypto_init.  Layer: includes base. */
+#ifndef CRYPTO_H
+#define CRYPTO_H
+#include "base/base.h"
+
+typedef struct { uint8_t b[32]; } secret;	/* the server secret; crypto_wipe when done */
+typedef struct { uint8_t b[32]; } digest;
+
+MUST_USE bool crypto_init(void);		/* once, before anything else */
+void	crypto_random(void *p, size_t n);
+void	crypto_wipe(void *p, size_t n);
+digest	crypto_sha256(str);
+struct crypto_sha256 { _Alignas(16) uint8_t state[128]; };	/* for what comes in pieces */
+void	crypto_sha256_init(struct crypto_sha256 *);
+void	crypto_sha256_add(struct crypto_sha256 *, str);
+digest	crypto_sha256_end(struct crypto_sha256 *);
+digest	crypto_hmac(const secret *, str);	/* HMAC-SHA-256 */
+bool	crypto_same(const digest *, const digest *);	/* constant time */
+void	crypto_hex(char *out, const void *p, size_t n);	/* 2n lower-case digits and a NUL */
+bool	crypto_unhex(str, uint8_t *out, size_t n);
+/* A keyed 128-bit hash (SipHash-2-4-128) for tables keyed by what strangers send. */
+struct crypto_hash { uint64_t lo, hi; };
+struct crypto_hash crypto_hash(const uint8_t key[16], str);
+/* base64url without padding (RFC 4648 section 5) */
+str	crypto_b64(struct arena *, str);
+bool	crypto_unb64(struct arena *, str, str *ret);	/* strict; padding is accepted */
+#endif
