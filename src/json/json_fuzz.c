@@ -1,0 +1,32 @@
+#include "json/json.h"
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+static void
+add(void *ctx, str s)
+{
+	buf_add(ctx, s);
+}
+
+/* Whatever the reader takes, its canonical form is read as the same value. */
+int
+LLVMFuzzerTestOneInput(const uint8_t *d, size_t n)
+{
+	struct arena a;
+	struct buf b;
+	struct error e;
+	json_t *v, *w;
+
+	arena_init(&a, 16 << 20);
+	buf_init(&b, &a, 8 << 20);
+	if (json_read((str){ (const char *)d, n }, &v, &e) == OK) {
+		json_canonical(v, add, &b);
+		if (json_read(buf_str(&b), &w, &e) != OK || !json_equal(v, w))
+			abort();
+		json_decref(v);
+		json_decref(w);
+	}
+	arena_free(&a);
+	return 0;
+}

@@ -1,0 +1,104 @@
+#include "json/json.h"
+#include "t.h"
+
+TEST(the_writer_places_commas_and_escapes)
+{
+	struct arena a;
+	struct buf b;
+	struct json j;
+
+	arena_init(&a, 1 << 16);
+	buf_init(&b, &a, 1 << 16);
+	jw_begin(&j, &b);
+	jw_obj(&j);
+	jw_key_str(&j, S("s"), S("q\"b\\n\n\x01\x1f end ünï 😀 0123456789 \"long\" enough for the fast path\t"));
+	jw_key_i64(&j, S("i"), INT64_MIN);
+	jw_key(&j, S("a"));
+	jw_arr(&j);
+	jw_null(&j);
+	jw_bool(&j, true);
+	jw_f64(&j, 0.5);
+	jw_f64(&j, 0.0 / 0.0);
+	jw_obj(&j);
+	jw_end(&j);
+	jw_end(&j);
+	jw_key(&j, S("t"));
+	jw_time(&j, 0);
+	jw_end(&j);
+	CHECK_STR(buf_str(&b), S("{\"s\":\"q\\\"b\\\\n\\n\\u0001\\u001f end ünï 😀 0123456789 \\\"long\\\" enough for the fast path\\t\","
+	    "\"i\":-9223372036854775808,\"a\":[null,true,0.5,null,{}],\"t\":\"1970-01-01T00:00:00.000Z\"}"));
+	arena_free(&a);
+}
+
+TEST(every_byte_survives_a_round_trip)
+{
+	struct arena a;
+	struct error e;
+
+	arena_init(&a, 1 << 20);
+	for (int c = 1; c < 128; c++)
+		for (int at = 0; at < 20; at++) {
+			char s[20];
+			struct buf b;
+			struct json j;
+			json_t *v;
+			memset(s, 'x', sizeof(s));
+			s[at] = (char)c;
+			buf_init(&b, &a, 1000);
+			jw_begin(&j, &b);
+			jw_str(&j, (str){ s, sizeof(s) });
+			if (json_read(buf_str(&b), &v, &e) != OK) {
+				t_fail(__FILE__, __LINE__, "byte %d at %d: %s", c, at, e.detail);
+				continue;
+			}
+			CHECK_STR(((str){ json_string_value(v), json_string_length(v) }), ((str){ s, sizeof(s) }));
+			json_decref(v);
+		}
+	arena_free(&a);
+}
+
+TEST(what_the_contract_refuses_is_refused)
+{
+	static const str bad[] = {
+		S_INIT("{\"a\":1,\"a\":2}"), S_INIT("{\"a\":\"\\u0000\"}"), S_INIT("{\"a\":\"\xff\"}"), S_INIT("{"), S_INIT(""),
+		S_INIT("{} x"), S_INIT("{\"a\":01}"), S_INIT("nul"), S_INIT("{\"a\":\"\\ud800\"}"), S_INIT("[1,]"), S_INIT("\xef\xbb\xbf{}"),
+		S_INIT("[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]"), S_INIT("{\"a\":99999999999999999999}"), S_INIT("{\"a\":1\0}"),
+	};
+	struct error e;
+	json_t *v;
+
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		if (json_read(bad[i], &v, &e) == OK)
+			t_fail(__FILE__, __LINE__, "accepted: %.*s", STR(bad[i]));
+		else
+			CHECK_INT(e.code, ==, E_INVALID_REQUEST);
+	}
+}
+
+TEST(nesting_counts_outside_strings_only)
+{
+	CHECK_INT(json_nesting(S("{\"a\":\"[[[[\\\"[[\",\"b\":[1]}"), 32), ==, 2);
+	CHECK_INT(json_nesting(S("[[[]]]"), 2), ==, 3);
+}
+
+static void
+collect(void *ctx, str s)
+{
+	buf_add(ctx, s);
+}
+
+TEST(the_canonical_form_ignores_order_and_blanks_but_not_values)
+{
+	struct arena a;
+	struct buf b;
+	struct error e;
+	json_t *v;
+
+	arena_init(&a, 4096);
+	buf_init(&b, &a, 1000);
+	CHECK(json_read(S(" { \"b\" : [1, 2.50],\n\"a\":\"13:00:00Z\" } "), &v, &e) == OK);
+	json_canonical(v, collect, &b);
+	CHECK_STR(buf_str(&b), S("{\"a\":\"13:00:00Z\",\"b\":[1,2.5]}"));
+	json_decref(v);
+	arena_free(&a);
+}
