@@ -1,6 +1,6 @@
 # make              the optimised build/scriped            (./dev build installs what it needs first)
-# make unit         every unit test, sanitized             make unit BUILD=debug: without sanitizers
-# make fuzz         the fuzzers, with clang                make BUILD=tsan build/tsan/scriped: under ThreadSanitizer
+# make BUILD=asan unit-build    every unit test, sanitized      make BUILD=tsan build/tsan/scriped: under ThreadSanitizer
+# make BUILD=asan fuzz-build    the fuzzers, to replay corpora  make fuzz: the same with clang's libFuzzer
 # Each module is an archive; a unit test links only the archives of the layers at and above its own in src/LAYERS.
 BUILD ?= release
 O     := build/$(BUILD)
@@ -28,7 +28,7 @@ src_of = $(filter-out %_test.c %_fuzz.c,$(wildcard src/$1/*.c))
 OBJ   := $(foreach m,$(MODS),$(patsubst %.c,$O/%.o,$(call src_of,$m)))
 LIB    = $(filter-out $O/src/app/main.o,$(OBJ))
 UNIT  := $(patsubst src/%.c,$O/test/%,$(wildcard src/*/*_test.c))
-FUZZ  := $(patsubst src/%.c,build/fuzz/test/%,$(wildcard src/*/*_fuzz.c))
+FUZZ  := $(patsubst src/%.c,$O/test/%,$(wildcard src/*/*_fuzz.c))
 
 ifeq ($(BUILD),release)
 all: build/scriped
@@ -42,11 +42,18 @@ $O/%.o: %.c ; @mkdir -p $(@D); $(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 # layers_to,m: the modules at and above m in src/LAYERS
 layers_to = $(shell sed -n '/^[a-z]*:/{s/:.*//;p;/^$1$$/q}' src/LAYERS)
 mod_of = $(patsubst %/,%,$(dir $1))
-$(foreach t,$(patsubst src/%.c,%,$(wildcard src/*/*_test.c)),$(eval $O/test/$t: $O/src/$t.o $O/test/lib/t.o \
-	$(foreach m,$(call layers_to,$(call mod_of,$t)),$(patsubst %.c,$O/%.o,$(filter-out src/app/main.c,$(call src_of,$m)))) ; \
-	@mkdir -p $$(@D); $$(CC) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) $$(LDLIBS)))
+# link_test,t,more,flags: the rule of one test program
+define link_test
+$O/test/$1: $O/src/$1.o $2 $(foreach m,$(call layers_to,$(call mod_of,$1)),$(patsubst %.c,$O/%.o,$(filter-out src/app/main.c,$(call src_of,$m))))
+	@mkdir -p $$(@D); $$(CC) $$(LDFLAGS) $3 -o $$@ $$(filter %.o,$$^) $$(LDLIBS)
+endef
+$(foreach t,$(UNIT:$O/test/%=%),$(eval $(call link_test,$t,$O/test/lib/t.o)))
+$(foreach t,$(FUZZ:$O/test/%=%),$(eval $(if $(filter fuzz,$(BUILD)),\
+	$(call link_test,$t,,-fsanitize=fuzzer),$(call link_test,$t,$O/test/lib/replay.o))))
 unit-build: $(UNIT)
+fuzz-build: $(FUZZ)
+fuzz: ; $(MAKE) BUILD=fuzz CC=clang fuzz-build
 clean: ; rm -rf build
-.PHONY: all scriped unit-build clean
+.PHONY: all scriped unit-build fuzz-build fuzz clean
 .SECONDARY:
--include $(OBJ:.o=.d) $(patsubst %.c,$O/%.d,$(wildcard src/*/*_test.c test/lib/*.c))
+-include $(OBJ:.o=.d) $(patsubst %.c,$O/%.d,$(wildcard src/*/*_test.c src/*/*_fuzz.c test/lib/*.c))
