@@ -25,11 +25,12 @@ void	sys_random(void *p, size_t n);
 void	sys_cond_init(pthread_cond_t *);
 /* Waits until signalled or `us` microseconds have passed; false when time ran out. */
 bool	sys_cond_wait_us(pthread_cond_t *, pthread_mutex_t *, int64_t us);
+/* Signals are blocked in it: they are the main thread's.  The kernel keeps 15 letters of the name. */
 MUST_USE enum err sys_thread(pthread_t *ret, const char *name, void *(*run)(void *), void *arg, struct error *);
 
 MUST_USE enum err sys_mkdir_private(const char *path, struct error *);	/* 0700; an existing one of ours is fine */
-/* Whole file into the arena; E_NOT_FOUND when there is none. */
+/* Whole file into the arena, a NUL behind it; E_NOT_FOUND when there is none, E_SYS when it is larger than max. */
 MUST_USE enum err sys_read_file(struct arena *, const char *path, size_t max, str *ret, struct error *);
-/* Atomic: a temporary name, fsync, rename, fsync of the folder.  Mode 0600. */
+/* Atomic: a temporary name, fsync, rename, fsync of the folder.  Mode 0600.  E_FULL: the disk is. */
 MUST_USE enum err sys_write_file(const char *path, str content, struct error *);
 #endif

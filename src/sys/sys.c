@@ -1,0 +1,251 @@
+#include "sys/sys.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* --- clocks --- */
+
+static int64_t
+real_wall_ms(const struct sys_clock *c)
+{
+	struct timespec t;
+
+	(void)c;
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int64_t
+real_mono_us(const struct sys_clock *c)
+{
+	struct timespec t;
+
+	(void)c;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+const struct sys_clock sys_clock_real = { real_wall_ms, real_mono_us };
+
+/* The clock is the first member, so that its address is the test clock's. */
+static int64_t test_wall_ms(const struct sys_clock *c) { return ((const struct sys_clock_test *)c)->ms; }
+static int64_t test_mono_us(const struct sys_clock *c) { return test_wall_ms(c) * 1000; }
+
+void
+sys_clock_test_init(struct sys_clock_test *t, int64_t ms)
+{
+	t->c = (struct sys_clock){ test_wall_ms, test_mono_us };
+	t->ms = ms;
+}
+
+/* --- randomness and ids --- */
+
+void
+sys_random(void *p, size_t n)
+{
+	for (char *at = p; n > 0; ) {
+		ssize_t got = getrandom(at, n, 0);
+		if (got < 0 && errno != EINTR)
+			abort();		/* no safe way on without randomness */
+		if (got > 0)
+			at += got, n -= (size_t)got;
+	}
+}
+
+#define ULID_MS_MAX	((INT64_C(1) << 48) - 1)
+
+ulid
+sys_ulid(const struct sys_clock *clock)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static int64_t last = -1;
+	static uint8_t rnd[10];
+	int64_t now = MIN(MAX(sys_wall_ms(clock), 0), ULID_MS_MAX);
+
+	pthread_mutex_lock(&lock);
+	if (now > last) {
+		last = now;
+		sys_random(rnd, sizeof(rnd));
+		rnd[0] &= 0x7F;			/* 2^79 ids of room: the increment cannot overflow */
+	} else {
+		for (int i = 9; i >= 0 && ++rnd[i] == 0; i--)
+			;
+	}
+	ulid u = ulid_from(last, rnd);
+	pthread_mutex_unlock(&lock);
+	return u;
+}
+
+/* --- threads --- */
+
+void
+sys_cond_init(pthread_cond_t *c)
+{
+	pthread_condattr_t a;
+
+	if (pthread_condattr_init(&a) != 0 || pthread_condattr_setclock(&a, CLOCK_MONOTONIC) != 0 || pthread_cond_init(c, &a) != 0)
+		abort();
+	pthread_condattr_destroy(&a);
+}
+
+bool
+sys_cond_wait_us(pthread_cond_t *c, pthread_mutex_t *m, int64_t us)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	us = MIN(MAX(us, 0), INT64_C(1) << 50) + t.tv_nsec / 1000;	/* 35 years are for ever, and fit */
+	t.tv_sec += us / 1000000;
+	t.tv_nsec = us % 1000000 * 1000 + t.tv_nsec % 1000;
+	return pthread_cond_timedwait(c, m, &t) != ETIMEDOUT;
+}
+
+enum err
+sys_thread(pthread_t *ret, const char *name, void *(*run)(void *), void *arg, struct error *e)
+{
+	sigset_t all, old;
+	char shorter[16];
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	int rc = pthread_create(ret, NULL, run, arg);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	errno = rc;
+	if (rc != 0)
+		return fail(e, E_SYS, NULL, "thread %s: %m", name);
+	snprintf(shorter, sizeof(shorter), "%s", name);		/* what the kernel keeps */
+	pthread_setname_np(*ret, shorter);
+	return OK;
+}
+
+/* --- files --- */
+
+static enum err code_of(int no) { return no == ENOENT ? E_NOT_FOUND : no == ENOSPC || no == EDQUOT ? E_FULL : E_SYS; }
+
+enum err
+sys_mkdir_private(const char *path, struct error *e)
+{
+	struct stat st;
+
+	if (mkdir(path, 0700) == 0)
+		return OK;
+	if (errno != EEXIST || stat(path, &st) != 0)
+		return fail(e, code_of(errno), NULL, "%s: %m", path);
+	if (!S_ISDIR(st.st_mode))
+		return fail(e, E_SYS, NULL, "%s is not a folder", path);
+	if (st.st_uid != geteuid())
+		return fail(e, E_SYS, NULL, "%s belongs to user %u, not to us", path, (unsigned)st.st_uid);
+	return OK;
+}
+
+/* Reads one byte beyond max, if there is one, to know that there is more. */
+static enum err
+read_all(int fd, struct arena *a, const char *path, size_t max, str *ret, struct error *e)
+{
+	struct stat st;
+	size_t n = 0, cap = fstat(fd, &st) == 0 && st.st_size > 0 ? MIN((size_t)st.st_size, max) + 1 : 4096;
+	char *p = arena_raw(a, cap + 1);
+
+	for (;;) {
+		ssize_t got = read(fd, p + n, cap - n);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return fail(e, code_of(errno), NULL, "%s: %m", path);
+		if (got == 0)
+			break;
+		n += (size_t)got;
+		if (n > max)
+			return fail(e, E_SYS, NULL, "%s is larger than %zu bytes", path, max);
+		if (n == cap) {
+			p = arena_grow(a, p, cap + 1, cap * 2 + 1);
+			cap *= 2;
+		}
+	}
+	p[n] = '\0';
+	*ret = (str){ p, n };
+	return OK;
+}
+
+enum err
+sys_read_file(struct arena *a, const char *path, size_t max, str *ret, struct error *e)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return fail(e, code_of(errno), NULL, "%s: %m", path);
+	enum err rc = read_all(fd, a, path, max, ret, e);
+	close(fd);
+	return rc;
+}
+
+static bool
+write_all(int fd, str s)
+{
+	while (s.n > 0) {
+		ssize_t put = write(fd, s.p, s.n);
+		if (put < 0 && errno != EINTR)
+			return false;
+		if (put > 0)
+			s.p += put, s.n -= (size_t)put;
+	}
+	return true;
+}
+
+/* close may report what a write could not, so it is asked too. */
+static bool
+fill(int fd, str content)
+{
+	bool ok = write_all(fd, content) && fsync(fd) == 0;
+	int no = errno;
+
+	if (close(fd) != 0 && ok)
+		return false;
+	errno = no;
+	return ok;
+}
+
+static bool
+sync_folder_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char dir[PATH_MAX] = ".";
+
+	if (slash != NULL)
+		snprintf(dir, sizeof(dir), "%.*s", (int)MAX(slash - path, 1), path);
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	bool ok = fsync(fd) == 0;
+	int no = errno;
+	close(fd);
+	errno = no;
+	return ok;
+}
+
+enum err
+sys_write_file(const char *path, str content, struct error *e)
+{
+	char tmp[PATH_MAX];
+
+	if (snprintf(tmp, sizeof(tmp), "%s.XXXXXX", path) >= (int)sizeof(tmp))
+		return fail(e, E_SYS, NULL, "the path is too long: %.100s...", path);
+	int fd = mkostemp(tmp, O_CLOEXEC);		/* 0600 by its contract */
+	if (fd < 0)
+		return fail(e, code_of(errno), NULL, "%s: %m", path);
+	if (!fill(fd, content) || rename(tmp, path) != 0) {
+		enum err rc = fail(e, code_of(errno), NULL, "%s: %m", path);
+		unlink(tmp);
+		return rc;
+	}
+	if (!sync_folder_of(path))
+		return fail(e, code_of(errno), NULL, "folder of %s: %m", path);
+	return OK;
+}
