@@ -20,11 +20,11 @@ digest	crypto_sha256_end(struct crypto_sha256 *);
 digest	crypto_hmac(const secret *, str);	/* HMAC-SHA-256 */
 bool	crypto_same(const digest *, const digest *);	/* constant time */
 void	crypto_hex(char *out, const void *p, size_t n);	/* 2n lower-case digits and a NUL */
-bool	crypto_unhex(str, uint8_t *out, size_t n);
+bool	crypto_unhex(str, uint8_t *out, size_t n);	/* exactly n bytes, digits of either case */
 /* A keyed 128-bit hash (SipHash-2-4-128) for tables keyed by what strangers send. */
 struct crypto_hash { uint64_t lo, hi; };
-struct crypto_hash crypto_hash(const uint8_t key[16], str);
+struct crypto_hash crypto_siphash(const uint8_t key[16], str);
 /* base64url without padding (RFC 4648 section 5) */
-str	crypto_b64(struct arena *, str);
+str	crypto_b64(struct arena *, str);		/* followed by a NUL, as what unb64 returns */
 bool	crypto_unb64(struct arena *, str, str *ret);	/* strict; padding is accepted */
 #endif
