@@ -2,14 +2,17 @@
  *
  * A line is built by its caller in a struct log_line on the stack and handed over whole; a thread of the log's own
  * writes it.  The hand-over is bounded (1 MB): what does not fit is dropped and counted, and the next line that
- * fits says how many were lost.  A caller never waits for the disk.
+ * fits says how many were lost.  A caller never waits for the disk.  A line is written within 100 ms, an error at once;
+ * what cannot be written (a full disk) is tried again until the hand-over is full.
  *
  *	struct log_line l;
  *	log_begin(lg, &l, LOG_INFO, "request");
  *	log_str(&l, "path", path); log_i64(&l, "status", 200);
  *	log_end(lg, &l);
  *
- * Values are escaped for their format; a value over 256 bytes is cut.  Secrets have no function here: keep them out.
+ * Values are escaped for their format; a value over 256 bytes is cut, an absent one left out, as is a field that the line
+ * (2,048 bytes) has no room for.  Names are constants and go out as they are.  Secrets have no function here: keep
+ * them out.
  * Threads:  all.  Layer: includes base, sys. */
 #ifndef LOG_H
 #define LOG_H
