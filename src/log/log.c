@@ -302,7 +302,7 @@ run(void *arg)
 		bool ok = drain(g);
 		if (g->reopen)
 			reopen(g);
-		if (g->stop)
+		if (g->stop && (!ok || used(g) == 0))	/* it may have been set while drain wrote */
 			break;
 		while (!ok && !g->stop && !g->reopen && sys_cond_wait_us(&g->wake, &g->lock, PATIENCE_US))
 			;
