@@ -2,7 +2,9 @@
  *
  * Errors:   none of HTTP's: a status is a result.  What keeps an answer from coming is a struct dial_result.fault.
  * Threads:  any; a call blocks its thread until the answer is whole, the callback stops it, or a limit is met.
- *           libcurl is initialised at the first call.
+ *           libcurl is initialised at the first call.  A thread that calls blocks or ignores SIGPIPE (those of sys_thread do).
+ * Rules:    http and https only, certificates are verified, redirects are answers and not followed.  The proxy variables
+ *           of the environment hold, but not for this machine itself.
  * Layer:    includes base, sys. */
 #ifndef DIAL_H
 #define DIAL_H
@@ -25,7 +27,7 @@ struct dial_request {
 	/* Called with each piece of body as it comes, once the status is known; false stops the call.
 	 * NULL: the body is collected in the arena.  For a status of 400 and more it is always collected. */
 	bool (*piece)(void *ctx, str piece);
-	/* Called about every 100 ms while nothing comes; false stops the call (shutdown, lost lease). */
+	/* Called about every 100 ms; false stops the call (shutdown, lost lease). */
 	bool (*alive)(void *ctx);
 	void *ctx;
 };
