@@ -11,7 +11,7 @@ listed is what was acknowledged, no less, no more, nothing twice; each job is DO
 CANCELLED with none; an acknowledged key gives the same bytes again.  At the end all of it is counted once more, and every key is replayed.
 
 Some clients are unlucky on top: they hang up before the answer, send a request twice at once, or cancel the job they made.
-Every other round the writer is a chat-completions endpoint that streams slowly, so that the kill meets jobs half written.
+In about every other life the writer is a chat-completions endpoint that streams slowly, so that the kill meets jobs half written.
 
 --seed repeats the choices of a run (not its timing).  The last line is `N passed, N failed`; a failed run keeps its data.
 """
@@ -27,8 +27,10 @@ import sys
 import threading
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'lib'))
-from server import Client, Closed, Failure, Server, Wire, wait_for    # noqa: E402
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, '..', 'lib'), os.path.join(HERE, '..', 'provider')]
+from provider import Provider                                                       # noqa: E402
+from server import Client, Closed, Failure, Server, Wire, wait_for      # noqa: E402
 
 PATIENCE = 30                                   # seconds until something that must happen counts as never
 PATHS = {'note': '/v1/notes', 'post': '/v1/posts', 'job': '/v1/posts/generations'}
@@ -94,13 +96,14 @@ class Ledger:
 class Run:
     """One server, many lives."""
 
-    def __init__(self, args):
+    def __init__(self, args, provider):
         self.rng, self.args, self.ledger = random.Random(args.seed), args, Ledger()
+        self.writers = {'writer': 'builtin'}, {'writer': 'openai', 'openai_url': provider.url('slow-1')}
         self.up, self.rest = threading.Event(), threading.Event()
         self.known = {'note': set(), 'post': set(), 'job': set()}
         # With PostgreSQL a job of a dead node comes back when its lease has run out; the embedded server takes its own back at once.
-        lease = {'lease': 1000, 'heartbeat': 200, 'job_poll': 50} if args.engine == 'pg' else {}
-        self.server = Server(lease, db='postgres' if args.engine == 'pg' else 'sqlite')
+        lease = {'lease': 1000, 'heartbeat': 200, 'job_poll': 50} if args.engine == 'postgres' else {}
+        self.server = Server(lease, db=args.engine)
         self.kills = 0
 
     def open(self):
@@ -108,6 +111,7 @@ class Run:
         self.start()
 
     def start(self):
+        self.server.settings.update(self.rng.choice(self.writers))
         self.server.start()
         self.up.set()
 
@@ -232,7 +236,7 @@ class Run:
     def round(self, number):
         self.rest.clear()
         before = len(self.ledger.writes())
-        threads = [threading.Thread(target=self.load, args=(f'{number}.{i}',)) for i in range(self.args.clients)]
+        threads = [threading.Thread(target=self.load, args=(f'{number}.{i}',), daemon=True) for i in range(self.args.clients)]
         for t in threads:
             t.start()
         time.sleep(self.rng.uniform(0.002, 0.15))       # the random instant is what is tested, no event to wait for
@@ -403,24 +407,24 @@ def check(tally, name, fn, *args):
 def main():
     p = argparse.ArgumentParser(description=__doc__.split('\n')[0], epilog='example: python3 test/crash/crash.py 50 --seed 7')
     p.add_argument('rounds', type=int, nargs='?', default=50)
-    p.add_argument('--engine', choices=('sqlite', 'pg'), default='sqlite')
+    p.add_argument('--engine', choices=('sqlite', 'postgres', 'pg'), default='sqlite')
     p.add_argument('--seed', type=int, default=random.SystemRandom().randrange(10 ** 6))
     p.add_argument('--clients', type=int, default=6)
     args = p.parse_args()
+    if args.engine == 'pg':
+        args.engine = 'postgres'
     print(f'crash: {args.rounds} rounds on {args.engine}, seed {args.seed}', flush=True)
-    tally, began, run = [0, 0], time.monotonic(), Run(args)
-    writes = 0
-    if check(tally, 'start', run.open):
-        for i in range(args.rounds):
-            done = check(tally, f'round {i + 1}', run.round, i)
-            if not done:
-                break                                   # what follows would only repeat it
-            writes += done
-            bar(i + 1, args.rounds, f'{writes} writes')
-    if not tally[1]:
-        for name, fn in (('everything acknowledged is there, once', run.all_there), ('every key is replayed', run.all_replayed),
-                         ('the database is whole', run.database_whole)):
-            check(tally, name, fn)
+    with Provider() as provider:
+        return crash(Run(args, provider), args)
+
+
+def crash(run, args):
+    tally, began = [0, 0], time.monotonic()
+    try:
+        rounds(run, args, tally)
+    except BaseException:
+        run.server.kill()
+        raise
     kinds = ', '.join(f'{len(rows)} {kind}s' for kind, rows in run.ledger.rows.items())
     print(f'{run.kills} kills, {kinds}, {len(run.ledger.cancelled)} cancelled; {time.monotonic() - began:.1f} s')
     if tally[1]:
@@ -429,6 +433,21 @@ def main():
     run.server.close(check=False)
     print(f'{tally[0]} passed, {tally[1]} failed')
     return tally[1] != 0
+
+
+def rounds(run, args, tally):
+    writes = 0
+    if not check(tally, 'start', run.open):
+        return
+    for i in range(args.rounds):
+        done = check(tally, f'round {i + 1}', run.round, i)
+        if not done:
+            return                                  # what follows would only repeat it
+        writes += done
+        bar(i + 1, args.rounds, f'{writes} writes')
+    for name, fn in (('everything acknowledged is there, once', run.all_there), ('every key is replayed', run.all_replayed),
+                     ('the database is whole', run.database_whole)):
+        check(tally, name, fn)
 
 
 if __name__ == '__main__':
