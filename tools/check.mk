@@ -1,0 +1,62 @@
+# check.mk -- the steps of `./dev check`: make runs as many at a time as there are cores, in the order their needs allow.
+# SCRIPED_TEST_PG names a PostgreSQL (test/lib/pg.py).  Each step reports through tools/step; a target is no file.
+STEP := sh tools/step
+PY   := python3
+unit_of   = $(patsubst src/%.c,build/$1/test/%,$(wildcard src/*/*_test.c))
+FUZZERS  := $(patsubst src/%.c,test/%,$(wildcard src/*/*_fuzz.c))
+# each,programs,prefix: runs all, fails when one did
+each = sh -c 'bad=0; for p; do echo "\# $$p"; $2 "$$p" || { bad=1; echo "\# $$p: exit $$?"; }; done; exit $$bad' each $1
+# corpus_of,fuzzer: the folder of src/MODULE/NAME_fuzz.c is test/corpus/NAME
+corpus_of = $(wildcard test/corpus/$(patsubst %_fuzz,%,$(notdir $1)))
+
+CHECK := layers build-asan build-clang build-release scenario-sqlite unit scenario-postgres badinput replay crash
+check: $(CHECK)
+
+layers:        ; @$(STEP) $@ sh tools/layers
+build-asan:    ; +@$(STEP) $@ $(MAKE) BUILD=asan CC=gcc scriped unit-build fuzz-build
+build-clang:   ; +@$(STEP) $@ $(MAKE) BUILD=debug O=build/clang CC=clang scriped unit-build
+build-release: ; +@$(STEP) $@ $(MAKE) BUILD=release CC=gcc all
+
+unit: build-asan
+	@$(STEP) $@ $(call each,$(call unit_of,asan),)
+replay: build-asan
+	@$(STEP) $@ sh -c 'bad=0; $(foreach f,$(FUZZERS),echo "\# $f"; build/asan/$f $(call corpus_of,$f) || bad=1;) exit $$bad'
+scenario-sqlite: build-asan
+	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/scenario/run.py --engine sqlite
+scenario-postgres: build-asan
+	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/scenario/run.py --engine postgres
+badinput: build-asan
+	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/badinput.py
+crash: build-release
+	@$(STEP) $@ $(PY) test/crash/crash.py 50
+
+# The long ones.  build/traffic belongs to the scenarios of `check`: what comes later must not run beside them.
+FULL := build-tsan build-debug unit-tsan unit-valgrind scenario-tsan scenario-valgrind crash-postgres crash-long coverage
+full: check $(FULL) $(FUZZERS:%=fuzz-%)
+
+build-tsan:  ; +@$(STEP) $@ $(MAKE) BUILD=tsan CC=gcc scriped unit-build
+build-debug: ; +@$(STEP) $@ $(MAKE) BUILD=debug CC=gcc scriped unit-build
+build-fuzz:  ; +@$(STEP) $@ $(MAKE) fuzz
+build-cover: ; +@$(STEP) $@ $(MAKE) BUILD=cover CC=gcc scriped unit-build
+VALGRIND := valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite
+unit-tsan: build-tsan
+	@$(STEP) $@ $(call each,$(call unit_of,tsan),)
+unit-valgrind: build-debug
+	@$(STEP) $@ $(call each,$(call unit_of,debug),$(VALGRIND))
+scenario-tsan: build-tsan | $(CHECK)
+	@SCRIPED_BIN=build/tsan/scriped $(STEP) $@ $(PY) test/scenario/run.py --slow
+scenario-valgrind: build-debug | scenario-tsan
+	@SCRIPED_BIN='$(VALGRIND) build/debug/scriped' $(STEP) $@ $(PY) test/scenario/run.py --engine sqlite
+crash-postgres: build-release
+	@$(STEP) $@ $(PY) test/crash/crash.py 50 --engine postgres
+crash-long: build-release
+	@$(STEP) $@ $(PY) test/crash/crash.py 300
+coverage: build-cover | scenario-valgrind
+	@$(STEP) $@-unit $(call each,$(call unit_of,cover),)
+	@SCRIPED_BIN=build/cover/scriped $(STEP) $@-scenario $(PY) test/scenario/run.py
+	@gcovr -r . --object-directory build/cover -f src/ -e '.*_test.c' -s build/cover | tail -n 60
+$(FUZZERS:%=fuzz-%): fuzz-%: build-fuzz
+	@mkdir -p build/fuzz/found/$*
+	@$(STEP) fuzz-$(notdir $*) build/fuzz/$* -max_total_time=60 -print_final_stats=1 -artifact_prefix=build/fuzz/found/ build/fuzz/found/$* $(call corpus_of,$*)
+
+.PHONY: check full $(CHECK) $(FULL) build-fuzz build-cover $(FUZZERS:%=fuzz-%)
