@@ -2,7 +2,9 @@
  *
  * struct conf has one member per row, of the row's type.  An unknown name or a value out of range is E_USAGE whose
  * detail names the place ("scriped.conf:12: …", "SCRIPED_LISTEN: …", "--set listen: …") and what would be right.
- * A file has lines `name = value`; `#` starts a comment line; a value may stand in double quotes.
+ * A file has lines `name = value`; `#` starts a comment line; a value may stand in double quotes, which are taken off.
+ * A whole number may end in k, M or G (thousands).  Of a name given twice in one place the last one counts.
+ * SCRIPED_TEST_… and SCRIPED_BENCH_… are no settings and are passed over.
  *
  * Ownership:  strings belong to the conf's own arena; conf_free frees them.
  * Threads:    a conf is not changed after it is loaded; SIGHUP makes another one.
@@ -14,11 +16,13 @@
 enum { CF_RELOAD = 1, CF_SECRET = 2 };
 struct conf {
 	struct arena a;
+#define SET_GROUP(title)
 #define SET_STR(name, def, flags, doc) const char *name;
 #define SET_INT(name, def, min, max, unit, flags, doc) int64_t name;
 #define SET_BOOL(name, def, flags, doc) bool name;
 #define SET_ENUM(name, def, words, flags, doc) int name;
 #include "conf/conf.def"
+#undef SET_GROUP
 #undef SET_STR
 #undef SET_INT
 #undef SET_BOOL
@@ -28,7 +32,7 @@ struct conf {
 /* file NULL: none.  sets: n texts "name=value", from --set and from flags that stand for a setting. */
 MUST_USE enum err conf_load(struct conf *ret, const char *file, char *const *env, const char *const *sets, int n, struct error *);
 void	conf_free(struct conf *);
-/* Every setting with its value, one per line or as a JSON object; secrets as "***". */
+/* Every setting with its value, one per line as a file has them or as a JSON object; a secret that is set as "***". */
 void	conf_print(const struct conf *, bool json, struct buf *);
 /* The settings as a manual: name, default, range, doc; for --help, the man page and the docs. */
 void	conf_help(struct buf *);
