@@ -1,0 +1,245 @@
+#include "front/front_priv.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define BACKLOG	4096		/* the kernel cuts it to net.core.somaxconn */
+
+/* --- the listening socket --- */
+
+/* HOST:PORT or [HOST]:PORT into its two halves, which stay in tmp. */
+static bool
+split_listen(const char *listen, char *tmp, size_t size, const char **ret_host, const char **ret_port)
+{
+	size_t n = strlen(listen);
+	char *colon;
+
+	if (n >= size)
+		return false;
+	memcpy(tmp, listen, n + 1);
+	if ((colon = strrchr(tmp, ':')) == NULL || colon == tmp || colon[1] == '\0')
+		return false;
+	*colon = '\0';
+	*ret_host = tmp;
+	*ret_port = colon + 1;
+	if (tmp[0] != '[')
+		return strchr(tmp, ':') == NULL;
+	if (colon[-1] != ']')
+		return false;
+	colon[-1] = '\0';
+	*ret_host = tmp + 1;
+	return true;
+}
+
+static int
+bind_one(const struct addrinfo *a)
+{
+	int one = 1, fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));	/* accepted sockets inherit it */
+	if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
+		return fd;
+	int no = errno;
+	close(fd);
+	errno = no;
+	return -1;
+}
+
+static void
+write_url(struct front *f)
+{
+	struct sockaddr_storage sa = { 0 };
+	socklen_t n = sizeof(sa);
+	char host[INET6_ADDRSTRLEN] = "";
+
+	getsockname(f->listener, (struct sockaddr *)&sa, &n);
+	const struct sockaddr_in *v4 = (const void *)&sa;
+	const struct sockaddr_in6 *v6 = (const void *)&sa;
+	bool six = sa.ss_family == AF_INET6;
+	inet_ntop(sa.ss_family, six ? (const void *)&v6->sin6_addr : (const void *)&v4->sin_addr, host, sizeof(host));
+	snprintf(f->url, sizeof(f->url), six ? "http://[%s]:%d" : "http://%s:%d", host, ntohs(six ? v6->sin6_port : v4->sin_port));
+}
+
+static enum err
+open_listener(struct front *f, struct error *e)
+{
+	struct addrinfo hint = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV }, *all;
+	const char *host, *port;
+	char tmp[256];
+
+	if (!split_listen(f->conf.listen, tmp, sizeof(tmp), &host, &port))
+		return fail(e, E_USAGE, NULL, "listen %s: not HOST:PORT or [HOST]:PORT", f->conf.listen);
+	int rc = getaddrinfo(host, port, &hint, &all);
+	if (rc != 0) {		/* a name: only now the resolver is loaded */
+		hint.ai_flags = AI_NUMERICSERV;
+		rc = getaddrinfo(host, port, &hint, &all);
+	}
+	if (rc != 0)
+		return fail(e, E_SYS, NULL, "listen %s: %s", f->conf.listen, gai_strerror(rc));
+	for (const struct addrinfo *a = all; a != NULL && f->listener < 0; a = a->ai_next)
+		f->listener = bind_one(a);
+	freeaddrinfo(all);
+	if (f->listener < 0 || !watch_listen(f, f->listener))
+		return fail(e, E_SYS, NULL, "listen %s: %m", f->conf.listen);
+	write_url(f);
+	return OK;
+}
+
+/* --- starting --- */
+
+/* As many descriptors as connections may need; fewer connections where the system gives fewer. */
+static void
+raise_limit(struct front *f)
+{
+	struct rlimit r;
+	rlim_t want = (rlim_t)f->conf.max_connections + FD_RESERVE;
+
+	f->max = f->conf.max_connections;
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0)
+		return;
+	if (r.rlim_cur < want) {
+		r.rlim_cur = MIN(want, r.rlim_max);
+		if (setrlimit(RLIMIT_NOFILE, &r) != 0)
+			getrlimit(RLIMIT_NOFILE, &r);
+	}
+	if (r.rlim_cur < want)
+		f->max = r.rlim_cur > 2 * FD_RESERVE ? (int)r.rlim_cur - FD_RESERVE : (int)r.rlim_cur / 2;
+}
+
+/* Targets are decoded by front_target; the library must leave its copy alone. */
+static size_t
+leave_escapes(void *cls, struct MHD_Connection *c, char *s)
+{
+	(void)cls, (void)c;
+	return strlen(s);
+}
+
+static bool
+start_loop(struct front *f, struct loop *l)
+{
+	l->front = f;
+	l->mhd = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_TURBO | MHD_ALLOW_SUSPEND_RESUME,
+	    0, NULL, NULL, serve_call, l,
+	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_SIZE,
+	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)f->max + LINGER_MAX,	/* ours is lower and counts all loops */
+	    MHD_OPTION_CONNECTION_TIMEOUT, 0u,
+	    MHD_OPTION_URI_LOG_CALLBACK, serve_target, l,
+	    MHD_OPTION_UNESCAPE_CALLBACK, leave_escapes, NULL,
+	    MHD_OPTION_NOTIFY_COMPLETED, serve_done, l,
+	    MHD_OPTION_NOTIFY_CONNECTION, watch_conn, l,
+	    MHD_OPTION_END);
+	return l->mhd != NULL;
+}
+
+static enum err
+start(struct front *f, struct error *e)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+
+	f->poll = epoll_create1(EPOLL_CLOEXEC);
+	f->bell = ev.data.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	f->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (f->poll < 0 || f->bell < 0 || epoll_ctl(f->poll, EPOLL_CTL_ADD, f->bell, &ev) != 0)
+		return fail(e, E_SYS, NULL, "epoll: %m");
+	TRY(open_listener(f, e));
+	for (int i = 0; i < f->conf.threads; i++, f->nloops++)
+		if (!start_loop(f, &f->loops[i]))
+			return fail(e, E_SYS, NULL, "cannot start an HTTP loop: %m");
+	TRY(sys_thread(&f->keeper, "front", watch_run, f, e));
+	f->kept = true;
+	return OK;
+}
+
+enum err
+front_open(const struct front_conf *conf, const struct front_handler *h, struct front **ret, struct error *e)
+{
+	struct front *f = calloc(1, sizeof(*f));
+
+	if (f == NULL)
+		return fail(e, E_SYS, NULL, "no memory");
+	f->conf = *conf;
+	f->conf.threads = MAX(conf->threads, 1);
+	f->h = *h;
+	f->listener = f->poll = f->bell = f->spare = -1;
+	raise_limit(f);
+	pthread_mutex_init(&f->lock, NULL);
+	f->conns = calloc((size_t)f->max, sizeof(*f->conns));
+	f->loops = calloc((size_t)f->conf.threads, sizeof(*f->loops));
+	enum err code = f->conns != NULL && f->loops != NULL ? start(f, e) : fail(e, E_SYS, NULL, "no memory");
+	if (code != OK) {
+		front_close(f);
+		return code;
+	}
+	*ret = f;
+	return OK;
+}
+
+const char *front_url(const struct front *f) { return f->url; }
+int front_connections(const struct front *f) { return atomic_load(&f->open); }
+
+/* --- stopping --- */
+
+void
+front_quiesce(struct front *f)
+{
+	pthread_mutex_lock(&f->lock);
+	if (!atomic_load(&f->quiet))
+		shutdown(f->listener, SHUT_RD);		/* refuses from here on; the keeper closes it */
+	atomic_store(&f->quiet, true);
+	pthread_mutex_unlock(&f->lock);
+	watch_ring(f);
+}
+
+int
+front_busy(const struct front *front)
+{
+	struct front *f = (struct front *)(uintptr_t)front;	/* for its lock */
+	int n = 0;
+
+	pthread_mutex_lock(&f->lock);
+	for (int i = 0; i < f->nconns; i++) {
+		uint32_t phase = atomic_load_explicit(&f->conns[i]->mark, memory_order_relaxed) & ((1u << PHASE_BITS) - 1);
+		n += phase != PH_IDLE && phase != PH_HEAD;
+	}
+	pthread_mutex_unlock(&f->lock);
+	return n;
+}
+
+static void
+close_all(const int *fd, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (fd[i] >= 0)
+			close(fd[i]);
+}
+
+void
+front_close(struct front *f)
+{
+	atomic_store(&f->stop, true);
+	if (f->kept) {
+		watch_ring(f);
+		pthread_join(f->keeper, NULL);
+	}
+	for (int i = 0; i < f->nloops; i++)
+		MHD_stop_daemon(f->loops[i].mhd);
+	for (int i = 0; i < f->nloops; i++)
+		serve_free(&f->loops[i]);
+	close_all((int[]){ f->listener, f->poll, f->bell, f->spare }, 4);
+	pthread_mutex_destroy(&f->lock);
+	free(f->conns);
+	free(f->loops);
+	free(f);
+}

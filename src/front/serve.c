@@ -1,0 +1,327 @@
+#include "front/front_priv.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+
+/* --- turns --- */
+
+static struct turn *
+turn_take(struct loop *l)
+{
+	struct turn *t = l->free;
+
+	if (t != NULL) {
+		l->free = t->next;
+		l->nfree--;
+	} else if ((t = malloc(sizeof(*t))) != NULL)
+		arena_init(&t->x.arena, l->front->conf.arena_budget);
+	else
+		return NULL;
+	struct arena a = t->x.arena;
+	memset(t, 0, sizeof(*t));
+	t->x.arena = a;
+	t->loop = l;
+	return t;
+}
+
+static void
+turn_put(struct turn *t)
+{
+	struct loop *l = t->loop;
+
+	if (l->nfree == FREE_MAX) {
+		arena_free(&t->x.arena);
+		free(t);
+		return;
+	}
+	arena_reset(&t->x.arena);
+	t->next = l->free;
+	l->free = t;
+	l->nfree++;
+}
+
+void
+serve_free(struct loop *l)
+{
+	while (l->free != NULL) {
+		struct turn *t = l->free;
+		l->free = t->next;
+		arena_free(&t->x.arena);
+		free(t);
+	}
+}
+
+/* --- answers --- */
+
+static void *unconst(const char *p) { return (void *)(uintptr_t)p; }	/* the library only reads it */
+
+static enum MHD_Result
+queue(struct turn *t, int status, struct MHD_Response *r)
+{
+	conn_mark(t->conn, PH_WRITE);
+	t->stage = ST_DONE;
+	enum MHD_Result ret = MHD_queue_response(t->mhd, (unsigned)status, r);
+	MHD_destroy_response(r);
+	return ret;
+}
+
+/* While a chunked body comes the library takes no answer, so this one goes past it. */
+static enum MHD_Result
+answer_past(struct turn *t)
+{
+	struct exchange *x = &t->x;
+	time_t now = (time_t)(sys_wall_ms(t->loop->front->conf.clock) / 1000);
+	struct tm tm;
+	char date[40];
+	struct buf b;
+
+	strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&now, &tm));
+	buf_init(&b, &x->arena, x->answer.n + HEADER_MAX);
+	buf_fmt(&b, "HTTP/1.1 %d %s\r\nDate: %s\r\nConnection: close\r\nContent-Length: %zu\r\n", x->status,
+	    MHD_get_reason_phrase_for((unsigned)x->status), date, x->answer.n);
+	for (int i = 0; i < x->nout; i++) {
+		buf_add(&b, str_z(x->out[i].name));
+		buf_add(&b, S(": "));
+		buf_add(&b, str_z(x->out[i].value));
+		buf_add(&b, S("\r\n"));
+	}
+	buf_add(&b, S("\r\n"));
+	if (!str_eq(x->method, S("HEAD")))
+		buf_add(&b, x->answer);
+	t->stage = ST_DONE;
+	t->sent = !b.over && send(t->conn->fd, b.p, b.n, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)b.n;
+	t->conn->linger = true;
+	return MHD_NO;
+}
+
+static enum MHD_Result
+answer(struct turn *t)
+{
+	struct exchange *x = &t->x;
+
+	if (t->midway)
+		return answer_past(t);
+	struct MHD_Response *r = MHD_create_response_from_buffer(x->answer.n, unconst(x->answer.p), MHD_RESPMEM_PERSISTENT);
+	if (r == NULL)
+		return MHD_NO;
+	for (int i = 0; i < x->nout; i++)
+		MHD_add_response_header(r, x->out[i].name, x->out[i].value);
+	if (x->close || atomic_load_explicit(&t->loop->front->quiet, memory_order_relaxed))
+		MHD_add_response_header(r, "Connection", "close");
+	return queue(t, x->status, r);
+}
+
+/* For what is no HTTP: the handler never hears of it. */
+static enum MHD_Result
+refuse(struct turn *t, int status)
+{
+	str why = status == 431 ? S("The header block is larger than 32 KB.\n") : S("This is not a valid HTTP request.\n");
+	struct MHD_Response *r = MHD_create_response_from_buffer(why.n, unconst(why.p), MHD_RESPMEM_PERSISTENT);
+
+	if (r == NULL)
+		return MHD_NO;
+	MHD_add_response_header(r, "Content-Type", "text/plain");
+	MHD_add_response_header(r, "Connection", "close");
+	t->conn->linger = true;
+	return queue(t, status, r);
+}
+
+/* --- the handler --- */
+
+void
+front_answer(struct exchange *x, int status, str body)
+{
+	x->status = status;
+	x->answer = body;
+}
+
+void front_park(struct exchange *x) { ((struct turn *)x)->parks = true; }
+
+/* Once the turn is PARKED its connection is suspended and stays until we resume it; before that, leaving WOKEN behind is all
+ * that may be done, for the turn may be over the moment its loop has seen it. */
+void
+front_wake(struct exchange *x)
+{
+	struct turn *t = (struct turn *)x;
+	int was = PARK_NO;
+
+	if (atomic_compare_exchange_strong(&t->park, &was, PARK_WOKEN))
+		return;
+	struct MHD_Connection *c = t->mhd;
+	atomic_store(&t->park, PARK_NO);
+	MHD_resume_connection(c);
+}
+
+/* False when the wake was here first. */
+static bool
+suspend(struct turn *t)
+{
+	int was = PARK_WOKEN;
+
+	if (atomic_compare_exchange_strong(&t->park, &was, PARK_NO))
+		return false;
+	t->stage = ST_PARKED;
+	MHD_suspend_connection(t->mhd);
+	was = PARK_NO;
+	if (!atomic_compare_exchange_strong(&t->park, &was, PARK_YES)) {
+		atomic_store(&t->park, PARK_NO);
+		MHD_resume_connection(t->mhd);
+	}
+	return true;
+}
+
+typedef void step(void *ctx, struct exchange *);
+
+static enum MHD_Result
+proceed(struct turn *t, step *next)
+{
+	const struct front_handler *h = &t->loop->front->h;
+
+	conn_mark(t->conn, PH_RUN);
+	do {
+		t->parks = false;
+		next(h->ctx, &t->x);
+		if (t->x.status != 0)
+			return answer(t);
+		if (!t->parks)
+			return MHD_NO;		/* a handler that does neither has a bug; its caller must not hang */
+		next = h->resumed;
+	} while (!suspend(t));
+	return MHD_YES;
+}
+
+/* --- the request --- */
+
+/* The answer stands, or the body is larger than wanted: contract 12.1 says when to read it and when to answer at once. */
+static enum MHD_Result
+turn_away(struct turn *t)
+{
+	t->stage = ST_DRAIN;
+	if (!t->expects && t->length <= t->loop->front->conf.drain_max)
+		return MHD_YES;
+	t->conn->linger = true;
+	return t->x.status != 0 ? answer(t) : proceed(t, t->loop->front->h.run);
+}
+
+static enum MHD_Result
+begin(struct turn *t, const char *method, const char *version)
+{
+	const struct front_handler *h = &t->loop->front->h;
+	struct exchange *x = &t->x;
+	int status;
+
+	if (!head_read(t, method, version, &status))
+		return refuse(t, status);
+	x->peer = t->conn->peer;
+	front_target(x, x->target);
+	atomic_store_explicit(&t->conn->got, 0, memory_order_relaxed);
+	conn_mark(t->conn, x->has_body ? PH_BODY : PH_RUN);
+	t->headed = true;
+	h->head(h->ctx, x);
+	t->stage = ST_READ;
+	if (!x->has_body)
+		return MHD_YES;		/* an answer given here would close the connection: it goes out with the next call */
+	x->body_over = t->length > x->body_max;
+	return x->status != 0 || x->body_over ? turn_away(t) : MHD_YES;
+}
+
+static void
+keep(struct turn *t, const char *data, size_t n)
+{
+	size_t had = (size_t)t->got, max = t->x.body_max;
+
+	if (n > max - had) {
+		t->x.body_over = true;
+		t->stage = ST_DRAIN;
+		return;
+	}
+	if (had + n > t->cap) {
+		/* a declared length is room that is touched only as it is filled */
+		size_t cap = t->chunked ? MIN(MAX(t->cap * 2, had + n), max) : (size_t)t->length;
+		t->buf = arena_grow(&t->x.arena, t->buf, t->cap, cap);
+		t->cap = cap;
+	}
+	memcpy(t->buf + had, data, n);
+}
+
+static enum MHD_Result
+take(struct turn *t, const char *data, size_t *size)
+{
+	const struct front *f = t->loop->front;
+
+	if (t->stage == ST_READ)
+		keep(t, data, *size);
+	t->got += *size;
+	atomic_store_explicit(&t->conn->got, t->got, memory_order_relaxed);
+	if (t->stage == ST_DRAIN && t->got > f->conf.drain_max) {
+		t->midway = true;
+		return t->x.status != 0 ? answer(t) : proceed(t, f->h.run);
+	}
+	*size = 0;
+	return MHD_YES;
+}
+
+static enum MHD_Result
+finish(struct turn *t)
+{
+	struct exchange *x = &t->x;
+
+	if (x->status != 0)
+		return answer(t);
+	if (x->has_body && !x->body_over)
+		x->body = t->got != 0 ? (str){ t->buf, (size_t)t->got } : S("");
+	return proceed(t, t->loop->front->h.run);
+}
+
+enum MHD_Result
+serve_call(void *loop, struct MHD_Connection *c, const char *url, const char *method, const char *version, const char *data,
+    size_t *size, void **turn)
+{
+	struct turn *t = *turn;
+
+	(void)c, (void)url;
+	if (t == NULL || t->stage == ST_DONE)
+		return MHD_NO;
+	if (t->stage == ST_NEW)
+		return begin(t, method, version);
+	if (t->stage == ST_PARKED)
+		return proceed(t, ((struct loop *)loop)->front->h.resumed);
+	return *size != 0 ? take(t, data, size) : finish(t);
+}
+
+void *
+serve_target(void *loop, const char *target, struct MHD_Connection *c)
+{
+	struct conn *conn = MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+	struct turn *t = conn != NULL ? turn_take(loop) : NULL;
+
+	if (t == NULL)
+		return NULL;		/* no memory: the call that follows closes the connection */
+	t->conn = conn;
+	t->mhd = c;
+	t->x.began_us = sys_mono_us(t->loop->front->conf.clock);
+	t->x.target = str_dup(&t->x.arena, str_z(target));	/* the library will cut its own at the question mark */
+	conn_mark(conn, PH_HEAD);
+	return t;
+}
+
+void
+serve_done(void *loop, struct MHD_Connection *c, void **turn, enum MHD_RequestTerminationCode why)
+{
+	struct turn *t = *turn;
+	const struct front_handler *h = &((struct loop *)loop)->front->h;
+
+	(void)c;
+	if (t == NULL)
+		return;
+	if (t->headed) {
+		t->x.cut = why != MHD_REQUEST_TERMINATED_COMPLETED_OK && !t->sent;
+		h->end(h->ctx, &t->x);
+	} else if (why == MHD_REQUEST_TERMINATED_WITH_ERROR)
+		t->conn->linger = true;		/* the library refused the headers */
+	t->conn->ended++;
+	conn_mark(t->conn, PH_IDLE);
+	turn_put(t);
+	*turn = NULL;
+}
