@@ -105,7 +105,10 @@ take(char *p, size_t size, size_t n, void *ctx)
 		give_up(c, DIAL_TOO_LARGE, "%s answered more than %zu bytes", c->host, c->rq->max);
 		return 0;
 	}
-	if (c->rq->piece == NULL || status_of(c) >= 400) {
+	bool refused = status_of(c) >= 400;
+	if (refused)
+		c->body.max = MIN(c->rq->max, DIAL_ERROR_MAX);
+	if (refused || c->rq->piece == NULL) {
 		buf_add(&c->body, piece);
 	} else if (!c->rq->piece(c->rq->ctx, piece)) {
 		give_up(c, DIAL_STOPPED, "the call was stopped");

@@ -10,6 +10,8 @@
 #define DIAL_H
 #include "sys/sys.h"
 
+#define DIAL_ERROR_MAX	65536
+
 enum dial_fault {
 	DIAL_OK,		/* an answer came, whatever its status */
 	DIAL_RESOLVE, DIAL_CONNECT, DIAL_TLS,
@@ -25,7 +27,8 @@ struct dial_request {
 	int64_t connect_ms, silence_ms, total_ms;
 	size_t max;				/* bytes of answer body */
 	/* Called with each piece of body as it comes, once the status is known; false stops the call.
-	 * NULL: the body is collected in the arena.  For a status of 400 and more it is always collected. */
+	 * NULL: the body is collected in the arena.  For a status of 400 and more it is always collected, as far as it
+	 * fits into DIAL_ERROR_MAX. */
 	bool (*piece)(void *ctx, str piece);
 	/* Called about every 100 ms; false stops the call (shutdown, lost lease). */
 	bool (*alive)(void *ctx);

@@ -96,6 +96,20 @@ TEST(pieces_are_handed_over_and_error_bodies_collected)
 	arena_free(&s.a);
 }
 
+TEST(of_a_large_error_body_the_beginning_is_kept)
+{
+	struct seen s = { 0 };
+	struct dial_request rq = request(&s, "bulk-500");
+
+	rq.max = 2 << 20;
+	call(&s, &rq);
+	CHECK_INT(s.r.fault, ==, DIAL_OK);
+	CHECK_INT(s.r.status, ==, 500);
+	CHECK_INT(s.r.body.n, <=, DIAL_ERROR_MAX);
+	CHECK(str_starts(s.r.body, S("It did not work.")));
+	arena_free(&s.a);
+}
+
 /* One row, one way in which a call ends. */
 static const struct way {
 	const char *behaviour;

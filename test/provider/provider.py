@@ -35,6 +35,7 @@ NAME-NUMBER gives the number in the third column.
     utf8         a stream with bytes that are not UTF-8
     error        a stream with an error object in it
     status-N     status N (500) with an error object       page-N   status N (502) with a web page
+    bulk-N       status N (500) with 1 MB of text
     busy-N       429 with Retry-After: N (7)     busydate   429 with Retry-After: an HTTP-date 30 s ahead
     quota        429 whose error code is insufficient_quota
     leak         401 whose message repeats the Authorization header and has control characters
@@ -276,6 +277,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def as_page(self, n):
         self.plain(n or 502, b'<html><h1>Bad Gateway</h1></html>', 'text/html')
+
+    def as_bulk(self, n):
+        self.plain(n or 500, b'It did not work. ' * 61681, 'text/plain')
 
     def as_busy(self, n):
         self.refuse(429, 'Rate limit reached', 'rate_limit_exceeded', Retry_After=7 if n is None else n)
