@@ -1,0 +1,59 @@
+/* openai -- the pieces of the writer for /v1/chat/completions: its stream, its answer, the tidying of what a model wrote.
+ *
+ * Private to write.  Everything a model or its server sends is a stranger's: bounded, checked, fuzzed.
+ * Ownership:  all in the arena that is given.  Threads: none of their own. */
+#ifndef WRITE_OPENAI_H
+#define WRITE_OPENAI_H
+#include "json/json.h"
+#include "write/write.h"
+
+/* Fills all of *ret, which was emptied; on a fault tokens and cost as far as they are known. */
+enum write_fault openai_post(const struct conf *, const struct sys_clock *, struct arena *, const struct write_input *,
+    write_progress *, void *ctx, struct write_output *ret);
+
+#define SSE_MAX		65536		/* bytes of a line, and of the data of an event */
+#define REPLY_TEXT_MAX	65536		/* bytes of text: a model that writes more is stopped */
+#define REPLY_DOC_MAX	(256 << 10)	/* bytes of an answer that is one JSON document */
+
+/* An event stream (WHATWG HTML, section 9.2), in pieces cut anywhere.  `event` gets the data of each event that has some;
+ * false stops. */
+struct sse {
+	struct buf line, data;
+	bool (*event)(void *ctx, str data);
+	void *ctx;
+	bool begun, after_cr, has_data;
+	bool over;			/* a line or an event was too long */
+};
+void	sse_init(struct sse *, struct arena *, bool (*event)(void *ctx, str data), void *ctx);
+bool	sse_feed(struct sse *, str piece);	/* false: stopped, or over */
+bool	sse_end(struct sse *);			/* the stream ended: hands over an event that no blank line ended */
+
+/* {"error": …} as servers write it: an object, or just a text; `code` a number or a word. */
+struct reply_error { bool found; str message, code; int status; };
+struct reply_error reply_error(struct arena *, const json_t *);
+
+/* The answer to a chat completion: a stream of chunks, or one document; the first byte that is not blank tells. */
+struct reply {
+	struct arena *a;
+	enum { REPLY_UNSEEN, REPLY_STREAM, REPLY_DOC } form;
+	struct sse sse;
+	struct buf doc, text;
+	bool read;			/* a chunk, or the document */
+	bool whole;			/* finish_reason or [DONE] came */
+	bool cut_off;			/* by the model's own limit of length */
+	bool filtered;
+	bool full;			/* stopped at REPLY_TEXT_MAX */
+	bool nonsense;			/* what came is no chat completion */
+	struct reply_error error;
+	int64_t tokens_in, tokens_out;	/* -1: not told */
+};
+#define REPLY_TOKENS_MAX	1000000000
+void	reply_init(struct reply *, struct arena *);
+bool	reply_feed(struct reply *, str piece);	/* false: nothing more is needed */
+void	reply_end(struct reply *);		/* the answer ended in good order */
+
+/* The post in what a model wrote: without thoughts, fences and quotation marks around it, at most three hashtags, at most
+ * POST_MAX code points, ending with a sentence.  `cut_off`: it may end inside one. */
+str	tidy_post(struct arena *, str text, bool cut_off);
+str	tidy_title(struct arena *, str post);	/* its first line, at most 120 code points */
+#endif

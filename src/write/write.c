@@ -1,0 +1,62 @@
+#include "write/write_priv.h"
+#include "crypto/crypto.h"
+#include "write/openai.h"
+
+enum { WRITER_BUILTIN, WRITER_OPENAI };		/* the words of the setting, in its order */
+#define ESTIMATE_CENTS	5
+
+static const struct write_fault_row rows[WRITE_FAULT_COUNT] = {
+	[WRITE_OK] = { "", false, "" },
+#define FAULT(id, code, retry, message) [WRITE_##id] = { code, retry, message },
+#include "write/fault.def"
+#undef FAULT
+};
+
+const struct write_fault_row *
+write_fault_row(enum write_fault f)
+{
+	return &rows[f < WRITE_FAULT_COUNT ? f : WRITE_STOPPED];
+}
+
+/* Each part goes in behind its length, so that no two inputs read the same. */
+static void
+hash_part(struct crypto_sha256 *h, str s)
+{
+	uint64_t n = s.n;
+
+	crypto_sha256_add(h, (str){ (const char *)&n, sizeof(n) });
+	crypto_sha256_add(h, s);
+}
+
+static str
+input_hash(struct arena *a, const struct write_input *in)
+{
+	struct crypto_sha256 h;
+	char *hex = arena_raw(a, 65);
+
+	crypto_sha256_init(&h);
+	hash_part(&h, in->source);
+	hash_part(&h, in->language);
+	hash_part(&h, in->length == WRITE_SHORT ? S("short") : in->length == WRITE_LONG ? S("long") : S("medium"));
+	hash_part(&h, in->instructions);
+	digest d = crypto_sha256_end(&h);
+	crypto_hex(hex, d.b, sizeof(d.b));
+	return (str){ hex, 64 };
+}
+
+enum write_fault
+write_post(const struct conf *conf, const struct sys_clock *clock, struct arena *a, const struct write_input *in,
+    write_progress *progress, void *ctx, struct write_output *ret)
+{
+	*ret = (struct write_output){ 0 };
+	if (conf->writer == WRITER_OPENAI)
+		return openai_post(conf, clock, a, in, progress, ctx, ret);
+	ret->prompt_hash = input_hash(a, in);
+	return builtin_post(in, a, progress, ctx, ret);
+}
+
+int
+write_estimate_cents(const struct conf *conf)
+{
+	return conf->writer == WRITER_OPENAI && (conf->openai_price_in > 0 || conf->openai_price_out > 0) ? ESTIMATE_CENTS : 0;
+}
