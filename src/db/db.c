@@ -1,0 +1,163 @@
+#include "db/db.h"
+#include <pthread.h>
+#include <stdlib.h>
+
+/* weak: a program without a statement has no such section */
+extern struct stmt *const __start_scriped_stmts[] __attribute__((weak));
+extern struct stmt *const __stop_scriped_stmts[] __attribute__((weak));
+
+static void
+number(void)
+{
+	for (struct stmt *const *s = __start_scriped_stmts; s < __stop_scriped_stmts; s++)
+		(*s)->id = (int)(s - __start_scriped_stmts);
+}
+
+void
+db_init(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	pthread_once(&once, number);
+}
+
+int
+db_stmts(struct stmt *const **ret)
+{
+	*ret = __start_scriped_stmts;
+	return (int)(__stop_scriped_stmts - __start_scriped_stmts);
+}
+
+enum err
+db_query_(struct db *db, const struct stmt *q, struct rows *ret, struct error *e, const struct val *v, int n)
+{
+	return db->ops->query(db, q, v, n, ret, e);
+}
+
+enum err
+db_run_(struct db *db, const struct stmt *q, struct error *e, const struct val *v, int n)
+{
+	struct rows r;
+
+	TRY(db->ops->query(db, q, v, n, &r, e));
+	while (db_next(&r))
+		;
+	return db_done(&r, e);
+}
+
+enum err
+db_one_(struct db *db, const struct stmt *q, const struct rec *rec, struct arena *a, void *to, bool *found, struct error *e,
+    const struct val *v, int n)
+{
+	struct rows r;
+	bool any;
+
+	TRY(db->ops->query(db, q, v, n, &r, e));
+	if ((any = db_next(&r)))
+		db_scan(rec, &r, a, to);
+	TRY(db_done(&r, e));
+	*found = any;
+	return OK;
+}
+
+void
+db_val_word(const struct words *w, struct val v, int *ret)
+{
+	*ret = v.t == V_TEXT ? words_find(w, v.s) : -1;
+}
+
+static void
+scan_value(const struct field *f, struct val v, struct arena *a, void *to)
+{
+	struct buf unknown;
+
+	switch ((enum rec_type)f->type) {
+	case T_STR: case T_JSON:
+		*(str *)to = v.t == V_NULL ? STR_NONE : a != NULL ? str_dup(a, v.s) : v.s;
+		break;
+	case T_I64:
+		*(int64_t *)to = v.t == V_NULL && (f->flags & F_NULL) ? INT_NONE : v.i;
+		break;
+	case T_BOOL:
+		*(bool *)to = v.i != 0;
+		break;
+	case T_F64:
+		*(double *)to = (double)v.i;
+		break;
+	case T_TIME: case T_FROM: case T_TO:
+		*(int64_t *)to = v.t == V_NULL ? TIME_NONE : v.i;
+		break;
+	case T_ID:
+		memset(to, 0, sizeof(ulid));
+		if (v.t == V_TEXT)
+			memcpy(to, v.s.p, MIN(v.s.n, 26));
+		break;
+	case T_WORD:
+		db_val_word(f->words, v, to);
+		break;
+	case T_WORDS:
+		unknown = (struct buf){ .over = true };		/* a word of a later version is passed over */
+		words_parse(f->words, v.t == V_TEXT && v.s.n != 0 ? v.s : STR_NONE, to, &unknown);
+		break;
+	case T_CREATED: case T_REC:
+		break;
+	}
+}
+
+static int
+scan_from(const struct rec *rec, struct rows *r, struct arena *a, void *ret, int at)
+{
+	for (int i = 0; i < rec->n; i++) {
+		const struct field *f = &rec->f[i];
+		void *to = (char *)ret + f->off;
+		if (f->col == NULL)
+			continue;
+		if (f->type == T_REC)
+			at = scan_from(f->rec, r, a, to, at);
+		else
+			scan_value(f, db_col(r, at++), a, to);
+	}
+	return at;
+}
+
+void
+db_scan(const struct rec *rec, struct rows *r, struct arena *a, void *ret)
+{
+	rec_init(rec, ret);
+	(void)scan_from(rec, r, a, ret, 0);
+}
+
+char *
+db_expand(const char *sql, const struct dialect *words)
+{
+	size_t cap = strlen(sql) * 2 + 256, n = 0;
+	char *out = malloc(cap);
+
+	if (out == NULL)
+		abort();
+	while (*sql != '\0') {
+		const struct dialect *w = words;
+		while (w->word != NULL && strncmp(sql, w->word, strlen(w->word)) != 0)
+			w++;
+		const char *from = w->word != NULL ? w->text : sql;
+		size_t len = w->word != NULL ? strlen(w->text) : 1;
+		if (cap - n < len + 1 && (out = realloc(out, cap = cap * 2 + len)) == NULL)
+			abort();
+		memcpy(out + n, from, len);
+		n += len;
+		sql += w->word != NULL ? strlen(w->word) : 1;
+	}
+	out[n] = '\0';
+	return out;
+}
+
+enum err
+db_prepare_all(struct db *db, struct error *e)
+{
+	struct stmt *const *all;
+	int n = db_stmts(&all);
+
+	/* A query of no values and an id below is prepared only: see the engines. */
+	for (int i = 0; i < n; i++)
+		TRY(db->ops->query(db, all[i], NULL, -1, NULL, e));
+	return OK;
+}

@@ -1,0 +1,105 @@
+/* db -- run a named SQL statement on whichever engine we were given.
+ *
+ * A statement is a constant: SQL() takes a string literal and nothing else, so a query cannot be built from input.
+ * The text is the same for both engines; what SQLite and PostgreSQL spell differently is one of these words,
+ * replaced when the statement is prepared:
+ *
+ *	{i64} {bytes} {skip_locked} {strict}	{id}: TEXT, compared by byte	{clustered}: strict, and kept in its key
+ *
+ * SQL() also enters the statement into a list that the linker collects, so that all are prepared when a connection
+ * opens, and a tool can ask for the plan of each.
+ *
+ * Ownership:  rows belong to the query and die with db_done; text read from them is borrowed until the next row
+ *             unless db_scan is given an arena.
+ * Errors:     E_DUPLICATE, E_RETRY, E_FULL, E_STORAGE, E_UNCERTAIN, whatever the engine.
+ * Threads:    a struct db belongs to one thread at a time.
+ * Layer:      includes base, crypto, rec, sys. */
+#ifndef DB_H
+#define DB_H
+#include "crypto/crypto.h"
+#include "rec/rec.h"
+
+struct stmt { const char *name, *sql; int id; };	/* id: its place in the list, set by db_init */
+#define SQL(var, nm, text) \
+	static struct stmt var = { nm, "" text, -1 }; \
+	static struct stmt *const var##_listed __attribute__((section("scriped_stmts"), used)) = &var
+
+enum vtype { V_NULL, V_I64, V_TEXT, V_BYTES };
+struct val { enum vtype t; int64_t i; str s; };
+static inline struct val val_i64(int64_t i) { return (struct val){ V_I64, i, STR_NONE }; }
+static inline struct val val_int(int i) { return val_i64(i); }
+static inline struct val val_bool(bool b) { return val_i64(b); }
+static inline struct val val_str(str s) { return (struct val){ s.p != NULL ? V_TEXT : V_NULL, 0, s }; }
+static inline struct val val_ulid(const ulid *u) { return (struct val){ u->s[0] != '\0' ? V_TEXT : V_NULL, 0, { u->s, strnlen(u->s, 26) } }; }
+static inline struct val val_time(int64_t ms) { return (struct val){ ms != TIME_NONE ? V_I64 : V_NULL, ms, STR_NONE }; }
+static inline struct val val_word(const struct words *w, int i) { return val_str(i >= 0 ? str_z(w->v[i]) : STR_NONE); }
+static inline struct val val_digest(const digest *d) { return (struct val){ V_BYTES, 0, { (const char *)d->b, sizeof(d->b) } }; }
+#define V(x)	_Generic((x), int64_t: val_i64, int: val_int, bool: val_bool, str: val_str)(x)
+#define VID(id)	val_ulid(&(id).u)
+#define VTIME(ms) val_time(ms)
+
+enum tx { TX_READ, TX_WRITE };
+struct db_ops;
+struct db { const struct db_ops *ops; void *h; };
+struct rows { struct db *db; void *h; int row, n; };	/* row and n are the engine's */
+
+/* What an engine provides; nothing above this line knows which. */
+struct db_ops {
+	const char *name;			/* "sqlite", "postgres" */
+	enum err (*begin)(struct db *, enum tx, struct error *);
+	enum err (*commit)(struct db *, struct error *);
+	void	 (*rollback)(struct db *);
+	/* Inside a transaction, one level deep: what came after mark can be undone alone. */
+	enum err (*mark)(struct db *, struct error *);
+	enum err (*release)(struct db *, struct error *);
+	enum err (*rewind)(struct db *, struct error *);	/* undoes; the mark stays */
+	bool	 (*broken)(struct db *);	/* the transaction is gone, whatever the mark said */
+	enum err (*query)(struct db *, const struct stmt *, const struct val *, int, struct rows *ret, struct error *);
+	bool	 (*next)(struct rows *);
+	struct val (*col)(struct rows *, int);
+	enum err (*done)(struct rows *, struct error *);
+	int64_t	 (*changes)(struct db *);	/* rows touched by the last query */
+	enum err (*script)(struct db *, const char *sql, struct error *);
+	enum err (*revive)(struct db *, struct error *);	/* reconnects when the link is lost */
+	int64_t	 (*size)(struct db *);		/* bytes of the database, -1 if unknown */
+	void	 (*close)(struct db *);
+};
+
+void	db_init(void);				/* numbers the statements; once */
+int	db_stmts(struct stmt *const **ret);
+#define DB_SLOTS(n)	((n) + 2)		/* prepared statements of a connection: two more for migrate */
+
+struct db_sqlite_conf { const char *path; bool read_only; int64_t cache_kb, max_pages; };
+MUST_USE enum err db_sqlite_open(const struct db_sqlite_conf *, struct db *ret, struct error *);
+/* Folds the WAL into the database; only the one writer may call it.  True when the whole log was folded. */
+bool	db_sqlite_checkpoint(struct db *);
+MUST_USE enum err db_pg_open(const char *uri, struct db *ret, struct error *);
+MUST_USE enum err db_prepare_all(struct db *, struct error *);
+
+/* A statement is passed by its name: db_query(db, insert, …), where SQL(insert, …) stands in the same file. */
+MUST_USE enum err db_query_(struct db *, const struct stmt *, struct rows *, struct error *, const struct val *, int);
+MUST_USE enum err db_run_(struct db *, const struct stmt *, struct error *, const struct val *, int);
+MUST_USE enum err db_one_(struct db *, const struct stmt *, const struct rec *, struct arena *, void *, bool *, struct error *,
+    const struct val *, int);
+#define VALS(...)	(struct val[]){ __VA_ARGS__ }, (int)COUNT(((struct val[]){ __VA_ARGS__ }))
+#define db_query(db, q, ret, e, ...) db_query_((db), &(q), (ret), (e), VALS(__VA_ARGS__))
+#define db_run(db, q, e, ...) db_run_((db), &(q), (e), VALS(__VA_ARGS__))
+/* At most one row into a record; *found tells. */
+#define db_one(db, q, rec, a, to, found, e, ...) db_one_((db), &(q), (rec), (a), (to), (found), (e), VALS(__VA_ARGS__))
+static inline bool db_next(struct rows *r) { return r->db->ops->next(r); }
+static inline struct val db_col(struct rows *r, int i) { return r->db->ops->col(r, i); }
+MUST_USE static inline enum err db_done(struct rows *r, struct error *e) { return r->db->ops->done(r, e); }
+/* The current row into a record by its field table: columns stand in the order of the fields that have one.
+ * With an arena text is copied, without it is borrowed until the next row. */
+void	db_scan(const struct rec *, struct rows *, struct arena *, void *ret);
+void	db_val_word(const struct words *, struct val, int *ret);
+
+/* Expand the dialect words of `sql`; malloc'd.  Shared by both engines. */
+struct dialect { const char *word, *text; };
+char	*db_expand(const char *sql, const struct dialect *);
+
+/* The fault engine wraps another and fails on cue, to prove that nothing is ever half-written. */
+enum db_fault_kind { DB_FAULT_CALL, DB_FAULT_COMMIT_BEFORE, DB_FAULT_COMMIT_AFTER };
+struct db_fault { struct db real; enum db_fault_kind kind; int countdown; bool fired; };	/* countdown 0: never */
+struct db db_fault_wrap(struct db_fault *, struct db real);
+#endif

@@ -1,0 +1,450 @@
+#include "db/engine.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+#define BATCH_CALLS	256
+#define BATCH_BYTES	((size_t)8 << 20)
+#define RIDE_US		1000000
+#define TRIES		5		/* of a transaction that met a deadlock or a serialization failure */
+/* The log is folded when it has grown by this much: seldom enough to cost little, often enough to keep it small. */
+#define CHECKPOINT_CALLS 4000
+
+struct queue { struct call *head, **tail; int n; };
+
+struct engine {
+	struct engine_conf c;
+	pthread_mutex_t lock;
+	pthread_cond_t more;
+	struct queue wait, ride;
+	bool closing;
+	int threads;
+	pthread_t *thread;
+	struct db *conn;		/* one per thread */
+	pthread_key_t reader_key;
+	struct db *reader;		/* readers_max places */
+	int nreader;
+	int64_t since_checkpoint;	/* the writer's own */
+	struct engine_stats st;
+};
+struct seat { struct engine *g; int i; };
+
+/* --- queues --- */
+
+static void queue_init(struct queue *q) { *q = (struct queue){ .tail = &q->head }; }
+
+static void
+queue_put(struct queue *q, struct call *c)
+{
+	c->next = NULL;
+	*q->tail = c;
+	q->tail = &c->next;
+	q->n++;
+}
+
+static struct call *
+queue_take(struct queue *q)
+{
+	struct call *c = q->head;
+
+	if (c == NULL)
+		return NULL;
+	if ((q->head = c->next) == NULL)
+		q->tail = &q->head;
+	q->n--;
+	return c;
+}
+
+enum err
+engine_submit(struct engine *g, struct call *c, struct error *e)
+{
+	c->since_us = sys_mono_us(g->c.clock);
+	pthread_mutex_lock(&g->lock);
+	bool refused = g->closing || (g->wait.n >= g->c.queue_max && !(c->flags & CALL_FORCE));
+	if (!refused) {
+		queue_put((c->flags & CALL_RIDE) ? &g->ride : &g->wait, c);
+		if (!(c->flags & CALL_RIDE) && (g->wait.n == 1 || g->threads > 1))
+			pthread_cond_signal(&g->more);
+	}
+	pthread_mutex_unlock(&g->lock);
+	if (refused)
+		return fail(e, E_UNAVAILABLE, NULL, "Too many requests wait for the database.");
+	return OK;
+}
+
+/* Waits for work; at most `max` calls and BATCH_BYTES into batch[].  0 when the engine closes and all is done. */
+static int
+gather(struct engine *g, struct call **batch, int max)
+{
+	size_t bytes = 0;
+	int n = 0;
+
+	pthread_mutex_lock(&g->lock);
+	while (g->wait.n == 0 && !g->closing)
+		if (!sys_cond_wait_us(&g->more, &g->lock, RIDE_US) && g->ride.n != 0)
+			break;
+	while (n < max && bytes < BATCH_BYTES && g->wait.n != 0) {
+		batch[n] = queue_take(&g->wait);
+		bytes += batch[n++]->bytes;
+	}
+	while (n < max && g->ride.n != 0)
+		batch[n++] = queue_take(&g->ride);
+	pthread_mutex_unlock(&g->lock);
+	return n;
+}
+
+static bool
+late(const struct engine *g, const struct call *c)
+{
+	return !(c->flags & CALL_FORCE) && sys_mono_us(g->c.clock) - c->since_us > g->c.deadline_us;
+}
+
+/* --- statistics --- */
+
+static void
+note_batch(struct engine *g, int calls, int64_t began_us, enum err code, const struct error *why)
+{
+	int bin = 0;
+
+	while (bin < 9 && 1 << bin < calls)
+		bin++;
+	pthread_mutex_lock(&g->lock);
+	g->st.batches++;
+	g->st.calls += calls;
+	g->st.hist[bin]++;
+	g->st.last_batch_us = sys_mono_us(g->c.clock) - began_us;
+	g->st.failed += code != OK;
+	g->st.ok = code == OK;
+	snprintf(g->st.why, sizeof(g->st.why), "%.110s", code == OK ? "" : why->detail);
+	pthread_mutex_unlock(&g->lock);
+}
+
+void
+engine_stats(struct engine *g, struct engine_stats *ret)
+{
+	pthread_mutex_lock(&g->lock);
+	*ret = g->st;
+	ret->queued = g->wait.n + g->ride.n;
+	pthread_mutex_unlock(&g->lock);
+}
+
+/* --- one call in a transaction of its own --- */
+
+/* The faults that end a transaction whatever the call made of them. */
+static bool
+fatal(enum err e)
+{
+	return e == E_RETRY || e == E_FULL || e == E_STORAGE || e == E_UNCERTAIN;
+}
+
+static enum err
+transact(struct call *c, struct db *db, struct error *e)
+{
+	TRY(db->ops->begin(db, TX_WRITE, e));
+	enum err code = db->ops->mark(db, e);
+	if (code == OK)
+		code = c->run(c, db, e);
+	if (code == OK && db->ops->broken(db))
+		code = fail(e, E_STORAGE, NULL, "the transaction ended by itself");
+	if (code == OK)
+		code = db->ops->commit(db, e);
+	if (code != OK)
+		db->ops->rollback(db);
+	return code;
+}
+
+static void
+alone(struct engine *g, struct call *c, struct db *db)
+{
+	struct error e = { 0 };
+	enum err code = E_RETRY;
+	int64_t began = sys_mono_us(g->c.clock);
+
+	if (late(g, c)) {
+		code = fail(&e, E_UNAVAILABLE, NULL, "The database did not get to this request in time.");
+	} else if ((code = db->ops->revive(db, &e)) == OK && (c->flags & CALL_READ)) {
+		code = c->run(c, db, &e);
+	} else if (code == OK) {
+		for (int i = 0; i < TRIES && (i == 0 || code == E_RETRY); i++)
+			code = transact(c, db, &e);
+	}
+	note_batch(g, 1, began, fatal(code) ? code : OK, &e);
+	c->done(c, code, &e);
+}
+
+/* --- SQLite: the writer --- */
+
+struct outcome { enum err code; struct error e; };
+
+/* One call inside the shared transaction.  False: the whole transaction is lost. */
+static bool
+in_batch(struct call *c, struct db *db, struct outcome *o)
+{
+	struct error undo;
+
+	if (db->ops->mark(db, &o->e) != OK)
+		return false;
+	o->code = c->run(c, db, &o->e);
+	if (db->ops->broken(db) || fatal(o->code))
+		return false;
+	if (o->code != OK && db->ops->rewind(db, &undo) != OK)
+		return false;
+	return db->ops->release(db, &undo) == OK && !db->ops->broken(db);
+}
+
+static bool
+together(struct call **batch, int n, struct db *db, struct outcome *o)
+{
+	struct error e;
+
+	if (db->ops->begin(db, TX_WRITE, &e) != OK)
+		return false;
+	for (int i = 0; i < n; i++)
+		if (!in_batch(batch[i], db, &o[i])) {
+			db->ops->rollback(db);
+			return false;
+		}
+	if (db->ops->commit(db, &e) == OK)
+		return true;
+	db->ops->rollback(db);
+	return false;
+}
+
+static void
+fold(struct engine *g, struct db *db, int n)
+{
+	if ((g->since_checkpoint += n) < CHECKPOINT_CALLS)
+		return;
+	if (db_sqlite_checkpoint(g->c.wrap != NULL ? &((struct db_fault *)db->h)->real : db))
+		g->since_checkpoint = 0;
+	else
+		g->since_checkpoint = CHECKPOINT_CALLS / 2;	/* a reader held it back: soon again */
+}
+
+static int
+drop_late(struct engine *g, struct call **batch, int n)
+{
+	int kept = 0;
+
+	for (int i = 0; i < n; i++) {
+		if (late(g, batch[i])) {
+			struct error e;
+			enum err code = fail(&e, E_UNAVAILABLE, NULL, "The database did not get to this request in time.");
+			batch[i]->done(batch[i], code, &e);
+		} else {
+			batch[kept++] = batch[i];
+		}
+	}
+	return kept;
+}
+
+static void *
+write_all(void *arg)
+{
+	struct seat *seat = arg;
+	struct engine *g = seat->g;
+	struct db *db = &g->conn[seat->i];
+	struct call *batch[BATCH_CALLS];
+	struct outcome *o = calloc(BATCH_CALLS, sizeof(*o));
+	int n;
+
+	free(seat);
+	if (o == NULL)
+		abort();
+	while ((n = gather(g, batch, BATCH_CALLS)) != 0) {
+		int64_t began = sys_mono_us(g->c.clock);
+		if ((n = drop_late(g, batch, n)) == 0)
+			continue;
+		if (together(batch, n, db, o)) {
+			note_batch(g, n, began, OK, NULL);
+			for (int i = 0; i < n; i++)
+				batch[i]->done(batch[i], o[i].code, &o[i].e);
+		} else {
+			for (int i = 0; i < n; i++)
+				alone(g, batch[i], db);
+		}
+		fold(g, db, n);
+	}
+	free(o);
+	return NULL;
+}
+
+/* --- PostgreSQL: the pool --- */
+
+static void *
+serve_one_by_one(void *arg)
+{
+	struct seat *seat = arg;
+	struct engine *g = seat->g;
+	struct db *db = &g->conn[seat->i];
+	struct call *c;
+
+	free(seat);
+	while (gather(g, &c, 1) != 0)
+		alone(g, c, db);
+	return NULL;
+}
+
+/* --- open, wait, read, close --- */
+
+static enum err
+connect_one(struct engine *g, struct db *ret, struct error *e)
+{
+	struct db_sqlite_conf lite = { g->c.path, false, g->c.cache_kb, g->c.max_pages };
+
+	TRY(g->c.pg_uri != NULL ? db_pg_open(g->c.pg_uri, ret, e) : db_sqlite_open(&lite, ret, e));
+	enum err code = db_prepare_all(ret, e);
+	if (code != OK)
+		ret->ops->close(ret);
+	else if (g->c.wrap != NULL)
+		*ret = g->c.wrap(g->c.wrap_ctx, *ret);
+	return code;
+}
+
+static enum err
+start(struct engine *g, struct error *e)
+{
+	for (int i = 0; i < g->c.pool; i++) {
+		struct seat *seat = malloc(sizeof(*seat));
+		if (seat == NULL)
+			abort();
+		*seat = (struct seat){ g, i };
+		enum err code = connect_one(g, &g->conn[i], e);
+		if (code == OK && (code = sys_thread(&g->thread[i], g->c.pg_uri != NULL ? "pool" : "writer",
+		    g->c.pg_uri != NULL ? serve_one_by_one : write_all, seat, e)) != OK)
+			g->conn[i].ops->close(&g->conn[i]);
+		if (code != OK) {
+			free(seat);
+			return code;
+		}
+		g->threads++;
+	}
+	return OK;
+}
+
+enum err
+engine_open(const struct engine_conf *c, struct engine **ret, struct error *e)
+{
+	struct engine *g = calloc(1, sizeof(*g));
+
+	if (g == NULL)
+		abort();
+	g->c = *c;
+	g->c.pool = c->pg_uri != NULL ? MAX(c->pool, 1) : 1;
+	g->st.ok = true;
+	queue_init(&g->wait);
+	queue_init(&g->ride);
+	pthread_mutex_init(&g->lock, NULL);
+	sys_cond_init(&g->more);
+	g->thread = calloc((size_t)g->c.pool, sizeof(*g->thread));
+	g->conn = calloc((size_t)g->c.pool, sizeof(*g->conn));
+	g->reader = calloc((size_t)MAX(c->readers_max, 1), sizeof(*g->reader));
+	if (g->thread == NULL || g->conn == NULL || g->reader == NULL || pthread_key_create(&g->reader_key, NULL) != 0)
+		abort();
+	enum err code = start(g, e);
+	if (code != OK) {
+		engine_close(g);
+		return code;
+	}
+	*ret = g;
+	return OK;
+}
+
+bool engine_embedded(const struct engine *g) { return g->c.pg_uri == NULL; }
+
+enum err
+engine_reader(struct engine *g, struct db **ret, struct error *e)
+{
+	struct db *db = pthread_getspecific(g->reader_key);
+	struct db_sqlite_conf lite = { g->c.path, true, g->c.cache_kb, 0 };
+
+	if (db == NULL && g->c.pg_uri == NULL) {
+		struct db fresh;
+		TRY(db_sqlite_open(&lite, &fresh, e));
+		pthread_mutex_lock(&g->lock);
+		if (g->nreader < g->c.readers_max)
+			*(db = &g->reader[g->nreader++]) = fresh;
+		pthread_mutex_unlock(&g->lock);
+		if (db == NULL) {
+			fresh.ops->close(&fresh);
+			return fail(e, E_UNAVAILABLE, NULL, "Too many threads read the database.");
+		}
+		pthread_setspecific(g->reader_key, db);
+	}
+	*ret = db;
+	return OK;
+}
+
+struct waiting {
+	struct call call;
+	enum err (*run)(void *, struct db *, struct error *);
+	void *ctx;
+	pthread_mutex_t lock;
+	pthread_cond_t over;
+	bool done;
+	enum err code;
+	struct error e;
+};
+
+static enum err
+run_waiting(struct call *c, struct db *db, struct error *e)
+{
+	struct waiting *w = (struct waiting *)c;
+	return w->run(w->ctx, db, e);
+}
+
+static void
+done_waiting(struct call *c, enum err code, const struct error *why)
+{
+	struct waiting *w = (struct waiting *)c;
+
+	pthread_mutex_lock(&w->lock);
+	w->code = code;
+	if (code != OK)
+		w->e = *why;
+	w->done = true;
+	pthread_cond_signal(&w->over);
+	pthread_mutex_unlock(&w->lock);
+}
+
+enum err
+engine_wait(struct engine *g, enum err (*run)(void *, struct db *, struct error *), void *ctx, struct error *e)
+{
+	struct waiting w = { .call = { .run = run_waiting, .done = done_waiting, .flags = CALL_FORCE }, .run = run, .ctx = ctx };
+
+	pthread_mutex_init(&w.lock, NULL);
+	sys_cond_init(&w.over);
+	enum err code = engine_submit(g, &w.call, e);
+	if (code == OK) {
+		pthread_mutex_lock(&w.lock);
+		while (!w.done)
+			pthread_cond_wait(&w.over, &w.lock);
+		pthread_mutex_unlock(&w.lock);
+		if ((code = w.code) != OK)
+			*e = w.e;
+	}
+	pthread_cond_destroy(&w.over);
+	pthread_mutex_destroy(&w.lock);
+	return code;
+}
+
+void
+engine_close(struct engine *g)
+{
+	pthread_mutex_lock(&g->lock);
+	g->closing = true;
+	pthread_cond_broadcast(&g->more);
+	pthread_mutex_unlock(&g->lock);
+	for (int i = 0; i < g->threads; i++)
+		pthread_join(g->thread[i], NULL);
+	for (int i = 0; i < g->nreader; i++)
+		g->reader[i].ops->close(&g->reader[i]);
+	for (int i = 0; i < g->threads; i++)
+		g->conn[i].ops->close(&g->conn[i]);
+	pthread_key_delete(g->reader_key);
+	pthread_cond_destroy(&g->more);
+	pthread_mutex_destroy(&g->lock);
+	free(g->thread);
+	free(g->conn);
+	free(g->reader);
+	free(g);
+}

@@ -1,0 +1,62 @@
+/* engine -- runs calls against the database, each all or nothing, and answers only what is committed.
+ *
+ * SQLite, the heart of the embedded server: one writer thread drains a queue.
+ *
+ *	BEGIN IMMEDIATE; for each call: SAVEPOINT, run, RELEASE (or ROLLBACK TO); COMMIT once for all; then done() for each
+ *
+ * So a thousand writers share one fsync, and a batch never waits for company: while one commits, the next one gathers.
+ * FULL, IOERR, NOMEM and INTERRUPT end the whole transaction, not the savepoint; when that happens, or COMMIT fails,
+ * everything is rolled back and the calls of the batch run once more, each in a transaction of its own: who fails
+ * alone fails, the others succeed.  That is why run() must be repeatable: it resets what it did to its own memory first.
+ *
+ * PostgreSQL: a pool of threads with a connection each, one transaction per call; E_RETRY is tried up to five times.
+ *
+ * Ownership:  a call belongs to the engine from engine_submit until done() is called, exactly once.
+ * Threads:    run() and done() are called on a thread of the engine; done() must be quick and never block.
+ * Limits:     the queue holds db_queue calls; a call that waits longer than db_deadline fails with E_RETRY. */
+#ifndef DB_ENGINE_H
+#define DB_ENGINE_H
+#include "db/db.h"
+#include "sys/sys.h"
+
+enum {
+	CALL_READ  = 1,		/* no transaction of ours around it */
+	CALL_RIDE  = 2,		/* nobody waits: run with the next batch, or within a second */
+	CALL_FORCE = 4,		/* taken although the queue is full: the worker's, which hold a lease */
+};
+struct call {
+	struct call *next;
+	enum err (*run)(struct call *, struct db *, struct error *);
+	/* e is OK when the call is committed.  Otherwise nothing of it is kept (E_UNCERTAIN: nobody knows), and why says more. */
+	void (*done)(struct call *, enum err e, const struct error *why);
+	unsigned flags;
+	size_t bytes;		/* roughly what it writes: a batch is at most 8 MB */
+	int64_t since_us;	/* set by the engine */
+};
+
+struct engine_conf {
+	const char *pg_uri;	/* NULL: SQLite at path */
+	const char *path;
+	int64_t cache_kb, max_pages;
+	int pool, queue_max, readers_max;
+	int64_t deadline_us;
+	const struct sys_clock *clock;
+	struct db (*wrap)(void *, struct db);	/* tests: a fault engine around each writing connection */
+	void *wrap_ctx;
+};
+struct engine;
+MUST_USE enum err engine_open(const struct engine_conf *, struct engine **ret, struct error *);
+bool	engine_embedded(const struct engine *);
+/* E_UNAVAILABLE, without taking the call, when the queue is full or the engine is closing. */
+MUST_USE enum err engine_submit(struct engine *, struct call *, struct error *);
+/* Submits and waits; for command lines and start-up. */
+MUST_USE enum err engine_wait(struct engine *, enum err (*run)(void *ctx, struct db *, struct error *), void *ctx, struct error *);
+/* SQLite: this thread's own read-only connection, opened at first use; NULL on PostgreSQL, whose reads are submitted. */
+MUST_USE enum err engine_reader(struct engine *, struct db **ret, struct error *);
+/* Runs what is queued, then closes. */
+void	engine_close(struct engine *);
+
+struct engine_stats { int64_t queued, batches, calls, failed, size, last_batch_us; bool ok; char why[120]; int64_t hist[10]; };
+/* hist[i]: batches of at most 2^i calls.  ok is what the last transaction said. */
+void	engine_stats(struct engine *, struct engine_stats *);
+#endif

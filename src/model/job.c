@@ -1,0 +1,262 @@
+#include "model/job.h"
+
+static const struct field progress_fields[] = {
+	F_F64 (job_progress, progress, "progress", "From 0 to 1", "0.5"),
+	F_TIME(job_progress, updated_at, "updatedAt", NULL, 0, "When that was so"),
+	F_STR (job_progress, message, "message", NULL, F_NULL, 0, 200, "What happens now", "writing"),
+};
+static const struct rec progress_rec = REC(job_progress, progress_fields, "A snapshot, kept one hour");
+
+static const struct field fields[] = {
+	F_ID  (job, id, job, "id", "id", 0, "The job"),
+	F_WORD(job, type, "type", "type", 0, &job_type_words, "What it does", "POST_GENERATION"),
+	F_WORD(job, status, "status", "status", 0, &job_status_words, "Where it is; DONE, FAILED and CANCELLED are final", "DONE"),
+	F_ID  (job, project, project, "projectId", "project", F_NULL, "Its project"),
+	F_TIME(job, started_at, "startedAt", "started_at", F_NULL, "When it was first started"),
+	F_TIME(job, completed_at, "completedAt", "completed_at", F_NULL, "When it ended"),
+	F_REC (job, progress, struct job_progress, "progress", NULL, F_NULL, &progress_rec, "How far it is"),
+	F_JSON(job, result, "result", "result", F_NULL, "What it made, once DONE", "{\"postId\":\"post_01J9ZAB12CD34E56F7G8H9JKMN\"}"),
+	F_STR (job, error_code, "errorCode", "error_code", F_NULL, 0, 0, "Why it failed, for programs", "provider_timeout"),
+	F_STR (job, error_message, "errorMessage", "error_message", F_NULL, 0, 0, "Why it failed and what to do, for people", NULL),
+	F_I64 (job, attempts, "attemptCount", "attempts", 0, 0, INT64_MAX, "How often it was started", "1"),
+	F_I64 (job, estimated_ms, "estimatedCompletionMs", NULL, F_NULL, 0, INT64_MAX, "Median of the last 50 jobs of its type; null before the fifth", "1200"),
+	F_CREATED(job, id, job, "createdAt", "When it was submitted"),
+	F_TIME(job, updated_at, "updatedAt", "updated_at", 0, "When its state last changed"),
+};
+const struct rec job_rec = REC(job, fields, "An asynchronous operation");
+#define COLS "id, type, status, project, started_at, completed_at, result, error_code, error_message, attempts, updated_at"
+
+static const struct field query_fields[] = {
+	PAGE_FIELDS(jobs_query),
+	F_WORDS(jobs_query, type, "type", NULL, 0, &job_type_words, "Only these types, comma-separated", "POST_GENERATION"),
+	F_WORDS(jobs_query, status, "status", NULL, 0, &job_status_words, "Only these states, comma-separated", "QUEUED,RUNNING"),
+	F_FROM (jobs_query, from, "dateFrom", "Only jobs submitted on this UTC day, or at this moment, or later"),
+	F_TO   (jobs_query, to, "dateTo", "Only jobs submitted on this UTC day, or at this moment, or earlier"),
+};
+const struct rec jobs_query_rec = REC(jobs_query, query_fields, "Filters of the list of jobs");
+
+static const struct field task_fields[] = {
+	F_ID  (job_task, workspace, workspace, "workspace", "workspace", 0, ""),
+	F_ID  (job_task, id, job, "id", "id", 0, ""),
+	F_ID  (job_task, project, project, "project", "project", 0, ""),
+	F_WORD(job_task, type, "type", "type", 0, &job_type_words, "", NULL),
+	F_STR (job_task, input, "input", "input", 0, 0, 0, "", NULL),
+	F_STR (job_task, worker, "worker", "worker", 0, 0, 0, "", NULL),
+	F_I64 (job_task, attempts, "attempts", "attempts", 0, 0, 0, "", NULL),
+	F_I64 (job_task, lost_leases, "lost_leases", "lost_leases", 0, 0, 0, "", NULL),
+	F_I64 (job_task, reserved, "reserved", "reserved", 0, 0, 0, "", NULL),
+	F_I64 (job_task, queued_us, "queued_us", "queued_us", 0, 0, 0, "", NULL),
+};
+const struct rec job_task_rec = REC(job_task, task_fields, "What a worker holds");
+#define TASK "workspace, id, project, type, input, worker, attempts, lost_leases, reserved, queued_us"
+
+SQL(insert, "job.insert",
+    "INSERT INTO job (workspace, id, project, type, status, input, run_at, queued_us, updated_at, reserved) VALUES ($1, $2, $3, $4, 'QUEUED', $5, $6, $7, $6, $8)");
+SQL(get, "job.get", "SELECT " COLS " FROM job WHERE workspace = $1 AND id = $2");
+SQL(anchor, "job.anchor", "SELECT 1 FROM job WHERE workspace = $1 AND id = $2");
+#define PAGE	"SELECT " COLS " FROM job WHERE workspace = $1 AND id < $2 AND id >= $3"
+#define ORDER	" ORDER BY id DESC LIMIT $4"
+SQL(page, "job.page", PAGE ORDER);
+/* One arm for each pair of type and state, in the order of the index job_by_kind; one that is not asked for gets NULL and is empty. */
+#define ARM(t, s)	PAGE " AND type = " #t " AND status = " #s
+#define ARMS(t)		ARM(t, $12) " UNION ALL " ARM(t, $13) " UNION ALL " ARM(t, $14) " UNION ALL " ARM(t, $15) " UNION ALL " ARM(t, $16)
+SQL(page_kind, "job.page_kind", ARMS($5) " UNION ALL " ARMS($6) " UNION ALL " ARMS($7) " UNION ALL " ARMS($8) " UNION ALL "
+    ARMS($9) " UNION ALL " ARMS($10) " UNION ALL " ARMS($11) ORDER);
+_Static_assert(JT_COUNT == 7 && JS_COUNT == 5, "job.page_kind has an arm for each");
+SQL(cancel, "job.cancel",
+    "UPDATE job SET status = 'CANCELLED', completed_at = $3, updated_at = $3 WHERE workspace = $1 AND id = $2 AND status = 'QUEUED' RETURNING reserved");
+
+enum err
+job_insert(struct db *db, workspace_id w, const struct job *j, str input, int64_t now, int64_t now_us, int64_t reserved, struct error *e)
+{
+	return db_run(db, insert, e, VID(w), VID(j->id), VID(j->project), val_word(&job_type_words, j->type), V(input), V(now), V(now_us), V(reserved));
+}
+
+enum err
+job_get(struct db *db, struct arena *a, workspace_id w, job_id id, struct job *ret, struct error *e)
+{
+	bool found;
+
+	TRY(db_one(db, get, &job_rec, a, ret, &found, e, VID(w), VID(id)));
+	return found ? OK : fail(e, E_NOT_FOUND, NULL, "Job not found.");
+}
+
+enum err
+job_page(struct db *db, workspace_id w, const struct jobs_query *q, const struct page *p, struct rows *ret, struct error *e)
+{
+	struct val v[4 + JT_COUNT + JS_COUNT] = { VID(w), val_ulid(&p->before), val_ulid(&p->from), V(p->limit) };
+
+	if (q->type == 0 && q->status == 0)
+		return db_query_(db, &page, ret, e, v, 4);
+	for (int i = 0; i < JT_COUNT; i++)
+		v[4 + i] = val_word(&job_type_words, q->type == 0 || (q->type >> i & 1) ? i : -1);
+	for (int i = 0; i < JS_COUNT; i++)
+		v[4 + JT_COUNT + i] = val_word(&job_status_words, q->status == 0 || (q->status >> i & 1) ? i : -1);
+	return db_query_(db, &page_kind, ret, e, v, 4 + JT_COUNT + JS_COUNT);
+}
+
+enum err
+job_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, struct error *e)
+{
+	struct rows r;
+
+	TRY(db_query(db, anchor, &r, e, VID(w), val_ulid(id)));
+	*found = db_next(&r);
+	return db_done(&r, e);
+}
+
+enum err
+job_cancel(struct db *db, struct arena *a, workspace_id w, job_id id, int64_t now, struct job *ret, int64_t *reserved, struct error *e)
+{
+	struct rows r;
+	bool hit;
+
+	TRY(db_query(db, cancel, &r, e, VID(w), VID(id), V(now)));
+	if ((hit = db_next(&r)))
+		*reserved = db_col(&r, 0).i;
+	TRY(db_done(&r, e));
+	TRY(job_get(db, a, w, id, ret, e));
+	if (hit)
+		return OK;
+	return fail(e, E_NOT_CANCELLABLE, NULL, "Job is in '%s'; only QUEUED jobs can be cancelled in v1.", job_status_words.v[ret->status]);
+}
+
+/* --- the worker's side --- */
+
+SQL(claim, "job.claim",
+    "UPDATE job SET status = 'RUNNING', worker = $3, lease_until = $2, attempts = attempts + 1, started_at = COALESCE(started_at, $1), updated_at = $1"
+    " WHERE (workspace, id) IN (SELECT workspace, id FROM job WHERE status = 'QUEUED' AND run_at <= $1 ORDER BY run_at, id LIMIT $4{skip_locked})"
+    " RETURNING " TASK);
+#define FENCE	" WHERE workspace = $1 AND id = $2 AND status = 'RUNNING' AND worker = $3 AND attempts = $4"
+SQL(done, "job.done",
+    "UPDATE job SET status = 'DONE', result = $6, receipt = $7, completed_at = $5, updated_at = $5, worker = NULL, lease_until = NULL" FENCE);
+SQL(failed, "job.failed",
+    "UPDATE job SET status = 'FAILED', error_code = $6, error_message = $7, completed_at = $5, updated_at = $5, worker = NULL, lease_until = NULL" FENCE);
+SQL(again, "job.again",
+    "UPDATE job SET status = 'QUEUED', run_at = $6, attempts = attempts - $7, updated_at = $5, worker = NULL, lease_until = NULL" FENCE);
+SQL(renew, "job.renew", "UPDATE job SET lease_until = $2 WHERE status = 'RUNNING' AND worker = $1 AND lease_until < $2");
+SQL(lost, "job.lost",
+    "SELECT " TASK " FROM job WHERE status = 'RUNNING' AND lease_until < $1 ORDER BY lease_until LIMIT $2{skip_locked}");
+SQL(give_back, "job.give_back",
+    "UPDATE job SET status = 'QUEUED', run_at = $5, lost_leases = lost_leases + 1, updated_at = $5, worker = NULL, lease_until = NULL" FENCE);
+
+static enum err
+tasks(struct rows *r, struct arena *a, int limit, struct job_task *ret, int *n, struct error *e)
+{
+	*n = 0;
+	while (*n < limit && db_next(r))
+		db_scan(&job_task_rec, r, a, &ret[(*n)++]);
+	return db_done(r, e);
+}
+
+enum err
+job_claim(struct db *db, struct arena *a, str worker, int64_t now, int64_t lease_ms, int limit, struct job_task *ret, int *n, struct error *e)
+{
+	struct rows r;
+
+	TRY(db_query(db, claim, &r, e, V(now), V(now + lease_ms), V(worker), V(limit)));
+	return tasks(&r, a, limit, ret, n, e);
+}
+
+static enum err
+fenced(struct db *db, struct error *e)
+{
+	return db->ops->changes(db) == 1 ? OK : fail(e, E_CONFLICT, NULL, "the lease of this job was lost");
+}
+
+#define HELD(t)	VID((t)->workspace), VID((t)->id), V((t)->worker), V((t)->attempts)
+
+enum err
+job_done(struct db *db, const struct job_task *t, int64_t now, str result, str receipt, struct error *e)
+{
+	TRY(db_run(db, done, e, HELD(t), V(now), V(result), V(receipt)));
+	return fenced(db, e);
+}
+
+enum err
+job_failed(struct db *db, const struct job_task *t, int64_t now, str code, str message, struct error *e)
+{
+	TRY(db_run(db, failed, e, HELD(t), V(now), V(code), V(message)));
+	return fenced(db, e);
+}
+
+enum err
+job_again(struct db *db, const struct job_task *t, int64_t now, int64_t run_at, bool undo_start, struct error *e)
+{
+	TRY(db_run(db, again, e, HELD(t), V(now), V(run_at), V((int)undo_start)));
+	return fenced(db, e);
+}
+
+enum err
+job_give_back(struct db *db, const struct job_task *t, int64_t now, struct error *e)
+{
+	TRY(db_run(db, give_back, e, HELD(t), V(now)));
+	return fenced(db, e);
+}
+
+enum err
+job_renew(struct db *db, str worker, int64_t until, struct error *e)
+{
+	return db_run(db, renew, e, V(worker), V(until));
+}
+
+enum err
+job_lost(struct db *db, struct arena *a, int64_t now, int limit, struct job_task *ret, int *n, struct error *e)
+{
+	struct rows r;
+
+	TRY(db_query(db, lost, &r, e, V(now), V(limit)));
+	return tasks(&r, a, limit, ret, n, e);
+}
+
+/* --- figures and keeping --- */
+
+SQL(count_queued, "job.count_queued", "SELECT count(*) FROM job WHERE status = 'QUEUED'");
+SQL(count_running, "job.count_running", "SELECT count(*) FROM job WHERE status = 'RUNNING'");
+/* all workspaces together: how long a type of job takes on this server; read once, at its start */
+SQL(durations, "job.durations",
+    "SELECT j.completed_at - j.started_at, j.id FROM workspace w JOIN job j ON j.workspace = w.id AND j.type = $1 AND j.status = 'DONE'"
+    " ORDER BY j.id DESC LIMIT $2");
+SQL(clean, "job.clean",
+    "DELETE FROM job WHERE workspace = $1 AND id IN (SELECT id FROM job WHERE workspace = $1 AND id < $2"
+    " AND status IN ('DONE', 'FAILED', 'CANCELLED') AND completed_at < $3 ORDER BY id LIMIT $4)");
+
+static enum err
+count_one(struct db *db, const struct stmt *q, int64_t *ret, struct error *e)
+{
+	struct rows r;
+
+	TRY(db_query_(db, q, &r, e, NULL, 0));
+	if (db_next(&r))
+		*ret = db_col(&r, 0).i;
+	return db_done(&r, e);
+}
+
+enum err
+job_count(struct db *db, struct job_counts *ret, struct error *e)
+{
+	TRY(count_one(db, &count_queued, &ret->queued, e));
+	return count_one(db, &count_running, &ret->running, e);
+}
+
+enum err
+job_durations(struct db *db, int type, int limit, int64_t *ret, int *n, struct error *e)
+{
+	struct rows r;
+
+	*n = 0;
+	TRY(db_query(db, durations, &r, e, val_word(&job_type_words, type), V(limit)));
+	while (*n < limit && db_next(&r))
+		ret[(*n)++] = db_col(&r, 0).i;
+	return db_done(&r, e);
+}
+
+enum err
+job_clean(struct db *db, workspace_id w, int64_t before, int slice, int64_t *ret, struct error *e)
+{
+	ulid low = ulid_low(before);
+
+	TRY(db_run(db, clean, e, VID(w), val_ulid(&low), V(before), V(slice)));
+	*ret = db->ops->changes(db);
+	return OK;
+}

@@ -1,0 +1,140 @@
+#include "model/ledger.h"
+
+#define API_VERSION	"2026-08-01"		/* of the form that events are written in */
+#define EVENT_MAX	((size_t)4 << 20)
+
+/* --- idempotency --- */
+
+SQL(claim, "idem.claim",
+    "INSERT INTO idempotency (workspace, route, key, hash, status, body, created_at) VALUES ($1, $2, $3, $4, 0, '', $5)"
+    " ON CONFLICT (workspace, route, key) DO UPDATE SET hash = excluded.hash, status = 0, body = '', created_at = excluded.created_at"
+    " WHERE idempotency.created_at <= $6");
+SQL(standing, "idem.get", "SELECT hash, status, body FROM idempotency WHERE workspace = $1 AND route = $2 AND key = $3");
+SQL(finish, "idem.finish", "UPDATE idempotency SET status = $4, body = $5 WHERE workspace = $1 AND route = $2 AND key = $3");
+
+enum err
+idem_claim(struct db *db, struct arena *a, workspace_id w, str route, str key, const digest *hash, int64_t now, int64_t keep_ms,
+    struct idem *ret, struct error *e)
+{
+	struct rows r;
+
+	*ret = (struct idem){ 0 };
+	TRY(db_run(db, claim, e, VID(w), V(route), V(key), val_digest(hash), V(now), V(now - keep_ms)));
+	if ((ret->fresh = db->ops->changes(db) == 1))
+		return OK;
+	TRY(db_query(db, standing, &r, e, VID(w), V(route), V(key)));
+	if (db_next(&r)) {
+		str h = db_col(&r, 0).s;
+		ret->same = h.n == sizeof(hash->b) && memcmp(h.p, hash->b, h.n) == 0;
+		ret->status = (int)db_col(&r, 1).i;
+		ret->body = str_dup(a, db_col(&r, 2).s);
+	}
+	return db_done(&r, e);
+}
+
+enum err
+idem_finish(struct db *db, workspace_id w, str route, str key, int status, str body, struct error *e)
+{
+	return db_run(db, finish, e, VID(w), V(route), V(key), V(status), V(body));
+}
+
+/* --- audit --- */
+
+static const struct field audit_fields[] = {
+	F_STR(audit, principal, "principal", "principal", 0, 0, 0, "Who", "key_01J9ZAB12CD34E56F7G8H9JKMN"),
+	F_STR(audit, mode, "mode", "mode", 0, 0, 0, "live or test", "live"),
+	F_STR(audit, method, "method", "method", 0, 0, 0, "HTTP method", "POST"),
+	F_STR(audit, route, "route", "route", 0, 0, 0, "Path template", "/v1/notes"),
+	F_I64(audit, status, "status", "status", 0, 0, 599, "HTTP status", "200"),
+	F_STR(audit, request, "requestId", "request", 0, 0, 0, "Request id", NULL),
+	F_STR(audit, resource, "resourceId", "resource", F_NULL, 0, 0, "What was made or changed", NULL),
+	F_STR(audit, ip, "ip", "ip", 0, 0, 0, "Address of the caller", "203.0.113.7"),
+};
+const struct rec audit_rec = REC(audit, audit_fields, "One line of the audit log");
+
+SQL(audit_add, "audit.insert",
+    "INSERT INTO audit (workspace, id, principal, mode, method, route, status, request, resource, ip) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)");
+SQL(audit_page, "audit.list",
+    "SELECT principal, mode, method, route, status, request, resource, ip, id FROM audit WHERE workspace = $1 ORDER BY id DESC LIMIT $2");
+
+enum err
+audit_insert(struct db *db, const struct audit *r, struct error *e)
+{
+	return db_run(db, audit_add, e, VID(r->workspace), val_ulid(&r->id), V(r->principal), V(r->mode), V(r->method), V(r->route),
+	    V(r->status), V(r->request), V(r->resource), V(r->ip));
+}
+
+enum err
+audit_list(struct db *db, struct arena *a, workspace_id w, int limit, struct audit *ret, int *n, struct error *e)
+{
+	struct rows r;
+
+	*n = 0;
+	TRY(db_query(db, audit_page, &r, e, VID(w), V(limit)));
+	for (; *n < limit && db_next(&r); ++*n) {
+		db_scan(&audit_rec, &r, a, &ret[*n]);
+		memcpy(ret[*n].id.s, db_col(&r, 8).s.p, 26);
+	}
+	return db_done(&r, e);
+}
+
+/* --- outbox --- */
+
+SQL(event_add, "event.insert", "INSERT INTO event (workspace, id, type, project, body) VALUES ($1, $2, $3, $4, $5)");
+
+enum err
+event_put(struct db *db, struct arena *a, workspace_id w, project_id p, event_id id, int type, const struct rec *rec, const void *data,
+    struct error *e)
+{
+	str name = str_z(event_type_words.v[type]);
+	struct buf b;
+	struct json j;
+
+	buf_init(&b, a, EVENT_MAX);
+	jw_begin(&j, &b);
+	jw_obj(&j);
+	jw_key(&j, S("id"));
+	jw_raw2(&j, id_prefix(ID_event), (str){ id.u.s, 26 });
+	jw_key_str(&j, S("type"), name);
+	jw_key(&j, S("createdAt"));
+	jw_time(&j, ulid_ms(&id.u));
+	jw_key_str(&j, S("apiVersion"), S(API_VERSION));
+	jw_key(&j, S("workspaceId"));
+	jw_raw2(&j, id_prefix(ID_workspace), (str){ w.u.s, 26 });
+	jw_key(&j, S("projectId"));
+	if (id_set(p))
+		jw_raw2(&j, id_prefix(ID_project), (str){ p.u.s, 26 });
+	else
+		jw_null(&j);
+	jw_key(&j, S("data"));
+	rec_encode(rec, data, &j);
+	jw_end(&j);
+	if (b.over)
+		return fail(e, E_UNAVAILABLE, NULL, "the event is larger than 4 MB");
+	return db_run(db, event_add, e, VID(w), VID(id), V(name), VID(p), V(buf_str(&b)));
+}
+
+/* --- keeping --- */
+
+SQL(idem_clean, "idem.clean",
+    "DELETE FROM idempotency WHERE workspace = $1 AND (route, key) IN (SELECT route, key FROM idempotency"
+    " WHERE workspace = $1 AND created_at < $2 ORDER BY created_at LIMIT $3)");
+SQL(audit_clean, "audit.clean",
+    "DELETE FROM audit WHERE workspace = $1 AND id IN (SELECT id FROM audit WHERE workspace = $1 AND id < $2 ORDER BY id LIMIT $3)");
+SQL(event_clean, "event.clean",
+    "DELETE FROM event WHERE workspace = $1 AND id IN (SELECT id FROM event WHERE workspace = $1 AND id < $2 ORDER BY id LIMIT $3)");
+
+enum err
+ledger_clean(struct db *db, workspace_id w, int64_t idem_before, int64_t audit_before, int64_t event_before, int slice,
+    int64_t *ret, struct error *e)
+{
+	ulid audit_low = ulid_low(audit_before), event_low = ulid_low(event_before);
+
+	TRY(db_run(db, idem_clean, e, VID(w), V(idem_before), V(slice)));
+	*ret = db->ops->changes(db);
+	TRY(db_run(db, audit_clean, e, VID(w), val_ulid(&audit_low), V(slice)));
+	*ret += db->ops->changes(db);
+	TRY(db_run(db, event_clean, e, VID(w), val_ulid(&event_low), V(slice)));
+	*ret += db->ops->changes(db);
+	return OK;
+}

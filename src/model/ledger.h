@@ -1,0 +1,36 @@
+/* ledger -- what is written beside a change, in its transaction: the idempotency record, the audit entry, the outbox event.
+ * The only code that names tables idempotency, audit and event.
+ *
+ * Idempotency (contract 2.9, 12.1).  idem_claim comes first in the transaction of a write: it inserts the record, so
+ * that a twin on another connection waits on it, or finds the one that stands.  idem_finish writes the answer into it.
+ * A record older than keep_idempotency is taken over as if it were not there.
+ *
+ * Layer: includes crypto, db, words. */
+#ifndef MODEL_LEDGER_H
+#define MODEL_LEDGER_H
+#include "db/db.h"
+#include "model/words.h"
+
+struct idem { bool fresh, same; int status; str body; };	/* fresh: ours to fill; otherwise what stands, same: with the same body */
+MUST_USE enum err idem_claim(struct db *, struct arena *, workspace_id, str route, str key, const digest *, int64_t now, int64_t keep_ms,
+    struct idem *ret, struct error *);
+MUST_USE enum err idem_finish(struct db *, workspace_id, str route, str key, int status, str body, struct error *);
+
+struct audit {
+	workspace_id workspace;
+	ulid id;			/* carries the moment */
+	str principal, mode, method, route, request, resource, ip;
+	int64_t status;
+};
+extern const struct rec audit_rec;
+MUST_USE enum err audit_insert(struct db *, const struct audit *, struct error *);
+MUST_USE enum err audit_list(struct db *, struct arena *, workspace_id, int limit, struct audit *ret, int *n, struct error *);
+
+/* The event of contract 12.6: its body is the whole envelope, with the resource as `data`. */
+MUST_USE enum err event_put(struct db *, struct arena *, workspace_id, project_id, event_id, int type, const struct rec *, const void *data,
+    struct error *);
+
+/* Deletes at most `slice` rows of a workspace that are older than their keeping; *ret tells how many went. */
+MUST_USE enum err ledger_clean(struct db *, workspace_id, int64_t idem_before, int64_t audit_before, int64_t event_before, int slice,
+    int64_t *ret, struct error *);
+#endif

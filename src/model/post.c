@@ -1,0 +1,116 @@
+#include "model/post.h"
+
+static const struct field fields[] = {
+	F_ID  (post, id, post, "id", "id", 0, "The post"),
+	F_ID  (post, project, project, "projectId", "project", F_NULL, "Its project"),
+	F_WORD(post, status, "status", "status", 0, &post_status_words, "Where it is on its way", "draft"),
+	F_WORD(post, platform, "platform", NULL, 0, &platform_words, "Where it will be published", "linkedin"),
+	F_WORD(post, content_type, "contentType", "content_type", 0, &content_type_words, "Kind of content", "PERSONAL"),
+	F_STR (post, title, "title", "title", 0, 0, 500, "A name for lists; not published", "What we learned"),
+	F_STR (post, content, "content", "content", 0, 0, 0, "The text", "Three things we learned last week."),
+	F_TIME(post, scheduled_at, "scheduledAt", "scheduled_at", F_NULL, "When it will be published"),
+	F_CREATED(post, id, post, "createdAt", "When it was created"),
+	F_TIME(post, updated_at, "updatedAt", "updated_at", F_NULL, "When it was last changed"),
+	F_ID  (post, status_id, status, "statusId", "status_id", F_NULL | F_MORE, "Its column on the board"),
+	F_WORD(post, category, "statusCategory", NULL, F_MORE, &category_words, "Category of that column", "draft"),
+	F_BOOL(post, auto_like, "autoLike", "auto_like", F_MORE, "Whether the team likes it after publishing"),
+	F_BOOL(post, auto_comment, "autoComment", "auto_comment", F_MORE, "Whether the team comments after publishing"),
+};
+const struct rec post_rec = REC(post, fields, "A LinkedIn-ready text and its state");
+#define COLS "id, project, status, content_type, title, content, scheduled_at, updated_at, status_id, auto_like, auto_comment"
+
+static const struct field create_fields[] = {
+	F_ID  (post_create, project, project, "projectId", NULL, F_REQ, "The project it belongs to"),
+	F_STR (post_create, content, "content", NULL, F_BIG, 0, 0, "The text; one space when left out", "Three things we learned last week."),
+	F_STR (post_create, title, "title", NULL, 0, 0, 500, "A name for lists", "What we learned"),
+	F_WORD(post_create, content_type, "contentType", NULL, F_RULE, &content_type_words, "PERSONAL when left out", "PERSONAL"),
+	F_TIME(post_create, scheduled_for, "scheduledFor", NULL, 0, "A moment in the future: the post is scheduled for it"),
+};
+const struct rec post_create_rec = REC(post_create, create_fields, "A new post");
+
+static const struct field query_fields[] = {
+	PAGE_FIELDS(posts_query),
+	F_ID   (posts_query, project, project, "projectId", NULL, F_REQ, "The project"),
+	F_WORDS(posts_query, status, "status", NULL, 0, &post_status_words, "Only posts in one of these states, comma-separated", "draft,approved"),
+	F_FROM (posts_query, from, "dateFrom", "Only posts created on this UTC day or later"),
+	F_TO   (posts_query, to, "dateTo", "Only posts created on this UTC day or earlier"),
+};
+const struct rec posts_query_rec = REC(posts_query, query_fields, "Filters of the list of posts");
+
+int
+post_category(int status)
+{
+	static const int of[POST_COUNT] = {
+		[POST_WAITING_PROCESSING] = CAT_DRAFT, [POST_DRAFT] = CAT_DRAFT, [POST_WAITING_APPROVAL] = CAT_REVIEW,
+		[POST_APPROVED] = CAT_REVIEW, [POST_REJECTED] = CAT_REVIEW, [POST_SCHEDULED] = CAT_SCHEDULED,
+		[POST_PUBLISHED] = CAT_PUBLISHED, [POST_SUGGESTED] = CAT_SUGGESTED,
+	};
+	return status >= 0 && status < POST_COUNT ? of[status] : CAT_DRAFT;
+}
+
+SQL(insert, "post.insert",
+    "INSERT INTO post (workspace, id, project, status, content_type, title, content, scheduled_at, status_id, auto_like, auto_comment, job)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)");
+SQL(get, "post.get", "SELECT " COLS " FROM post WHERE workspace = $1 AND id = $2");
+SQL(anchor, "post.anchor", "SELECT 1 FROM post WHERE workspace = $1 AND id = $2");
+#define PAGE	"SELECT " COLS " FROM post WHERE workspace = $1 AND project = $2 AND id < $3 AND id >= $4"
+#define ORDER	" ORDER BY id DESC LIMIT $5"
+SQL(page, "post.page", PAGE ORDER);
+/* One arm a state, each in the order of its index, merged as they come; an arm that is not asked for gets NULL and is empty. */
+#define ARM(n)	PAGE " AND status = " #n
+SQL(page_status, "post.page_status", ARM($6) " UNION ALL " ARM($7) " UNION ALL " ARM($8) " UNION ALL " ARM($9) " UNION ALL "
+    ARM($10) " UNION ALL " ARM($11) " UNION ALL " ARM($12) " UNION ALL " ARM($13) ORDER);
+
+enum err
+post_insert(struct db *db, workspace_id w, const struct post *p, struct error *e)
+{
+	return db_run(db, insert, e, VID(w), VID(p->id), VID(p->project), val_word(&post_status_words, p->status),
+	    val_word(&content_type_words, p->content_type), V(p->title), V(p->content), VTIME(p->scheduled_at), VID(p->status_id),
+	    val_bool(p->auto_like), val_bool(p->auto_comment), VID(p->job));
+}
+
+static void
+derive(struct post *p)
+{
+	p->platform = PLATFORM_LINKEDIN;
+	p->category = post_category(p->status);
+}
+
+void
+post_scan(struct rows *r, struct arena *a, struct post *ret)
+{
+	db_scan(&post_rec, r, a, ret);
+	derive(ret);
+}
+
+enum err
+post_get(struct db *db, struct arena *a, workspace_id w, post_id id, struct post *ret, struct error *e)
+{
+	bool found;
+
+	TRY(db_one(db, get, &post_rec, a, ret, &found, e, VID(w), VID(id)));
+	derive(ret);
+	return found ? OK : fail(e, E_NOT_FOUND, NULL, "Post not found.");
+}
+
+enum err
+post_page(struct db *db, workspace_id w, const struct posts_query *q, const struct page *p, struct rows *ret, struct error *e)
+{
+	struct val v[5 + POST_COUNT] = { VID(w), VID(q->project), val_ulid(&p->before), val_ulid(&p->from), V(p->limit) };
+
+	if (q->status == 0)
+		return db_query_(db, &page, ret, e, v, 5);
+	for (int i = 0; i < POST_COUNT; i++)
+		v[5 + i] = val_word(&post_status_words, q->status >> i & 1 ? i : -1);
+	return db_query_(db, &page_status, ret, e, v, 5 + POST_COUNT);
+}
+
+enum err
+post_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, struct error *e)
+{
+	struct rows r;
+
+	TRY(db_query(db, anchor, &r, e, VID(w), val_ulid(id)));
+	*found = db_next(&r);
+	return db_done(&r, e);
+}

@@ -1,0 +1,32 @@
+/* post -- the LinkedIn-ready text and its state.  The only code that names table post.
+ * Layer: includes db, page, words. */
+#ifndef MODEL_POST_H
+#define MODEL_POST_H
+#include "db/db.h"
+#include "model/page.h"
+#include "model/words.h"
+
+struct post {
+	post_id id;
+	project_id project;
+	int status, platform, content_type;
+	str title, content;
+	int64_t scheduled_at, updated_at;
+	status_id status_id;
+	int category;			/* follows from status */
+	bool auto_like, auto_comment;
+	job_id job;			/* that wrote it, if one did */
+};
+extern const struct rec post_rec;
+struct post_create { project_id project; str content, title; int content_type; int64_t scheduled_for; };
+extern const struct rec post_create_rec;
+struct posts_query { struct page_query page; project_id project; unsigned status; int64_t from, to; };
+extern const struct rec posts_query_rec;
+
+int	post_category(int status);		/* the kanban category of a legacy status (contract 12.2) */
+MUST_USE enum err post_insert(struct db *, workspace_id, const struct post *, struct error *);
+MUST_USE enum err post_get(struct db *, struct arena *, workspace_id, post_id, struct post *ret, struct error *);	/* E_NOT_FOUND */
+MUST_USE enum err post_page(struct db *, workspace_id, const struct posts_query *, const struct page *, struct rows *ret, struct error *);
+MUST_USE enum err post_anchor(struct db *, workspace_id, const ulid *, bool *found, struct error *);
+void	post_scan(struct rows *, struct arena *, struct post *ret);
+#endif

@@ -1,0 +1,102 @@
+#include "model/project.h"
+
+static const struct field fields[] = {
+	F_ID  (project, id, project, "id", "id", 0, "The project"),
+	F_STR (project, name, "name", "name", 0, 1, 200, "Name; may hold emoji", "Ada Lovelace"),
+	F_WORD(project, type, "type", "type", 0, &project_type_words, "A person's profile or a company page", "PERSONAL_BRAND"),
+	F_WORD(project, status, "status", "status", 0, &project_status_words, "Clients treat an unknown status as ACTIVE", "ACTIVE"),
+	F_STR (project, url, "url", "url", F_NULL, 1, 1024, "LinkedIn URL, if connected", "https://www.linkedin.com/in/ada"),
+	F_CREATED(project, id, project, "createdAt", "When it was created"),
+};
+const struct rec project_rec = REC(project, fields, "A container of content, usually one profile or one company page");
+#define COLS "id, name, type, status, url"
+
+static const struct field create_fields[] = {
+	F_ID  (project_create, workspace, workspace, "workspace", NULL, F_REQ, "The workspace"),
+	F_STR (project_create, name, "name", NULL, F_REQ, 1, 200, "Name", "Ada Lovelace"),
+	F_WORD(project_create, type, "type", NULL, 0, &project_type_words, "PERSONAL_BRAND when left out", "PERSONAL_BRAND"),
+	F_STR (project_create, url, "url", NULL, 0, 1, 1024, "LinkedIn URL", "https://www.linkedin.com/in/ada"),
+};
+const struct rec project_create_rec = REC(project_create, create_fields, "A new project");
+
+SQL(insert, "project.insert", "INSERT INTO project (workspace, id, name, type, status, url) VALUES ($1, $2, $3, $4, $5, $6)");
+SQL(get, "project.get", "SELECT " COLS " FROM project WHERE workspace = $1 AND id = $2");
+SQL(exists, "project.exists", "SELECT 1 FROM project WHERE workspace = $1 AND id = $2");
+SQL(page, "project.page", "SELECT " COLS " FROM project WHERE workspace = $1 AND id < $2 ORDER BY id DESC LIMIT $3");
+SQL(column_insert, "post_status.insert",
+    "INSERT INTO post_status (workspace, id, project, name, category, is_default, position) VALUES ($1, $2, $3, $4, $5, 1, $6)");
+SQL(column_get, "post_status.of_category",
+    "SELECT id FROM post_status WHERE workspace = $1 AND project = $2 AND category = $3 ORDER BY position LIMIT 1");
+SQL(folder_get, "folder.exists", "SELECT 1 FROM folder WHERE workspace = $1 AND id = $2 AND project = $3");
+
+static const struct { str name; int category; } columns[PROJECT_COLUMNS] = {
+	{ S_INIT("Draft"), CAT_DRAFT }, { S_INIT("In progress"), CAT_IN_PROGRESS }, { S_INIT("In review"), CAT_REVIEW },
+	{ S_INIT("Scheduled"), CAT_SCHEDULED }, { S_INIT("Published"), CAT_PUBLISHED },
+};
+
+enum err
+project_insert(struct db *db, workspace_id w, const struct project *p, const status_id ids[PROJECT_COLUMNS], struct error *e)
+{
+	TRY(db_run(db, insert, e, VID(w), VID(p->id), V(p->name), val_word(&project_type_words, p->type),
+	    val_word(&project_status_words, p->status), V(p->url)));
+	for (int i = 0; i < PROJECT_COLUMNS; i++)
+		TRY(db_run(db, column_insert, e, VID(w), VID(ids[i]), VID(p->id), V(columns[i].name),
+		    val_word(&category_words, columns[i].category), V(i)));
+	return OK;
+}
+
+enum err
+project_get(struct db *db, struct arena *a, workspace_id w, project_id id, struct project *ret, struct error *e)
+{
+	bool found;
+
+	TRY(db_one(db, get, &project_rec, a, ret, &found, e, VID(w), VID(id)));
+	return found ? OK : fail(e, E_NOT_FOUND, NULL, "Project not found.");
+}
+
+enum err
+project_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, struct error *e)
+{
+	struct rows r;
+
+	TRY(db_query(db, exists, &r, e, VID(w), val_ulid(id)));
+	*found = db_next(&r);
+	return db_done(&r, e);
+}
+
+enum err
+project_exists(struct db *db, workspace_id w, project_id id, struct error *e)
+{
+	bool found;
+
+	TRY(project_anchor(db, w, &id.u, &found, e));
+	return found ? OK : fail(e, E_NOT_FOUND, NULL, "Project not found.");
+}
+
+enum err
+project_page(struct db *db, workspace_id w, project_id before, int limit, struct rows *ret, struct error *e)
+{
+	return db_query(db, page, ret, e, VID(w), VID(before), V(limit));
+}
+
+enum err
+folder_exists(struct db *db, workspace_id w, project_id p, folder_id id, bool *found, struct error *e)
+{
+	struct rows r;
+
+	TRY(db_query(db, folder_get, &r, e, VID(w), VID(id), VID(p)));
+	*found = db_next(&r);
+	return db_done(&r, e);
+}
+
+enum err
+column_of(struct db *db, workspace_id w, project_id p, int category, status_id *ret, struct error *e)
+{
+	struct rows r;
+
+	*ret = (status_id){ 0 };
+	TRY(db_query(db, column_get, &r, e, VID(w), VID(p), val_word(&category_words, category)));
+	if (db_next(&r))
+		memcpy(ret->u.s, db_col(&r, 0).s.p, 26);
+	return db_done(&r, e);
+}

@@ -1,0 +1,24 @@
+/* project -- a container of content, and the columns of its board.  The only code that names tables project, post_status, folder.
+ * Layer: includes db, words. */
+#ifndef MODEL_PROJECT_H
+#define MODEL_PROJECT_H
+#include "db/db.h"
+#include "model/words.h"
+
+struct project { project_id id; str name; int type, status; str url; };
+extern const struct rec project_rec;
+struct project_create { workspace_id workspace; str name; int type; str url; };
+extern const struct rec project_create_rec;
+
+/* The project, and one column per category (contract 12.2); ids[] names the five columns. */
+#define PROJECT_COLUMNS	5
+MUST_USE enum err project_insert(struct db *, workspace_id, const struct project *, const status_id ids[PROJECT_COLUMNS], struct error *);
+MUST_USE enum err project_get(struct db *, struct arena *, workspace_id, project_id, struct project *ret, struct error *);	/* E_NOT_FOUND */
+MUST_USE enum err project_exists(struct db *, workspace_id, project_id, struct error *);	/* E_NOT_FOUND */
+MUST_USE enum err project_page(struct db *, workspace_id, project_id before, int limit, struct rows *ret, struct error *);
+MUST_USE enum err project_anchor(struct db *, workspace_id, const ulid *, bool *found, struct error *);
+
+MUST_USE enum err folder_exists(struct db *, workspace_id, project_id, folder_id, bool *found, struct error *);
+/* The first column of a category. */
+MUST_USE enum err column_of(struct db *, workspace_id, project_id, int category, status_id *ret, struct error *);
+#endif

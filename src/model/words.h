@@ -1,0 +1,16 @@
+/* words -- the enumerations of words.def as C enums and as the lists that field tables point to.
+ * Layer: includes rec. */
+#ifndef MODEL_WORDS_H
+#define MODEL_WORDS_H
+#include "rec/rec.h"
+
+#define W(prefix, name, word) prefix##_##name,
+#define WORDS(list, prefix, ...) enum list { __VA_ARGS__ prefix##_COUNT };
+#include "model/words.def"
+#undef WORDS
+#undef W
+#define WORDS(list, prefix, ...) extern const struct words list##_words;
+#include "model/words.def"
+#undef WORDS
+#define SCOPE_BIT(name)	(1u << SCOPE_##name)
+#endif

@@ -1,0 +1,41 @@
+/* workspace -- the tenant, its people and its spend.  The only code that names tables workspace, person, membership, spend.
+ * Layer: includes db, words. */
+#ifndef MODEL_WORKSPACE_H
+#define MODEL_WORKSPACE_H
+#include "db/db.h"
+#include "model/words.h"
+
+struct features { bool api_access, amplifiers, engagement; };
+struct workspace {
+	workspace_id id;
+	str name;
+	int plan, subscription;
+	struct features features;	/* api_access follows from the plan: workspace_ready */
+};
+extern const struct rec workspace_rec;
+struct workspace_create { str name; int plan; };
+extern const struct rec workspace_create_rec;
+
+bool	workspace_api_access(const struct workspace *);	/* the plan gate of contract 3 and 12.3 */
+MUST_USE enum err workspace_insert(struct db *, const struct workspace *, struct error *);
+MUST_USE enum err workspace_get(struct db *, struct arena *, workspace_id, struct workspace *ret, struct error *);	/* E_NOT_FOUND */
+MUST_USE enum err workspace_page(struct db *, struct arena *, workspace_id before, int limit, struct workspace *ret, int *n, struct error *);
+MUST_USE enum err workspace_set_plan(struct db *, workspace_id, int plan, int64_t now, struct error *);
+
+struct person { person_id id; str email, name; int role; };
+extern const struct rec person_rec;
+struct person_create { workspace_id workspace; str email, name; int role; };
+extern const struct rec person_create_rec;
+/* Makes the person if the address is new, and the membership. */
+MUST_USE enum err person_join(struct db *, struct arena *, const struct person_create *, person_id fresh, struct person *ret, struct error *);
+MUST_USE enum err person_list(struct db *, struct arena *, workspace_id, int limit, struct person *ret, int *n, struct error *);
+
+/* Spend of a UTC day (contract 7.6).  reserved in cents, spent in millionths of a cent. */
+#define CENT		INT64_C(1000000)
+#define CAP_NONE	INT64_C(-1)
+int64_t	workspace_cap_cents(const struct workspace *);	/* CAP_NONE: unlimited */
+/* Reserves `cents`, or E_SPEND_CAP_EXCEEDED with the figures in e->extra (arena). */
+MUST_USE enum err spend_reserve(struct db *, struct arena *, const struct workspace *, int64_t now, int64_t cents, struct error *);
+/* Gives a reservation of day `day` back and books what it really cost. */
+MUST_USE enum err spend_settle(struct db *, workspace_id, int64_t reserved_at, int64_t cents, int64_t cost, struct error *);
+#endif

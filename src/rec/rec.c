@@ -1,0 +1,432 @@
+#include "rec/rec.h"
+#include <math.h>
+
+/* --- words --- */
+
+int
+words_find(const struct words *w, str s)
+{
+	for (int i = 0; i < w->n; i++)
+		if (str_eq(str_z(w->v[i]), s))
+			return i;
+	return -1;
+}
+
+void
+words_csv(const struct words *w, unsigned set, struct buf *b)
+{
+	const char *lead = "";
+
+	for (int i = 0; i < w->n; i++)
+		if (set >> i & 1) {
+			buf_add(b, str_z(lead));
+			buf_add(b, str_z(w->v[i]));
+			lead = ",";
+		}
+}
+
+bool
+words_parse(const struct words *w, str csv, unsigned *ret, struct buf *unknown)
+{
+	unsigned set = 0;
+
+	while (csv.p != NULL) {
+		str one = str_trim(str_split(&csv, ','));
+		int i = words_find(w, one);
+		if (i >= 0) {
+			set |= 1u << i;
+			continue;
+		}
+		if (unknown->n != 0)
+			buf_add(unknown, S(", "));
+		buf_add(unknown, one);
+	}
+	*ret = set;
+	return unknown->n == 0;
+}
+
+/* --- absent values --- */
+
+void
+rec_init(const struct rec *r, void *ret)
+{
+	memset(ret, 0, r->size);
+	for (int i = 0; i < r->n; i++) {
+		const struct field *f = &r->f[i];
+		void *to = (char *)ret + f->off;
+		if (f->type == T_TIME || f->type == T_FROM || f->type == T_TO)
+			*(int64_t *)to = TIME_NONE;
+		else if (f->type == T_I64 && (f->flags & F_NULL))
+			*(int64_t *)to = INT_NONE;
+		else if (f->type == T_F64)
+			*(double *)to = NAN;
+		else if (f->type == T_WORD)
+			*(int *)to = -1;
+		else if (f->type == T_REC)
+			rec_init(f->rec, to);
+	}
+}
+
+/* --- in --- */
+
+struct in {
+	const struct rec_opts *o;
+	struct arena *a;
+	struct rec_notes *notes;
+	struct error *e;
+	str prefix;		/* "source." inside a nested record */
+};
+
+/* The name a caller knows the field by; a constant or in the arena, so that an error may point at it. */
+static const char *
+called(const struct in *in, const struct field *f)
+{
+	return in->prefix.n == 0 ? f->name.p : str_fmt(in->a, "%.*s%s", STR(in->prefix), f->name.p).p;
+}
+
+/* Too long for `detail` and of no use there: the value itself is never repeated, except words of an enum. */
+static enum err
+wrong(struct in *in, const struct field *f, const char *want)
+{
+	const char *name = called(in, f);
+	return fail(in->e, E_INVALID_REQUEST, name, "'%s' must be %s.", name, want);
+}
+
+static enum err
+put_str(struct in *in, const struct field *f, str s, str *to)
+{
+	int64_t hi = f->hi != 0 ? f->hi : (f->flags & F_BIG) ? in->o->text_max : INT64_MAX;
+	const char *name = called(in, f);
+
+	if ((int64_t)s.n > hi && (int64_t)utf8_count(s) > hi)
+		return fail(in->e, (f->flags & F_BIG) ? E_PAYLOAD_TOO_LARGE : E_INVALID_REQUEST, name,
+		    "'%s' is longer than %lld characters.", name, (long long)hi);
+	if ((int64_t)s.n < f->lo)
+		return f->lo == 1 ? fail(in->e, E_INVALID_REQUEST, name, "'%s' must not be empty.", name)
+		    : fail(in->e, E_INVALID_REQUEST, name, "'%s' must have at least %lld characters.", name, (long long)f->lo);
+	*to = str_dup(in->a, s);
+	return OK;
+}
+
+static enum err
+put_i64(struct in *in, const struct field *f, int64_t v, int64_t *to)
+{
+	const char *name = called(in, f);
+
+	if (v > f->hi && (f->flags & F_CLAMP))
+		v = f->hi;
+	if (v < f->lo || v > f->hi)
+		return fail(in->e, E_INVALID_REQUEST, name, "'%s' must be from %lld to %lld.", name, (long long)f->lo, (long long)f->hi);
+	*to = v;
+	return OK;
+}
+
+/* RFC 3339 carries four digits of year; an offset must not lead out of them. */
+#define YEAR_0		INT64_C(-62167219200000)
+#define YEAR_10000	INT64_C(253402300800000)
+
+static enum err
+put_time(struct in *in, const struct field *f, str s, int64_t *to)
+{
+	int64_t ms;
+	bool day = f->type != T_TIME && date_parse(s, &ms);
+
+	if (!day && (!time_parse(s, &ms) || ms < YEAR_0 || ms >= YEAR_10000))
+		return wrong(in, f, f->type == T_TIME ? "an RFC 3339 date-time with an offset, such as 2026-05-15T08:21:00Z"
+		    : "a date such as 2026-05-15");
+	if (f->type == T_TO)
+		ms += day ? DAY_MS : 1;
+	*to = ms;
+	return OK;
+}
+
+static enum err
+put_word(struct in *in, const struct field *f, str s, int *to)
+{
+	struct error *e = (f->flags & F_RULE) ? &in->notes->later : in->e;
+	int i = words_find(f->words, s);
+	struct buf all;
+
+	if (i >= 0) {
+		*to = i;
+		return OK;
+	}
+	if (e->code != OK && (f->flags & F_RULE))
+		return OK;		/* only the first broken rule is told */
+	buf_init(&all, in->a, 400);
+	words_csv(f->words, ~0u, &all);
+	const char *name = called(in, f);
+	enum err code = fail(e, (f->flags & F_RULE) ? E_UNPROCESSABLE : E_INVALID_REQUEST, name,
+	    "Unknown '%s' value: %.*s. Use one of: %.*s.", name, (int)MIN(s.n, 40), s.p, STR(buf_str(&all)));
+	return (f->flags & F_RULE) ? OK : code;
+}
+
+static enum err
+put_words(struct in *in, const struct field *f, str csv, unsigned *to)
+{
+	const char *name = called(in, f);
+	struct buf unknown;
+
+	buf_init(&unknown, in->a, 120);
+	if (words_parse(f->words, csv, to, &unknown))
+		return OK;
+	return fail(in->e, E_INVALID_REQUEST, name, "Unknown '%s' value(s): %.*s.", name, STR(buf_str(&unknown)));
+}
+
+static void
+put_id(const struct field *f, str s, ulid *to)
+{
+	if (!id_parse(f->kind, s, to))
+		*to = (ulid){ "-" };
+}
+
+/* A value that came as text: from a query, a command line, or as a JSON string. */
+static enum err
+put_text(struct in *in, const struct field *f, str s, void *to)
+{
+	int64_t n;
+
+	switch ((enum rec_type)f->type) {
+	case T_STR:
+		return put_str(in, f, s, to);
+	case T_I64:
+		return str_int(s, &n) ? put_i64(in, f, n, to) : wrong(in, f, "a whole number");
+	case T_BOOL:
+		*(bool *)to = str_eq(s, S("true"));
+		return *(bool *)to || str_eq(s, S("false")) ? OK : wrong(in, f, "true or false");
+	case T_TIME: case T_FROM: case T_TO:
+		return put_time(in, f, s, to);
+	case T_ID:
+		put_id(f, s, to);
+		return OK;
+	case T_WORD:
+		return put_word(in, f, s, to);
+	case T_WORDS:
+		return put_words(in, f, s, to);
+	case T_F64: case T_CREATED: case T_REC: case T_JSON:
+		break;
+	}
+	return wrong(in, f, "left out");
+}
+
+static void
+ignore(struct rec_notes *notes, struct arena *a, const char *lead, str prefix, str name)
+{
+	if (notes->nignored < REC_IGNORED)
+		notes->ignored[notes->nignored++] = str_fmt(a, "%s%.*s%.*s", lead, STR(prefix), (int)MIN(name.n, 200), name.p);
+}
+
+static enum err
+unknown(struct in *in, const char *lead, str name)
+{
+	if (in->o->strict)
+		return fail(in->e, E_INVALID_REQUEST, str_fmt(in->a, "%.*s%.*s", STR(in->prefix), (int)MIN(name.n, 64), name.p).p,
+		    "Unknown %s '%.*s%.*s'.", lead[0] == '?' ? "parameter" : "field", STR(in->prefix), (int)MIN(name.n, 64), name.p);
+	ignore(in->notes, in->a, lead, in->prefix, name);
+	return OK;
+}
+
+static const struct field *
+named(const struct rec *r, str name)
+{
+	for (int i = 0; i < r->n; i++)
+		if (str_eq(r->f[i].name, name))
+			return &r->f[i];
+	return NULL;
+}
+
+static enum err decode(struct in *, const struct rec *, const json_t *, void *);
+
+static enum err
+put_array(struct in *in, const struct field *f, const json_t *v, unsigned *to)
+{
+	const json_t *one;
+	size_t i;
+	unsigned bit;
+
+	*to = 0;
+	json_array_foreach (v, i, one) {
+		if (!json_is_string(one))
+			return wrong(in, f, "an array of strings");
+		TRY(put_words(in, f, (str){ json_string_value(one), json_string_length(one) }, &bit));
+		*to |= bit;
+	}
+	return OK;
+}
+
+static enum err
+put_json(struct in *in, const struct field *f, const json_t *v, void *to)
+{
+	static const char *const want[] = {
+		[T_STR] = "a string", [T_I64] = "a whole number", [T_F64] = "a number", [T_BOOL] = "true or false",
+		[T_TIME] = "a date-time string", [T_FROM] = "a date string", [T_TO] = "a date string", [T_ID] = "an id string",
+		[T_CREATED] = "left out", [T_WORD] = "a string", [T_WORDS] = "an array of strings", [T_REC] = "an object", [T_JSON] = "left out",
+	};
+	if (f->type == T_I64 && json_is_integer(v))
+		return put_i64(in, f, json_integer_value(v), to);
+	if (f->type == T_BOOL && json_is_boolean(v)) {
+		*(bool *)to = json_is_true(v);
+		return OK;
+	}
+	if (f->type == T_WORDS && json_is_array(v))
+		return put_array(in, f, v, to);
+	if (f->type == T_REC && json_is_object(v)) {
+		struct in inner = *in;
+		inner.prefix = str_fmt(in->a, "%.*s%s.", STR(in->prefix), f->name.p);
+		return decode(&inner, f->rec, v, to);
+	}
+	if (!json_is_string(v) || f->type == T_I64 || f->type == T_BOOL || f->type == T_WORDS || f->type == T_REC)
+		return wrong(in, f, want[f->type]);
+	return put_text(in, f, (str){ json_string_value(v), json_string_length(v) }, to);
+}
+
+/* In a create, null for an optional field is its absence (contract 12.1). */
+static enum err
+missing(struct in *in, const struct rec *r, uint64_t seen)
+{
+	for (int i = 0; i < r->n; i++)
+		if ((r->f[i].flags & F_REQ) && !(seen >> i & 1))
+			return fail(in->e, E_INVALID_REQUEST, called(in, &r->f[i]), "'%s' is required.", called(in, &r->f[i]));
+	return OK;
+}
+
+static enum err
+decode(struct in *in, const struct rec *r, const json_t *v, void *ret)
+{
+	uint64_t seen = 0;
+	const char *key;
+	json_t *item;
+
+	json_object_foreach ((json_t *)(uintptr_t)v, key, item) {
+		const struct field *f = named(r, str_z(key));
+		if (f == NULL) {
+			TRY(unknown(in, "", str_z(key)));
+		} else if (!json_is_null(item)) {
+			TRY(put_json(in, f, item, (char *)ret + f->off));
+			seen |= UINT64_C(1) << (f - r->f);
+		}
+	}
+	TRY(missing(in, r, seen));
+	return r->check != NULL ? r->check(ret, in->e) : OK;
+}
+
+enum err
+rec_decode(const struct rec *r, const struct rec_opts *o, struct arena *a, const json_t *v, void *ret,
+    struct rec_notes *notes, struct error *e)
+{
+	struct in in = { o, a, notes, e, STR_NONE };
+
+	rec_init(r, ret);
+	if (!json_is_object(v))
+		return fail(e, E_INVALID_REQUEST, NULL, "The body must be a JSON object.");
+	return decode(&in, r, v, ret);
+}
+
+enum err
+rec_decode_pairs(const struct rec *r, const struct rec_opts *o, struct arena *a, const struct rec_pair *p, int n, void *ret,
+    struct rec_notes *notes, struct error *e)
+{
+	struct in in = { o, a, notes, e, STR_NONE };
+	uint64_t named_twice = 0, seen = 0;
+
+	rec_init(r, ret);
+	for (int i = 0; i < n; i++) {
+		const struct field *f = named(r, p[i].name);
+		if (f == NULL) {
+			TRY(unknown(&in, "?", p[i].name));
+			continue;
+		}
+		uint64_t bit = UINT64_C(1) << (f - r->f);
+		if (named_twice & bit)
+			return fail(e, E_INVALID_REQUEST, f->name.p, "'%s' is given more than once.", f->name.p);
+		named_twice |= bit;
+		if (p[i].value.n == 0)
+			continue;
+		TRY(put_text(&in, f, p[i].value, (char *)ret + f->off));
+		seen |= bit;
+	}
+	TRY(missing(&in, r, seen));
+	return r->check != NULL ? r->check(ret, e) : OK;
+}
+
+void
+rec_unfree(const struct rec *r, json_t *v)
+{
+	for (int i = 0; i < r->n; i++)
+		if (r->f[i].flags & F_FREE)
+			json_object_del(v, r->f[i].name.p);
+}
+
+/* --- out --- */
+
+static bool
+absent(const struct field *f, const void *p)
+{
+	switch ((enum rec_type)f->type) {
+	case T_STR: case T_JSON:
+		return ((const str *)p)->p == NULL;
+	case T_ID:
+		return *(const char *)p == '\0';
+	case T_TIME: case T_FROM: case T_TO:
+		return *(const int64_t *)p == TIME_NONE;
+	case T_WORD:
+		return *(const int *)p < 0;
+	case T_I64:
+		return (f->flags & F_NULL) && *(const int64_t *)p == INT_NONE;
+	case T_F64:
+		return isnan(*(const double *)p);
+	case T_REC:
+		return absent(&f->rec->f[0], (const char *)p + f->rec->f[0].off);
+	case T_BOOL: case T_CREATED: case T_WORDS:
+		break;
+	}
+	return false;
+}
+
+static void
+encode_words(const struct words *w, unsigned set, struct json *j)
+{
+	jw_arr(j);
+	for (int i = 0; i < w->n; i++)
+		if (set >> i & 1)
+			jw_str(j, str_z(w->v[i]));
+	jw_end(j);
+}
+
+static void
+encode_value(const struct field *f, const void *p, struct json *j)
+{
+	switch ((enum rec_type)f->type) {
+	case T_STR:	jw_str(j, *(const str *)p); break;
+	case T_JSON:	jw_raw(j, *(const str *)p); break;
+	case T_I64:	jw_i64(j, *(const int64_t *)p); break;
+	case T_F64:	jw_f64(j, *(const double *)p); break;
+	case T_BOOL:	jw_bool(j, *(const bool *)p); break;
+	case T_TIME: case T_FROM: case T_TO:
+			jw_time(j, *(const int64_t *)p); break;
+	case T_CREATED:	jw_time(j, ulid_ms(p)); break;
+	case T_ID:	jw_raw2(j, id_prefix(f->kind), (str){ p, 26 }); break;
+	case T_WORD:	jw_str(j, str_z(f->words->v[*(const int *)p])); break;
+	case T_WORDS:	encode_words(f->words, *(const unsigned *)p, j); break;
+	case T_REC:	rec_encode(f->rec, p, j); break;
+	}
+}
+
+void
+rec_encode(const struct rec *r, const void *from, struct json *j)
+{
+	jw_obj(j);
+	for (int i = 0; i < r->n; i++) {
+		const struct field *f = &r->f[i];
+		const void *p = (const char *)from + f->off;
+		bool none = absent(f, p);
+		if ((f->flags & F_HIDE) || (none && (f->flags & F_OMIT)))
+			continue;
+		jw_key(j, f->name);
+		if (none)
+			jw_null(j);
+		else
+			encode_value(f, p, j);
+	}
+	jw_end(j);
+}
