@@ -1,0 +1,42 @@
+/* auth -- who is it: from a token to a principal (contract 3, 12.3), in memory when warm.
+ *
+ * A key is believed for auth_cache seconds; auth_bust makes every node's own edits hold at once.  The cache is keyed by
+ * a keyed hash of the token, so that no token stands in memory longer than its request, and the HMAC that the database
+ * is asked with is computed only on a miss.  A key that is revoked, expired or without a plan is cached like any other:
+ * it is known, its refusals are audited.  An unknown token is not; its address is limited instead.
+ *
+ * Other kinds of token (OAuth) become further rows of `forms` in auth.c; they end in the same principal.
+ * Threads:  all.  Layer: includes base, crypto, rec, sys, conf, db, model, limit. */
+#ifndef AUTH_H
+#define AUTH_H
+#include "conf/conf.h"
+#include "limit/limit.h"
+#include "model/key.h"
+#include "model/workspace.h"
+
+struct principal {
+	int type;			/* enum principal_type */
+	workspace_id workspace;
+	key_id key;
+	int mode;
+	unsigned scopes;
+	int64_t expires_at, revoked_at;
+	int plan;
+	bool api_access;
+	struct limit_key budget;	/* of its workspace */
+};
+struct auth;
+struct auth *auth_new(const secret *, const struct sys_clock *);
+void	auth_free(struct auth *);
+void	auth_bust(struct auth *);
+
+enum auth_known { AUTH_UNKNOWN, AUTH_KNOWN };
+/* OK, E_INVALID_TOKEN, E_KEY_REVOKED, E_KEY_EXPIRED, E_PLAN_NOT_ELIGIBLE, E_RATE_LIMITED (an address with too many unknown
+ * tokens), E_NEED_DB when the cache is cold and db is NULL, or what the database says.
+ * *known tells whether *ret is filled although the answer is a refusal.  *touch: lastUsedAt wants to be written. */
+MUST_USE enum err auth_check(struct auth *, const struct conf *, str authorization, str address, struct db *, struct principal *ret,
+    enum auth_known *known, bool *touch, struct error *);
+/* One key for the limiter out of an id and a small number. */
+struct limit_key auth_budget(const workspace_id *, int bucket);
+digest	auth_hash(const struct auth *, str token);
+#endif
