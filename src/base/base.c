@@ -35,7 +35,7 @@ str_cut(str s, size_t from, size_t to)
 {
 	to = MIN(to, s.n);
 	from = MIN(from, to);
-	return (str){ s.p + from, to - from };
+	return (str){ s.p != NULL ? s.p + from : NULL, to - from };
 }
 
 static inline bool blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }

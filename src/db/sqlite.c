@@ -35,7 +35,7 @@ static enum err
 prepare(struct lite *l, const struct stmt *q, struct error *e)
 {
 	struct prepared *p = &l->all[q->id];
-	char *sql = db_expand(q->sql, words), name[8];
+	char *sql = db_expand(q->sql, words), name[16];
 	int rc = sqlite3_prepare_v3(l->c, sql, -1, SQLITE_PREPARE_PERSISTENT, &p->s, NULL);
 
 	free(sql);

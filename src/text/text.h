@@ -26,4 +26,5 @@ str	text_fold(struct arena *, str);			/* lower case, ’ as ', blanks and contro
 bool	text_letter(uint32_t);				/* a letter of any script, or a mark that belongs to one */
 uint32_t text_lower(uint32_t);
 uint32_t text_upper(uint32_t);
+size_t	text_put(char *, uint32_t);			/* as UTF-8, up to 4 bytes; returns how many */
 #endif
