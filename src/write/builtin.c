@@ -1,0 +1,427 @@
+#include "write/write_priv.h"
+
+#define TITLE_MAX	120		/* code points */
+#define TAGS_MAX	3
+#define FIT_MIN		0.35f		/* below it a sentence is only used when there is nothing else */
+#define PARAGRAPH_MAX	260		/* code points after which a paragraph ends */
+#define PARAGRAPH_SENTENCES 3
+
+static const int target[] = { [WRITE_SHORT] = 600, [WRITE_MEDIUM] = 1200, [WRITE_LONG] = 2000 };
+
+struct draft {
+	struct rank *r;
+	struct rank_choice c;
+	bool *skip;		/* tried, and does not fit in */
+	int room;		/* code points left */
+	int clip;		/* the longest sentence that is written whole */
+	int hook, close, ask;	/* items; -1: none */
+	str question;		/* one of our own, where the source asks none */
+};
+
+/* --- the source --- */
+
+/* UTF-8 without controls, so that no rule below has to think of them. */
+static str
+clean(struct arena *a, str s)
+{
+	char *p = arena_raw(a, s.n * 3 + 1);
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.n;) {
+		uint32_t c = utf8_next(s, &i);
+		bool control = (c < ' ' && c != '\n' && c != '\r') || (c >= 0x7F && c < 0xA0) || c == 0xAD || c == 0xFEFF || c == 0x200B;
+		if (c == 0xAD || c == 0xFEFF || c == 0x200B)
+			continue;		/* soft hyphens, byte order marks: invisible, and in the way of comparing words */
+		n += text_put(p + n, control ? ' ' : c);
+	}
+	return (str){ p, n };
+}
+
+static enum text_lang
+language_of(const struct write_input *in, str source)
+{
+	enum text_lang lang = text_language(source);
+	str tag = str_cut(in->language, 0, 2);
+
+	if (lang != TEXT_OTHER)
+		return lang;
+	return str_ieq(tag, S("en")) ? TEXT_EN : str_ieq(tag, S("de")) ? TEXT_DE : TEXT_OTHER;
+}
+
+/* A source that is nearly all headings, fragments or endless sentences: then they are what there is to choose from.
+ * False when it holds no word at all. */
+static bool
+relax(struct rank *r)
+{
+	int good = 0, all = 0;
+
+	for (int i = 0; i < r->n; i++) {
+		good += r->item[i].fit >= FIT_MIN ? r->item[i].length : 0;
+		all += r->item[i].words > 0 ? r->item[i].length : 0;
+	}
+	if (good > 200 || good > all / 10)
+		return true;
+	for (int i = 0; i < r->n; i++) {
+		struct rank_item *t = &r->item[i];
+		if (t->words == 0)
+			continue;
+		t->fit = MAX(t->fit, (t->phrases & PHRASE_NOISE) != 0 ? 0.01f : 0.5f);
+		t->score = MAX(t->score, 0.5f);
+	}
+	return all > 0;
+}
+
+/* --- what a sentence is good for --- */
+
+static unsigned
+kinds_in(const struct rank *r, const struct rank_item *t)
+{
+	unsigned kinds = 0;
+
+	for (int i = t->word; i < t->word + t->words; i++)
+		kinds |= r->word[i].kinds;
+	return kinds;
+}
+
+static bool
+has_number(const struct rank *r, const struct rank_item *t)
+{
+	for (int i = t->word; i < t->word + t->words; i++)
+		if (r->word[i].number)
+			return true;
+	return false;
+}
+
+static bool
+asks(const struct rank_item *t)
+{
+	return memchr(t->s.p, '?', t->s.n) != NULL;
+}
+
+/* Speaks to the reader: "you", and the German "Sie" inside a sentence. */
+static bool
+addresses(const struct rank *r, const struct rank_item *t)
+{
+	for (int i = t->word; i < t->word + t->words; i++) {
+		const struct rank_word *w = &r->word[i];
+		if ((w->kinds & WORD_READER) != 0 && !(r->lang == TEXT_DE && w->capital))
+			return true;
+		if (r->lang == TEXT_DE && !w->first && (str_eq(w->s, S("Sie")) || str_eq(w->s, S("Ihnen")) || str_eq(w->s, S("Ihre"))))
+			return true;
+	}
+	return false;
+}
+
+static float
+hook_worth(const struct rank *r, int i)
+{
+	const struct rank_item *t = &r->item[i];
+	unsigned kinds = kinds_in(r, t);
+	float w = t->score;
+
+	if (t->fit < 0.6f || t->leans || t->words < 4 || (asks(t) && (r->word[t->word].kinds & WORD_OPENING) != 0))
+		return 0;
+	w += has_number(r, t) ? 0.15f : 0;
+	w += (kinds & WORD_CONTRAST) != 0 ? 0.2f : 0;
+	w += (kinds & WORD_SURPRISE) != 0 ? 0.2f : 0;
+	w += asks(t) && addresses(r, t) ? 0.1f : 0;
+	if (t->length < 40)
+		w *= 0.7f;
+	return t->length <= 120 ? w : w * 120 / (float)t->length;
+}
+
+/* The last fifth of a text concludes. */
+static float
+close_worth(const struct rank *r, int i)
+{
+	const struct rank_item *t = &r->item[i];
+	float w = t->score, at = (float)i / (float)MAX(r->n, 1);
+
+	if (t->fit < 0.6f || t->leans || asks(t) || t->words < 4 || t->length > 220 || at < 0.75f)
+		return 0;
+	w += (t->phrases & PHRASE_TAKEAWAY) != 0 ? 0.3f : 0;
+	w += addresses(r, t) ? 0.2f : 0;
+	w += (kinds_in(r, t) & WORD_CONTRAST) != 0 ? 0.15f : 0;
+	return w + at * 0.5f;
+}
+
+/* A question put to the reader, or one that the text ends on. */
+static float
+ask_worth(const struct rank *r, int i)
+{
+	const struct rank_item *t = &r->item[i];
+	float at = (float)i / (float)MAX(r->n, 1);
+	bool reader = addresses(r, t);
+
+	if (t->fit < 0.6f || t->leans || t->length > 180 || t->words < 4 || t->s.p[t->s.n - 1] != '?' || (!reader && at < 0.7f))
+		return 0;
+	return (reader ? 1 : 0.3f) + at;
+}
+
+static int
+best_of(const struct draft *d, float (*worth)(const struct rank *, int))
+{
+	int best = -1;
+	float most = 0;
+
+	for (int i = 0; i < d->r->n; i++) {
+		float w = d->c.taken[i] ? 0 : worth(d->r, i);
+		if (w > most) {
+			most = w;
+			best = i;
+		}
+	}
+	return best;
+}
+
+static float plain_worth(const struct rank *r, int i) { return r->item[i].leans ? r->item[i].score / 2 : r->item[i].score; }
+
+/* --- choosing --- */
+
+static void
+take(struct draft *d, int i)
+{
+	rank_take(&d->c, i);
+	d->room -= d->r->item[i].length + 2;
+}
+
+static bool
+usable(const struct draft *d, int i)
+{
+	return i >= 0 && d->r->item[i].fit >= FIT_MIN && d->c.like[i] <= RANK_ALIKE && !d->skip[i] && !d->c.taken[i];
+}
+
+/* The sentence that i leans on, where it may be taken along; -1 where i cannot stand in the draft. */
+static int
+prop(const struct draft *d, int i)
+{
+	const struct rank_item *t = &d->r->item[i];
+	int before = i - 1;
+
+	if (before < 0 || before == d->hook || before == d->ask || t[-1].paragraph != t->paragraph || t[-1].at != t->at - 1)
+		return -1;
+	if (!d->c.taken[before] && (!usable(d, before) || t[-1].leans || asks(&t[-1])))
+		return -1;
+	return before;
+}
+
+static void
+try(struct draft *d, int i)
+{
+	const struct rank_item *t = &d->r->item[i];
+	int before = t->leans ? prop(d, i) : i;
+	int need = t->length + 2;
+
+	d->skip[i] = true;
+	if (before < 0 || (before != i && i == d->close + 1))
+		return;
+	if (before != i && !d->c.taken[before])
+		need += t[-1].length + 2;
+	if (need > d->room + 20)
+		return;
+	if (before != i && !d->c.taken[before])
+		take(d, before);
+	take(d, i);
+}
+
+/* Sentences of a part of the text that is already told count for less, so that the draft goes through all of it. */
+static float
+fresh(const struct draft *d, int i)
+{
+	const struct rank_item *t = &d->r->item[i];
+	int same = 0;
+
+	for (int k = MAX(0, i - 8); k < MIN(d->r->n, i + 9); k++)
+		same += d->c.taken[k] && d->r->item[k].paragraph == t->paragraph;
+	return rank_worth(&d->c, i) / (1 + 0.5f * (float)same);
+}
+
+static void
+fill(struct draft *d)
+{
+	int last = d->close >= 0 ? d->close : d->r->n;
+
+	while (d->room > 30) {
+		int best = -1;
+		float most = 0;
+		for (int i = 0; i < last; i++) {
+			float w = usable(d, i) && !asks(&d->r->item[i]) ? fresh(d, i) : 0;
+			if (w > most) {
+				most = w;
+				best = i;
+			}
+		}
+		if (best < 0)
+			return;
+		try(d, best);
+	}
+}
+
+/* --- writing --- */
+
+/* s with every run of blanks as one; no more than max code points, cut between words. */
+static str
+line(struct arena *a, str s, int max)
+{
+	char *p = arena_raw(a, s.n + 4);
+	size_t n = 0, gap = 0;
+	int count = 0;
+
+	for (size_t i = 0; i < s.n;) {
+		size_t from = i;
+		uint32_t c = utf8_next(s, &i);
+		if (c <= ' ' && (n == 0 || p[n - 1] == ' '))
+			continue;
+		if (++count > max) {
+			n = gap != 0 ? gap : n;
+			while (n > 0 && strchr(" ,;:-", p[n - 1]) != NULL)
+				n--;
+			return (str){ p, n + text_put(p + n, 0x2026) };
+		}
+		if (c <= ' ') {
+			p[n++] = ' ';
+			gap = n - 1;
+		} else {
+			memcpy(p + n, s.p + from, i - from);
+			n += i - from;
+		}
+		if (count == max - 1 && gap == 0)
+			gap = n;
+	}
+	return str_trim((str){ p, n });
+}
+
+static void
+put(const struct draft *d, struct buf *b, int i, const char *before)
+{
+	buf_add(b, b->n != 0 ? str_z(before) : S(""));
+	buf_add(b, line(d->r->a, d->r->item[i].s, d->clip));
+}
+
+static void
+put_body(const struct draft *d, struct buf *b)
+{
+	int count = 0, length = 0, last = -1;
+
+	for (int i = 0; i < d->r->n; i++) {
+		const struct rank_item *t = &d->r->item[i];
+		if (!d->c.taken[i] || i == d->hook || i == d->ask)
+			continue;
+		bool near = last >= 0 && (t->paragraph == d->r->item[last].paragraph || i <= last + 2) && i != d->close;
+		bool full = count >= PARAGRAPH_SENTENCES || length + t->length > PARAGRAPH_MAX;
+		bool go_on = t->leans && last == i - 1;
+		if (go_on || (near && !full)) {
+			put(d, b, i, " ");
+			count++;
+			length += t->length;
+		} else {
+			put(d, b, i, "\n\n");
+			count = 1;
+			length = t->length;
+		}
+		last = i;
+	}
+}
+
+static void
+put_end(const struct draft *d, struct buf *b, const struct phrase *key, int keys)
+{
+	if (d->ask >= 0)
+		put(d, b, d->ask, "\n\n");
+	else if (d->question.n != 0)
+		buf_add(b, str_fmt(d->r->a, "\n\n%.*s", STR(d->question)));
+	for (int i = 0, n = 0; i < keys && n < TAGS_MAX; i++) {
+		str tag = phrase_tag(d->r, &key[i]);
+		if (tag.n < 4 || tag.n > 50)
+			continue;
+		buf_add(b, n++ == 0 ? S("\n\n") : S(" "));
+		buf_add(b, tag);
+	}
+}
+
+static str
+own_question(const struct rank *r, const struct phrase *key, int keys)
+{
+	for (int i = 0; i < keys; i++) {
+		str x = phrase_object(r, &key[i]);
+		if (x.n == 0 || x.n > 60)
+			continue;
+		x = line(r->a, x, 60);
+		if (r->lang == TEXT_EN)
+			return str_fmt(r->a, "What is your experience with %.*s?", STR(x));
+		if (r->lang == TEXT_DE)
+			return str_fmt(r->a, "Welche Erfahrungen haben Sie mit dem Thema „%.*s“ gemacht?", STR(x));
+	}
+	return r->lang == TEXT_EN ? S("What is your experience?") : r->lang == TEXT_DE ? S("Welche Erfahrungen haben Sie gemacht?") : S("");
+}
+
+static str
+title_of(const struct draft *d)
+{
+	const struct rank *r = d->r;
+
+	for (int i = 0; i < r->n; i++) {
+		const struct rank_item *t = &r->item[i];
+		if (t->heading && t->words >= 2 && t->length <= TITLE_MAX && (t->phrases & (PHRASE_NOISE | PHRASE_GREETING)) == 0)
+			return line(r->a, t->s, TITLE_MAX);
+	}
+	str s = line(r->a, r->item[d->hook].s, TITLE_MAX);
+	if (s.n > 1 && s.p[s.n - 1] == '.' && s.p[s.n - 2] != '.')
+		s.n--;
+	return s;
+}
+
+static void
+compose(struct draft *d, enum write_length length, struct write_output *ret)
+{
+	struct rank *r = d->r;
+	struct phrase key[TAGS_MAX + 3];
+	struct buf b;
+	int keys = phrase_find(r, key, COUNT(key));
+
+	rank_choice_init(&d->c, r);
+	d->skip = NEW_N(r->a, bool, r->n);
+	d->room = target[length];
+	d->clip = target[length] * 2 / 3;
+	d->question = own_question(r, key, keys);
+	d->close = d->ask = -1;
+	d->hook = best_of(d, hook_worth);
+	if (d->hook < 0)
+		d->hook = best_of(d, plain_worth);
+	take(d, d->hook);
+	if ((d->ask = best_of(d, ask_worth)) >= 0)
+		take(d, d->ask);
+	else
+		d->room -= (int)utf8_count(d->question);
+	if ((d->close = best_of(d, close_worth)) >= 0 && d->c.like[d->close] <= RANK_ALIKE)
+		take(d, d->close);
+	else
+		d->close = -1;
+	d->room -= 40;			/* the hashtags */
+	fill(d);
+	buf_init(&b, r->a, POST_MAX * 4);
+	put(d, &b, d->hook, "");
+	put_body(d, &b);
+	put_end(d, &b, key, keys);
+	ret->content = buf_str(&b);
+	ret->title = title_of(d);
+}
+
+enum write_fault
+builtin_post(const struct write_input *in, struct arena *a, write_progress *progress, void *ctx, struct write_output *ret)
+{
+	struct draft d = { .hook = -1 };
+	str source = clean(a, in->source);
+
+	if (!progress(ctx, 0.1, "reading"))
+		return WRITE_STOPPED;
+	d.r = rank_new(a, source, language_of(in, source));
+	if (!relax(d.r))
+		return WRITE_EMPTY;
+	if (!progress(ctx, 0.6, "choosing"))
+		return WRITE_STOPPED;
+	compose(&d, in->length, ret);
+	ret->provider = "builtin";
+	ret->model = S("extract-1");
+	return progress(ctx, 1, "done") ? WRITE_OK : WRITE_STOPPED;
+}
