@@ -406,10 +406,10 @@ done_waiting(struct call *c, enum err code, const struct error *why)
 	pthread_mutex_unlock(&w->lock);
 }
 
-enum err
-engine_wait(struct engine *g, enum err (*run)(void *, struct db *, struct error *), void *ctx, struct error *e)
+static enum err
+wait_for(struct engine *g, unsigned flags, enum err (*run)(void *, struct db *, struct error *), void *ctx, struct error *e)
 {
-	struct waiting w = { .call = { .run = run_waiting, .done = done_waiting, .flags = CALL_FORCE }, .run = run, .ctx = ctx };
+	struct waiting w = { .call = { .run = run_waiting, .done = done_waiting, .flags = CALL_FORCE | flags }, .run = run, .ctx = ctx };
 
 	pthread_mutex_init(&w.lock, NULL);
 	sys_cond_init(&w.over);
@@ -425,6 +425,21 @@ engine_wait(struct engine *g, enum err (*run)(void *, struct db *, struct error 
 	pthread_cond_destroy(&w.over);
 	pthread_mutex_destroy(&w.lock);
 	return code;
+}
+
+enum err
+engine_wait(struct engine *g, enum err (*run)(void *, struct db *, struct error *), void *ctx, struct error *e)
+{
+	return wait_for(g, 0, run, ctx, e);
+}
+
+enum err
+engine_read(struct engine *g, enum err (*run)(void *, struct db *, struct error *), void *ctx, struct error *e)
+{
+	struct db *db;
+
+	TRY(engine_reader(g, &db, e));
+	return db != NULL ? run(ctx, db, e) : wait_for(g, CALL_READ, run, ctx, e);
 }
 
 void

@@ -51,6 +51,8 @@ bool	engine_embedded(const struct engine *);
 MUST_USE enum err engine_submit(struct engine *, struct call *, struct error *);
 /* Submits and waits; for command lines and start-up. */
 MUST_USE enum err engine_wait(struct engine *, enum err (*run)(void *ctx, struct db *, struct error *), void *ctx, struct error *);
+/* The same outside any transaction, for reading: on this thread where it can, otherwise submitted. */
+MUST_USE enum err engine_read(struct engine *, enum err (*run)(void *ctx, struct db *, struct error *), void *ctx, struct error *);
 /* SQLite: this thread's own read-only connection, opened at first use; NULL on PostgreSQL, whose reads are submitted. */
 MUST_USE enum err engine_reader(struct engine *, struct db **ret, struct error *);
 /* Runs what is queued, then closes. */

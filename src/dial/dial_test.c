@@ -25,9 +25,9 @@ count_asked(void *ctx)
 	return ++s->asked != s->asked_most;
 }
 
-static int64_t the_wall_ms(const struct sys_clock *c) { (void)c; return INT64_C(1700000000000); }
+static int64_t the_wall_us(const struct sys_clock *c) { (void)c; return INT64_C(1700000000000000); }
 static int64_t the_mono_us(const struct sys_clock *c) { (void)c; return sys_mono_us(&sys_clock_real); }
-static const struct sys_clock wall_stands = { the_wall_ms, the_mono_us };
+static const struct sys_clock wall_stands = { the_wall_us, the_mono_us };
 
 static const char *const headers[] = { "Content-Type: application/json", "Authorization: Bearer secret-word", NULL };
 

@@ -13,13 +13,13 @@
 /* --- clocks --- */
 
 static int64_t
-real_wall_ms(const struct sys_clock *c)
+real_wall_us(const struct sys_clock *c)
 {
 	struct timespec t;
 
 	(void)c;
 	clock_gettime(CLOCK_REALTIME, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
 static int64_t
@@ -32,16 +32,15 @@ real_mono_us(const struct sys_clock *c)
 	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-const struct sys_clock sys_clock_real = { real_wall_ms, real_mono_us };
+const struct sys_clock sys_clock_real = { real_wall_us, real_mono_us };
 
 /* The clock is the first member, so that its address is the test clock's. */
-static int64_t test_wall_ms(const struct sys_clock *c) { return ((const struct sys_clock_test *)c)->ms; }
-static int64_t test_mono_us(const struct sys_clock *c) { return test_wall_ms(c) * 1000; }
+static int64_t test_us(const struct sys_clock *c) { return ((const struct sys_clock_test *)c)->ms * 1000; }
 
 void
 sys_clock_test_init(struct sys_clock_test *t, int64_t ms)
 {
-	t->c = (struct sys_clock){ test_wall_ms, test_mono_us };
+	t->c = (struct sys_clock){ test_us, test_us };
 	t->ms = ms;
 }
 

@@ -7,10 +7,11 @@
 #define SYS_H
 #include "base/base.h"
 
-/* The clock is injected: nothing else in the tree reads the time.  wall_ms is UTC since 1970; mono_us never goes back. */
-struct sys_clock { int64_t (*wall_ms)(const struct sys_clock *); int64_t (*mono_us)(const struct sys_clock *); };
+/* The clock is injected: nothing else in the tree reads the time.  wall_us is UTC since 1970; mono_us never goes back. */
+struct sys_clock { int64_t (*wall_us)(const struct sys_clock *); int64_t (*mono_us)(const struct sys_clock *); };
 extern const struct sys_clock sys_clock_real;
-static inline int64_t sys_wall_ms(const struct sys_clock *c) { return c->wall_ms(c); }
+static inline int64_t sys_wall_us(const struct sys_clock *c) { return c->wall_us(c); }
+static inline int64_t sys_wall_ms(const struct sys_clock *c) { return c->wall_us(c) / 1000; }
 static inline int64_t sys_mono_us(const struct sys_clock *c) { return c->mono_us(c); }
 /* A clock that stands until the test moves it. */
 struct sys_clock_test { struct sys_clock c; _Atomic int64_t ms; };

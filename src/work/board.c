@@ -1,0 +1,245 @@
+/* board -- what is known of jobs in memory: progress (an hour), how long they take, who waits for them. */
+#include "work/work_priv.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PROGRESS_SLOTS	4096
+#define PROGRESS_MS	3600000
+#define DURATIONS	50
+#define MEDIAN_FROM	5		/* no estimate before the fifth */
+#define ENDED		1024		/* remembered ends, for waits that come late */
+
+struct progress { job_id job; double fraction; int64_t at_ms; char what[96]; };
+struct durations { int64_t ms[DURATIONS]; int n, at; int64_t median; };
+struct board {
+	const struct sys_clock *clock;
+	pthread_mutex_t lock;
+	struct progress *progress;	/* by hash of the id; a newer job takes the slot of an older one */
+	struct durations took[JT_COUNT];
+	struct work_wait *waits;
+	bool released;
+	job_id ended[ENDED];
+	unsigned nended;
+	struct work_stats st;
+};
+
+struct board *
+board_new(const struct sys_clock *clock)
+{
+	struct board *b = calloc(1, sizeof(*b));
+
+	if (b == NULL || (b->progress = calloc(PROGRESS_SLOTS, sizeof(*b->progress))) == NULL)
+		abort();
+	b->clock = clock;
+	pthread_mutex_init(&b->lock, NULL);
+	return b;
+}
+
+void
+board_free(struct board *b)
+{
+	pthread_mutex_destroy(&b->lock);
+	free(b->progress);
+	free(b);
+}
+
+static bool same(const job_id *x, const job_id *y) { return memcmp(x->u.s, y->u.s, 26) == 0; }
+
+static struct progress *
+slot(struct board *b, const job_id *job)
+{
+	uint64_t h;
+
+	memcpy(&h, job->u.s + 18, 8);		/* the random end of the id */
+	h *= UINT64_C(0x9E3779B97F4A7C15);
+	return &b->progress[h >> 52 & (PROGRESS_SLOTS - 1)];
+}
+
+void
+board_progress(struct board *b, const job_id *job, double fraction, const char *what)
+{
+	pthread_mutex_lock(&b->lock);
+	struct progress *p = slot(b, job);
+	*p = (struct progress){ .job = *job, .fraction = fraction, .at_ms = sys_wall_ms(b->clock) };
+	snprintf(p->what, sizeof(p->what), "%.95s", what);
+	pthread_mutex_unlock(&b->lock);
+}
+
+static int
+bin_of(int64_t v, int64_t unit)
+{
+	int i = 0;
+
+	while (i < WORK_BINS - 1 && v > unit << i)
+		i++;
+	return i;
+}
+
+void
+board_started(struct board *b, const struct job_task *t)
+{
+	int64_t us = sys_wall_us(b->clock) - t->queued_us;
+
+	pthread_mutex_lock(&b->lock);
+	b->st.running++;
+	if (t->attempts == 1 && us >= 0) {
+		b->st.starts++;
+		b->st.start_us += us;
+		b->st.start[bin_of(us, 100)]++;
+	}
+	pthread_mutex_unlock(&b->lock);
+}
+
+static int
+ascending(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+	return (x > y) - (x < y);
+}
+
+static void
+add_duration(struct durations *d, int64_t ms)
+{
+	int64_t sorted[DURATIONS];
+
+	d->ms[d->at] = ms;
+	d->at = (d->at + 1) % DURATIONS;
+	d->n = MIN(d->n + 1, DURATIONS);
+	memcpy(sorted, d->ms, sizeof(sorted));
+	qsort(sorted, (size_t)d->n, sizeof(sorted[0]), ascending);
+	d->median = sorted[d->n / 2];
+}
+
+void
+board_duration(struct board *b, int type, int64_t ms)
+{
+	pthread_mutex_lock(&b->lock);
+	add_duration(&b->took[type], ms);
+	pthread_mutex_unlock(&b->lock);
+}
+
+/* Takes the waits for `job` out of the list; all of them for NULL. */
+static struct work_wait *
+pick(struct board *b, const job_id *job, int64_t expired_us)
+{
+	struct work_wait *out = NULL;
+
+	for (struct work_wait **at = &b->waits; *at != NULL;) {
+		struct work_wait *w = *at;
+		bool hit = expired_us >= 0 ? w->deadline_us <= expired_us : job == NULL || same(&w->job, job);
+		if (!hit) {
+			at = &w->next;
+			continue;
+		}
+		*at = w->next;
+		w->next = out;
+		out = w;
+	}
+	return out;
+}
+
+/* Outside the lock: a wake may come back to us. */
+static void
+wake_all(struct work_wait *w)
+{
+	for (struct work_wait *next; w != NULL; w = next) {
+		next = w->next;
+		w->wake(w);
+	}
+}
+
+void
+board_ended(struct board *b, const struct run *r)
+{
+	static const int status[] = { [V_DONE] = JS_DONE, [V_FAILED] = JS_FAILED, [V_AGAIN] = JS_QUEUED, [V_RETURNED] = JS_QUEUED };
+	int64_t ms = sys_wall_ms(b->clock) - r->began_ms;
+	struct work_wait *woken = NULL;
+
+	pthread_mutex_lock(&b->lock);
+	b->st.running--;
+	b->st.ended[r->task.type][status[r->verdict]]++;
+	if (r->verdict == V_DONE || r->verdict == V_FAILED) {
+		b->st.took[bin_of(ms, 1)]++;
+		b->st.took_ms += ms;
+		b->ended[b->nended++ % ENDED] = r->task.id;
+		woken = pick(b, &r->task.id, -1);
+	}
+	if (r->verdict == V_DONE)
+		add_duration(&b->took[r->task.type], ms);
+	pthread_mutex_unlock(&b->lock);
+	wake_all(woken);
+}
+
+void
+board_lost(struct board *b, int n)
+{
+	pthread_mutex_lock(&b->lock);
+	b->st.lost += n;
+	pthread_mutex_unlock(&b->lock);
+}
+
+bool
+board_wait(struct board *b, struct work_wait *w)
+{
+	bool over, first = true;
+
+	pthread_mutex_lock(&b->lock);
+	over = b->released;
+	for (unsigned i = 0; i < MIN(b->nended, ENDED) && !over; i++)
+		over = same(&b->ended[i], &w->job);
+	for (const struct work_wait *o = b->waits; o != NULL && first; o = o->next)
+		first = w->deadline_us < o->deadline_us;
+	if (!over) {
+		w->next = b->waits;
+		b->waits = w;
+	}
+	pthread_mutex_unlock(&b->lock);
+	if (over)
+		w->wake(w);
+	return !over && first;
+}
+
+int64_t
+board_expire(struct board *b)
+{
+	int64_t now = sys_mono_us(b->clock), next = -1;
+
+	pthread_mutex_lock(&b->lock);
+	struct work_wait *out = pick(b, NULL, now);
+	for (const struct work_wait *w = b->waits; w != NULL; w = w->next)
+		if (next < 0 || w->deadline_us - now < next)
+			next = w->deadline_us - now;
+	pthread_mutex_unlock(&b->lock);
+	wake_all(out);
+	return next;
+}
+
+void
+board_release(struct board *b)
+{
+	pthread_mutex_lock(&b->lock);
+	b->released = true;
+	struct work_wait *out = pick(b, NULL, -1);
+	pthread_mutex_unlock(&b->lock);
+	wake_all(out);
+}
+
+void
+board_snapshot(struct board *b, struct arena *a, struct job *j)
+{
+	pthread_mutex_lock(&b->lock);
+	const struct durations *d = &b->took[j->type];
+	j->estimated_ms = d->n >= MEDIAN_FROM ? d->median : INT_NONE;
+	const struct progress *p = slot(b, &j->id);
+	if (same(&p->job, &j->id) && sys_wall_ms(b->clock) - p->at_ms < PROGRESS_MS)
+		j->progress = (struct job_progress){ p->fraction, p->at_ms, str_dup(a, str_z(p->what)) };
+	pthread_mutex_unlock(&b->lock);
+}
+
+void
+board_stats(struct board *b, struct work_stats *ret)
+{
+	pthread_mutex_lock(&b->lock);
+	*ret = b->st;
+	pthread_mutex_unlock(&b->lock);
+}

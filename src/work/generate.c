@@ -1,0 +1,183 @@
+/* generate -- POST_GENERATION: a source text in, a draft out (contract 6.6, 12.8). */
+#include "model/ledger.h"
+#include "model/note.h"
+#include "model/post.h"
+#include "model/project.h"
+#include "work/work_priv.h"
+
+static const struct field fields[] = {
+	F_STR (generation, text, "text", NULL, 0, 0, 0, "", NULL),
+	F_ID  (generation, note, note, "noteId", NULL, 0, ""),
+	F_STR (generation, language, "language", NULL, 0, 0, 0, "", NULL),
+	F_STR (generation, instructions, "instructions", NULL, 0, 0, 0, "", NULL),
+	F_WORD(generation, length, "length", NULL, 0, &gen_length_words, "", NULL),
+	F_TIME(generation, scheduled_for, "scheduledFor", NULL, 0, ""),
+};
+const struct rec generation_rec = REC(generation, fields, "The input of a generation, as the job keeps it");
+#define INPUT_MAX	((size_t)4 << 20)
+
+str
+generation_input(struct arena *a, const struct generation *g)
+{
+	struct buf b;
+	struct json j;
+
+	buf_init(&b, a, INPUT_MAX);
+	jw_begin(&j, &b);
+	rec_encode(&generation_rec, g, &j);
+	return buf_str(&b);
+}
+
+static enum err
+read_input(struct run *r, struct generation *ret, struct error *e)
+{
+	struct rec_opts all = { .text_max = INT64_MAX };
+	struct rec_notes notes = { 0 };
+	json_t *v;
+
+	TRY(json_read(r->task.input, &v, e));
+	enum err code = rec_decode(&generation_rec, &all, &r->a, v, ret, &notes, e);
+	json_decref(v);
+	return code;
+}
+
+/* --- what is read from the database before writing --- */
+
+struct material { struct run *r; struct generation *g; bool project_gone; };
+
+static enum err
+fetch(void *ctx, struct db *db, struct error *e)
+{
+	struct material *m = ctx;
+	struct note n;
+	enum err code = project_exists(db, m->r->task.workspace, m->r->task.project, e);
+
+	if ((m->project_gone = code == E_NOT_FOUND))
+		return OK;
+	TRY(code);
+	if (!id_set(m->g->note))
+		return OK;
+	if ((code = note_get(db, &m->r->a, m->r->task.workspace, m->g->note, &n, e)) == OK)
+		m->g->text = n.content;
+	return code == E_NOT_FOUND ? OK : code;	/* a note that is gone leaves no text, which is what will be said */
+}
+
+static bool
+on_progress(void *ctx, double fraction, const char *what)
+{
+	struct run *r = ctx;
+
+	board_progress(r->w->board, &r->task.id, fraction, what);
+	return !run_stopping(r);
+}
+
+/* --- the receipt (contract 12.8) --- */
+
+static str
+receipt(struct run *r, const struct write_output *o)
+{
+	struct buf b;
+	struct json j;
+
+	buf_init(&b, &r->a, 1 << 16);
+	jw_begin(&j, &b);
+	jw_obj(&j);
+	jw_key_str(&j, S("provider"), str_z(o->provider));
+	jw_key_str(&j, S("model"), o->model);
+	jw_key_i64(&j, S("tokensIn"), o->tokens_in);
+	jw_key_i64(&j, S("tokensOut"), o->tokens_out);
+	jw_key_i64(&j, S("costMicrocents"), o->cost_microcents);
+	jw_key_str(&j, S("promptHash"), o->prompt_hash);
+	jw_key(&j, S("passages"));
+	jw_arr(&j);
+	jw_end(&j);
+	jw_key(&j, S("samples"));
+	jw_arr(&j);
+	jw_end(&j);
+	jw_end(&j);
+	return buf_str(&b);
+}
+
+static void
+settle(struct run *r, const struct generation *g, enum write_fault fault, const struct write_output *o)
+{
+	const struct write_fault_row *row = write_fault_row(fault);
+	struct post *p;
+
+	r->cost = o->cost_microcents;
+	if (fault == WRITE_STOPPED) {
+		r->verdict = V_RETURNED;
+	} else if (fault != WRITE_OK && row->retry) {
+		run_retry(r, row->code, o->retry_after_s, o->why[0] != '\0' ? o->why : row->message);
+	} else if (fault != WRITE_OK) {
+		run_fail(r, row->code, "%s", o->why[0] != '\0' ? o->why : row->message);
+	} else {
+		p = NEW(&r->a, struct post);
+		rec_init(&post_rec, p);
+		p->project = r->task.project;
+		p->content_type = CT_PERSONAL;
+		p->title = o->title;
+		p->content = o->content;
+		p->scheduled_at = g->scheduled_for;
+		p->status = g->scheduled_for != TIME_NONE ? POST_SCHEDULED : POST_DRAFT;
+		p->job = r->task.id;
+		r->effect = p;
+		r->receipt = receipt(r, o);
+		r->verdict = V_DONE;
+	}
+}
+
+static void
+generate(struct run *r)
+{
+	struct generation g;
+	struct material m = { r, &g, false };
+	struct write_output o = { 0 };
+	struct error e;
+
+	if (read_input(r, &g, &e) != OK) {
+		run_fail(r, "internal_error", "The input of the job cannot be read: %s", e.detail);
+		return;
+	}
+	enum err code = engine_read(r->w->c.engine, fetch, &m, &e);
+	if (code != OK) {
+		run_retry(r, "internal_error", 0, e.detail);
+		return;
+	}
+	if (m.project_gone) {
+		run_fail(r, "project_gone", "The project of this job is gone. Choose another one and submit again.");
+		return;
+	}
+	struct write_input in = { .source = g.text.p != NULL ? g.text : S(""), .language = g.language, .instructions = g.instructions,
+	    .length = g.length >= 0 ? (enum write_length)g.length : WRITE_MEDIUM };
+	on_progress(r, 0.05, "reading the source");
+	settle(r, &g, write_post(r->conf, r->w->c.clock, &r->a, &in, on_progress, r, &o), &o);
+}
+
+/* --- the effect, in the transaction of DONE --- */
+
+static enum err
+apply(struct run *r, struct db *db, struct error *e)
+{
+	struct post *p = r->effect;
+	const struct sys_clock *clock = r->w->c.clock;
+	enum err code = project_exists(db, r->task.workspace, r->task.project, e);
+
+	if (code == E_NOT_FOUND) {
+		run_fail(r, "project_gone", "The project of this job is gone. Choose another one and submit again.");
+		return OK;
+	}
+	TRY(code);
+	p->id = (post_id){ sys_ulid(clock) };
+	p->platform = PLATFORM_LINKEDIN;
+	p->category = post_category(p->status);
+	TRY(column_of(db, r->task.workspace, p->project, p->category, &p->status_id, e));
+	TRY(post_insert(db, r->task.workspace, p, e));
+	TRY(event_put(db, &r->a, r->task.workspace, p->project, (event_id){ sys_ulid(clock) }, EVENT_POST_CREATED, &post_rec, p, e));
+	if (p->scheduled_at != TIME_NONE)
+		TRY(event_put(db, &r->a, r->task.workspace, p->project, (event_id){ sys_ulid(clock) }, EVENT_POST_SCHEDULED, &post_rec, p, e));
+	r->result = str_fmt(&r->a, "{\"postId\":\"%s%s\"}", id_prefix(ID_post).p, p->id.u.s);
+	return OK;
+}
+
+const struct kind generate_kind = { JT_POST_GENERATION, generate, apply };

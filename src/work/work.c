@@ -1,0 +1,413 @@
+#include "model/ledger.h"
+#include "work/work_priv.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+#define RUN_BUDGET	((size_t)64 << 20)
+#define SLICE		500		/* rows deleted in one transaction: under 5 ms */
+#define PAUSE_US	1000000		/* after a step that the database refused */
+
+static const struct conf *settings(const struct work *w) { return w->c.settings(w->c.ctx); }
+
+/* --- the kinds of job --- */
+
+static void
+noop(struct run *r)
+{
+	r->verdict = V_DONE;
+	r->result = S("{}");
+}
+
+static const struct kind noop_kind = { JT_NOOP, noop, NULL };
+
+const struct kind *
+kind_of(int type)
+{
+	static const struct kind *const kinds[] = { &generate_kind, &noop_kind };
+
+	for (size_t i = 0; i < COUNT(kinds); i++)
+		if (kinds[i]->type == type)
+			return kinds[i];
+	return NULL;
+}
+
+/* --- ways to end --- */
+
+void
+run_fail(struct run *r, const char *code, const char *fmt, ...)
+{
+	char text[400];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	r->verdict = V_FAILED;
+	r->code = code;
+	r->message = str_dup(&r->a, str_z(text));
+}
+
+bool run_stopping(const struct run *r) { return r->w->stopping; }
+
+void
+run_retry(struct run *r, const char *code, int after_s, const char *why)
+{
+	int64_t used = r->task.attempts - r->task.lost_leases, pause = r->conf->job_backoff;
+
+	if (run_stopping(r)) {
+		r->verdict = V_RETURNED;
+		return;
+	}
+	if (used >= r->conf->job_attempts) {
+		run_fail(r, code, "%s", why);
+		return;
+	}
+	for (int64_t i = 1; i < used; i++)
+		pause *= 5;
+	r->verdict = V_AGAIN;
+	r->run_at = sys_wall_ms(r->w->c.clock) + MAX(pause, (int64_t)after_s * 1000);
+}
+
+/* --- a worker --- */
+
+static void
+log_job(const struct run *r)
+{
+	static const char *const words[] = { [V_DONE] = "done", [V_FAILED] = "failed", [V_AGAIN] = "again", [V_RETURNED] = "returned" };
+	struct log_line l;
+
+	log_begin(r->w->c.log, &l, r->verdict == V_DONE ? LOG_INFO : LOG_WARN, "job");
+	log_str(&l, "job", id_text((struct arena *)(uintptr_t)&r->a, ID_job, &r->task.id.u));
+	log_str(&l, "type", str_z(job_type_words.v[r->task.type]));
+	log_str(&l, "end", str_z(words[r->verdict]));
+	log_i64(&l, "attempt", r->task.attempts);
+	log_i64(&l, "ms", sys_wall_ms(r->w->c.clock) - r->began_ms);
+	if (r->verdict == V_FAILED) {
+		log_str(&l, "code", str_z(r->code));
+		log_str(&l, "why", r->message);
+	}
+	log_end(r->w->c.log, &l);
+}
+
+static void
+run_job(struct run *r)
+{
+	r->conf = settings(r->w);
+	r->kind = kind_of(r->task.type);
+	r->began_ms = sys_wall_ms(r->w->c.clock);
+	board_started(r->w->board, &r->task);
+	if (r->kind == NULL)
+		run_fail(r, "internal_error", "This server does not run jobs of this type. Submit it to a newer one.");
+	else
+		r->kind->run(r);
+	if (r->task.type != JT_NOOP)
+		log_job(r);
+}
+
+/* Sleeps until a token is there.  False: the end. */
+static bool
+take_token(struct work *w)
+{
+	pthread_mutex_lock(&w->lock);
+	while (w->tokens == 0 && !w->stopping)
+		pthread_cond_wait(&w->jobs, &w->lock);
+	bool go = !w->stopping;
+	if (go)
+		w->tokens--;
+	pthread_mutex_unlock(&w->lock);
+	return go;
+}
+
+static void
+pause_after(struct work *w, const struct error *e)
+{
+	log_note(w->c.log, LOG_ERROR, "job", "the database refuses: %s", e->detail);
+	pthread_mutex_lock(&w->lock);
+	if (!w->stopping)
+		(void)sys_cond_wait_us(&w->jobs, &w->lock, PAUSE_US);
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* The next step, however often the database refuses.  A lost lease costs the work, not the worker. */
+static bool
+step_through(struct work *w, struct run *r, bool *took)
+{
+	struct error e;
+
+	for (;;) {
+		enum err code = step(w, r, !w->stopping, took, &e);
+		if (code == OK)
+			return true;
+		if (code == E_CONFLICT) {
+			log_note(w->c.log, LOG_WARN, "job", "%s", e.detail);
+			board_lost(w->board, 1);
+			arena_free(&r->a);
+			*r = (struct run){ .w = w };
+			arena_init(&r->a, RUN_BUDGET);
+			continue;
+		}
+		if (w->stopping)
+			return false;		/* what it held comes back when its lease ends */
+		pause_after(w, &e);
+	}
+}
+
+static void *
+worker(void *arg)
+{
+	struct work *w = arg;
+	struct run r = { .w = w };
+	bool took;
+
+	arena_init(&r.a, RUN_BUDGET);
+	while (take_token(w)) {
+		do {
+			r.conf = settings(w);
+			if (!step_through(w, &r, &took))
+				break;
+			if (took) {
+				work_wake(w);		/* there may be more than one */
+				run_job(&r);
+			}
+		} while (took);
+	}
+	arena_free(&r.a);
+	return NULL;
+}
+
+void
+work_wake(struct work *w)
+{
+	pthread_mutex_lock(&w->lock);
+	if (w->tokens < w->nthreads) {
+		w->tokens++;
+		pthread_cond_signal(&w->jobs);
+	}
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* --- the keeper --- */
+
+static enum err
+renew(void *ctx, struct db *db, struct error *e)
+{
+	struct work *w = ctx;
+	return job_renew(db, str_z(w->worker), sys_wall_ms(w->c.clock) + settings(w)->lease, e);
+}
+
+struct cleaning { struct work *w; workspace_id at; int64_t gone; bool last; };
+
+/* One workspace, one slice. */
+static enum err
+clean(void *ctx, struct db *db, struct error *e)
+{
+	struct cleaning *c = ctx;
+	const struct conf *conf = settings(c->w);
+	int64_t now = sys_wall_ms(c->w->c.clock), jobs = 0;
+	struct workspace ws;
+	struct arena a;
+	int n;
+
+	arena_init(&a, 1 << 16);
+	enum err code = workspace_page(db, &a, c->at, 1, &ws, &n, e);
+	c->last = n == 0;
+	if (code == OK && n == 1) {
+		code = ledger_clean(db, ws.id, now - conf->keep_idempotency * 3600000, now - conf->keep_audit * DAY_MS,
+		    now - conf->keep_events * DAY_MS, SLICE, &c->gone, e);
+		if (code == OK)
+			code = job_clean(db, ws.id, now - conf->keep_jobs * DAY_MS, SLICE, &jobs, e);
+		c->gone += jobs;
+		if (c->gone == 0)
+			c->at = ws.id;		/* nothing left here: on to the next one */
+	}
+	arena_free(&a);
+	return code;
+}
+
+static void
+clean_all(struct work *w)
+{
+	struct cleaning c = { .w = w };
+	struct error e;
+
+	memset(c.at.u.s, 'Z', 26);
+	while (!c.last && !w->stopping)
+		if (engine_wait(w->c.engine, clean, &c, &e) != OK) {
+			log_note(w->c.log, LOG_WARN, "clean", "%s", e.detail);
+			return;
+		}
+}
+
+/* Duties with a period each; `due` counts down in microseconds. */
+struct duty { void (*run)(struct work *); int64_t (*period_us)(const struct conf *); int64_t due; };
+
+static void
+sign_of_life(struct work *w)
+{
+	struct work_stats st;
+	struct error e;
+
+	board_stats(w->board, &st);
+	if (st.running > 0 && engine_wait(w->c.engine, renew, w, &e) != OK)
+		log_note(w->c.log, LOG_WARN, "lease", "not renewed: %s", e.detail);
+}
+
+static void
+give_back(struct work *w)
+{
+	struct error e;
+	int n;
+
+	if (step_lost(w, sys_wall_ms(w->c.clock), &n, &e) != OK)
+		log_note(w->c.log, LOG_WARN, "lease", "%s", e.detail);
+	else if (n > 0)
+		work_wake(w);
+}
+
+static int64_t heartbeat_us(const struct conf *c) { return c->heartbeat * 1000; }
+static int64_t reap_us(const struct conf *c) { return MAX(c->lease / 3, 50) * 1000; }
+static int64_t poll_us(const struct conf *c) { return c->job_poll * 1000; }
+static int64_t clean_us(const struct conf *c) { return c->clean_interval * 1000000; }
+
+static int64_t
+do_duties(struct work *w, struct duty *d, size_t n, int64_t now)
+{
+	int64_t next = INT64_MAX;
+
+	for (size_t i = 0; i < n; i++) {
+		if (d[i].due <= now) {
+			d[i].run(w);
+			d[i].due = sys_mono_us(w->c.clock) + d[i].period_us(settings(w));
+		}
+		next = MIN(next, d[i].due);
+	}
+	return next;
+}
+
+static void *
+keep(void *arg)
+{
+	struct work *w = arg;
+	struct duty duties[] = {
+		{ sign_of_life, heartbeat_us, 0 }, { give_back, reap_us, 0 }, { work_wake, poll_us, 0 }, { clean_all, clean_us, 0 },
+	};
+
+	while (!w->stopping) {
+		int64_t now = sys_mono_us(w->c.clock), next = do_duties(w, duties, COUNT(duties), now), wait;
+		now = sys_mono_us(w->c.clock);
+		int64_t expire = board_expire(w->board);
+		wait = MAX(next - now, 1000);
+		if (expire >= 0)
+			wait = MIN(wait, MAX(expire, 100));
+		pthread_mutex_lock(&w->lock);
+		if (!w->stopping && !w->poke)
+			(void)sys_cond_wait_us(&w->keeper, &w->lock, wait);
+		w->poke = false;
+		pthread_mutex_unlock(&w->lock);
+	}
+	return NULL;
+}
+
+/* --- open and close --- */
+
+static enum err
+recall(void *ctx, struct db *db, struct error *e)
+{
+	struct work *w = ctx;
+	int64_t ms[50];
+	int n;
+
+	for (int t = 0; t < JT_COUNT; t++) {
+		TRY(job_durations(db, t, (int)COUNT(ms), ms, &n, e));
+		while (n > 0)
+			board_duration(w->board, t, ms[--n]);
+	}
+	return OK;
+}
+
+/* The embedded server is alone with its database: whatever runs there was its predecessor's. */
+static enum err
+take_back(struct work *w, struct error *e)
+{
+	int n = 0;
+
+	do
+		TRY(step_lost(w, INT64_MAX, &n, e));
+	while (n > 0);
+	return OK;
+}
+
+static enum err
+start(struct work *w, struct error *e)
+{
+	int n = (int)settings(w)->workers;
+
+	if ((w->thread = calloc((size_t)n, sizeof(*w->thread))) == NULL)
+		abort();
+	TRY(engine_wait(w->c.engine, recall, w, e));
+	if (engine_embedded(w->c.engine))
+		TRY(take_back(w, e));
+	for (; w->nthreads < n; w->nthreads++)
+		TRY(sys_thread(&w->thread[w->nthreads], "job", worker, w, e));
+	TRY(sys_thread(&w->keeper_thread, "keeper", keep, w, e));
+	w->keeper_runs = true;
+	return OK;
+}
+
+enum err
+work_open(const struct work_conf *c, struct work **ret, struct error *e)
+{
+	struct work *w = calloc(1, sizeof(*w));
+
+	if (w == NULL)
+		abort();
+	w->c = *c;
+	w->board = board_new(c->clock);
+	snprintf(w->worker, sizeof(w->worker), "%s", sys_ulid(c->clock).s);
+	pthread_mutex_init(&w->lock, NULL);
+	sys_cond_init(&w->jobs);
+	sys_cond_init(&w->keeper);
+	enum err code = start(w, e);
+	if (code != OK) {
+		work_close(w);
+		return code;
+	}
+	*ret = w;
+	return OK;
+}
+
+void
+work_close(struct work *w)
+{
+	pthread_mutex_lock(&w->lock);
+	w->stopping = true;
+	pthread_cond_broadcast(&w->jobs);
+	pthread_cond_broadcast(&w->keeper);
+	pthread_mutex_unlock(&w->lock);
+	for (int i = 0; i < w->nthreads; i++)
+		pthread_join(w->thread[i], NULL);
+	if (w->keeper_runs)
+		pthread_join(w->keeper_thread, NULL);
+	board_release(w->board);
+	board_free(w->board);
+	pthread_cond_destroy(&w->jobs);
+	pthread_cond_destroy(&w->keeper);
+	pthread_mutex_destroy(&w->lock);
+	free(w->thread);
+	free(w);
+}
+
+void work_snapshot(struct work *w, struct arena *a, struct job *j) { board_snapshot(w->board, a, j); }
+void work_release(struct work *w) { board_release(w->board); }
+void work_stats(struct work *w, struct work_stats *ret) { board_stats(w->board, ret); }
+
+void
+work_wait(struct work *w, struct work_wait *wait)
+{
+	if (!board_wait(w->board, wait))
+		return;
+	pthread_mutex_lock(&w->lock);
+	w->poke = true;
+	pthread_cond_signal(&w->keeper);
+	pthread_mutex_unlock(&w->lock);
+}

@@ -1,0 +1,66 @@
+/* work -- runs the durable jobs of the database (contract 7, 12.7).
+ *
+ * A worker's life is one transaction after another: *write down how the last job ended, and take the next one*.  The
+ * effect of a job, its DONE, its events and its spend commit together, so that a worker killed at any instant loses
+ * nothing and doubles nothing; a job that it held comes back when its lease ends, or when the embedded server starts.
+ *
+ *	worker threads	step (transaction) -> run the job, without the database -> step -> …; idle ones sleep until woken
+ *	the keeper	signs of life for all jobs held, lost leases, polling as the net under the wake-ups, waits that
+ *			run out, cleaning in slices
+ *
+ * A wake-up is published after COMMIT only, by whoever committed.
+ * Threads:  all functions from any thread.  Layer: includes base, json, rec, sys, log, conf, db, model, write. */
+#ifndef WORK_H
+#define WORK_H
+#include "conf/conf.h"
+#include "db/engine.h"
+#include "log/log.h"
+#include "model/job.h"
+#include "model/workspace.h"
+
+typedef const struct conf *(*work_settings)(void *ctx);	/* the settings of this moment: SIGHUP changes them */
+struct work_conf {
+	work_settings settings;
+	void *ctx;
+	struct engine *engine;
+	struct log *log;
+	const struct sys_clock *clock;
+};
+struct work;
+MUST_USE enum err work_open(const struct work_conf *, struct work **ret, struct error *);
+/* Running jobs are asked to stop and go back to the queue, without a start being counted. */
+void	work_close(struct work *);
+void	work_wake(struct work *);			/* a job was committed */
+
+/* What the API shows beside the row. */
+void	work_snapshot(struct work *, struct arena *, struct job *);	/* fills progress and estimated_ms */
+
+/* A wait for the end of a job: wake is called once, when it ended, at the deadline, or by work_release; on any thread. */
+struct work_wait {
+	struct work_wait *next;
+	job_id job;
+	int64_t deadline_us;
+	void (*wake)(struct work_wait *);
+};
+void	work_wait(struct work *, struct work_wait *);
+void	work_release(struct work *);			/* wakes all waits, now and from now on at once */
+
+#define WORK_BINS	12
+/* Histograms: bin i counts what took at most 2^i ms (start: 2^i * 100 us), the last one the rest. */
+struct work_stats {
+	int64_t running, ended[JT_COUNT][JS_COUNT], lost;
+	int64_t took[WORK_BINS], took_ms, start[WORK_BINS], start_us, starts;
+};
+void	work_stats(struct work *, struct work_stats *);
+
+/* The input of a POST_GENERATION job, as its row keeps it. */
+struct generation {
+	str text;
+	note_id note;
+	str language, instructions;
+	int length;			/* enum gen_length */
+	int64_t scheduled_for;
+};
+extern const struct rec generation_rec;
+str	generation_input(struct arena *, const struct generation *);
+#endif

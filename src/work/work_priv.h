@@ -1,0 +1,73 @@
+/* work_priv -- what the files of work/ share.  Not for others. */
+#ifndef WORK_PRIV_H
+#define WORK_PRIV_H
+#include "work/work.h"
+#include "write/write.h"
+
+enum verdict { V_NONE, V_DONE, V_FAILED, V_AGAIN, V_RETURNED };
+
+/* One job in the hands of a worker. */
+struct run {
+	struct work *w;
+	const struct conf *conf;
+	struct arena a;
+	struct job_task task;
+	const struct kind *kind;
+	int64_t began_ms;
+	/* how it ended */
+	enum verdict verdict;
+	str result, receipt;		/* JSON */
+	const char *code;		/* errorCode */
+	str message;
+	int64_t run_at;			/* V_AGAIN */
+	int64_t cost;			/* millionths of a cent */
+	void *effect;			/* what run() made for apply() */
+};
+/* One row per job type. */
+struct kind {
+	int type;
+	void (*run)(struct run *);	/* outside any transaction; may take minutes; sets the verdict */
+	enum err (*apply)(struct run *, struct db *, struct error *);	/* in the transaction of DONE; may change the verdict; repeatable */
+};
+const struct kind *kind_of(int type);	/* NULL: this build does not know it */
+extern const struct kind generate_kind;
+
+/* run.c: ways to end */
+void	run_fail(struct run *, const char *code, const char *fmt, ...) PRINTF(3, 4);
+/* A fault of provider or network: another start after the backoff, or the end of attempts. */
+void	run_retry(struct run *, const char *code, int after_s, const char *why);
+bool	run_stopping(const struct run *);
+
+/* step.c: the transaction between two jobs.  `r` ended (verdict set) or is fresh; *took tells whether it holds another job. */
+MUST_USE enum err step(struct work *, struct run *r, bool take, bool *took, struct error *);
+/* Gives jobs with an ended lease back; all running ones with now = INT64_MAX. */
+MUST_USE enum err step_lost(struct work *, int64_t now, int *ret, struct error *);
+
+/* board.c: progress, durations, waits, figures; each behind the board's own lock */
+struct board;
+struct board *board_new(const struct sys_clock *);
+void	board_free(struct board *);
+void	board_progress(struct board *, const job_id *, double fraction, const char *what);
+void	board_started(struct board *, const struct job_task *);
+void	board_ended(struct board *, const struct run *);	/* after COMMIT; wakes who waits */
+void	board_lost(struct board *, int n);
+void	board_duration(struct board *, int type, int64_t ms);
+int64_t	board_expire(struct board *);		/* wakes waits that ran out; us until the next one, or -1 */
+void	board_snapshot(struct board *, struct arena *, struct job *);
+bool	board_wait(struct board *, struct work_wait *);	/* true: it is the next one to run out */
+void	board_release(struct board *);
+void	board_stats(struct board *, struct work_stats *);
+
+struct work {
+	struct work_conf c;
+	struct board *board;
+	char worker[32];		/* this process's name in leases */
+	pthread_mutex_t lock;
+	pthread_cond_t jobs, keeper;
+	int tokens;			/* wake-ups not yet taken */
+	_Atomic bool stopping;
+	int nthreads;
+	pthread_t *thread, keeper_thread;
+	bool keeper_runs, poke;
+};
+#endif
