@@ -578,7 +578,10 @@ class World:
     def play(self, story):
         for step in story.steps:
             if isinstance(step, Exchange):
-                self.exchange(step)
+                try:
+                    self.exchange(step)
+                except Wrong as w:
+                    raise Wrong(str(w) if str(w).startswith('line ') else f'line {step.line}: {w}')
             elif isinstance(step, Step):
                 try:
                     self.prepare(step)
