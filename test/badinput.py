@@ -5,7 +5,6 @@
 
 Each case gets the documented error, or a closed connection where the request could not be understood; nothing is
 changed by it, and the server goes on serving.  TAP lines, and `N passed, N failed` at the end."""
-import argparse
 import json
 import os
 import resource
@@ -18,43 +17,15 @@ import sys
 import tempfile
 import threading
 import time
-import traceback
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(HERE, 'lib'), os.path.join(HERE, 'scenario')]
+sys.path.insert(0, os.path.join(HERE, 'lib'))
 
-from house import Wrong, need
-from run import SICK
+import cases
+from cases import Skip, Wrong, case, need
 from server import Closed, Failure, Server, Wire, head, wait_for
-from tap import Tap
 
-CASES = []
-GRACE = 10                          # seconds a body may be slow (contract: body_rate holds after these)
-
-
-class Skip(Exception):
-    """The case does not apply here."""
-
-
-@dataclass
-class Case:
-    """settings: of the server that fn gets.  alone: it gets one to itself, at the same time as others run (these wait
-    for a clock, or count what is stored).  own: fn gets the engine and makes its server itself."""
-    title: str
-    fn: object
-    settings: dict
-    alone: bool
-    own: bool
-
-
-def case(title, alone=False, own=False, **settings):
-    """Registers a case."""
-    def take(fn):
-        CASES.append(Case(title, fn, settings, alone, own))
-        return fn
-    return take
+GRACE = 10      # seconds a body may be slow before body_rate holds
 
 
 # ------------------------------------------------------------------------------------------------------------- help
@@ -744,67 +715,5 @@ def full_database(engine):
         need(notes(s) == count + 1, f'{notes(s)} notes, not {count + 1}')
 
 
-# ------------------------------------------------------------------------------------------------------------------ main
-
-class Park:
-    """The servers: one that cases share, one after the other, and one for each case that is alone."""
-
-    def __init__(self, engine):
-        self.engine, self.servers, self.lock = engine, {}, threading.Lock()
-
-    def get(self, case):
-        name = case.title if case.alone else ''
-        with self.lock:
-            s = self.servers.get(name)
-            if not s or not s.alive():
-                s = Server(case.settings, db=self.engine)
-                s.setup()
-                self.servers[name] = s.start()
-            return s
-
-    def close(self, tap):
-        for s in self.servers.values():
-            why = None
-            sick = SICK.search(s.log_text())
-            if sick:
-                why = s.log_text()[sick.start():][:3000]
-            elif not s.alive():
-                why = 'it has died: ' + s.log_text()[-3000:]
-            try:
-                s.close()
-            except Failure as e:
-                why = why or str(e)
-            tap.line('the server is well and stops when told', why)
-
-
-def attempt(park, case):
-    try:
-        case.fn(park.engine if case.own else park.get(case))
-        return None
-    except Skip as e:
-        return e
-    except Wrong as e:
-        return str(e)
-    except Exception:
-        return traceback.format_exc()
-
-
-def main():
-    p = argparse.ArgumentParser(description='Sends what no client would.')
-    p.add_argument('--only', default='', help='cases whose title contains this')
-    p.add_argument('--engine', default='sqlite', choices=('sqlite', 'postgres'))
-    p.add_argument('--jobs', type=int, default=4)
-    options = p.parse_args()
-    tap, park = Tap(), Park(options.engine)
-    chosen = [c for c in CASES if options.only.lower() in c.title.lower()]
-    with ThreadPoolExecutor(options.jobs) as pool:
-        apart = [(c.title, pool.submit(attempt, park, c)) for c in chosen if c.alone or c.own]
-        results = [(c.title, attempt(park, c)) for c in chosen if not (c.alone or c.own)]
-        results += [(t, f.result()) for t, f in apart]
-    tap.block([(f'{options.engine} badinput: {t}', why) for t, why in results])
-    park.close(tap)
-    return tap.end()
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(cases.main('Sends what no client would.', 'badinput'))

@@ -1,6 +1,9 @@
 """house.py -- what every answer under /v1 must hold, whatever its story is about (contract 2, 12.1, 12.2)."""
+import datetime
 import json
 import re
+
+from cases import Wrong, need
 
 VERSION = '2026-08-01'
 STATUS = {
@@ -37,15 +40,6 @@ SHAPES = {
     'progress': {'progress': 'number', 'updatedAt': 'time', 'message': 'string or null'},
     'result': {'postId': 'id post'},
 }
-
-
-class Wrong(Exception):
-    """A claim that does not hold."""
-
-
-def need(ok, why):
-    if not ok:
-        raise Wrong(why)
 
 
 def is_kind(value, kinds):
@@ -91,7 +85,6 @@ def resource(value):
 
 def born(ident):
     """The time inside an id, as the API writes times."""
-    import datetime
     digits = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
     ms = 0
     for c in ident.split('_')[1][:10]:

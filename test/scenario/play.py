@@ -9,10 +9,11 @@ import shlex
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import house
-from house import Wrong, need
+from cases import Skip, Wrong, need
 from scn import Exchange, Step
 from server import LIFTED, ROOT, Client, Server, Wire, wait_for
 
@@ -152,10 +153,6 @@ class Out:
 
     def __repr__(self):
         return f'<exit {self.status} stdout {self.stdout[:300]!r} stderr {self.stderr[:300]!r}>'
-
-
-class Skip(Exception):
-    """The story does not apply here."""
 
 
 class World:
@@ -402,7 +399,6 @@ class World:
 
     def fire(self, clients):
         """A Client sends and then reads: to send all before the first is read, each runs in a thread that waits at a gate."""
-        import threading
         gate, out = threading.Barrier(len(clients)), [None] * len(clients)
 
         def one(i, c, r):

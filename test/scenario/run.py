@@ -6,7 +6,6 @@ import argparse
 import glob
 import json
 import os
-import re
 import sys
 import threading
 import traceback
@@ -17,11 +16,9 @@ sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), 'lib')]
 
 import play
 import scn
-from house import Wrong
+from cases import Skip, Wrong, sick
 from server import ROOT, Closed, Failure, Server
 from tap import Tap
-
-SICK = re.compile(r'AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|^==\d+== (Invalid|Conditional|Use of)', re.M)
 
 
 class Traffic:
@@ -76,7 +73,7 @@ class Theme:
         try:
             world.play(story)
             return None
-        except play.Skip as s:
+        except Skip as s:
             return s
         except Wrong as w:
             return str(w)
@@ -97,8 +94,8 @@ class Theme:
             outcome = f'{outcome or "all was well, but"}\nthe server has died; its log ends:\n{log[-3000:]}'
             self.end()
             self.begin()
-        elif SICK.search(log):
-            outcome = f'{outcome or "all was well, but"}\nthe log shows:\n{log[SICK.search(log).start():][:3000]}'
+        elif sick(log):
+            outcome = f'{outcome or "all was well, but"}\n{sick(log)}'
         self.report(story.title, outcome)
 
     def run(self):
@@ -110,7 +107,7 @@ class Theme:
             for s in self.stories:
                 self.story(s)
             self.report('the server stops when told', self.end())
-        except play.Skip as s:
+        except Skip as s:
             self.report('all', s)
         except Exception as e:
             self.report('the file runs', f'{type(e).__name__}: {e}')
