@@ -23,7 +23,7 @@ sys.path.insert(0, os.path.join(HERE, 'lib'))
 
 import cases
 from cases import Skip, Wrong, case, need
-from server import Closed, Failure, Server, Wire, head, wait_for
+from server import Closed, Failure, Server, Wire, head, psql, wait_for
 
 GRACE = 10      # seconds a body may be slow before body_rate holds
 
@@ -713,6 +713,31 @@ def full_database(engine):
         c = s.client()
         need(good(c.post('/v1/notes', {'projectId': s.project, 'content': 'again'})), 'a larger limit does not help')
         need(notes(s) == count + 1, f'{notes(s)} notes, not {count + 1}')
+
+
+@case('A database that goes away gives 503 and a degraded health, and is found again when it comes back', own=True)
+def lost_database(engine):
+    if engine != 'postgres':
+        raise Skip('only postgres')
+    with Server({'db_deadline': 1000}, db=engine) as s:
+        c, name = s.client(), s.database.name
+        first = c.post('/v1/notes', {'projectId': s.project, 'content': 'before'})
+        need(first.status == 200, f'{first}')
+        psql(s.database.server, f'ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false')
+        psql(s.database.server, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+        for a in (c.post('/v1/notes', {'projectId': s.project}), c.get(f'/v1/notes?projectId={s.project}')):
+            need(a.status == 503 and a.code() == 'service_unavailable' and (a.get('Retry-After') or '').isdigit(), f'{a} {a.headers}')
+        sick = wait_for(lambda: degraded(c.get('/v1/health')), 10)
+        need(sick, 'health does not say so')
+        need(sick.status == 503 and (sick.get('Retry-After') or '').isdigit(), f'{sick} {sick.headers}')
+        psql(s.database.server, f'ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true')
+        need(wait_for(lambda: good(c.post('/v1/notes', {'projectId': s.project, 'content': 'after'})), 20), 'it is not found again')
+        need(wait_for(lambda: good(c.get('/v1/health')), 10), 'health stays degraded')
+        need(notes(s) == 2, f'{notes(s)} notes')
+
+
+def degraded(answer):
+    return answer if answer.json()['status'] == 'degraded' and answer.json()['checks']['db']['ok'] is False else None
 
 
 if __name__ == '__main__':
