@@ -233,7 +233,7 @@ word_of(struct arena *a, struct sb_stemmer *st, enum text_lang lang, str s)
 		w.stem = s;		/* longer than any word of a language: a token of its own */
 		return w;
 	}
-	w.stop = !w.number && (lang == TEXT_OTHER ? utf8_count(f) <= 3 && !ideograph(c) : text_stop(lang, f));
+	w.stop = !w.number && (lang == TEXT_OTHER ? utf8_count(f) <= 4 && !ideograph(c) : text_stop(lang, f));
 	w.stem = stem_of(a, w.stop || w.number ? NULL : st, f);
 	return w;
 }

@@ -19,7 +19,7 @@ int	text_sentences(struct arena *, str, enum text_lang, struct text_sentence **r
 struct text_word { str s; str stem; bool stop; bool capital; bool number; };	/* stem: folded to lower case and stemmed */
 /* A word is a run of letters and digits, with apostrophes and the points of a number inside it; "E-Mail" is one, "follow-up"
  * two; each ideograph is one.  A function word (stop) is folded, not stemmed.  TEXT_OTHER has no stemmer: there the words of up to
- * three letters are taken for function words. */
+ * four letters are taken for function words. */
 int	text_words(struct arena *, str, enum text_lang, struct text_word **ret);
 
 str	text_fold(struct arena *, str);			/* lower case, ’ as ', blanks and controls as one space each */

@@ -2,7 +2,6 @@
 
 #define TITLE_MAX	120		/* code points */
 #define TAGS_MAX	3
-#define FIT_MIN		0.35f		/* below it a sentence is only used when there is nothing else */
 #define PARAGRAPH_MAX	260		/* code points after which a paragraph ends */
 #define PARAGRAPH_SENTENCES 3
 
@@ -112,12 +111,21 @@ addresses(const struct rank *r, const struct rank_item *t)
 	return false;
 }
 
+static bool
+small(str s)
+{
+	size_t i = 0;
+	uint32_t c = utf8_next(s, &i);
+
+	return text_upper(c) != c;
+}
+
 static float
 hook_worth(const struct rank *r, int i)
 {
 	const struct rank_item *t = &r->item[i];
 	unsigned kinds = kinds_in(r, t);
-	float w = t->score;
+	float w = t->score * 0.7f;
 
 	if (t->fit < 0.6f || t->leans || t->words < 4 || (asks(t) && (r->word[t->word].kinds & WORD_OPENING) != 0))
 		return 0;
@@ -125,8 +133,9 @@ hook_worth(const struct rank *r, int i)
 	w += (kinds & WORD_CONTRAST) != 0 ? 0.2f : 0;
 	w += (kinds & WORD_SURPRISE) != 0 ? 0.2f : 0;
 	w += asks(t) && addresses(r, t) ? 0.1f : 0;
-	if (t->length < 40)
-		w *= 0.7f;
+	w *= t->length < 40 ? 0.7f : 1;
+	w *= small(t->s) ? 0.5f : 1;
+	w *= (t->phrases & (PHRASE_SEQUEL | PHRASE_POINTER)) != 0 ? 0.5f : 1;
 	return t->length <= 120 ? w : w * 120 / (float)t->length;
 }
 
@@ -142,7 +151,7 @@ close_worth(const struct rank *r, int i)
 	w += (t->phrases & PHRASE_TAKEAWAY) != 0 ? 0.3f : 0;
 	w += addresses(r, t) ? 0.2f : 0;
 	w += (kinds_in(r, t) & WORD_CONTRAST) != 0 ? 0.15f : 0;
-	return w + at * 0.5f;
+	return w + (at - 0.75f) * 1.6f;
 }
 
 /* A question put to the reader, or one that the text ends on. */
@@ -153,7 +162,8 @@ ask_worth(const struct rank *r, int i)
 	float at = (float)i / (float)MAX(r->n, 1);
 	bool reader = addresses(r, t);
 
-	if (t->fit < 0.6f || t->leans || t->length > 180 || t->words < 4 || t->s.p[t->s.n - 1] != '?' || (!reader && at < 0.7f))
+	if (r->spoken || t->fit < 0.6f || t->leans || t->length > 180 || t->words < 4 || t->s.p[t->s.n - 1] != '?'
+	    || (!reader && (at < 0.7f || (r->word[t->word].kinds & WORD_OPENING) != 0)))
 		return 0;
 	return (reader ? 1 : 0.3f) + at;
 }
@@ -175,6 +185,19 @@ best_of(const struct draft *d, float (*worth)(const struct rank *, int))
 }
 
 static float plain_worth(const struct rank *r, int i) { return r->item[i].leans ? r->item[i].score / 2 : r->item[i].score; }
+
+/* The order of a few sentences is better left alone. */
+static bool
+few(const struct rank *r)
+{
+	int n = 0;
+
+	for (int i = 0; i < r->n; i++)
+		n += r->item[i].fit >= FIT_MIN;
+	return n <= 4;
+}
+
+static float first_worth(const struct rank *r, int i) { return r->item[i].fit >= FIT_MIN && !r->item[i].leans ? 1 / (1 + (float)i) : 0; }
 
 /* --- choosing --- */
 
@@ -224,7 +247,10 @@ try(struct draft *d, int i)
 	take(d, i);
 }
 
-/* Sentences of a part of the text that is already told count for less, so that the draft goes through all of it. */
+#define WORDS_FULL	10		/* shorter ones say less than their rank lets hope */
+
+/* Sentences of a part of the text that is already told count for less, so that the draft goes through all of it; one that goes on
+ * where a chosen one ended makes up for that. */
 static float
 fresh(const struct draft *d, int i)
 {
@@ -233,27 +259,39 @@ fresh(const struct draft *d, int i)
 
 	for (int k = MAX(0, i - 8); k < MIN(d->r->n, i + 9); k++)
 		same += d->c.taken[k] && d->r->item[k].paragraph == t->paragraph;
-	return rank_worth(&d->c, i) / (1 + 0.5f * (float)same);
+	if (i > 0 && d->c.taken[i - 1] && t[-1].paragraph == t->paragraph && i - 1 != d->hook)
+		same--;
+	float w = rank_worth(&d->c, i);
+	if (i + 1 < d->r->n && t[1].leans && t[1].paragraph == t->paragraph && !d->c.taken[i + 1])
+		w *= 0.8f;			/* it only prepares the next one */
+	return w * (float)MIN(t->words, WORDS_FULL) / WORDS_FULL / (1 + 0.5f * (float)same);
+}
+
+static int
+next_best(const struct draft *d)
+{
+	int best = -1, last = d->close >= 0 ? d->close : d->r->n;
+	float most = 0;
+
+	for (int i = 0; i < last; i++) {
+		float w = usable(d, i) && !asks(&d->r->item[i]) ? fresh(d, i) : 0;
+		if (w > most) {
+			most = w;
+			best = i;
+		}
+	}
+	return best;
 }
 
 static void
 fill(struct draft *d)
 {
-	int last = d->close >= 0 ? d->close : d->r->n;
-
-	while (d->room > 30) {
-		int best = -1;
-		float most = 0;
-		for (int i = 0; i < last; i++) {
-			float w = usable(d, i) && !asks(&d->r->item[i]) ? fresh(d, i) : 0;
-			if (w > most) {
-				most = w;
-				best = i;
-			}
-		}
-		if (best < 0)
-			return;
-		try(d, best);
+	for (int before = d->room + 1; before > d->room;) {
+		before = d->room;
+		for (int i; d->room > 30 && (i = next_best(d)) >= 0;)
+			try(d, i);
+		/* what was refused for want of the sentence it leans on may have it now */
+		memset(d->skip, 0, (size_t)d->r->n * sizeof(*d->skip));
 	}
 }
 
@@ -298,27 +336,30 @@ put(const struct draft *d, struct buf *b, int i, const char *before)
 	buf_add(b, line(d->r->a, d->r->item[i].s, d->clip));
 }
 
+static bool
+same_section(const struct rank *r, int a, int b)
+{
+	for (int i = a; i < b; i++)
+		if (r->item[i].heading)
+			return false;
+	return r->item[a].paragraph == r->item[b].paragraph || b <= a + 3;
+}
+
 static void
 put_body(const struct draft *d, struct buf *b)
 {
+	const struct rank *r = d->r;
 	int count = 0, length = 0, last = -1;
 
-	for (int i = 0; i < d->r->n; i++) {
-		const struct rank_item *t = &d->r->item[i];
+	for (int i = 0; i < r->n; i++) {
+		const struct rank_item *t = &r->item[i];
 		if (!d->c.taken[i] || i == d->hook || i == d->ask)
 			continue;
-		bool near = last >= 0 && (t->paragraph == d->r->item[last].paragraph || i <= last + 2) && i != d->close;
-		bool full = count >= PARAGRAPH_SENTENCES || length + t->length > PARAGRAPH_MAX;
-		bool go_on = t->leans && last == i - 1;
-		if (go_on || (near && !full)) {
-			put(d, b, i, " ");
-			count++;
-			length += t->length;
-		} else {
-			put(d, b, i, "\n\n");
-			count = 1;
-			length = t->length;
-		}
+		bool full = count >= PARAGRAPH_SENTENCES || length + t->length > PARAGRAPH_MAX || i == d->close;
+		bool on = last >= 0 && ((t->leans && last == i - 1) || (!full && same_section(r, last, i)));
+		put(d, b, i, on ? " " : "\n\n");
+		count = on ? count + 1 : 1;
+		length = on ? length + t->length : t->length;
 		last = i;
 	}
 }
@@ -328,7 +369,7 @@ put_end(const struct draft *d, struct buf *b, const struct phrase *key, int keys
 {
 	if (d->ask >= 0)
 		put(d, b, d->ask, "\n\n");
-	else if (d->question.n != 0)
+	else if (d->question.n != 0 && !asks(&d->r->item[d->hook]))
 		buf_add(b, str_fmt(d->r->a, "\n\n%.*s", STR(d->question)));
 	for (int i = 0, n = 0; i < keys && n < TAGS_MAX; i++) {
 		str tag = phrase_tag(d->r, &key[i]);
@@ -385,14 +426,19 @@ compose(struct draft *d, enum write_length length, struct write_output *ret)
 	d->clip = target[length] * 2 / 3;
 	d->question = own_question(r, key, keys);
 	d->close = d->ask = -1;
-	d->hook = best_of(d, hook_worth);
-	if (d->hook < 0)
-		d->hook = best_of(d, plain_worth);
-	take(d, d->hook);
 	if ((d->ask = best_of(d, ask_worth)) >= 0)
 		take(d, d->ask);
 	else
 		d->room -= (int)utf8_count(d->question);
+	d->hook = best_of(d, few(r) ? first_worth : hook_worth);
+	if (d->hook < 0)
+		d->hook = best_of(d, plain_worth);
+	if (d->hook < 0) {		/* all there is, is one question */
+		d->hook = d->ask;
+		d->ask = -1;
+	} else {
+		take(d, d->hook);
+	}
 	if ((d->close = best_of(d, close_worth)) >= 0 && d->c.like[d->close] <= RANK_ALIKE)
 		take(d, d->close);
 	else

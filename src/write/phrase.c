@@ -5,7 +5,7 @@
  * behind an article or a preposition, not behind a pronoun or "to", and with nothing it could belong to behind it. */
 #define PHRASE_WORDS	3
 
-struct entry { int term[PHRASE_WORDS]; int words, first, times, last_item, items, noun, verb, tail, capital, inner; };
+struct entry { int term[PHRASE_WORDS]; int words, first, times, last_item, items, noun, verb, tail, capital, inner, titles; };
 struct table { struct entry *row; int n, max, *slot; size_t slots; };
 
 static bool
@@ -44,6 +44,7 @@ note(const struct rank *r, struct table *t, int item, int at, int words)
 		e->first = at;
 	e->items += e->last_item != item;
 	e->last_item = item;
+	e->titles += r->item[item].heading;
 	if (!w->first) {
 		e->noun += (w[-1].kinds & WORD_BEFORE) != 0;
 		e->verb += (w[-1].kinds & WORD_NOT_BEFORE) != 0;
@@ -60,14 +61,16 @@ collect(const struct rank *r)
 
 	while (t.slots < (size_t)t.max * 2)
 		t.slots *= 2;
+	/* without a list of function words, what stands side by side need not belong together */
+	int most = r->lang == TEXT_OTHER ? 1 : PHRASE_WORDS;
 	t.slot = NEW_N(r->a, int, t.slots);
 	t.row = NEW_N(r->a, struct entry, t.max);
 	for (int i = 0; i < r->n; i++) {
 		const struct rank_item *it = &r->item[i];
-		if (it->fit <= 0 && !it->heading)
+		if (it->fit < FIT_MIN && !it->heading)
 			continue;
 		for (int k = it->word; k < it->word + it->words; k++)
-			for (int n = 1; n <= PHRASE_WORDS && k + n <= it->word + it->words; n++) {
+			for (int n = 1; n <= most && k + n <= it->word + it->words; n++) {
 				const struct rank_word *w = &r->word[k + n - 1];
 				if (!content(w) || (n > 1 && !w->joined))
 					break;
@@ -106,7 +109,7 @@ worth(const struct rank *r, const struct entry *e)
 		noun *= 0.4f;
 	float spread = logf(1 + (float)e->items), tail = 0.3f + 0.7f * (float)e->tail / times;
 	float length = e->words == 1 ? 1 : e->words == 2 ? 1.8f : 2;
-	return spread * sqrtf(times) * noun * tail * length * ending(r, e);
+	return spread * sqrtf(times) * noun * tail * length * ending(r, e) * (e->titles > 0 ? 1.4f : 1);
 }
 
 static bool
@@ -161,18 +164,6 @@ put_letters(struct buf *b, str s)
 	}
 }
 
-str
-phrase_tag(const struct rank *r, const struct phrase *p)
-{
-	struct buf b;
-
-	buf_init(&b, r->a, 256);
-	buf_char(&b, '#');
-	for (int i = 0; i < p->words; i++)
-		put_letters(&b, r->word[p->word + i].s);
-	return buf_str(&b);
-}
-
 static bool
 same(const struct rank *r, int at, const struct phrase *p)
 {
@@ -194,6 +185,42 @@ static bool
 plural(str s)
 {
 	return s.n > 3 && s.p[s.n - 1] == 's' && strchr("siu'", s.p[s.n - 2]) == NULL;
+}
+
+#define FORMS_MAX	64		/* places of a phrase that are looked at */
+
+/* The place to copy a tag from: the form that the source uses most. */
+static int
+common_form(const struct rank *r, const struct phrase *p)
+{
+	int at[FORMS_MAX], n = 0, best = p->word, most = 0;
+
+	for (int i = 0; i < r->words && n < FORMS_MAX; i++)
+		if (same(r, i, p))
+			at[n++] = i;
+	for (int i = 0; i < n; i++) {
+		int times = 0;
+		for (int k = i; k < n; k++)
+			times += str_ieq(written(r, at[i], at[i] + p->words), written(r, at[k], at[k] + p->words));
+		if (times > most) {
+			most = times;
+			best = at[i];
+		}
+	}
+	return best;
+}
+
+str
+phrase_tag(const struct rank *r, const struct phrase *p)
+{
+	int at = common_form(r, p);
+	struct buf b;
+
+	buf_init(&b, r->a, 256);
+	buf_char(&b, '#');
+	for (int i = 0; i < p->words; i++)
+		put_letters(&b, r->word[at + i].s);
+	return buf_str(&b);
 }
 
 str

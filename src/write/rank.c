@@ -148,8 +148,10 @@ drop_speakers(struct rank *r, struct text_sentence *s, int n)
 	}
 	for (int i = 0; i < n; i++) {
 		str name = speaker(s[i].s);
-		if (name.p != NULL && times[intern(&names, name)] > 1)
-			s[i].s = str_trim(without_time(str_trim(str_cut(s[i].s, name.n, s[i].s.n))));
+		if (name.p == NULL || times[intern(&names, name)] < 2)
+			continue;
+		s[i].s = str_trim(without_time(str_trim(str_cut(s[i].s, name.n, s[i].s.n))));
+		r->spoken = true;
 	}
 }
 
@@ -197,25 +199,46 @@ expletive(const struct rank *r, const struct rank_item *t)
 	return str_ieq(w->s, S("it")) && str_ieq(w[1].s, S("took"));
 }
 
-#define NEAR	5		/* words in which a pronoun without a noun before it leans on the sentence before */
+/* "All three were", "One was": no noun, but a part of one before. */
+static bool
+partial(const struct rank *r, const struct rank_item *t)
+{
+	int i = t->word, end = t->word + t->words;
+
+	if ((r->word[i].kinds & WORD_PART) == 0)
+		return false;
+	while (i < end && (r->word[i].kinds & WORD_PART) != 0)
+		i++;
+	return i < end && r->word[i].stop && (r->word[i].kinds & WORD_BEFORE) == 0;
+}
+
+#define NEAR	6		/* words in which a pronoun without a noun before it leans on the sentence before */
+#define FAR	8		/* the same, where the sentence begins with a place or a time */
+
+/* A pronoun: not the "that" which joins clauses, not the German "Sie" for who is spoken to, but the "das" with no noun behind it. */
+static bool
+stands_for(const struct rank *r, const struct rank_word *w, bool last)
+{
+	if ((w->kinds & WORD_PRONOUN) != 0)
+		return !str_ieq(w->s, S("that")) && !(r->lang == TEXT_DE && w->capital);
+	return r->lang == TEXT_DE && w->joined && !last && str_eq(w->s, S("das")) && w[1].stop && !w[1].capital;
+}
 
 static bool
 leans(const struct rank *r, const struct rank_item *t)
 {
 	bool noun = false;
 
-	if (t->words == 0)
+	if (t->words == 0 || expletive(r, t))
 		return false;
-	if (expletive(r, t))
-		return false;
-	if ((r->word[t->word].kinds & (WORD_LINK | WORD_PRONOUN)) != 0 || bare_article(r, t))
+	const struct rank_word *w = &r->word[t->word];
+	if ((w->kinds & (WORD_LINK | WORD_PRONOUN)) != 0 || bare_article(r, t) || partial(r, t))
 		return true;
-	for (int i = 1; i < MIN(NEAR, t->words) && !noun; i++) {
-		const struct rank_word *w = &r->word[t->word + i];
-		/* "that" in the middle joins clauses, and German "Sie" with a capital is who is spoken to */
-		if ((w->kinds & WORD_PRONOUN) != 0 && !str_ieq(w->s, S("that")) && !(r->lang == TEXT_DE && w->capital))
+	bool placing = (w->kinds & WORD_PLACING) != 0;
+	for (int i = 1; i < MIN(placing ? FAR : NEAR, t->words) && !noun; i++) {
+		if (stands_for(r, &w[i], i + 1 == t->words))
 			return true;
-		noun = !w->stop && !w->number;
+		noun = !placing && !w[i].stop && !w[i].number;
 	}
 	return false;
 }
@@ -276,6 +299,7 @@ fit_of(const struct rank *r, const struct rank_item *t)
 	f *= last == ':' || last == ',' ? 0.2f : (last >= 'a' && last <= 'z') ? 0.7f : 1;
 	f *= balanced(s) ? 1 : 0.4f;
 	f *= has(s, "http") || has(s, "www.") || has(s, "@") ? 0.2f : 1;
+	f *= has(s, "|") || has(s, "\t") ? 0.1f : has(s, "**") || has(s, "`") ? 0.6f : 1;
 	f *= fillers > 0 || (t->phrases & PHRASE_FILLER) != 0 ? 0.3f : 1;
 	f *= (t->phrases & PHRASE_GREETING) != 0 ? 0.3f : 1;
 	f *= (t->phrases & PHRASE_POINTER) != 0 ? 0.7f : 1;
@@ -296,6 +320,36 @@ signature(str source)
 	return at;
 }
 
+/* Lines of punctuation are no sentences; out of the way, they take no place among RANK_MAX. */
+static int
+drop_wordless(struct text_sentence *s, int n)
+{
+	int kept = 0;
+
+	for (int i = 0; i < n; i++) {
+		bool word = false;
+		for (size_t k = 0; k < s[i].s.n && !word;) {
+			uint32_t c = utf8_next(s[i].s, &k);
+			word = text_letter(c) || (c >= '0' && c <= '9');
+		}
+		if (word)
+			s[kept++] = s[i];
+	}
+	return kept;
+}
+
+static void
+lower_asides(struct rank *r)
+{
+	bool aside = false;
+
+	for (int i = 0; i < r->n; i++) {
+		struct rank_item *t = &r->item[i];
+		aside = (t->phrases & PHRASE_ASIDE) != 0 || (aside && t->paragraph == t[-1].paragraph);
+		t->fit *= aside ? 0.5f : 1;
+	}
+}
+
 static void
 read_items(struct rank *r, str source)
 {
@@ -304,6 +358,7 @@ read_items(struct rank *r, str source)
 	const char *end = signature(source);
 
 	drop_speakers(r, s, all);
+	all = drop_wordless(s, all);
 	r->n = MIN(all, RANK_MAX);
 	r->item = NEW_N(r->a, struct rank_item, r->n);
 	for (int i = 0; i < r->n; i++) {
@@ -319,8 +374,10 @@ read_items(struct rank *r, str source)
 		t->length = (int)utf8_count(t->s);
 		t->phrases = phrases_in(r->a, t->s);
 		t->leans = leans(r, t);
+		t->heading &= t->s.p < end;
 		t->fit = t->s.p < end ? fit_of(r, t) : 0;
 	}
+	lower_asides(r);
 }
 
 /* --- vectors --- */
@@ -462,7 +519,7 @@ titled(struct rank *r)
 	return x;
 }
 
-#define LEAD	8.0f		/* sentences after which the weight of being early has fallen to a half */
+#define LEAD	12.0f		/* sentences after which the weight of being early has fallen to a half */
 
 static float
 place(const struct rank *r, int i)
@@ -480,7 +537,7 @@ sized(const struct rank_item *t)
 	return t->words < 8 ? (float)t->words / 8 : t->words <= 30 ? 1 : MAX(0.3f, 1 - (float)(t->words - 30) / 40);
 }
 
-static const float w_central = 1.0f, w_topic = 0.25f, w_title = 0.3f, w_place = 1.1f, w_size = 0.1f, w_cue = 0.3f;
+static const float w_central = 1.0f, w_topic = 0.25f, w_title = 0.3f, w_place = 1.1f, w_size = 0.25f, w_cue = 0.3f;
 
 static void
 score(struct rank *r, const int *df)

@@ -22,10 +22,11 @@ int	builtin_rank(struct arena *, str source, enum text_lang, int max_words, stru
 
 enum word_kind {			/* rows of words.def */
 	WORD_LINK = 1, WORD_PRONOUN = 2, WORD_BEFORE = 4, WORD_NOT_BEFORE = 8, WORD_WEAK = 16, WORD_CONTRAST = 32, WORD_SURPRISE = 64,
-	WORD_READER = 128, WORD_FILLER = 256, WORD_OPENING = 512,
+	WORD_READER = 128, WORD_FILLER = 256, WORD_OPENING = 512, WORD_PART = 1024, WORD_PLACING = 2048,
 };
 enum phrase_kind {			/* rows of phrases.def */
 	PHRASE_NOISE = 1, PHRASE_FILLER = 2, PHRASE_GREETING = 4, PHRASE_POINTER = 8, PHRASE_RESULT = 16, PHRASE_TAKEAWAY = 32,
+	PHRASE_SEQUEL = 64, PHRASE_ASIDE = 128,
 };
 struct rank_word {
 	str s;
@@ -38,7 +39,7 @@ struct rank_word {
 struct rank_term { int id; float weight; };
 struct rank_item {
 	str s;				/* without speaker and time in front */
-	int paragraph, at;		/* at: its number among all sentences of the source */
+	int paragraph, at;		/* at: its number among the sentences of the source */
 	int word, words;		/* its words, from rank.word[word] */
 	int length;			/* code points */
 	struct rank_term *term;		/* by id; a vector of length 1 */
@@ -47,6 +48,7 @@ struct rank_item {
 	bool heading;
 	bool leans;			/* cannot be understood without the sentence before */
 	float fit;			/* 0: never chosen .. 1: nothing against it */
+#define FIT_MIN	0.35f			/* below it a sentence is only used when there is nothing else */
 	float score;			/* 0 .. 1: how much of the text it says */
 };
 struct rank {
@@ -57,6 +59,7 @@ struct rank {
 	int terms;			/* term numbers are below this */
 	struct rank_item *item;
 	int n;
+	bool spoken;			/* people with names talk to each other */
 };
 struct rank *rank_new(struct arena *, str source, enum text_lang);
 
