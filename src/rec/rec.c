@@ -25,24 +25,47 @@ words_csv(const struct words *w, unsigned set, struct buf *b)
 		}
 }
 
+/* At most n bytes of s, cut between two characters: what a stranger sent stands in answers, which are UTF-8. */
+static str
+clip(str s, size_t n)
+{
+	if (s.n <= n)
+		return s;
+	while (n > 0 && ((uint8_t)s.p[n] & 0xC0) == 0x80)
+		n--;
+	return (str){ s.p, n };
+}
+
+/* Whole words only: the last one that fits ends the list. */
+static void
+list_word(struct buf *b, str word)
+{
+	word = word.n != 0 ? clip(word, 40) : S("''");
+	if (b->over || b->max - b->n < word.n + 2) {
+		b->over = true;
+		return;
+	}
+	buf_add(b, b->n != 0 ? S(", ") : S(""));
+	buf_add(b, word);
+}
+
 bool
 words_parse(const struct words *w, str csv, unsigned *ret, struct buf *unknown)
 {
-	unsigned set = 0;
+	bool all = true;
 
+	*ret = 0;
 	while (csv.p != NULL) {
 		str one = str_trim(str_split(&csv, ','));
 		int i = words_find(w, one);
 		if (i >= 0) {
-			set |= 1u << i;
-			continue;
+			*ret |= 1u << i;
+		} else {
+			list_word(unknown, one);
+			all = false;
 		}
-		if (unknown->n != 0)
-			buf_add(unknown, S(", "));
-		buf_add(unknown, one);
 	}
-	*ret = set;
-	return unknown->n == 0;
+	return all;
 }
 
 /* --- absent values --- */
@@ -101,7 +124,7 @@ put_str(struct in *in, const struct field *f, str s, str *to)
 	if ((int64_t)s.n > hi && (int64_t)utf8_count(s) > hi)
 		return fail(in->e, (f->flags & F_BIG) ? E_PAYLOAD_TOO_LARGE : E_INVALID_REQUEST, name,
 		    "'%s' is longer than %lld characters.", name, (long long)hi);
-	if ((int64_t)s.n < f->lo)
+	if ((int64_t)s.n < f->lo * 4 && (int64_t)utf8_count(s) < f->lo)
 		return f->lo == 1 ? fail(in->e, E_INVALID_REQUEST, name, "'%s' must not be empty.", name)
 		    : fail(in->e, E_INVALID_REQUEST, name, "'%s' must have at least %lld characters.", name, (long long)f->lo);
 	*to = str_dup(in->a, s);
@@ -157,7 +180,7 @@ put_word(struct in *in, const struct field *f, str s, int *to)
 	words_csv(f->words, ~0u, &all);
 	const char *name = called(in, f);
 	enum err code = fail(e, (f->flags & F_RULE) ? E_UNPROCESSABLE : E_INVALID_REQUEST, name,
-	    "Unknown '%s' value: %.*s. Use one of: %.*s.", name, (int)MIN(s.n, 40), s.p, STR(buf_str(&all)));
+	    "Unknown '%s' value: %.*s. Use one of: %.*s.", name, STR(clip(s, 40)), STR(buf_str(&all)));
 	return (f->flags & F_RULE) ? OK : code;
 }
 
@@ -213,15 +236,16 @@ static void
 ignore(struct rec_notes *notes, struct arena *a, const char *lead, str prefix, str name)
 {
 	if (notes->nignored < REC_IGNORED)
-		notes->ignored[notes->nignored++] = str_fmt(a, "%s%.*s%.*s", lead, STR(prefix), (int)MIN(name.n, 200), name.p);
+		notes->ignored[notes->nignored++] = str_fmt(a, "%s%.*s%.*s", lead, STR(prefix), STR(clip(name, 200)));
 }
 
 static enum err
 unknown(struct in *in, const char *lead, str name)
 {
-	if (in->o->strict)
-		return fail(in->e, E_INVALID_REQUEST, str_fmt(in->a, "%.*s%.*s", STR(in->prefix), (int)MIN(name.n, 64), name.p).p,
-		    "Unknown %s '%.*s%.*s'.", lead[0] == '?' ? "parameter" : "field", STR(in->prefix), (int)MIN(name.n, 64), name.p);
+	if (in->o->strict) {
+		str path = str_fmt(in->a, "%.*s%.*s", STR(in->prefix), STR(clip(name, 64)));
+		return fail(in->e, E_INVALID_REQUEST, path.p, "Unknown %s '%.*s'.", lead[0] == '?' ? "parameter" : "field", STR(path));
+	}
 	ignore(in->notes, in->a, lead, in->prefix, name);
 	return OK;
 }
@@ -240,25 +264,33 @@ static enum err decode(struct in *, const struct rec *, const json_t *, void *);
 static enum err
 put_array(struct in *in, const struct field *f, const json_t *v, unsigned *to)
 {
+	const char *name = called(in, f);
 	const json_t *one;
+	struct buf none;
 	size_t i;
-	unsigned bit;
 
 	*to = 0;
+	buf_init(&none, in->a, 120);
 	json_array_foreach (v, i, one) {
 		if (!json_is_string(one))
 			return wrong(in, f, "an array of strings");
-		TRY(put_words(in, f, (str){ json_string_value(one), json_string_length(one) }, &bit));
-		*to |= bit;
+		str s = { json_string_value(one), json_string_length(one) };
+		int w = words_find(f->words, s);
+		if (w >= 0)
+			*to |= 1u << w;
+		else
+			list_word(&none, s);
 	}
-	return OK;
+	if (none.n == 0 && !none.over)
+		return OK;
+	return fail(in->e, E_INVALID_REQUEST, name, "Unknown '%s' value(s): %.*s.", name, STR(buf_str(&none)));
 }
 
 static enum err
 put_json(struct in *in, const struct field *f, const json_t *v, void *to)
 {
 	static const char *const want[] = {
-		[T_STR] = "a string", [T_I64] = "a whole number", [T_F64] = "a number", [T_BOOL] = "true or false",
+		[T_STR] = "a string", [T_I64] = "a whole number", [T_F64] = "left out", [T_BOOL] = "true or false",
 		[T_TIME] = "a date-time string", [T_FROM] = "a date string", [T_TO] = "a date string", [T_ID] = "an id string",
 		[T_CREATED] = "left out", [T_WORD] = "a string", [T_WORDS] = "an array of strings", [T_REC] = "an object", [T_JSON] = "left out",
 	};
@@ -405,7 +437,7 @@ encode_value(const struct field *f, const void *p, struct json *j)
 	case T_TIME: case T_FROM: case T_TO:
 			jw_time(j, *(const int64_t *)p); break;
 	case T_CREATED:	jw_time(j, ulid_ms(p)); break;
-	case T_ID:	jw_raw2(j, id_prefix(f->kind), (str){ p, 26 }); break;
+	case T_ID:	jw_raw2(j, id_prefix(f->kind), (str){ p, strnlen(p, 26) }); break;
 	case T_WORD:	jw_str(j, str_z(f->words->v[*(const int *)p])); break;
 	case T_WORDS:	encode_words(f->words, *(const unsigned *)p, j); break;
 	case T_REC:	rec_encode(f->rec, p, j); break;
