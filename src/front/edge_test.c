@@ -86,6 +86,26 @@ TEST(a_header_block_of_32_kb_is_served_and_a_larger_one_refused)
 	house_down(&h);
 }
 
+TEST(a_thousand_parameters_do_not_make_the_library_forget_the_connection)
+{
+	struct house h;
+	house_up(&h);
+	struct caller c = dial(&h);
+	char many[2001];
+
+	memset(many, '&', sizeof(many) - 1);
+	for (size_t i = 0; i < sizeof(many) - 1; i += 2)
+		many[i] = 'a';
+	many[sizeof(many) - 1] = '\0';
+	say(&c, "GET /?");
+	say(&c, many);
+	say(&c, " HTTP/1.1\r\nHost: a\r\n\r\n");
+	CHECK_INT(hear(&c), ==, 200);
+	CHECK(str_ends(str_z(body), S(" q=64")));
+	hang_up(&c);
+	house_down(&h);
+}
+
 TEST(a_request_line_without_end_is_refused)
 {
 	struct house h;

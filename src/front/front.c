@@ -118,7 +118,7 @@ raise_limit(struct front *f)
 		f->max = r.rlim_cur > 2 * FD_RESERVE ? (int)r.rlim_cur - FD_RESERVE : (int)r.rlim_cur / 2;
 }
 
-/* Targets are decoded by front_target; the library must leave its copy alone. */
+/* Targets are decoded by front_target; the library need not. */
 static size_t
 leave_escapes(void *cls, struct MHD_Connection *c, char *s)
 {
@@ -126,12 +126,13 @@ leave_escapes(void *cls, struct MHD_Connection *c, char *s)
 	return strlen(s);
 }
 
+/* Without MHD_USE_TURBO: it keeps sockets out of the epoll set at first, where a shutdown by the keeper would not be noticed. */
 static bool
 start_loop(struct front *f, struct loop *l)
 {
 	l->front = f;
-	l->mhd = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_TURBO | MHD_ALLOW_SUSPEND_RESUME,
-	    0, NULL, NULL, serve_call, l,
+	l->mhd = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0,
+	    NULL, NULL, serve_call, l,
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_SIZE,
 	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)f->max + LINGER_MAX,	/* ours is lower and counts all loops */
 	    MHD_OPTION_CONNECTION_TIMEOUT, 0u,
@@ -210,7 +211,7 @@ front_busy(const struct front *front)
 
 	pthread_mutex_lock(&f->lock);
 	for (int i = 0; i < f->nconns; i++) {
-		uint32_t phase = atomic_load_explicit(&f->conns[i]->mark, memory_order_relaxed) & ((1u << PHASE_BITS) - 1);
+		uint32_t phase = atomic_load_explicit(&f->conns[i]->mark, memory_order_relaxed) & PHASE_MASK;
 		n += phase != PH_IDLE && phase != PH_HEAD;
 	}
 	pthread_mutex_unlock(&f->lock);

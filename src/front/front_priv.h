@@ -25,6 +25,7 @@
 
 enum phase { PH_IDLE, PH_HEAD, PH_BODY, PH_RUN, PH_WRITE };
 #define PHASE_BITS	3
+#define PHASE_MASK	((1u << PHASE_BITS) - 1)
 
 struct conn {
 	int fd, slot;			/* slot: where in front.conns */

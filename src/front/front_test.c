@@ -175,6 +175,23 @@ TEST(http_1_0_needs_no_host_and_closes)
 	house_down(&h);
 }
 
+TEST(a_client_that_closes_its_half_at_once_is_answered_and_then_closed)
+{
+	struct house h;
+	house_up(&h);
+
+	for (int i = 0; i < 20; i++) {
+		struct caller c = dial(&h);
+		say(&c, i % 2 ? GET("/echo") : "GET / HTTP/1.1\r\nHost:");
+		shutdown(c.fd, SHUT_WR);
+		if (i % 2)
+			CHECK_INT(hear(&c), ==, 200);
+		CHECK(ended(&c));
+		hang_up(&c);
+	}
+	house_down(&h);
+}
+
 TEST(a_header_value_cannot_write_a_header)
 {
 	struct house h;

@@ -64,14 +64,6 @@ follows(const char *end, const char *next)
 	return next == end + 1 || next == end + 2;
 }
 
-static bool
-only_blanks(const char *from, const char *to)
-{
-	while (from < to && (*from == ' ' || *from == '\t'))
-		from++;
-	return from == to;
-}
-
 static enum MHD_Result
 one_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t nname, const char *value, size_t nvalue)
 {
@@ -79,7 +71,7 @@ one_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t nname, c
 	str k = { name, nname }, v = { value, nvalue };
 
 	(void)kind;
-	if (!follows(p->end, name) || !is_token(k) || value <= name + nname || !only_blanks(name + nname + 1, value)) {
+	if (!follows(p->end, name) || !is_token(k)) {
 		p->bad = true;
 		return MHD_NO;
 	}

@@ -54,7 +54,7 @@ serve_free(struct loop *l)
 
 /* --- answers --- */
 
-static void *unconst(const char *p) { return (void *)(uintptr_t)p; }	/* the library only reads it */
+static void *unconst(const char *p) { return (void *)(uintptr_t)p; }
 
 static enum MHD_Result
 queue(struct turn *t, int status, struct MHD_Response *r)
@@ -290,6 +290,17 @@ serve_call(void *loop, struct MHD_Connection *c, const char *url, const char *me
 	return *size != 0 ? take(t, data, size) : finish(t);
 }
 
+/* The library is about to cut its copy at the question mark and list the parameters in the connection's pool.  When they do not
+ * fit it forgets the connection, which then stays for ever; so it gets none to list. */
+static void
+hide_query(const char *target)
+{
+	const char *mark = strchr(target, '?');
+
+	if (mark != NULL && mark[1] != '\0')
+		*(char *)unconst(mark + 1) = '\0';
+}
+
 void *
 serve_target(void *loop, const char *target, struct MHD_Connection *c)
 {
@@ -301,7 +312,8 @@ serve_target(void *loop, const char *target, struct MHD_Connection *c)
 	t->conn = conn;
 	t->mhd = c;
 	t->x.began_us = sys_mono_us(t->loop->front->conf.clock);
-	t->x.target = str_dup(&t->x.arena, str_z(target));	/* the library will cut its own at the question mark */
+	t->x.target = str_dup(&t->x.arena, str_z(target));
+	hide_query(target);
 	conn_mark(conn, PH_HEAD);
 	return t;
 }

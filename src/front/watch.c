@@ -10,6 +10,7 @@
 
 #define SWEEP_SLICE	256		/* connections per hold of the lock */
 #define ACCEPT_SLICE	64
+#define CLOSE_WAIT	8	/* as in <netinet/tcp.h>, which cannot stand beside <linux/tcp.h> and its longer tcp_info */
 
 /* --- connections come and go --- */
 
@@ -162,17 +163,23 @@ watch_ring(struct front *f)
 
 /* --- deadlines --- */
 
-/* Bytes on the socket: what the client sent or, while we write, what it took. */
-static uint64_t
-progress(const struct conn *c, enum phase p)
+/* What the kernel knows of the other end.  left: it has closed its half.  The library misses that when the end came in one
+ * event with the last bytes. */
+struct wire { uint64_t in, out; bool left; };
+
+static struct wire
+look(const struct conn *c)
 {
 	struct tcp_info i;
 	socklen_t n = sizeof(i);
 
 	if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &i, &n) != 0)
-		return 0;
-	return p == PH_WRITE ? i.tcpi_bytes_acked : i.tcpi_bytes_received;
+		return (struct wire){ 0 };
+	return (struct wire){ i.tcpi_bytes_received, i.tcpi_bytes_acked, i.tcpi_state == CLOSE_WAIT };
 }
+
+/* The library reads what is there, then meets the end and closes. */
+static void end_reading(const struct conn *c) { shutdown(c->fd, SHUT_RD); }
 
 static void
 kill_conn(struct conn *c)
@@ -182,58 +189,70 @@ kill_conn(struct conn *c)
 }
 
 static void
-enter_phase(struct conn *c, uint32_t mark, int64_t now)
+enter_phase(struct conn *c, uint32_t mark, enum phase p, const struct wire *w, int64_t now)
 {
-	enum phase p = mark & ((1u << PHASE_BITS) - 1);
 	bool goes_on = p == PH_HEAD && c->begun && c->seen >> PHASE_BITS == mark >> PHASE_BITS;
 
 	c->seen = mark;
 	if (!goes_on)		/* else its clock runs since the first bytes */
 		c->since_us = now;
 	c->begun = false;
-	if (p == PH_IDLE || p == PH_WRITE)
-		c->base = progress(c, p);
+	c->base = p == PH_WRITE ? w->out : w->in;
 }
 
-/* Idle: nothing has come of the next request.  Reading alone is shut, so that one which is just arriving is still served. */
 static void
-check_idle(const struct front *f, struct conn *c, int64_t now)
+check_idle(const struct front *f, struct conn *c, const struct wire *w, int64_t now)
 {
-	if (!c->begun && progress(c, PH_IDLE) != c->base) {
+	if (!c->begun && w->in != c->base) {
 		c->begun = true;
 		c->since_us = now;
 	}
 	if (c->begun && now - c->since_us > f->conf.header_ms * 1000)
 		kill_conn(c);
 	else if (!c->begun && (atomic_load(&f->quiet) || now - c->since_us > f->conf.keepalive_ms * 1000))
-		shutdown(c->fd, SHUT_RD);
+		end_reading(c);		/* a request that is just arriving is still served */
+}
+
+static void
+check_body(const struct front *f, struct conn *c, int64_t for_us)
+{
+	double due = (double)f->conf.body_rate * (double)(for_us - BODY_GRACE_US) / 1e6;
+
+	if ((double)atomic_load_explicit(&c->got, memory_order_relaxed) < due)
+		kill_conn(c);
+}
+
+static void
+check_write(const struct front *f, struct conn *c, const struct wire *w, int64_t now)
+{
+	if (w->out != c->base) {
+		c->base = w->out;
+		c->since_us = now;
+	} else if (now - c->since_us > f->conf.keepalive_ms * 1000)
+		kill_conn(c);
 }
 
 static void
 check(const struct front *f, struct conn *c, int64_t now)
 {
 	uint32_t mark = atomic_load_explicit(&c->mark, memory_order_relaxed);
-	enum phase p = mark & ((1u << PHASE_BITS) - 1);
+	enum phase p = mark & PHASE_MASK;
 
+	if (p == PH_RUN)
+		return;
+	struct wire w = look(c);
 	if (mark != c->seen)
-		enter_phase(c, mark, now);
-	int64_t for_us = now - c->since_us;
-	if (p == PH_IDLE)
-		check_idle(f, c, now);
-	else if (p == PH_HEAD && for_us > f->conf.header_ms * 1000)
+		enter_phase(c, mark, p, &w, now);
+	if (w.left && p != PH_WRITE)
+		end_reading(c);
+	else if (p == PH_IDLE)
+		check_idle(f, c, &w, now);
+	else if (p == PH_HEAD && now - c->since_us > f->conf.header_ms * 1000)
 		kill_conn(c);
-	else if (p == PH_BODY && for_us > BODY_GRACE_US) {
-		double due = (double)f->conf.body_rate * (double)(for_us - BODY_GRACE_US) / 1e6;
-		if ((double)atomic_load_explicit(&c->got, memory_order_relaxed) < due)
-			kill_conn(c);
-	} else if (p == PH_WRITE) {
-		uint64_t taken = progress(c, p);
-		if (taken != c->base) {
-			c->base = taken;
-			c->since_us = now;
-		} else if (for_us > f->conf.keepalive_ms * 1000)
-			kill_conn(c);
-	}
+	else if (p == PH_BODY && now - c->since_us > BODY_GRACE_US)
+		check_body(f, c, now - c->since_us);
+	else if (p == PH_WRITE)
+		check_write(f, c, &w, now);
 }
 
 static void
