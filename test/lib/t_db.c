@@ -1,0 +1,166 @@
+#include "t_db.h"
+#include "db/migrate.h"
+#include <libpq-fe.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+
+static void
+need(enum err code, const struct error *e)
+{
+	if (code == OK)
+		return;
+	printf("Bail out! %s\n", e->detail);
+	exit(1);
+}
+
+static void
+in_base(const char *sql)
+{
+	PGconn *c = PQconnectdb(getenv("SCRIPED_TEST_PG"));
+	PGresult *r = PQexec(c, sql);
+
+	if (PQresultStatus(r) != PGRES_COMMAND_OK)
+		t_fail(__FILE__, __LINE__, "%s: %s", sql, PQerrorMessage(c));
+	PQclear(r);
+	PQfinish(c);
+}
+
+static void
+on_sqlite(void (*test)(struct t_db *))
+{
+	static int made;
+	struct t_db t = { 0 };
+
+	snprintf(t.path, sizeof(t.path), "%s/t%d.db", t_dir(), ++made);
+	test(&t);
+}
+
+static void
+on_postgres(const char *base, void (*test)(struct t_db *))
+{
+	struct t_db t = { .pg = true };
+	char sql[128];
+	uint64_t rnd;
+
+	sys_random(&rnd, sizeof(rnd));
+	snprintf(t.schema, sizeof(t.schema), "t_%016llx", (unsigned long long)rnd);
+	snprintf(t.uri, sizeof(t.uri), "%s%soptions=-csearch_path%%3D%s&application_name=%s", base, strchr(base, '?') != NULL ? "&" : "?", t.schema, t.schema);
+	snprintf(sql, sizeof(sql), "CREATE SCHEMA %s", t.schema);
+	in_base(sql);
+	test(&t);
+	snprintf(sql, sizeof(sql), "SET client_min_messages = error; SET lock_timeout = '10s'; DROP SCHEMA %s CASCADE", t.schema);
+	in_base(sql);
+}
+
+void
+t_db_each(bool sqlite_only, void (*test)(struct t_db *))
+{
+	const char *base = getenv("SCRIPED_TEST_PG");
+
+	on_sqlite(test);
+	if (base == NULL || base[0] == '\0' || sqlite_only)
+		return;
+	printf("# the same on PostgreSQL\n");
+	on_postgres(base, test);
+}
+
+struct db
+t_db_open(struct t_db *t)
+{
+	struct db_sqlite_conf lite = { t->path, false, 2000, 0 };
+	struct error e;
+	struct db db;
+
+	need(t->pg ? db_pg_open(t->uri, &db, &e) : db_sqlite_open(&lite, &db, &e), &e);
+	return db;
+}
+
+void
+t_db_script(struct t_db *t, const char *sql)
+{
+	struct db db = t_db_open(t);
+	struct error e;
+
+	need(db.ops->script(&db, sql, &e), &e);
+	db.ops->close(&db);
+}
+
+void
+t_db_schema(struct t_db *t)
+{
+	struct db db = t_db_open(t);
+	const struct migration *list;
+	int n = migrate_list(&list);
+	struct error e;
+
+	need(migrate(&db, list, n, NULL, 0, &e), &e);
+	db.ops->close(&db);
+}
+
+struct engine_conf
+t_db_conf(struct t_db *t)
+{
+	return (struct engine_conf){
+		.pg_uri = t->pg ? t->uri : NULL, .path = t->path, .cache_kb = 2000, .pool = 4, .queue_max = 1000, .readers_max = 4,
+		.deadline_us = 30000000, .clock = &sys_clock_real,
+	};
+}
+
+struct engine *
+t_db_engine(const struct engine_conf *c)
+{
+	struct engine *g = NULL;
+	struct error e;
+
+	need(engine_open(c, &g, &e), &e);
+	return g;
+}
+
+static int64_t
+count_sqlite(const char *path, const char *sql)
+{
+	sqlite3 *c = NULL;
+	sqlite3_stmt *s = NULL;
+	int64_t n = -1;
+
+	if (sqlite3_open_v2(path, &c, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK && sqlite3_prepare_v2(c, sql, -1, &s, NULL) == SQLITE_OK &&
+	    sqlite3_step(s) == SQLITE_ROW)
+		n = sqlite3_column_int64(s, 0);
+	else
+		t_fail(__FILE__, __LINE__, "%s: %s", sql, sqlite3_errmsg(c));
+	sqlite3_finalize(s);
+	sqlite3_close(c);
+	return n;
+}
+
+static int64_t
+count_postgres(const char *uri, const char *sql)
+{
+	PGconn *c = PQconnectdb(uri);
+	PGresult *r = PQexec(c, sql);
+	int64_t n = -1;
+
+	if (PQresultStatus(r) == PGRES_TUPLES_OK && PQntuples(r) == 1)
+		n = atoll(PQgetvalue(r, 0, 0));
+	else
+		t_fail(__FILE__, __LINE__, "%s: %s", sql, PQerrorMessage(c));
+	PQclear(r);
+	PQfinish(c);
+	return n;
+}
+
+int64_t
+t_db_count(struct t_db *t, const char *sql)
+{
+	return t->pg ? count_postgres(t->uri, sql) : count_sqlite(t->path, sql);
+}
+
+ulid
+t_ulid(int64_t ms, int n)
+{
+	uint8_t rnd[10] = { 0 };
+
+	for (int i = 0; i < 4; i++)
+		rnd[9 - i] = (uint8_t)(n >> 8 * i);
+	return ulid_from(ms, rnd);
+}
