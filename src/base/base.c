@@ -572,10 +572,13 @@ put2(char *p, int v)
 	p[1] = (char)('0' + v % 10);
 }
 
+static int64_t days_since(int64_t ms) { return ms >= 0 ? ms / DAY_MS : (ms - DAY_MS + 1) / DAY_MS; }
+int64_t time_day(int64_t ms) { return days_since(ms) * DAY_MS; }
+
 void
 time_write(char out[TIME_LEN], int64_t ms)
 {
-	int64_t days = ms >= 0 ? ms / DAY_MS : (ms - DAY_MS + 1) / DAY_MS;
+	int64_t days = days_since(ms);
 	int in_day = (int)(ms - days * DAY_MS), y, m, d, sec = in_day / 1000, milli = in_day % 1000;
 
 	memcpy(out, "0000-00-00T00:00:00.000Z", TIME_LEN);

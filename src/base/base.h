@@ -143,5 +143,6 @@ bool	date_parse(str, int64_t *ret_ms);		/* 00:00 UTC of that day */
 #define TIME_LEN	24				/* 2026-05-15T08:21:00.000Z */
 void	time_write(char out[TIME_LEN], int64_t ms);
 #define DAY_MS		INT64_C(86400000)
+int64_t	time_day(int64_t ms);				/* 00:00 UTC of its day */
 
 #endif

@@ -133,7 +133,7 @@ engine_stats(struct engine *g, struct engine_stats *ret)
 static bool
 fatal(enum err e)
 {
-	return e == E_RETRY || e == E_FULL || e == E_STORAGE || e == E_UNCERTAIN;
+	return e == E_RETRY || e == E_LOCKED || e == E_FULL || e == E_STORAGE || e == E_UNCERTAIN;
 }
 
 static enum err

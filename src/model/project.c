@@ -19,6 +19,9 @@ static const struct field create_fields[] = {
 };
 const struct rec project_create_rec = REC(project_create, create_fields, "A new project");
 
+static const struct field query_fields[] = { PAGE_FIELDS(projects_query) };
+const struct rec projects_query_rec = REC(projects_query, query_fields, "Paging of the list of projects");
+
 SQL(insert, "project.insert", "INSERT INTO project (workspace, id, name, type, status, url) VALUES ($1, $2, $3, $4, $5, $6)");
 SQL(get, "project.get", "SELECT " COLS " FROM project WHERE workspace = $1 AND id = $2");
 SQL(exists, "project.exists", "SELECT 1 FROM project WHERE workspace = $1 AND id = $2");

@@ -3,10 +3,13 @@
 #ifndef MODEL_PROJECT_H
 #define MODEL_PROJECT_H
 #include "db/db.h"
+#include "model/page.h"
 #include "model/words.h"
 
 struct project { project_id id; str name; int type, status; str url; };
 extern const struct rec project_rec;
+struct projects_query { struct page_query page; };
+extern const struct rec projects_query_rec;
 struct project_create { workspace_id workspace; str name; int type; str url; };
 extern const struct rec project_create_rec;
 

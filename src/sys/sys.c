@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <arpa/inet.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -247,4 +248,51 @@ sys_write_file(const char *path, str content, struct error *e)
 	if (!sync_folder_of(path))
 		return fail(e, code_of(errno), NULL, "folder of %s: %m", path);
 	return OK;
+}
+
+/* --- addresses --- */
+
+/* 16 bytes of IPv6; IPv4 as ::ffff:a.b.c.d */
+static bool
+address(str s, uint8_t ret[16])
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	char text[INET6_ADDRSTRLEN];
+
+	if (s.n == 0 || s.n >= sizeof(text))
+		return false;
+	memcpy(text, s.p, s.n);
+	text[s.n] = '\0';
+	if (inet_pton(AF_INET6, text, ret) == 1)
+		return true;
+	memcpy(ret, mapped, sizeof(mapped));
+	return inet_pton(AF_INET, text, ret + 12) == 1;
+}
+
+bool
+sys_is_address(str s)
+{
+	uint8_t b[16];
+
+	return address(s, b);
+}
+
+bool
+sys_in_network(str network, str who)
+{
+	uint8_t net[16], a[16];
+	str rest = network, base = str_split(&rest, '/');
+	bool v4 = base.n != 0 && memchr(base.p, ':', base.n) == NULL;
+	int64_t bits = 128;
+
+	if (!address(base, net) || !address(who, a))
+		return false;
+	if (rest.p != NULL) {
+		if (!str_int(rest, &bits) || bits < 0 || bits > (v4 ? 32 : 128))
+			return false;
+		bits += v4 ? 96 : 0;
+	}
+	size_t whole = (size_t)bits / 8;
+	uint8_t mask = (uint8_t)(0xff << (8 - bits % 8));
+	return memcmp(net, a, whole) == 0 && (whole == 16 || ((net[whole] ^ a[whole]) & mask) == 0);
 }

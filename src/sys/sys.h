@@ -29,6 +29,10 @@ bool	sys_cond_wait_us(pthread_cond_t *, pthread_mutex_t *, int64_t us);
 /* Signals are blocked in it: they are the main thread's.  The kernel keeps 15 letters of the name. */
 MUST_USE enum err sys_thread(pthread_t *ret, const char *name, void *(*run)(void *), void *arg, struct error *);
 
+/* Addresses as text.  A network is an address, or one with /bits; an IPv4 address mapped into IPv6 counts as IPv4. */
+bool	sys_is_address(str);
+bool	sys_in_network(str network, str address);
+
 MUST_USE enum err sys_mkdir_private(const char *path, struct error *);	/* 0700; an existing one of ours is fine */
 /* Whole file into the arena, a NUL behind it; E_NOT_FOUND when there is none, E_SYS when it is larger than max. */
 MUST_USE enum err sys_read_file(struct arena *, const char *path, size_t max, str *ret, struct error *);

@@ -192,3 +192,14 @@ TEST(a_file_that_does_not_tell_its_size_is_read_too)
 	CHECK(sys_read_file(&a, "/dev/zero", 100000, &got, &e) == E_SYS);
 	arena_free(&a);
 }
+
+TEST(an_address_lies_in_a_network_or_not)
+{
+	CHECK(sys_in_network(S("127.0.0.1"), S("127.0.0.1")) && !sys_in_network(S("127.0.0.1"), S("127.0.0.2")));
+	CHECK(sys_in_network(S("10.0.0.0/8"), S("10.255.1.2")) && !sys_in_network(S("10.0.0.0/8"), S("11.0.0.1")));
+	CHECK(sys_in_network(S("192.168.4.0/22"), S("192.168.7.9")) && !sys_in_network(S("192.168.4.0/22"), S("192.168.8.0")));
+	CHECK(sys_in_network(S("10.0.0.0/8"), S("::ffff:10.1.1.1")));
+	CHECK(sys_in_network(S("fd00::/8"), S("fd12::1")) && !sys_in_network(S("fd00::/8"), S("fe80::1")));
+	CHECK(sys_in_network(S("0.0.0.0/0"), S("8.8.8.8")) && !sys_in_network(S("0.0.0.0/0"), S("fd00::1")));
+	CHECK(!sys_in_network(S("10.0.0.0/33"), S("10.0.0.1")) && !sys_in_network(S("x"), S("10.0.0.1")) && !sys_is_address(S("unknown")));
+}

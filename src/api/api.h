@@ -1,0 +1,107 @@
+/* api -- the operations of the product as rows of one table, and the one pipeline that every request walks.
+ *
+ *	front.head  match row -> version -> token -> plan -> workspace -> scope -> rate	(memory only when warm)
+ *	front.run   media type, JSON, fields (400, 413, 415)
+ *	  read row  -> inline on this thread's read-only connection; PostgreSQL: on the engine's pool
+ *	  write row -> the engine: idempotency -> meaning (422) -> handler -> audit, in one transaction
+ *	answer      after COMMIT: headers, envelope, log line, metrics
+ *
+ * A handler is a straight line of 10 to 40 lines: it sees a struct rq with a decoded record, a database and an arena,
+ * and ends with reply(); it never sees HTTP or JSON, versions, keys, limits or idempotency.
+ *
+ * Ownership:  struct rq lives in the exchange's arena, from head() to end().
+ * Threads:    a request is on one thread at a time; struct api is shared and read-only but for its atomics.
+ * Layer:      includes everything above but app. */
+#ifndef API_H
+#define API_H
+#include "auth/auth.h"
+#include "conf/conf.h"
+#include "db/engine.h"
+#include "front/front.h"
+#include "limit/limit.h"
+#include "log/log.h"
+#include "model/page.h"
+#include "work/work.h"
+#include <stdatomic.h>
+
+enum method { M_GET, M_POST, M_PATCH, M_DELETE, METHOD_COUNT };
+extern const char *const method_names[METHOD_COUNT];
+enum bucket { BUCKET_NONE, BUCKET_READ, BUCKET_WRITE, BUCKET_JOBS, BUCKET_UPLOADS, BUCKET_COUNT };
+
+enum {
+	OP_TX         = 1 << 0,	/* a write: runs in a transaction, with audit */
+	OP_IDEMPOTENT = 1 << 1,	/* takes an Idempotency-Key */
+	OP_PUBLIC     = 1 << 2,	/* without a token */
+	OP_LIST       = 1 << 3,	/* pages: its query starts with a struct page_query */
+	OP_TEXT       = 1 << 4,	/* body up to body_max_text */
+	OP_MCP        = 1 << 5,	/* offered to agents as a tool */
+	OP_ADDITION   = 1 << 6,	/* not part of the documented surface */
+	OP_BENCH      = 1 << 7,	/* exists only under the setting `bench` */
+	OP_WAITS      = 1 << 8,	/* may wait for the job it makes */
+	OP_BARE       = 1 << 9,	/* its answer is not wrapped in `data` */
+};
+
+struct rq;
+struct op {
+	enum method method;
+	const char *path;		/* template: /v1/notes/{noteId} */
+	const char *name;		/* operationId, also the name of the tool */
+	const char *tag;
+	unsigned scopes;		/* any one of them; 0: any key */
+	enum bucket bucket;
+	unsigned flags;
+	enum err (*handler)(struct rq *);
+	int id_kind;			/* of the {…} in the path; -1: none */
+	const struct rec *in;		/* query of a GET, body of the others */
+	const struct rec *out;		/* the resource in the answer */
+	/* lists: whether a row that a cursor names still exists */
+	enum err (*anchor)(struct db *, workspace_id, const ulid *, bool *found, struct error *);
+	const enum err *errors;		/* its own, beside those of the pipeline; ends with OK */
+	const char *summary, *doc;
+};
+extern const struct op ops[];
+extern const int nops;
+/* What is wrong with the table, or NULL: sorted, unique, documented, no PUBLIC by accident, every write decides on idempotency. */
+const char *ops_check(void);
+
+/* Matching: the row, or NULL with *allowed telling which methods the path has (a bit per method). */
+const struct op *op_match(const struct conf *, str method, str path, ulid *ret_id, unsigned *allowed);
+
+/* --- versions (contract 2.2, 12.1) --- */
+struct version { const char *date, *sunset, *replacement; int64_t deprecated_at, sunset_at; };	/* sunset NULL: current */
+extern const struct version versions[];
+extern const int nversions;
+const struct version *version_find(str date);		/* absent: the default */
+#define VERSION_CURRENT	"2026-08-01"
+
+/* --- metrics --- */
+#define API_STATUSES	600
+#define API_BINS	16		/* latency: bin i counts what took at most 2^i * 16 us; the last one the rest */
+struct op_stats { _Atomic int64_t status[16], bins[API_BINS], us; };	/* status: by the list in metrics.c */
+
+/* --- the application --- */
+struct api_conf {
+	struct engine *engine;
+	struct work *work;
+	struct auth *auth;
+	struct limits *limits;
+	struct log *log;
+	const struct sys_clock *clock;
+};
+struct audit_buffer;
+struct health_state;
+struct api {
+	struct api_conf c;
+	_Atomic(const struct conf *) conf;	/* replaced at SIGHUP; old ones live until the end */
+	struct audit_buffer *audit;
+	struct health_state *health;
+	struct op_stats *stats;			/* one per op, and one more for requests without */
+	char url[128];				/* of the front, as bound */
+	_Atomic bool draining;
+};
+MUST_USE enum err api_open(const struct api_conf *, const struct conf *, struct api **ret, struct error *);
+void	api_close(struct api *);
+void	api_front(struct api *, struct front_handler *ret);	/* what the front calls */
+void	api_metrics(struct api *, int connections, struct buf *);	/* the Prometheus page */
+static inline const struct conf *api_conf(const struct api *a) { return atomic_load_explicit(&a->conf, memory_order_acquire); }
+#endif

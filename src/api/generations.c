@@ -1,0 +1,136 @@
+/* generations -- POST /v1/posts/generations: validate, reserve, enqueue (contract 6.6, 12.2). */
+#include "api/rq.h"
+#include "model/note.h"
+#include "model/project.h"
+#include "write/write.h"
+
+#define WAIT_MAX	25000
+
+struct gen_source { str text; note_id note; source_id source; };
+struct gen_options { str language; hook_id hook; int length; str instructions; };
+struct generation_create {
+	project_id project;
+	struct gen_source source;
+	int64_t scheduled_for;
+	struct gen_options options;
+	int64_t wait_ms;
+};
+
+static enum err
+one_source(const void *v, struct error *e)
+{
+	const struct gen_source *s = v;
+	int n = (s->text.p != NULL) + id_set(s->note) + id_set(s->source);
+
+	return n == 1 ? OK : fail(e, E_INVALID_REQUEST, "source", "'source' must have exactly one of 'text', 'noteId' and 'sourceId'.");
+}
+
+static const struct field source_fields[] = {
+	F_STR(gen_source, text, "text", NULL, F_BIG, 1, 0, "The text to write from", "Last week we moved our support to a public tracker."),
+	F_ID (gen_source, note, note, "noteId", NULL, 0, "A note to write from"),
+	F_ID (gen_source, source, source, "sourceId", NULL, 0, "A source to write from"),
+};
+static const struct rec source_rec = REC_CHECKED(gen_source, source_fields, one_source, "What to write from: exactly one of the three");
+static const struct field option_fields[] = {
+	F_STR (gen_options, language, "language", NULL, 0, 2, 35, "BCP 47; that of the source when left out", "en"),
+	F_ID  (gen_options, hook, hook, "hookId", NULL, F_MORE, "A hook of the source to begin with"),
+	F_WORD(gen_options, length, "length", NULL, F_MORE, &gen_length_words, "About 600, 1,200 or 2,000 characters; medium when left out", "medium"),
+	F_STR (gen_options, instructions, "instructions", NULL, F_MORE, 0, 2000, "Further steering, in plain words", "Address founders."),
+};
+static const struct rec options_rec = REC(gen_options, option_fields, "Optional steering");
+static const struct field fields[] = {
+	F_ID  (generation_create, project, project, "projectId", NULL, F_REQ, "The project the post belongs to"),
+	F_REC (generation_create, source, struct gen_source, "source", NULL, F_REQ, &source_rec, "What to write from"),
+	F_TIME(generation_create, scheduled_for, "scheduledFor", NULL, 0, "A moment in the future: the post is scheduled for it; otherwise it is a draft"),
+	F_REC (generation_create, options, struct gen_options, "options", NULL, 0, &options_rec, "Optional steering"),
+	F_I64 (generation_create, wait_ms, "wait_for_completion_ms", NULL, F_CLAMP | F_FREE, 0, WAIT_MAX,
+	    "How long to wait for the end of the job, up to 25,000; the answer then has whatever state it is in", "12500"),
+};
+const struct rec generation_create_rec = REC(generation_create, fields, "A post to be written");
+
+static enum err
+check_references(struct rq *rq, const struct generation_create *in)
+{
+	struct note n;
+
+	TRY(project_exists(rq->db, rq->who.workspace, in->project, &rq->err));
+	if (id_set(in->source.note))
+		TRY(note_get(rq->db, rq->a, rq->who.workspace, in->source.note, &n, &rq->err));
+	if (id_set(in->source.source))	/* sources have no table yet, so none can be named */
+		return fail(&rq->err, E_NOT_FOUND, NULL, "Source not found.");
+	if (id_set(in->options.hook))
+		return fail(&rq->err, E_UNPROCESSABLE, "options.hookId", "'options.hookId' names no hook of this source.");
+	if (in->scheduled_for != TIME_NONE && in->scheduled_for <= rq->now)
+		return fail(&rq->err, E_UNPROCESSABLE, "scheduledFor", "'scheduledFor' must be in the future.");
+	return OK;
+}
+
+static enum err
+reserve(struct rq *rq, int64_t cents)
+{
+	struct workspace w;
+
+	if (cents == 0)
+		return OK;
+	TRY(workspace_get(rq->db, rq->a, rq->who.workspace, &w, &rq->err));
+	return spend_reserve(rq->db, rq->a, &w, rq->now, cents, &rq->err);
+}
+
+/* The job as it is committed; the pipeline wakes the workers after COMMIT, and waits if that was asked. */
+static enum err
+enqueue(struct rq *rq, struct job *j, str input, int64_t cents)
+{
+	j->id = (job_id){ fresh(rq) };
+	j->status = JS_QUEUED;
+	j->updated_at = rq->now;
+	TRY(job_insert(rq->db, rq->who.workspace, j, input, rq->now, sys_wall_us(rq->api->c.clock), cents, &rq->err));
+	work_snapshot(rq->api->c.work, rq->a, j);
+	rq->wake = true;
+	rq->job = j->id;
+	made(rq, ID_job, &j->id.u);
+	return reply(rq, &job_rec, j);
+}
+
+enum err
+posts_generate(struct rq *rq)
+{
+	const struct generation_create *in = IN(rq, generation_create);
+	int64_t cents = write_estimate_cents(rq->conf);
+	struct generation g = { .text = in->source.text, .note = in->source.note, .language = in->options.language,
+	    .instructions = in->options.instructions, .length = in->options.length, .scheduled_for = in->scheduled_for };
+	struct job j;
+
+	TRY(check_references(rq, in));
+	TRY(reserve(rq, cents));
+	rec_init(&job_rec, &j);
+	j.type = JT_POST_GENERATION;
+	j.project = in->project;
+	TRY(enqueue(rq, &j, generation_input(rq->a, &g), cents));
+	rq->wait_ms = in->wait_ms;
+	return OK;
+}
+
+/* --- POST /v1/jobs, under the setting `bench` --- */
+
+struct job_create { int type; int64_t count; };
+static const char *const bench_types[] = { "NOOP" };
+static const struct words bench_words = { bench_types, 1 };
+static const struct field job_fields[] = {
+	F_WORD(job_create, type, "type", NULL, F_REQ, &bench_words, "What to do: nothing", "NOOP"),
+	F_I64 (job_create, count, "count", NULL, 0, 1, 1000, "How many jobs to enqueue; one when left out", "1"),
+};
+const struct rec job_create_rec = REC(job_create, job_fields, "Jobs that do nothing");
+
+enum err
+jobs_create(struct rq *rq)
+{
+	const struct job_create *in = IN(rq, job_create);
+	struct job j;
+
+	for (int64_t i = 0; i < MAX(in->count, 1); i++) {
+		rec_init(&job_rec, &j);
+		j.type = JT_NOOP;
+		TRY(enqueue(rq, &j, S("{}"), 0));
+	}
+	return OK;
+}

@@ -1,0 +1,187 @@
+/* health -- the state of the service, from memory and at most a second old (contract 6.2, 12.1).
+ *
+ * A probe goes through the engine once a second; what it took and how the last transactions ended is what callers see. */
+#include "api/rq.h"
+#include <stdlib.h>
+
+#define PROBE_US	INT64_C(900000)
+
+struct check { bool ok; int64_t latency_ms, depth; str backend, error; };
+struct checks { struct check db, redis, audit; };
+struct health { int status; str version; struct checks checks; };
+struct me_workspace { workspace_id id; };
+struct me_principal { int type; key_id id; unsigned scopes; };
+struct health_auth { int status; str version; struct me_workspace workspace; struct me_principal principal; struct checks checks; };
+
+static const char *const states[] = { "ok", "degraded" };
+static const struct words state_words = { states, 2 };
+
+static const struct field check_fields[] = {
+	F_BOOL(check, ok, "ok", NULL, 0, "Whether it works"),
+	F_I64 (check, latency_ms, "latencyMs", NULL, 0, 0, INT64_MAX, "How long the last probe took", "1"),
+	F_STR (check, backend, "backend", NULL, F_OMIT | F_MORE, 0, 0, "What answers", "sqlite"),
+	F_STR (check, error, "error", NULL, F_OMIT, 0, 0, "What is wrong", NULL),
+};
+static const struct rec check_rec = REC(check, check_fields, "One dependency");
+static const struct field buffer_fields[] = {
+	F_BOOL(check, ok, "ok", NULL, 0, "Whether it takes entries and writes them"),
+	F_I64 (check, depth, "depth", NULL, F_NULL, 0, INT64_MAX, "Entries that wait", "0"),
+	F_STR (check, error, "error", NULL, F_OMIT, 0, 0, "What is wrong", NULL),
+};
+static const struct rec buffer_rec = REC(check, buffer_fields, "The buffer of the audit log");
+static const struct field checks_fields[] = {
+	F_REC(checks, db, struct check, "db", NULL, 0, &check_rec, "The database"),
+	F_REC(checks, redis, struct check, "redis", NULL, 0, &check_rec, "The shared state of rate limits"),
+	F_REC(checks, audit, struct check, "auditBuffer", NULL, 0, &buffer_rec, "The buffer of the audit log"),
+};
+static const struct rec checks_rec = REC(checks, checks_fields, "The dependencies");
+static const struct field health_fields[] = {
+	F_WORD(health, status, "status", NULL, 0, &state_words, "Switch on this, not on the HTTP status", "ok"),
+	F_STR (health, version, "version", NULL, 0, 0, 0, "Default API version of this server", VERSION_CURRENT),
+	F_REC (health, checks, struct checks, "checks", NULL, 0, &checks_rec, "Each dependency"),
+};
+const struct rec health_rec = REC(health, health_fields, "Health of the service");
+static const struct field ws_fields[] = { F_ID(me_workspace, id, workspace, "id", NULL, 0, "The workspace of the key") };
+static const struct rec ws_rec = REC(me_workspace, ws_fields, "The workspace of the key");
+static const struct field principal_fields[] = {
+	F_WORD (me_principal, type, "type", NULL, F_MORE, &principal_type_words, "What kind of caller", "api_key"),
+	F_ID   (me_principal, id, key, "id", NULL, 0, "The key"),
+	F_WORDS(me_principal, scopes, "scopes", NULL, 0, &scope_words, "What it may do", "notes:read"),
+};
+static const struct rec principal_rec = REC(me_principal, principal_fields, "Who asks");
+static const struct field auth_fields[] = {
+	F_WORD(health_auth, status, "status", NULL, 0, &state_words, "Whether the service is well", "ok"),
+	F_STR (health_auth, version, "version", NULL, 0, 0, 0, "Default API version of this server", VERSION_CURRENT),
+	F_REC (health_auth, workspace, struct me_workspace, "workspace", NULL, 0, &ws_rec, "The workspace of the key"),
+	F_REC (health_auth, principal, struct me_principal, "principal", NULL, 0, &principal_rec, "Who asks"),
+	F_REC (health_auth, checks, struct checks, "checks", NULL, F_MORE, &checks_rec, "Each dependency"),
+};
+const struct rec health_auth_rec = REC(health_auth, auth_fields, "Health of the service, and who asks");
+
+/* --- the probe --- */
+
+struct health_state {
+	struct call call;
+	struct api *api;
+	pthread_mutex_t lock;
+	pthread_cond_t back;
+	bool out, closing, failed;
+	int64_t sent_us, took_us;
+	char why[120];
+};
+
+SQL(probe, "health.probe", "SELECT 1");
+
+static enum err
+probe_run(struct call *c, struct db *db, struct error *e)
+{
+	(void)c;
+	return db_run_(db, &probe, e, NULL, 0);
+}
+
+static void
+probe_done(struct call *c, enum err code, const struct error *why)
+{
+	struct health_state *h = (struct health_state *)c;
+
+	pthread_mutex_lock(&h->lock);
+	h->took_us = sys_mono_us(h->api->c.clock) - h->sent_us;
+	h->failed = code != OK;
+	memcpy(h->why, code == OK ? "" : why->detail, code == OK ? 1 : sizeof(h->why));
+	h->why[sizeof(h->why) - 1] = '\0';
+	h->out = false;
+	pthread_cond_broadcast(&h->back);
+	pthread_mutex_unlock(&h->lock);
+}
+
+/* Asked by whoever looks, sent when the last one is old: no thread of its own, and nothing to do when nobody asks. */
+static void
+look(struct health_state *h)
+{
+	int64_t now = sys_mono_us(h->api->c.clock);
+	struct error e;
+
+	if (h->out || h->closing || now - h->sent_us < PROBE_US)
+		return;
+	h->sent_us = now;
+	h->out = engine_submit(h->api->c.engine, &h->call, &e) == OK;
+	h->failed = !h->out;
+}
+
+struct health_state *
+health_new(struct api *api)
+{
+	struct health_state *h = calloc(1, sizeof(*h));
+
+	if (h == NULL)
+		abort();
+	h->call = (struct call){ .run = probe_run, .done = probe_done, .flags = CALL_READ };
+	h->api = api;
+	h->sent_us = -PROBE_US;
+	pthread_mutex_init(&h->lock, NULL);
+	sys_cond_init(&h->back);
+	return h;
+}
+
+void
+health_free(struct health_state *h)
+{
+	pthread_mutex_lock(&h->lock);
+	h->closing = true;
+	while (h->out)
+		pthread_cond_wait(&h->back, &h->lock);
+	pthread_mutex_unlock(&h->lock);
+	pthread_mutex_destroy(&h->lock);
+	pthread_cond_destroy(&h->back);
+	free(h);
+}
+
+static bool
+fill(struct rq *rq, struct checks *ret)
+{
+	struct health_state *h = rq->api->health;
+	struct engine_stats st;
+	int64_t dropped;
+	int depth;
+	bool audit_ok;
+
+	rec_init(&checks_rec, ret);
+	engine_stats(rq->api->c.engine, &st);
+	audit_depth(rq->api->audit, &depth, &dropped, &audit_ok);
+	pthread_mutex_lock(&h->lock);
+	look(h);
+	int64_t waiting = h->out ? sys_mono_us(h->api->c.clock) - h->sent_us : 0;
+	bool stuck = waiting > 5 * PROBE_US;
+	ret->db = (struct check){ .ok = st.ok && !h->failed && !stuck, .latency_ms = MAX(h->took_us, waiting) / 1000,
+	    .backend = engine_embedded(rq->api->c.engine) ? S("sqlite") : S("postgres") };
+	if (!ret->db.ok)
+		ret->db.error = stuck ? S("the database does not answer") : str_dup(rq->a, str_z(st.ok ? h->why : st.why));
+	pthread_mutex_unlock(&h->lock);
+	ret->redis = (struct check){ .ok = true, .backend = S("memory") };
+	ret->audit = (struct check){ .ok = audit_ok, .depth = depth };
+	if (!audit_ok)
+		ret->audit.error = S("entries cannot be written");
+	return ret->db.ok && audit_ok;
+}
+
+enum err
+health(struct rq *rq)
+{
+	struct health h = { .version = S(VERSION_CURRENT) };
+	bool ok = fill(rq, &h.checks);
+
+	h.status = !ok;
+	TRY(reply(rq, &health_rec, &h));
+	rq->status = ok ? 200 : 503;
+	return OK;
+}
+
+enum err
+health_auth(struct rq *rq)
+{
+	struct health_auth h = { .version = S(VERSION_CURRENT), .workspace = { rq->who.workspace },
+	    .principal = { rq->who.type, rq->who.key, rq->who.scopes } };
+
+	(void)fill(rq, &h.checks);	/* the smoke test is of the key: its status is ok (contract 6.2) */
+	return reply(rq, &health_auth_rec, &h);
+}

@@ -1,0 +1,44 @@
+#include "api/rq.h"
+
+/* Progress and estimate are not in the row: they are added as it passes. */
+static void
+scan(struct rq *rq, struct rows *r, void *to)
+{
+	db_scan(&job_rec, r, NULL, to);
+	work_snapshot(rq->api->c.work, rq->a, to);
+}
+
+enum err
+jobs_list(struct rq *rq)
+{
+	const struct jobs_query *q = IN(rq, jobs_query);
+	struct page p = page_of(rq, q->from, q->to);
+	struct rows r;
+
+	TRY(job_page(rq->db, rq->who.workspace, q, &p, &r, &rq->err));
+	return reply_rows(rq, &r, &job_rec, sizeof(struct job), scan);
+}
+
+enum err
+jobs_get(struct rq *rq)
+{
+	struct job j;
+
+	TRY(job_get(rq->db, rq->a, rq->who.workspace, PATH_ID(rq, job), &j, &rq->err));
+	work_snapshot(rq->api->c.work, rq->a, &j);
+	return reply(rq, &job_rec, &j);
+}
+
+/* POST /v1/jobs/{jobId}/cancel: what was reserved for it flows back. */
+enum err
+jobs_cancel(struct rq *rq)
+{
+	int64_t reserved;
+	struct job j;
+
+	TRY(job_cancel(rq->db, rq->a, rq->who.workspace, PATH_ID(rq, job), rq->now, &j, &reserved, &rq->err));
+	TRY(spend_settle(rq->db, rq->who.workspace, ulid_ms(&j.id.u), reserved, 0, &rq->err));
+	work_snapshot(rq->api->c.work, rq->a, &j);
+	made(rq, ID_job, &j.id.u);
+	return reply(rq, &job_rec, &j);
+}

@@ -1,0 +1,199 @@
+/* metrics -- counters of requests, and the page that Prometheus reads. */
+#include "api/rq.h"
+#include <stdlib.h>
+
+/* The statuses an operation can answer with, by place in op_stats.status. */
+static const int statuses[] = { 200, 400, 401, 402, 403, 404, 405, 409, 413, 415, 422, 429, 500, 503 };
+
+static int
+place(int status)
+{
+	for (int i = 0; i < (int)COUNT(statuses); i++)
+		if (statuses[i] == status)
+			return i;
+	return (int)COUNT(statuses);		/* any other */
+}
+_Static_assert(COUNT(statuses) < COUNT(((struct op_stats *)0)->status), "op_stats.status is too small");
+
+#define BIN_US(i)	(INT64_C(16) << (i))
+
+void
+metrics_count(struct api *api, const struct op *op, int status, int64_t us)
+{
+	struct op_stats *s = &api->stats[op != NULL ? op - ops : nops];
+	int bin = 0;
+
+	while (bin < API_BINS - 1 && us > BIN_US(bin))
+		bin++;
+	atomic_fetch_add_explicit(&s->status[place(status)], 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&s->bins[bin], 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&s->us, us, memory_order_relaxed);
+}
+
+static void
+family(struct buf *b, const char *name, const char *type, const char *help)
+{
+	buf_fmt(b, "# HELP scriped_%s %s\n# TYPE scriped_%s %s\n", name, help, name, type);
+}
+
+static void
+gauge(struct buf *b, const char *name, const char *type, const char *help, int64_t v)
+{
+	family(b, name, type, help);
+	buf_fmt(b, "scriped_%s %lld\n", name, (long long)v);
+}
+
+static const char *op_name(int i) { return i < nops ? ops[i].name : "none"; }
+
+static void
+requests(struct api *api, struct buf *b)
+{
+	family(b, "requests_total", "counter", "Requests by operation and status.");
+	for (int i = 0; i <= nops; i++)
+		for (int k = 0; k <= (int)COUNT(statuses); k++) {
+			int64_t n = atomic_load_explicit(&api->stats[i].status[k], memory_order_relaxed);
+			if (n == 0)
+				continue;
+			buf_fmt(b, "scriped_requests_total{operation=\"%s\",status=\"", op_name(i));
+			if (k < (int)COUNT(statuses))
+				buf_i64(b, statuses[k]);
+			else
+				buf_add(b, S("other"));
+			buf_fmt(b, "\"} %lld\n", (long long)n);
+		}
+}
+
+static void
+latencies(struct api *api, struct buf *b)
+{
+	family(b, "request_seconds", "histogram", "Time from the request line to the answer, by operation.");
+	for (int i = 0; i <= nops; i++) {
+		int64_t sum = 0;
+		for (int k = 0; k < API_BINS; k++)
+			sum += atomic_load_explicit(&api->stats[i].bins[k], memory_order_relaxed);
+		if (sum == 0)
+			continue;
+		sum = 0;
+		for (int k = 0; k < API_BINS; k++) {
+			sum += atomic_load_explicit(&api->stats[i].bins[k], memory_order_relaxed);
+			if (k < API_BINS - 1)
+				buf_fmt(b, "scriped_request_seconds_bucket{operation=\"%s\",le=\"%g\"} %lld\n", op_name(i), (double)BIN_US(k) / 1e6, (long long)sum);
+			else
+				buf_fmt(b, "scriped_request_seconds_bucket{operation=\"%s\",le=\"+Inf\"} %lld\n", op_name(i), (long long)sum);
+		}
+		buf_fmt(b, "scriped_request_seconds_sum{operation=\"%s\"} %g\nscriped_request_seconds_count{operation=\"%s\"} %lld\n", op_name(i),
+		    (double)atomic_load_explicit(&api->stats[i].us, memory_order_relaxed) / 1e6, op_name(i), (long long)sum);
+	}
+}
+
+/* One histogram without labels: bins[i] counts up to 2^i units, the last one the rest. */
+static void
+histogram(struct buf *b, const char *name, const char *help, const int64_t *bins, int n, double unit, double sum)
+{
+	int64_t at = 0;
+
+	family(b, name, "histogram", help);
+	for (int i = 0; i < n; i++) {
+		at += bins[i];
+		if (i < n - 1)
+			buf_fmt(b, "scriped_%s_bucket{le=\"%g\"} %lld\n", name, unit * (double)(1 << i), (long long)at);
+		else
+			buf_fmt(b, "scriped_%s_bucket{le=\"+Inf\"} %lld\n", name, (long long)at);
+	}
+	buf_fmt(b, "scriped_%s_sum %g\nscriped_%s_count %lld\n", name, sum, name, (long long)at);
+}
+
+static void
+jobs(struct api *api, struct buf *b)
+{
+	struct work_stats w;
+
+	work_stats(api->c.work, &w);
+	gauge(b, "jobs_running", "gauge", "Jobs that run in this process.", w.running);
+	gauge(b, "jobs_lost_total", "counter", "Jobs whose lease was lost.", w.lost);
+	family(b, "jobs_total", "counter", "Ends of runs by type and the state after them.");
+	for (int t = 0; t < JT_COUNT; t++)
+		for (int s = 0; s < JS_COUNT; s++)
+			if (w.ended[t][s] != 0)
+				buf_fmt(b, "scriped_jobs_total{type=\"%s\",status=\"%s\"} %lld\n", job_type_words.v[t], job_status_words.v[s],
+				    (long long)w.ended[t][s]);
+	histogram(b, "job_seconds", "How long jobs took.", w.took, WORK_BINS, 1e-3, (double)w.took_ms / 1e3);
+	histogram(b, "job_start_seconds", "From the submission of a job to its first start.", w.start, WORK_BINS, 1e-4, (double)w.start_us / 1e6);
+}
+
+struct depth { struct job_counts jobs; int64_t size; };
+
+static enum err
+count(void *ctx, struct db *db, struct error *e)
+{
+	struct depth *d = ctx;
+
+	d->size = db->ops->size(db);
+	return job_count(db, &d->jobs, e);
+}
+
+static void
+database(struct api *api, struct buf *b)
+{
+	struct engine_stats st;
+	struct depth d = { { 0, 0 }, -1 };
+	struct error e;
+
+	engine_stats(api->c.engine, &st);
+	if (engine_read(api->c.engine, count, &d, &e) == OK) {
+		gauge(b, "jobs_queued", "gauge", "Jobs that wait.", d.jobs.queued);
+		gauge(b, "database_bytes", "gauge", "Size of the database.", d.size);
+	}
+	gauge(b, "database_up", "gauge", "Whether the last transaction was possible.", st.ok);
+	gauge(b, "writer_queue", "gauge", "Calls that wait for the database.", st.queued);
+	gauge(b, "writer_failed_total", "counter", "Transactions that the database refused.", st.failed);
+	histogram(b, "writer_batch_calls", "Calls that shared a transaction.", st.hist, (int)COUNT(st.hist), 1, (double)st.calls);
+}
+
+void
+api_metrics(struct api *api, int connections, struct buf *b)
+{
+	int64_t dropped;
+	int depth;
+	bool ok;
+
+	requests(api, b);
+	latencies(api, b);
+	jobs(api, b);
+	database(api, b);
+	audit_depth(api->audit, &depth, &dropped, &ok);
+	gauge(b, "audit_buffer", "gauge", "Refusals that wait to be written.", depth);
+	gauge(b, "audit_dropped_total", "counter", "Refusals that found the buffer full.", dropped);
+	gauge(b, "connections", "gauge", "Open connections.", connections);
+}
+
+/* --- the application --- */
+
+enum err
+api_open(const struct api_conf *c, const struct conf *conf, struct api **ret, struct error *e)
+{
+	const char *bad = ops_check();
+	struct api *a = calloc(1, sizeof(*a));
+
+	if (bad != NULL) {
+		free(a);
+		return fail(e, E_INTERNAL, NULL, "%s", bad);
+	}
+	if (a == NULL || (a->stats = calloc((size_t)nops + 1, sizeof(*a->stats))) == NULL)
+		abort();
+	a->c = *c;
+	atomic_store(&a->conf, conf);
+	a->audit = audit_buffer_new(c->engine, (int)conf->audit_buffer);
+	a->health = health_new(a);
+	*ret = a;
+	return OK;
+}
+
+void
+api_close(struct api *a)
+{
+	health_free(a->health);
+	audit_buffer_free(a->audit);
+	free(a->stats);
+	free(a);
+}

@@ -1,0 +1,157 @@
+#include "api/rq.h"
+#include "model/note.h"
+#include "model/post.h"
+#include "model/project.h"
+#include <stdio.h>
+
+const char *const method_names[METHOD_COUNT] = { "GET", "POST", "PATCH", "DELETE" };
+
+#define ERRORS(...)	(const enum err[]){ __VA_ARGS__, OK }
+#define S_(name)	SCOPE_BIT(name)
+#define WRITE		(OP_TX | OP_IDEMPOTENT | OP_MCP)
+
+/* Every operation of the product, sorted by path and method.  One row is all there is to an endpoint: the pipeline, the
+ * OpenAPI document, the metrics and the tests read it. */
+const struct op ops[] = {
+	{ M_GET, "/v1/health", "get_health", "Health", 0, BUCKET_NONE, OP_PUBLIC | OP_BARE, health, -1, NULL, &health_rec, NULL, NULL,
+	  "Health of the service", "Unauthenticated. 200 when ok, 503 when degraded: switch on `status`. At most a second old." },
+	{ M_GET, "/v1/health/auth", "check_auth", "Health", 0, BUCKET_READ, OP_BARE, health_auth, -1, NULL, &health_auth_rec, NULL, NULL,
+	  "Authenticated key smoke test", "Tells who the key is and whether the service is well." },
+	{ M_GET, "/v1/jobs", "list_jobs", "Jobs", 0, BUCKET_READ, OP_LIST | OP_MCP, jobs_list, -1, &jobs_query_rec, &job_rec, job_anchor, NULL,
+	  "List async jobs in the workspace", "Newest first." },
+	{ M_POST, "/v1/jobs", "create_job", "Jobs", 0, BUCKET_JOBS, OP_TX | OP_IDEMPOTENT | OP_ADDITION | OP_BENCH, jobs_create, -1, &job_create_rec, &job_rec, NULL, NULL,
+	  "Enqueue jobs that do nothing", "For measuring the queue. Exists only under the setting `bench`." },
+	{ M_GET, "/v1/jobs/{jobId}", "get_job", "Jobs", 0, BUCKET_READ, OP_MCP, jobs_get, ID_job, NULL, &job_rec, NULL, ERRORS(E_NOT_FOUND),
+	  "Get a job", "With a snapshot of its progress." },
+	{ M_POST, "/v1/jobs/{jobId}/cancel", "cancel_job", "Jobs", 0, BUCKET_WRITE, OP_TX | OP_MCP, jobs_cancel, ID_job, NULL, &job_rec, NULL, ERRORS(E_NOT_FOUND, E_NOT_CANCELLABLE),
+	  "Cancel a `QUEUED` job", "Its spend reservation is released. A job that runs or has ended cannot be cancelled." },
+	{ M_GET, "/v1/notes", "list_notes", "Notes", S_(NOTES_READ), BUCKET_READ, OP_LIST | OP_MCP, notes_list, -1, &notes_query_rec, &note_rec, note_anchor, ERRORS(E_NOT_FOUND),
+	  "List notes of a project", "Newest first. A date filter looks at the queue slot: notes without a slot drop out." },
+	{ M_POST, "/v1/notes", "create_note", "Notes", S_(NOTES_WRITE), BUCKET_WRITE, WRITE | OP_TEXT, notes_create, -1, &note_create_rec, &note_rec, NULL, ERRORS(E_NOT_FOUND, E_UNPROCESSABLE),
+	  "Create a note and its queue slot", "The slot is the day of `date`, today when left out." },
+	{ M_GET, "/v1/notes/{noteId}", "get_note", "Notes", S_(NOTES_READ), BUCKET_READ, OP_MCP, notes_get, ID_note, NULL, &note_rec, NULL, ERRORS(E_NOT_FOUND),
+	  "Get a note", "One note with its queue slot." },
+	{ M_GET, "/v1/posts", "list_posts", "Posts", S_(POSTS_READ), BUCKET_READ, OP_LIST | OP_MCP, posts_list, -1, &posts_query_rec, &post_rec, post_anchor, ERRORS(E_NOT_FOUND),
+	  "List posts of a project", "Newest first. Dates are days of creation, in UTC, both inclusive." },
+	{ M_POST, "/v1/posts", "create_post", "Posts", S_(POSTS_WRITE), BUCKET_WRITE, WRITE | OP_TEXT, posts_create, -1, &post_create_rec, &post_rec, NULL, ERRORS(E_NOT_FOUND, E_UNPROCESSABLE),
+	  "Create a draft (or scheduled) post", "With `scheduledFor` the post is scheduled, otherwise it is a draft." },
+	{ M_POST, "/v1/posts/generations", "generate_post", "Posts", S_(POSTS_WRITE), BUCKET_JOBS, WRITE | OP_TEXT | OP_WAITS, posts_generate, -1, &generation_create_rec, &job_rec, NULL,
+	  ERRORS(E_SPEND_CAP_EXCEEDED, E_NOT_FOUND, E_UNPROCESSABLE),
+	  "Generate a post from a text or a note", "Answers with a job; `result.postId` names the post once it is DONE. `wait_for_completion_ms` waits for that, up to 25 seconds." },
+	{ M_GET, "/v1/posts/{postId}", "get_post", "Posts", S_(POSTS_READ), BUCKET_READ, OP_MCP, posts_get, ID_post, NULL, &post_rec, NULL, ERRORS(E_NOT_FOUND),
+	  "Get a post", "One post with its full text." },
+	{ M_GET, "/v1/projects", "list_projects", "Projects", 0, BUCKET_READ, OP_LIST | OP_MCP, projects_list, -1, &projects_query_rec, &project_rec, project_anchor, NULL,
+	  "List projects", "By creation time, newest first." },
+	{ M_GET, "/v1/projects/{projectId}", "get_project", "Projects", 0, BUCKET_READ, OP_MCP, projects_get, ID_project, NULL, &project_rec, NULL, ERRORS(E_NOT_FOUND),
+	  "Get a project", "One project." },
+	{ M_GET, "/v1/workspaces/me", "get_workspace", "Workspaces", 0, BUCKET_READ, OP_BARE | OP_MCP, workspace_me, -1, NULL, &me_rec, NULL, NULL,
+	  "The active workspace and the caller", "What plan and features the workspace has, and which key asks." },
+};
+const int nops = (int)COUNT(ops);
+
+static const char *
+check_op(const struct op *o, const struct op *prev)
+{
+	if (prev != NULL) {
+		int c = strcmp(prev->path, o->path);
+		if (c > 0 || (c == 0 && prev->method >= o->method))
+			return "rows are not sorted by path and method, or one stands twice";
+	}
+	if (o->summary == NULL || o->doc == NULL || o->name == NULL || o->tag == NULL || o->out == NULL || o->handler == NULL)
+		return "a row without name, tag, handler, answer, summary or doc";
+	if ((o->flags & OP_PUBLIC) && (o->scopes != 0 || o->bucket != BUCKET_NONE || (o->flags & OP_TX)))
+		return "a public row with scopes, a bucket or a write";
+	if (!(o->flags & OP_PUBLIC) && o->bucket == BUCKET_NONE)
+		return "a row without a bucket";
+	if ((o->method == M_GET) == ((o->flags & OP_TX) != 0))
+		return "a GET in a transaction, or a write without one";
+	if ((o->flags & OP_LIST) && (o->anchor == NULL || o->in == NULL || !str_eq(o->in->f[0].name, S("limit"))))
+		return "a list without page fields or without an anchor";
+	if ((strchr(o->path, '{') != NULL) != (o->id_kind >= 0))
+		return "a row whose path and id kind disagree";
+	return NULL;
+}
+
+const char *
+ops_check(void)
+{
+	static char why[200];
+
+	for (int i = 0; i < nops; i++) {
+		const char *bad = check_op(&ops[i], i > 0 ? &ops[i - 1] : NULL);
+		if (bad != NULL) {
+			snprintf(why, sizeof(why), "%s %s: %s", method_names[ops[i].method], ops[i].path, bad);
+			return why;
+		}
+	}
+	return NULL;
+}
+
+/* --- matching --- */
+
+/* Segment by segment.  A text segment wins over a parameter because it stands before it in no order that matters:
+ * no path of the table matches two templates but /v1/posts/generations, whose id would have no form. */
+static bool
+fits(const char *t, str path, str *ret_param)
+{
+	*ret_param = STR_NONE;
+	while (*t != '\0') {
+		if (*t == '{') {
+			const char *end = memchr(path.p, '/', path.n);
+			size_t n = end != NULL ? (size_t)(end - path.p) : path.n;
+			if (n == 0)
+				return false;
+			*ret_param = str_cut(path, 0, n);
+			path = str_cut(path, n, path.n);
+			t = strchr(t, '}') + 1;
+			continue;
+		}
+		if (path.n == 0 || *path.p != *t)
+			return false;
+		path = str_cut(path, 1, path.n);
+		t++;
+	}
+	return path.n == 0;
+}
+
+static int
+method_of(str m)
+{
+	if (str_eq(m, S("HEAD")))
+		return M_GET;
+	for (int i = 0; i < METHOD_COUNT; i++)
+		if (str_eq(m, str_z(method_names[i])))
+			return i;
+	return -1;
+}
+
+/* /v1/x/{id} also fits /v1/x/word where that is a row of its own: the row without a parameter is meant. */
+const struct op *
+op_match(const struct conf *conf, str method, str path, ulid *ret_id, unsigned *allowed)
+{
+	const struct op *hit = NULL;
+	bool literal = false;
+	int m = method_of(method);
+	str param;
+
+	*allowed = 0;
+	for (int i = 0; i < nops; i++) {
+		const struct op *o = &ops[i];
+		if (((o->flags & OP_BENCH) && !conf->bench) || !fits(o->path, path, &param))
+			continue;
+		if (param.p == NULL && !literal) {
+			literal = true;		/* forget the templates that it also fits */
+			*allowed = 0;
+			hit = NULL;
+		} else if (param.p != NULL && literal) {
+			continue;
+		}
+		*allowed |= 1u << o->method;
+		if ((int)o->method != m)
+			continue;
+		hit = o;
+		if (o->id_kind >= 0 && !id_parse((enum id_kind)o->id_kind, param, ret_id))
+			*ret_id = (ulid){ "-" };	/* no row has it: not found where it is looked up */
+	}
+	return hit;
+}

@@ -1,0 +1,422 @@
+/* pipeline -- the way of a request, stage by stage (see api.h).  Everything that is asked of every request is asked here. */
+#include "api/rq.h"
+
+static int64_t mono(const struct rq *rq) { return sys_mono_us(rq->api->c.clock); }
+
+/* A write that is refused before its transaction, and any refusal by 401 or 403 of a known key, is still audited. */
+static bool
+wants_audit(const struct rq *rq)
+{
+	int s = rq->status;
+
+	if (rq->known != AUTH_KNOWN || rq->stage == AT_WRITE)
+		return false;
+	if (s == 401 || s == 403)
+		return true;
+	return rq->op != NULL && (rq->op->flags & OP_TX) && s >= 400 && s < 500 && s != 429;
+}
+
+static void
+stop(struct rq *rq, enum err code)
+{
+	error_body(rq, code);
+	if (wants_audit(rq)) {
+		struct audit a = audit_entry(rq, rq->status);
+		audit_later(rq->api->audit, &a);
+	}
+	respond(rq);
+}
+
+static void
+answer(struct rq *rq, enum err code)
+{
+	if (code == OK)
+		respond(rq);
+	else
+		stop(rq, code);
+}
+
+/* --- head --- */
+
+/* The right-most address that is not one of our proxies (contract: trusted_proxies). */
+static bool
+trusted(const char *list, str address)
+{
+	str rest = str_z(list);
+
+	while (rest.p != NULL && rest.n != 0) {
+		str one = str_trim(str_split(&rest, ','));
+		if (sys_in_network(one, address))
+			return true;
+	}
+	return false;
+}
+
+static str
+address_of(const struct rq *rq)
+{
+	str peer = rq->x->peer, list = rq->x->header[FH_X_FORWARDED_FOR];
+
+	if (rq->conf->trusted_proxies[0] == '\0' || list.p == NULL || !trusted(rq->conf->trusted_proxies, peer))
+		return peer;
+	while (list.n != 0) {
+		size_t at = list.n;
+		while (at > 0 && list.p[at - 1] != ',')
+			at--;
+		str one = str_trim(str_cut(list, at, list.n));
+		if (!trusted(rq->conf->trusted_proxies, one))
+			return sys_is_address(one) ? one : peer;
+		list = str_cut(list, 0, at > 0 ? at - 1 : 0);
+	}
+	return peer;
+}
+
+static enum err
+choose_version(struct rq *rq)
+{
+	str asked = rq->x->header[FH_SCRIPE_API_VERSION];
+	struct buf b;
+	struct json j;
+
+	rq->version = version_find(asked);
+	if (rq->version != NULL && !rq->x->header_twice[FH_SCRIPE_API_VERSION])
+		return OK;
+	rq->version = NULL;
+	buf_init(&b, rq->a, 1024);
+	jw_begin(&j, &b);
+	jw_obj(&j);
+	jw_key(&j, S("accepted"));
+	jw_arr(&j);
+	for (int i = 0; i < nversions; i++)
+		jw_str(&j, str_z(versions[i].date));
+	jw_end(&j);
+	jw_end(&j);
+	enum err code = fail(&rq->err, E_VERSION_UNSUPPORTED, NULL, "The 'Scripe-Api-Version' header is missing or unsupported.");
+	rq->err.extra = buf_str(&b);
+	return code;
+}
+
+static enum err
+choose_op(struct rq *rq)
+{
+	if (!rq->x->path_bad)
+		rq->op = op_match(rq->conf, rq->x->method, rq->x->path, &rq->id, &rq->allowed);
+	if (rq->op != NULL)
+		return OK;
+	if (rq->allowed != 0)
+		return fail(&rq->err, E_METHOD_NOT_ALLOWED, NULL, "This path does not take %.*s.", (int)MIN(rq->x->method.n, 20), rq->x->method.p);
+	return fail(&rq->err, E_NOT_FOUND, NULL, "There is nothing at this path.");
+}
+
+static size_t
+body_cap(const struct rq *rq)
+{
+	if (rq->op->in == NULL || rq->op->method == M_GET)
+		return 0;
+	return (size_t)((rq->op->flags & OP_TEXT) ? rq->conf->body_max_text : rq->conf->body_max);
+}
+
+static struct rq *
+rq_new(struct api *api, struct exchange *x)
+{
+	struct rq *rq = arena_alloc(&x->arena, sizeof(*rq));
+
+	rq->api = api;
+	rq->x = x;
+	rq->a = &x->arena;
+	rq->conf = api_conf(api);
+	rq->request = sys_ulid(api->c.clock);
+	memcpy(rq->id_text, "req_", 4);
+	memcpy(rq->id_text + 4, rq->request.s, 27);
+	rq->address = address_of(rq);
+	x->user = rq;
+	return rq;
+}
+
+static void
+on_head(void *ctx, struct exchange *x)
+{
+	struct rq *rq = rq_new(ctx, x);
+	struct db *db = NULL;
+	bool health = str_eq(x->path, S("/v1/health"));
+
+	enum err code = health ? OK : choose_version(rq);	/* /v1/health skips all but the route (contract 12.1) */
+	if (code == OK)
+		code = choose_op(rq);
+	if (code == OK)
+		code = engine_reader(rq->api->c.engine, &db, &rq->err);
+	if (code == OK)
+		code = admit(rq, db);
+	rq->stage = code == E_NEED_DB ? AT_ADMIT : AT_BODY;
+	if (code == OK || code == E_NEED_DB)
+		x->body_max = body_cap(rq);
+	else
+		stop(rq, code);
+}
+
+/* --- run --- */
+
+static void read_done(struct call *, enum err, const struct error *);
+static void write_done(struct call *, enum err, const struct error *);
+static void go_on(struct rq *);
+
+enum err
+handle(struct rq *rq)
+{
+	rq->now = sys_wall_ms(rq->api->c.clock);
+	if (!(rq->op->flags & OP_LIST))
+		return rq->op->handler(rq);
+	/* one snapshot for the cursor's row, the project and the page */
+	TRY(rq->db->ops->begin(rq->db, TX_READ, &rq->err));
+	enum err code = list_open(rq);
+	if (code == OK)
+		code = rq->op->handler(rq);
+	rq->db->ops->rollback(rq->db);
+	return code;
+}
+
+/* What is read after a wait: the job as it stands now. */
+static enum err
+read_job(struct rq *rq)
+{
+	struct job j;
+
+	TRY(job_get(rq->db, rq->a, rq->who.workspace, rq->job, &j, &rq->err));
+	work_snapshot(rq->api->c.work, rq->a, &j);
+	return reply(rq, &job_rec, &j);
+}
+
+static enum err
+run_read(struct call *c, struct db *db, struct error *e)
+{
+	struct rq *rq = (struct rq *)c;
+
+	rq->db = db;
+	enum err code = rq->stage == AT_ADMIT ? admit(rq, db) : rq->stage == AT_WAIT ? read_job(rq) : handle(rq);
+	if (code == OK && (rq->out.over || rq->a->over))
+		code = fail(&rq->err, E_UNAVAILABLE, NULL, "The answer needs more memory than one may have: ask for a smaller page.");
+	rq->db = NULL;
+	if (code != OK)
+		*e = rq->err;
+	return code;
+}
+
+static void
+submit(struct rq *rq, enum err (*run)(struct call *, struct db *, struct error *), void (*done)(struct call *, enum err, const struct error *),
+    unsigned flags)
+{
+	rq->call = (struct call){ .run = run, .done = done, .flags = flags, .bytes = rq->x->body.n * 3 + 1024 };
+	if (engine_submit(rq->api->c.engine, &rq->call, &rq->err) != OK)
+		stop(rq, rq->err.code);
+	else
+		front_park(rq->x);
+}
+
+/* Inline on this thread's own connection, or, where there is none, on the engine's pool. */
+static void
+read_somewhere(struct rq *rq)
+{
+	struct db *db;
+	enum err code = engine_reader(rq->api->c.engine, &db, &rq->err);
+
+	if (code == OK && db == NULL) {
+		submit(rq, run_read, read_done, CALL_READ);
+		return;
+	}
+	answer(rq, code == OK ? run_read(&rq->call, db, &rq->err) : code);
+}
+
+static void
+begin_write(struct rq *rq)
+{
+	rq->mark = arena_mark(rq->a);
+	submit(rq, write_run, write_done, 0);
+}
+
+static void
+on_run(void *ctx, struct exchange *x)
+{
+	struct rq *rq = x->user;
+
+	(void)ctx;
+	if (rq->stage == AT_ADMIT)
+		read_somewhere(rq);
+	else
+		go_on(rq);
+}
+
+/* Admitted, the body is here. */
+static void
+go_on(struct rq *rq)
+{
+	enum err code = take_query(rq);
+
+	if (code == OK && rq->op->method != M_GET)
+		code = take_body(rq);
+	if (code != OK)
+		stop(rq, code);
+	else if (rq->op->flags & OP_TX)
+		begin_write(rq);
+	else if (rq->op->flags & OP_PUBLIC)
+		answer(rq, rq->op->handler(rq));
+	else {
+		rq->stage = AT_READ;
+		read_somewhere(rq);
+	}
+}
+
+/* --- back from the engine: on its thread, quickly --- */
+
+static void
+keep_error(struct rq *rq, enum err code, const struct error *why)
+{
+	rq->err = *why;
+	rq->err.code = code;
+}
+
+static void
+read_done(struct call *c, enum err code, const struct error *why)
+{
+	struct rq *rq = (struct rq *)c;
+
+	if (code != OK)
+		keep_error(rq, code, why);
+	else
+		rq->err.code = OK;
+	front_wake(rq->x);
+}
+
+static void
+waited(struct work_wait *w)
+{
+	struct rq *rq = (struct rq *)((char *)w - offsetof(struct rq, wait));
+	front_wake(rq->x);
+}
+
+static void
+wait_for_job(struct rq *rq)
+{
+	rq->stage = AT_WAIT;
+	rq->wait = (struct work_wait){ .job = rq->job, .deadline_us = mono(rq) + rq->wait_ms * 1000, .wake = waited };
+	work_wait(rq->api->c.work, &rq->wait);
+}
+
+static void
+write_done(struct call *c, enum err code, const struct error *why)
+{
+	struct rq *rq = (struct rq *)c;
+	struct error e;
+
+	/* With a key, a lost COMMIT answers itself: run again, and the record tells which way it went. */
+	if (code == E_UNCERTAIN && rq->idem_key.p != NULL && !rq->again) {
+		rq->again = true;
+		if (engine_submit(rq->api->c.engine, &rq->call, &e) == OK)
+			return;
+	}
+	if (code == OK && rq->wake)
+		work_wake(rq->api->c.work);
+	rq->stage = code == OK ? AT_WRITE : AT_BODY;
+	if (code != OK)
+		keep_error(rq, code == E_LOCKED && rq->idem_key.p != NULL ? E_IDEMPOTENCY_IN_PROGRESS : code, why);
+	if (code == OK && rq->wait_ms > 0 && rq->status == 200)
+		wait_for_job(rq);
+	else
+		front_wake(rq->x);
+}
+
+/* --- resumed: on the loop thread again --- */
+
+static void
+after_wait(struct rq *rq)
+{
+	struct db *db;
+	struct error e;
+
+	if (engine_reader(rq->api->c.engine, &db, &e) == OK && db == NULL) {
+		submit(rq, run_read, read_done, CALL_READ);
+		return;
+	}
+	struct buf queued = rq->out;
+	if (db == NULL || run_read(&rq->call, db, &e) != OK)
+		rq->out = queued;	/* the job as it was committed is a good answer too */
+	respond(rq);
+}
+
+static void
+on_resumed(void *ctx, struct exchange *x)
+{
+	struct rq *rq = x->user;
+
+	(void)ctx;
+	switch (rq->stage) {
+	case AT_ADMIT:
+		if (rq->err.code != OK)
+			break;
+		rq->stage = AT_BODY;
+		go_on(rq);
+		return;
+	case AT_WAIT:
+		if (rq->wait_ms > 0) {
+			rq->wait_ms = 0;
+			after_wait(rq);
+			return;
+		}
+		rq->err.code = OK;	/* the job as it was committed is a good answer too */
+		break;
+	case AT_WRITE:
+		respond(rq);
+		return;
+	case AT_READ: case AT_BODY: case AT_ANSWER:
+		break;
+	}
+	answer(rq, rq->err.code);
+}
+
+/* --- end --- */
+
+static void
+log_request(struct rq *rq, int64_t us)
+{
+	struct log_line l;
+
+	log_begin(rq->api->c.log, &l, rq->status >= 500 ? LOG_WARN : LOG_INFO, "request");
+	log_str(&l, "id", (str){ rq->id_text, 30 });
+	log_str(&l, "method", rq->x->method);
+	log_str(&l, "path", rq->x->path);
+	log_i64(&l, "status", rq->status);
+	log_i64(&l, "us", us);
+	log_i64(&l, "bytes", (int64_t)rq->out.n);
+	log_str(&l, "ip", rq->address);
+	if (rq->known == AUTH_KNOWN) {
+		log_str(&l, "workspace", (str){ rq->who.workspace.u.s, 26 });
+		log_str(&l, "key", (str){ rq->who.key.u.s, 26 });
+	}
+	if (rq->replayed)
+		log_str(&l, "replayed", S("true"));
+	if (rq->x->cut)
+		log_str(&l, "cut", S("true"));
+	if (rq->status >= 500 && rq->err.file != NULL) {
+		log_str(&l, "why", str_z(rq->err.detail));
+		log_str(&l, "at", str_z(rq->err.file));
+		log_i64(&l, "line", rq->err.line);
+	}
+	log_end(rq->api->c.log, &l);
+}
+
+static void
+on_end(void *ctx, struct exchange *x)
+{
+	struct rq *rq = x->user;
+	struct api *api = ctx;
+	int64_t us = sys_mono_us(api->c.clock) - x->began_us;
+
+	metrics_count(api, rq->op, rq->status, us);
+	if (rq->conf->log_requests)
+		log_request(rq, us);
+}
+
+void
+api_front(struct api *api, struct front_handler *ret)
+{
+	*ret = (struct front_handler){ on_head, on_run, on_resumed, on_end, api };
+}

@@ -1,0 +1,105 @@
+/* rq -- a request on its way, as the pipeline and the handlers see it.  Private to api/.
+ *
+ * Handlers use: in, id, who, now, db, a, err, reply(), reply_list(), fresh ids, announce(), made(). */
+#ifndef API_RQ_H
+#define API_RQ_H
+#include "api/api.h"
+#include "model/ledger.h"
+
+enum stage { AT_ADMIT, AT_BODY, AT_WRITE, AT_READ, AT_WAIT, AT_ANSWER };
+
+struct rq {
+	struct call call;		/* first: the engine gives it back */
+	struct api *api;
+	struct exchange *x;
+	const struct conf *conf;
+	const struct op *op;
+	const struct version *version;
+	enum stage stage;
+	/* who */
+	struct principal who;
+	enum auth_known known;
+	str address;			/* of the caller, behind trusted proxies */
+	struct limit_state rate;
+	bool counted;			/* rate is filled */
+	char id_text[32];		/* req_… */
+	ulid request;
+	/* what */
+	ulid id;			/* of the path */
+	void *in;			/* decoded by op->in */
+	struct rec_notes notes;
+	str idem_key;
+	bool idem_malformed;
+	digest fingerprint;
+	/* inside a transaction or a read */
+	struct db *db;
+	struct arena *a;
+	struct error err;
+	int64_t now;
+	struct arena_mark mark;
+	/* lists */
+	ulid after;
+	int limit;
+	str filter;			/* hash of the filters */
+	/* the answer */
+	int status;
+	struct buf out;
+	str resource;			/* id of what was made, for the audit log */
+	bool replayed, first;		/* of an idempotency key */
+	bool again;			/* an uncertain commit was tried once more */
+	unsigned allowed;
+	/* published after COMMIT */
+	bool wake;			/* a job was enqueued */
+	job_id job;
+	int64_t wait_ms;
+	struct work_wait wait;
+	int64_t began_us;
+};
+
+/* --- for handlers --- */
+#define IN(rq, T)	((struct T *)(rq)->in)
+#define PATH_ID(rq, T)	((T##_id){ (rq)->id })
+static inline ulid fresh(const struct rq *rq) { return sys_ulid(rq->api->c.clock); }
+enum err reply(struct rq *, const struct rec *, const void *);
+/* The rows of an open query, one page of them. */
+typedef void scan_row(struct rq *, struct rows *, void *to);
+enum err reply_rows(struct rq *, struct rows *, const struct rec *, size_t size, scan_row *);
+/* An outbox event for a change of this request. */
+enum err announce(struct rq *, project_id, int event_type, const struct rec *, const void *);
+void	made(struct rq *, enum id_kind, const ulid *);
+struct page page_of(const struct rq *, int64_t from, int64_t to);
+
+/* --- for the pipeline --- */
+enum err admit(struct rq *, struct db *);	/* token to rate; E_NEED_DB on a cold cache */
+enum err take_body(struct rq *);		/* media type, JSON, record, fingerprint */
+enum err take_query(struct rq *);
+enum err list_open(struct rq *);		/* limit and cursor; the cursor's row must exist */
+enum err write_run(struct call *, struct db *, struct error *);	/* the transaction of a write */
+void	respond(struct rq *);			/* headers and body to the front */
+void	error_body(struct rq *, enum err);	/* the envelope into rq->out, its status into rq->status */
+enum err handle(struct rq *);			/* list_open, then the handler */
+struct audit audit_entry(const struct rq *, int status);
+
+/* audit.c: refusals and reads that fail wait here for the next transaction */
+struct audit_buffer *audit_buffer_new(struct engine *, int max);
+void	audit_buffer_free(struct audit_buffer *);
+void	audit_later(struct audit_buffer *, const struct audit *);
+void	audit_depth(struct audit_buffer *, int *depth, int64_t *dropped, bool *ok);
+
+/* metrics.c */
+void	metrics_count(struct api *, const struct op *, int status, int64_t us);
+
+/* health.c */
+struct health_state *health_new(struct api *);
+void	health_free(struct health_state *);
+
+/* handlers, one file per resource */
+#define HANDLER(name)	enum err name(struct rq *);
+HANDLER(health) HANDLER(health_auth) HANDLER(workspace_me)
+HANDLER(projects_list) HANDLER(projects_get)
+HANDLER(notes_list) HANDLER(notes_get) HANDLER(notes_create)
+HANDLER(posts_list) HANDLER(posts_get) HANDLER(posts_create) HANDLER(posts_generate)
+HANDLER(jobs_list) HANDLER(jobs_get) HANDLER(jobs_cancel) HANDLER(jobs_create)
+#undef HANDLER
+extern const struct rec health_rec, health_auth_rec, me_rec, generation_create_rec, job_create_rec;
+#endif

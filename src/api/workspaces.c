@@ -1,0 +1,25 @@
+#include "api/rq.h"
+
+struct me_who { int type; key_id id; unsigned scopes; };
+struct me { struct workspace workspace; struct me_who principal; };
+
+static const struct field who_fields[] = {
+	F_WORD (me_who, type, "type", NULL, 0, &principal_type_words, "What kind of caller", "api_key"),
+	F_ID   (me_who, id, key, "id", NULL, 0, "The key"),
+	F_WORDS(me_who, scopes, "scopes", NULL, 0, &scope_words, "What it may do", "notes:read"),
+};
+static const struct rec who_rec = REC(me_who, who_fields, "Who asks");
+static const struct field fields[] = {
+	F_REC(me, workspace, struct workspace, "workspace", NULL, 0, &workspace_rec, "The active workspace"),
+	F_REC(me, principal, struct me_who, "principal", NULL, 0, &who_rec, "Who asks"),
+};
+const struct rec me_rec = REC(me, fields, "The active workspace and the caller");
+
+enum err
+workspace_me(struct rq *rq)
+{
+	struct me m = { .principal = { rq->who.type, rq->who.key, rq->who.scopes } };
+
+	TRY(workspace_get(rq->db, rq->a, rq->who.workspace, &m.workspace, &rq->err));
+	return reply(rq, &me_rec, &m);
+}

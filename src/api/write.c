@@ -1,0 +1,118 @@
+/* write -- the transaction of a write: idempotency, meaning, handler, audit (contract 12.1, design 3).
+ *
+ * What an idempotency key binds is what the row EF_BOUND of err.def says: 2xx, 404, 409, 422.  Such an error undoes
+ * what the handler did, but its record and its audit entry commit. */
+#include "api/rq.h"
+
+/* Method and template; for PATCH the concrete path. */
+static str
+route_of(const struct rq *rq)
+{
+	const struct op *o = rq->op;
+	return str_fmt(rq->a, "%s %s", method_names[o->method], o->method == M_PATCH ? str_fmt(rq->a, "%.*s", STR(rq->x->path)).p : o->path);
+}
+
+struct audit
+audit_entry(const struct rq *rq, int status)
+{
+	return (struct audit){
+		.workspace = rq->who.workspace, .id = fresh(rq), .principal = id_text(rq->a, ID_key, &rq->who.key.u),
+		.mode = str_z(key_mode_words.v[rq->who.mode]), .method = rq->x->method,
+		.route = rq->op != NULL ? str_z(rq->op->path) : rq->x->path, .request = str_z(rq->id_text),
+		.resource = rq->resource, .ip = rq->address, .status = status,
+	};
+}
+
+static enum err
+claim(struct rq *rq, struct idem *ret)
+{
+	*ret = (struct idem){ .fresh = true };
+	if (rq->idem_key.p == NULL)
+		return OK;
+	return idem_claim(rq->db, rq->a, rq->who.workspace, route_of(rq), rq->idem_key, &rq->fingerprint, rq->now,
+	    rq->conf->keep_idempotency * 3600000, ret, &rq->err);
+}
+
+static enum err
+stand(struct rq *rq, const struct idem *had)
+{
+	if (!had->same)
+		return fail(&rq->err, E_IDEMPOTENCY_KEY_CONFLICT, NULL,
+		    "This Idempotency-Key was used with another body in the last %lld hours.", (long long)rq->conf->keep_idempotency);
+	rq->replayed = true;
+	rq->wait_ms = 0;
+	rq->status = had->status;
+	buf_init(&rq->out, rq->a, had->body.n);
+	buf_add(&rq->out, had->body);
+	return OK;
+}
+
+static enum err
+meaning(struct rq *rq)
+{
+	if (rq->notes.later.code == OK)
+		return rq->op->handler(rq);
+	rq->err = rq->notes.later;
+	return rq->err.code;
+}
+
+/* The handler's outcome becomes the answer; an error that is bound undoes the handler and stands in its place. */
+static enum err
+perform(struct rq *rq, struct idem *had)
+{
+	struct error undo;
+	enum err code = meaning(rq);
+
+	if (code == OK && (rq->out.over || rq->a->over))
+		code = fail(&rq->err, E_UNAVAILABLE, NULL, "The request needs more memory than one may have.");
+	if (code == OK || !(err_row(code)->flags & EF_BOUND))
+		return code;
+	if ((code = rq->db->ops->rewind(rq->db, &undo)) != OK) {
+		rq->err = undo;
+		return code;
+	}
+	error_body(rq, rq->err.code);
+	rq->wake = false;
+	rq->wait_ms = 0;
+	rq->resource = STR_NONE;
+	return claim(rq, had);		/* the undone claim, made again */
+}
+
+static enum err
+transact(struct rq *rq)
+{
+	struct idem had;
+
+	TRY(claim(rq, &had));
+	if (had.fresh)
+		TRY(perform(rq, &had));
+	if (!had.fresh) {
+		enum err code = stand(rq, &had);
+		if (code != OK)
+			error_body(rq, code);
+	} else if (rq->idem_key.p != NULL) {
+		rq->first = true;
+		TRY(idem_finish(rq->db, rq->who.workspace, route_of(rq), rq->idem_key, rq->status, buf_str(&rq->out), &rq->err));
+	}
+	struct audit a = audit_entry(rq, rq->status);
+	return audit_insert(rq->db, &a, &rq->err);
+}
+
+enum err
+write_run(struct call *c, struct db *db, struct error *e)
+{
+	struct rq *rq = (struct rq *)c;
+
+	/* it may run more than once: everything from here on begins anew */
+	arena_back(rq->a, rq->mark);
+	rq->db = db;
+	rq->now = sys_wall_ms(rq->api->c.clock);
+	rq->resource = STR_NONE;
+	rq->replayed = rq->first = rq->wake = false;
+	rq->err.code = OK;
+	enum err code = transact(rq);
+	rq->db = NULL;
+	if (code != OK)
+		*e = rq->err;
+	return code;
+}
