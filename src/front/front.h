@@ -14,7 +14,8 @@
  * What the handler can rely on (contract 12.1, design 3):
  *   - request line and header block at most 32 KB (431/414 and close, no envelope);
  *   - one Host; one Content-Length or chunked, never both; otherwise 400 and close, no envelope;
- *   - x->path is the raw target decoded by segment: a bad escape, %00 or %2F sets path_bad; in the query, query_bad;
+ *   - x->path is the raw target decoded by segment: a bad escape, %00, %2F or what is not UTF-8 sets path_bad, and path is
+ *     empty; in the query the same sets query_bad, except %2F, which is how clients write a URL there;
  *   - headers complete within header_ms of their first byte, bodies at body_rate after 10 s of grace, else the
  *     connection is closed; idle connections are closed after keepalive_ms;
  *   - `Expect: 100-continue` is answered with 100 only when the body is wanted;
@@ -24,7 +25,7 @@
  *
  * Ownership:  x and its arena live from head() to end().  Header names must be constants; values and body live in the
  *             arena or are constants.
- * Threads:    head, run, resumed on the loop thread of the connection; end on any; front_wake, front_answered from any.
+ * Threads:    head, run, resumed on the loop thread of the connection; end too; front_wake from any.
  * Layer:      includes base, sys. */
 #ifndef FRONT_H
 #define FRONT_H
