@@ -14,7 +14,7 @@ check: $(CHECK)
 
 layers:        ; @$(STEP) $@ sh tools/layers
 build-asan:    ; +@$(STEP) $@ $(MAKE) BUILD=asan CC=gcc scriped unit-build fuzz-build
-build-clang:   ; +@$(STEP) $@ $(MAKE) BUILD=debug O=build/clang CC=clang scriped unit-build
+build-clang:   ; +@$(STEP) $@ $(MAKE) BUILD=debug O=build/clang CC=clang scriped unit-build fuzz-build
 build-release: ; +@$(STEP) $@ $(MAKE) BUILD=release CC=gcc all
 
 unit: build-asan
