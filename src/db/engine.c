@@ -8,6 +8,8 @@
 #define TRIES		5		/* of a transaction that met a deadlock or a serialization failure */
 /* The log is folded when it has grown by this much: seldom enough to cost little, often enough to keep it small. */
 #define CHECKPOINT_CALLS 4000
+#define CALL_BYTES	((size_t)16 << 10)	/* a call that writes more counts as several */
+#define MEASURE_US	10000000		/* between two looks at the size of the database */
 
 struct queue { struct call *head, **tail; int n; };
 
@@ -24,6 +26,7 @@ struct engine {
 	struct db *reader;		/* readers_max places */
 	int nreader;
 	int64_t since_checkpoint;	/* the writer's own */
+	int64_t measure_us;		/* when the size is to be asked for again */
 	struct engine_stats st;
 };
 struct seat { struct engine *g; int i; };
@@ -57,11 +60,13 @@ queue_take(struct queue *q)
 enum err
 engine_submit(struct engine *g, struct call *c, struct error *e)
 {
+	struct queue *q = (c->flags & CALL_RIDE) ? &g->ride : &g->wait;
+
 	c->since_us = sys_mono_us(g->c.clock);
 	pthread_mutex_lock(&g->lock);
-	bool refused = g->closing || (g->wait.n >= g->c.queue_max && !(c->flags & CALL_FORCE));
+	bool refused = g->closing || (q->n >= g->c.queue_max && !(c->flags & CALL_FORCE));
 	if (!refused) {
-		queue_put((c->flags & CALL_RIDE) ? &g->ride : &g->wait, c);
+		queue_put(q, c);
 		if (!(c->flags & CALL_RIDE) && (g->wait.n == 1 || g->threads > 1))
 			pthread_cond_signal(&g->more);
 	}
@@ -71,10 +76,20 @@ engine_submit(struct engine *g, struct call *c, struct error *e)
 	return OK;
 }
 
+/* Who rides goes last, but not for ever: a pool takes one call at a time, and the queue may never be empty. */
+static struct call *
+next_call(struct engine *g, int64_t now_us)
+{
+	const struct call *rider = g->ride.head;
+
+	return queue_take(rider != NULL && (g->wait.n == 0 || now_us - rider->since_us >= RIDE_US) ? &g->ride : &g->wait);
+}
+
 /* Waits for work; at most `max` calls and BATCH_BYTES into batch[].  0 when the engine closes and all is done. */
 static int
 gather(struct engine *g, struct call **batch, int max)
 {
+	struct call *c;
 	size_t bytes = 0;
 	int n = 0;
 
@@ -82,12 +97,11 @@ gather(struct engine *g, struct call **batch, int max)
 	while (g->wait.n == 0 && !g->closing)
 		if (!sys_cond_wait_us(&g->more, &g->lock, RIDE_US) && g->ride.n != 0)
 			break;
-	while (n < max && bytes < BATCH_BYTES && g->wait.n != 0) {
-		batch[n] = queue_take(&g->wait);
-		bytes += batch[n++]->bytes;
+	int64_t now = sys_mono_us(g->c.clock);
+	while (n < max && bytes < BATCH_BYTES && (c = next_call(g, now)) != NULL) {
+		batch[n++] = c;
+		bytes += c->bytes;
 	}
-	while (n < max && g->ride.n != 0)
-		batch[n++] = queue_take(&g->ride);
 	pthread_mutex_unlock(&g->lock);
 	return n;
 }
@@ -115,6 +129,24 @@ note_batch(struct engine *g, int calls, int64_t began_us, enum err code, const s
 	g->st.failed += code != OK;
 	g->st.ok = code == OK;
 	snprintf(g->st.why, sizeof(g->st.why), "%.110s", code == OK ? "" : why->detail);
+	pthread_mutex_unlock(&g->lock);
+}
+
+static void
+measure(struct engine *g, struct db *db)
+{
+	int64_t now = sys_mono_us(g->c.clock);
+
+	pthread_mutex_lock(&g->lock);
+	bool due = now >= g->measure_us;
+	if (due)
+		g->measure_us = now + MEASURE_US;
+	pthread_mutex_unlock(&g->lock);
+	if (!due)
+		return;
+	int64_t size = db->ops->size(db);
+	pthread_mutex_lock(&g->lock);
+	g->st.size = size;
 	pthread_mutex_unlock(&g->lock);
 }
 
@@ -191,26 +223,35 @@ in_batch(struct call *c, struct db *db, struct outcome *o)
 	return db->ops->release(db, &undo) == OK && !db->ops->broken(db);
 }
 
-static bool
-together(struct call **batch, int n, struct db *db, struct outcome *o)
+/* OK, and each call has its outcome; E_UNCERTAIN, and the batch may stand or not; anything else, and nothing of it stands. */
+static enum err
+together(struct call **batch, int n, struct db *db, struct outcome *o, struct error *e)
 {
-	struct error e;
-
-	if (db->ops->begin(db, TX_WRITE, &e) != OK)
-		return false;
+	TRY(db->ops->begin(db, TX_WRITE, e));
 	for (int i = 0; i < n; i++)
 		if (!in_batch(batch[i], db, &o[i])) {
 			db->ops->rollback(db);
-			return false;
+			return E_RETRY;
 		}
-	if (db->ops->commit(db, &e) == OK)
-		return true;
-	db->ops->rollback(db);
-	return false;
+	enum err code = db->ops->commit(db, e);
+	if (code != OK)
+		db->ops->rollback(db);
+	return code;
+}
+
+/* What may stand must not run again: then a call that went well is as uncertain as the batch. */
+static void
+answer(struct engine *g, struct call **batch, int n, const struct outcome *o, int64_t began, enum err code, const struct error *why)
+{
+	note_batch(g, n, began, code, why);
+	for (int i = 0; i < n; i++) {
+		bool own = code == OK || o[i].code != OK;
+		batch[i]->done(batch[i], own ? o[i].code : code, own ? &o[i].e : why);
+	}
 }
 
 static void
-fold(struct engine *g, struct db *db, int n)
+fold(struct engine *g, struct db *db, int64_t n)
 {
 	if ((g->since_checkpoint += n) < CHECKPOINT_CALLS)
 		return;
@@ -218,6 +259,16 @@ fold(struct engine *g, struct db *db, int n)
 		g->since_checkpoint = 0;
 	else
 		g->since_checkpoint = CHECKPOINT_CALLS / 2;	/* a reader held it back: soon again */
+}
+
+static int64_t
+weight(struct call *const *batch, int n)
+{
+	int64_t calls = n;
+
+	for (int i = 0; i < n; i++)
+		calls += (int64_t)(batch[i]->bytes / CALL_BYTES);
+	return calls;
 }
 
 static int
@@ -250,19 +301,21 @@ write_all(void *arg)
 	free(seat);
 	if (o == NULL)
 		abort();
+	measure(g, db);
 	while ((n = gather(g, batch, BATCH_CALLS)) != 0) {
 		int64_t began = sys_mono_us(g->c.clock);
+		struct error why;
 		if ((n = drop_late(g, batch, n)) == 0)
 			continue;
-		if (together(batch, n, db, o)) {
-			note_batch(g, n, began, OK, NULL);
-			for (int i = 0; i < n; i++)
-				batch[i]->done(batch[i], o[i].code, &o[i].e);
-		} else {
+		int64_t calls = weight(batch, n);
+		enum err code = together(batch, n, db, o, &why);
+		if (code == OK || code == E_UNCERTAIN)
+			answer(g, batch, n, o, began, code, &why);
+		else
 			for (int i = 0; i < n; i++)
 				alone(g, batch[i], db);
-		}
-		fold(g, db, n);
+		fold(g, db, calls);
+		measure(g, db);
 	}
 	free(o);
 	return NULL;
@@ -279,8 +332,11 @@ serve_one_by_one(void *arg)
 	struct call *c;
 
 	free(seat);
-	while (gather(g, &c, 1) != 0)
+	measure(g, db);
+	while (gather(g, &c, 1) != 0) {
 		alone(g, c, db);
+		measure(g, db);
+	}
 	return NULL;
 }
 

@@ -7,13 +7,14 @@
  * So a thousand writers share one fsync, and a batch never waits for company: while one commits, the next one gathers.
  * FULL, IOERR, NOMEM and INTERRUPT end the whole transaction, not the savepoint; when that happens, or COMMIT fails,
  * everything is rolled back and the calls of the batch run once more, each in a transaction of its own: who fails
- * alone fails, the others succeed.  That is why run() must be repeatable: it resets what it did to its own memory first.
+ * alone fails, the others succeed.  Only a COMMIT that ends with E_UNCERTAIN is not repeated.  That is why run() must be repeatable: it resets what it did to its own memory first.
  *
  * PostgreSQL: a pool of threads with a connection each, one transaction per call; E_RETRY is tried up to five times.
  *
  * Ownership:  a call belongs to the engine from engine_submit until done() is called, exactly once.
  * Threads:    run() and done() are called on a thread of the engine; done() must be quick and never block.
- * Limits:     the queue holds db_queue calls; a call that waits longer than db_deadline fails with E_RETRY. */
+ * Limits:     the queue holds queue_max calls, and as many that ride; a call that waits longer than the deadline fails
+ *             with E_UNAVAILABLE. */
 #ifndef DB_ENGINE_H
 #define DB_ENGINE_H
 #include "db/db.h"
