@@ -191,7 +191,8 @@ CREATE TABLE event (
 	PRIMARY KEY (workspace, id)
 ){clustered};
 
-CREATE TABLE server_secret (
+-- the server secret (PostgreSQL), what setup made
+CREATE TABLE server_fact (
 	name  TEXT    NOT NULL PRIMARY KEY,
 	value {bytes} NOT NULL
 ){strict};

@@ -73,6 +73,8 @@ struct db_sqlite_conf { const char *path; bool read_only; int64_t cache_kb, max_
 MUST_USE enum err db_sqlite_open(const struct db_sqlite_conf *, struct db *ret, struct error *);
 /* Folds the WAL into the database; only the one writer may call it.  True when the whole log was folded. */
 bool	db_sqlite_checkpoint(struct db *);
+/* Reads all pages and indexes; E_STORAGE with what is wrong. */
+MUST_USE enum err db_sqlite_sound(struct db *, struct error *);
 MUST_USE enum err db_pg_open(const char *uri, struct db *ret, struct error *);
 MUST_USE enum err db_prepare_all(struct db *, struct error *);
 

@@ -1,4 +1,5 @@
 #include "db/migrate.h"
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -79,10 +80,21 @@ highest(struct db *db, const struct migration *list, int n, int64_t *ret, struct
 	return code;
 }
 
+static bool
+on_disk(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	bool ok = fd >= 0 && fsync(fd) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
 static enum err
 copy_before(struct db *db, const char *path, int number, struct error *e)
 {
-	char to[512], sql[600];
+	char to[512], part[520], sql[600];
 
 	if (path == NULL)
 		return OK;
@@ -90,8 +102,11 @@ copy_before(struct db *db, const char *path, int number, struct error *e)
 		return fail(e, E_STORAGE, NULL, "cannot name a copy of %s: choose a shorter data folder, without quotes", path);
 	if (access(to, F_OK) == 0)
 		return OK;		/* an upgrade that was interrupted: the first copy is the true one */
-	snprintf(sql, sizeof(sql), "VACUUM INTO '%s'", to);
-	return db->ops->script(db, sql, e);
+	snprintf(part, sizeof(part), "%s.part", to);
+	snprintf(sql, sizeof(sql), "VACUUM INTO '%s'", part);
+	unlink(part);			/* the half of a copy */
+	TRY(db->ops->script(db, sql, e));
+	return on_disk(part) && rename(part, to) == 0 ? OK : fail(e, E_STORAGE, NULL, "%s: %m", to);
 }
 
 static enum err
@@ -101,9 +116,10 @@ apply_one(struct db *db, const struct migration *m, int64_t now, struct error *e
 
 	hash_of(m, hex);
 	TRY(db->ops->begin(db, TX_WRITE, e));
-	enum err code = db->ops->script(db, m->sql.p, e);
-	if (code == OK)
-		code = db_run_(db, &apply, e, VALS(val_int(m->number), val_str(str_z(m->name)), val_str(str_z(hex)), val_i64(now)));
+	/* The row first: of two nodes that start together one waits here, and then finds it done. */
+	enum err code = db_run_(db, &apply, e, VALS(val_int(m->number), val_str(str_z(m->name)), val_str(str_z(hex)), val_i64(now)));
+	if (code == OK && (code = db->ops->script(db, m->sql.p, e)) == E_DUPLICATE)
+		e->code = code = E_STORAGE;	/* of the file's own making */
 	if (code == OK)
 		code = db->ops->commit(db, e);
 	if (code != OK)
@@ -111,23 +127,36 @@ apply_one(struct db *db, const struct migration *m, int64_t now, struct error *e
 	return code;
 }
 
+/* Two nodes that start together make the table of versions at the same instant, and PostgreSQL lets one of them fail. */
+static enum err
+versions(struct db *db, struct error *e)
+{
+	enum err code = db->ops->script(db, create, e);
+	return code == E_DUPLICATE ? db->ops->script(db, create, e) : code;
+}
+
 enum err
 migrate(struct db *db, const struct migration *list, int n, const char *snapshot, int64_t now, struct error *e)
 {
 	struct stmt *const *others;
 	int64_t at;
+	bool copied = false;
 
 	db_init();
 	applied.id = db_stmts(&others);
 	apply.id = applied.id + 1;
-	TRY(db->ops->script(db, create, e));
+	TRY(versions(db, e));
 	TRY(highest(db, list, n, &at, e));
 	for (int i = 0; i < n; i++) {
 		if (list[i].number <= at)
 			continue;
-		if (at > 0)
+		if (at > 0 && !copied)
 			TRY(copy_before(db, snapshot, list[i].number, e));
-		TRY(apply_one(db, &list[i], now, e));
+		copied = true;
+		enum err code = apply_one(db, &list[i], now, e);
+		if (code == E_DUPLICATE)	/* another node was first: take its work, if it is of our files */
+			code = highest(db, list, n, &at, e);
+		TRY(code);
 	}
 	return OK;
 }

@@ -254,3 +254,20 @@ db_sqlite_checkpoint(struct db *db)
 
 	return rc == SQLITE_OK && frames == folded;
 }
+
+enum err
+db_sqlite_sound(struct db *db, struct error *e)
+{
+	struct lite *l = db->h;
+	sqlite3_stmt *s;
+	enum err code = OK;
+
+	if (sqlite3_prepare_v2(l->c, "PRAGMA quick_check(1)", -1, &s, NULL) != SQLITE_OK)
+		return fault(l->c, e, "quick_check");
+	if (sqlite3_step(s) != SQLITE_ROW)
+		code = fault(l->c, e, "quick_check");
+	else if (strcmp((const char *)sqlite3_column_text(s, 0), "ok") != 0)
+		code = fail(e, E_STORAGE, NULL, "the database is damaged: %.120s; restore a backup", (const char *)sqlite3_column_text(s, 0));
+	sqlite3_finalize(s);
+	return code;
+}

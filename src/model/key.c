@@ -78,8 +78,6 @@ SQL(find, "key.find", "SELECT k.workspace FROM workspace w JOIN api_key k ON k.w
 SQL(revoke, "key.revoke",
     "UPDATE api_key SET revoked_at = $3, revoked_by = $4, revoked_reason = $5 WHERE workspace = $1 AND id = $2 AND revoked_at IS NULL");
 SQL(touch, "key.touch", "UPDATE api_key SET last_used_at = $3 WHERE workspace = $1 AND id = $2");
-SQL(secret_put, "secret.put", "INSERT INTO server_secret (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING");
-SQL(secret_get, "secret.get", "SELECT value FROM server_secret WHERE name = $1");
 
 enum err
 key_insert(struct db *db, const struct key *k, const digest *hash, struct error *e)
@@ -136,22 +134,4 @@ enum err
 key_touch(struct db *db, workspace_id w, key_id id, int64_t now, struct error *e)
 {
 	return db_run(db, touch, e, VID(w), VID(id), V(now));
-}
-
-enum err
-secret_shared(struct db *db, secret *ret, struct error *e)
-{
-	secret fresh;
-	struct rows r;
-	bool ok;
-
-	crypto_random(fresh.b, sizeof(fresh.b));
-	enum err code = db_run(db, secret_put, e, V(S("keys")), ((struct val){ V_BYTES, 0, { (const char *)fresh.b, sizeof(fresh.b) } }));
-	crypto_wipe(&fresh, sizeof(fresh));
-	TRY(code);
-	TRY(db_query(db, secret_get, &r, e, V(S("keys"))));
-	if ((ok = db_next(&r) && db_col(&r, 0).s.n == sizeof(ret->b)))
-		memcpy(ret->b, db_col(&r, 0).s.p, sizeof(ret->b));
-	TRY(db_done(&r, e));
-	return ok ? OK : fail(e, E_STORAGE, NULL, "the server secret in the database is damaged");
 }

@@ -1,4 +1,4 @@
-/* key -- API keys (contract 3, 12.3) and the server secret that hashes them.  The only code that names tables api_key and server_secret.
+/* key -- API keys (contract 3, 12.3).  The only code that names table api_key.
  *
  * A token is scripe_sk_live_ or scripe_sk_test_ and 64 hex digits, 32 random bytes.  Only its HMAC is stored.
  * Layer: includes crypto, db, words. */
@@ -34,7 +34,4 @@ MUST_USE enum err key_list(struct db *, struct arena *, workspace_id, int limit,
 MUST_USE enum err key_find(struct db *, key_id, workspace_id *ret, struct error *);	/* for the command line; E_NOT_FOUND */
 MUST_USE enum err key_revoke(struct db *, workspace_id, key_id, int64_t now, str by, str reason, struct error *);
 MUST_USE enum err key_touch(struct db *, workspace_id, key_id, int64_t now, struct error *);
-
-/* The secret kept in the database, made at the first call; nodes over PostgreSQL share it so. */
-MUST_USE enum err secret_shared(struct db *, secret *ret, struct error *);
 #endif

@@ -1,0 +1,208 @@
+/* doctor -- looks for what would go wrong, one line a check; exit 1 when one of them fails. */
+#include "app/app.h"
+#include "db/migrate.h"
+#include "dial/dial.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#define SPACE_WARN	INT64_C(1000000000)
+#define SPACE_FAIL	INT64_C(50000000)
+#define YEAR_2024	INT64_C(1704067200000)
+
+enum health { GOOD, WARN, BAD };
+struct doctor { struct conf conf; struct home home; struct arena a; struct json j; struct buf out; bool json, colour; enum health worst; };
+
+static void tell(struct doctor *, enum health, const char *check, const char *fmt, ...) PRINTF(4, 5);
+static void
+tell(struct doctor *d, enum health h, const char *check, const char *fmt, ...)
+{
+	static const char *const words[] = { "ok", "warn", "FAIL" }, *const colours[] = { "\033[32m", "\033[33m", "\033[31m" };
+	char text[500];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	d->worst = MAX(d->worst, h);
+	if (!d->json) {
+		printf("%s%-4s%s  %-12s %s\n", d->colour ? colours[h] : "", words[h], d->colour ? "\033[0m" : "", check, text);
+		return;
+	}
+	jw_obj(&d->j);
+	jw_key_str(&d->j, S("check"), str_z(check));
+	jw_key_str(&d->j, S("result"), str_z(words[h]));
+	jw_key_str(&d->j, S("detail"), str_z(text));
+	jw_end(&d->j);
+}
+
+static void
+check_folder(struct doctor *d)
+{
+	const char *dir = d->conf.data;
+	struct stat st;
+	struct statvfs fs;
+
+	if (dir[0] == '\0') {
+		tell(d, GOOD, "folder", "none is needed: everything is in PostgreSQL");
+		return;
+	}
+	if (stat(dir, &st) != 0)
+		tell(d, BAD, "folder", "%s: %s: run scriped setup --data %s", dir, strerror(errno), dir);
+	else if (!S_ISDIR(st.st_mode) || access(dir, R_OK | W_OK | X_OK) != 0)
+		tell(d, BAD, "folder", "%s is no folder that this user may write", dir);
+	else if ((st.st_mode & 077) != 0)
+		tell(d, WARN, "folder", "%s can be read by others (mode %03o): chmod 700 it", dir, st.st_mode & 0777);
+	else
+		tell(d, GOOD, "folder", "%s, mode 700", dir);
+	if (statvfs(dir, &fs) != 0)
+		return;
+	int64_t room = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
+	tell(d, room < SPACE_FAIL ? BAD : room < SPACE_WARN ? WARN : GOOD, "space", "%lld MB free%s", (long long)(room / 1000000),
+	    room < SPACE_WARN ? ": writes stop with 503 when it is full" : "");
+}
+
+static void
+check_files(struct doctor *d)
+{
+	static const char *const names[] = { "secret", "scriped.db", "scriped.db-wal" };
+	struct stat st;
+
+	for (size_t i = 0; d->conf.data[0] != '\0' && i < COUNT(names); i++) {
+		str path = home_path(&d->a, &d->conf, names[i]);
+		if (stat(path.p, &st) == 0 && (st.st_mode & 077) != 0)
+			tell(d, WARN, "permissions", "%s can be read by others (mode %03o): chmod 600 it", path.p, st.st_mode & 0777);
+	}
+	if (d->conf.data[0] != '\0' && home_pg(&d->conf) == NULL && d->conf.secret_file[0] == '\0' &&
+	    stat(home_path(&d->a, &d->conf, "secret").p, &st) != 0)
+		tell(d, BAD, "secret", "%s/secret is missing: without it no key works; restore it, or run scriped setup on a new folder", d->conf.data);
+}
+
+SQL(quick_check, "doctor.ping", "SELECT 1");
+
+static enum err
+open_readable(struct doctor *d, struct db *ret, struct error *e)
+{
+	struct db_sqlite_conf lite = { home_path(&d->a, &d->conf, "scriped.db").p, true, 2000, 0 };
+
+	return home_pg(&d->conf) != NULL ? db_pg_open(home_pg(&d->conf), ret, e) : db_sqlite_open(&lite, ret, e);
+}
+
+static void
+check_database(struct doctor *d)
+{
+	struct error e;
+	struct db db;
+
+	if (home_pg(&d->conf) == NULL && access(home_path(&d->a, &d->conf, "scriped.db").p, F_OK) != 0) {
+		tell(d, d->conf.data[0] != '\0' ? WARN : BAD, "database", "there is none yet: scriped setup makes it");
+		return;
+	}
+	if (open_readable(d, &db, &e) != OK) {
+		tell(d, BAD, "database", "%s", e.detail);
+		return;
+	}
+	enum err code = home_pg(&d->conf) == NULL ? db_sqlite_sound(&db, &e) : db_run_(&db, &quick_check, &e, NULL, 0);
+	if (code != OK)
+		tell(d, BAD, "database", "%s", e.detail);
+	else
+		tell(d, GOOD, "database", "%s, %.1f MB, sound", db.ops->name, (double)db.ops->size(&db) / 1e6);
+	db.ops->close(&db);
+}
+
+static void
+check_clock(struct doctor *d)
+{
+	int64_t now = sys_wall_ms(&sys_clock_real);
+	char t[TIME_LEN];
+
+	time_write(t, now);
+	if (now < YEAR_2024)
+		tell(d, BAD, "clock", "it says %.*s: set it, for keys expire and posts are scheduled by it", TIME_LEN, t);
+	else
+		tell(d, GOOD, "clock", "%.*s", TIME_LEN, t);
+}
+
+static void
+check_provider(struct doctor *d)
+{
+	const char *url = str_fmt(&d->a, "%s/models", d->conf.openai_url).p;
+	const char *auth = d->conf.openai_key[0] != '\0' ? str_fmt(&d->a, "Authorization: Bearer %s", d->conf.openai_key).p : NULL;
+	const char *const headers[] = { "Accept: application/json", auth, NULL };
+	struct dial_request rq = { .method = "GET", .url = url, .headers = headers, .connect_ms = d->conf.openai_connect, .silence_ms = 10000,
+	    .total_ms = 15000, .max = 1 << 20 };
+	struct dial_result r;
+
+	if (d->conf.writer == 0) {
+		tell(d, GOOD, "writer", "builtin: needs no provider");
+		return;
+	}
+	dial(&d->a, &sys_clock_real, &rq, &r);
+	if (r.fault != DIAL_OK)
+		tell(d, BAD, "writer", "%s: %s", d->conf.openai_url, r.why);
+	else if (r.status == 401 || r.status == 403)
+		tell(d, BAD, "writer", "%s refuses the key (%d): set openai_key", d->conf.openai_url, r.status);
+	else
+		tell(d, r.status < 500 ? GOOD : WARN, "writer", "%s answers (%d)", d->conf.openai_url, r.status);
+}
+
+static void
+check_limits(struct doctor *d)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_max == RLIM_INFINITY || (int64_t)files.rlim_max >= d->conf.max_connections + 256)
+		tell(d, GOOD, "files", "enough for %lld connections", (long long)d->conf.max_connections);
+	else
+		tell(d, WARN, "files", "%lld open files are allowed, max_connections wants %lld: raise LimitNOFILE or ulimit -Hn",
+		    (long long)files.rlim_max, (long long)d->conf.max_connections + 256);
+}
+
+static void
+check_server(struct doctor *d)
+{
+	struct error e;
+	int pid = 0;
+
+	if (d->conf.data[0] == '\0' || access(d->conf.data, F_OK) != 0)
+		return;
+	d->home = (struct home){ .conf = &d->conf, .clock = &sys_clock_real, .lock = -1 };
+	if (home_lock(&d->home, &pid, &e) == E_CONFLICT)
+		tell(d, GOOD, "server", "process %d serves this folder", pid);
+	else
+		tell(d, GOOD, "server", "none runs on this folder");
+	home_close(&d->home);
+}
+
+int
+doctor_run(const struct command *c, struct options *o)
+{
+	struct doctor d = { .json = o->json, .colour = isatty(STDOUT_FILENO) };
+	struct error e;
+
+	(void)c;
+	if (options_conf(o, &d.conf, &e) != OK)
+		return complain(&e);
+	arena_init(&d.a, 1 << 22);
+	buf_init(&d.out, &d.a, 1 << 20);
+	jw_begin(&d.j, &d.out);
+	jw_arr(&d.j);
+	tell(&d, GOOD, "settings", "read and in range");
+	check_folder(&d);
+	check_files(&d);
+	check_database(&d);
+	check_clock(&d);
+	check_provider(&d);
+	check_limits(&d);
+	check_server(&d);
+	jw_end(&d.j);
+	if (d.json)
+		printf("%.*s\n", STR(buf_str(&d.out)));
+	arena_free(&d.a);
+	conf_free(&d.conf);
+	return d.worst == BAD ? EXIT_FAILED : EXIT_DONE;
+}

@@ -1,0 +1,138 @@
+/* home -- the data folder (design 3, 7): DIR 0700, files 0600; one process at a time owns it. */
+#include "app/app.h"
+#include "db/migrate.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DB_FILE		"scriped.db"
+#define PAGE_SIZE	4096
+
+str
+home_path(struct arena *a, const struct conf *c, const char *name)
+{
+	return str_fmt(a, "%s/%s", c->data, name);
+}
+
+const char *home_pg(const struct conf *c) { return c->db[0] != '\0' ? c->db : NULL; }
+
+static enum err
+need_folder(struct home *h, struct error *e)
+{
+	if (h->conf->data[0] != '\0')
+		return sys_mkdir_private(h->conf->data, e);
+	if (home_pg(h->conf) != NULL)
+		return OK;
+	return fail(e, E_USAGE, NULL, "no data folder: say --data DIR");
+}
+
+enum err
+home_lock(struct home *h, int *pid, struct error *e)
+{
+	char text[32] = "";
+
+	TRY(need_folder(h, e));
+	if (h->conf->data[0] == '\0')
+		return OK;		/* PostgreSQL alone: nothing local to guard */
+	str path = home_path(&h->conf->a, h->conf, "scriped.lock");
+	int fd = open(path.p, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return fail(e, E_SYS, NULL, "%s: %s", path.p, strerror(errno));
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		*pid = pread(fd, text, sizeof(text) - 1, 0) > 0 ? atoi(text) : 0;
+		close(fd);
+		return fail(e, E_CONFLICT, NULL, "the data folder %s is in use by process %d: stop that one, or name another folder", h->conf->data, *pid);
+	}
+	int n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+	if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)n, 0) != n) {
+		close(fd);
+		return fail(e, E_SYS, NULL, "%s: %s", path.p, strerror(errno));
+	}
+	h->lock = fd;
+	return OK;
+}
+
+/* --- the server secret: secret_file, else DIR/secret, else (PostgreSQL) a row --- */
+
+static enum err
+secret_from(struct home *h, const char *path, bool make, struct error *e)
+{
+	uint8_t fresh[sizeof(h->secret.b)];
+	struct arena a;
+	str text;
+
+	arena_init(&a, 4096);
+	enum err code = sys_read_file(&a, path, sizeof(h->secret.b), &text, e);
+	if (code == E_NOT_FOUND && make) {
+		crypto_random(fresh, sizeof(fresh));
+		text = (str){ (const char *)fresh, sizeof(fresh) };
+		code = sys_write_file(path, text, e);
+	}
+	if (code == OK && text.n != sizeof(h->secret.b))
+		code = fail(e, E_SYS, NULL, "%s must hold exactly 32 bytes: restore it from a backup, for no key works without it", path);
+	if (code == OK)
+		memcpy(h->secret.b, text.p, sizeof(h->secret.b));
+	crypto_wipe(fresh, sizeof(fresh));
+	arena_free(&a);
+	return code;
+}
+
+static enum err
+load_secret(struct home *h, struct db *db, struct error *e)
+{
+	if (h->conf->secret_file[0] != '\0')
+		return secret_from(h, h->conf->secret_file, false, e);
+	if (home_pg(h->conf) != NULL)
+		return secret_shared(db, &h->secret, e);
+	return secret_from(h, home_path(&h->conf->a, h->conf, "secret").p, true, e);
+}
+
+/* --- the database --- */
+
+static enum err
+prepare(struct home *h, const char *path, struct error *e)
+{
+	struct db_sqlite_conf lite = { path, false, 2000, 0 };
+	const struct migration *list;
+	int n = migrate_list(&list);
+	struct db db;
+
+	TRY(home_pg(h->conf) != NULL ? db_pg_open(home_pg(h->conf), &db, e) : db_sqlite_open(&lite, &db, e));
+	enum err code = migrate(&db, list, n, home_pg(h->conf) != NULL ? NULL : path, sys_wall_ms(h->clock), e);
+	if (code == OK)
+		code = load_secret(h, &db, e);
+	db.ops->close(&db);
+	return code;
+}
+
+enum err
+home_open(struct home *h, struct error *e)
+{
+	const struct conf *c = h->conf;
+	const char *path = home_path(&h->conf->a, c, DB_FILE).p;
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	struct engine_conf ec = {
+		.pg_uri = home_pg(c), .path = path, .cache_kb = c->db_cache, .max_pages = c->db_max_size * 1000000 / PAGE_SIZE,
+		.pool = (int)c->db_pool, .queue_max = (int)c->db_queue, .deadline_us = c->db_deadline * 1000, .clock = h->clock,
+		.readers_max = (int)(c->threads != 0 ? c->threads : cores) + (int)c->workers + 8,
+	};
+
+	umask(0077);
+	TRY(prepare(h, path, e));
+	return engine_open(&ec, &h->engine, e);
+}
+
+void
+home_close(struct home *h)
+{
+	if (h->engine != NULL)
+		engine_close(h->engine);
+	crypto_wipe(&h->secret, sizeof(h->secret));
+	if (h->lock >= 0)
+		close(h->lock);
+	*h = (struct home){ .lock = -1 };
+}

@@ -1,0 +1,274 @@
+/* serve -- the server: one function per phase, main is their list.
+ *
+ * Threads: main waits for signals; loops of the front; the writer (or the pool); job workers and their keeper; the log's;
+ * the control socket's; one loop for metrics where that is asked for. */
+#include "app/app.h"
+#include <errno.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define ARENA_BUDGET	((size_t)32 << 20)
+#define OLD_CONFS	256		/* SIGHUPs in a life; the settings of each stay, for requests may still read them */
+#define LIMIT_KEYS	262144
+
+struct server {
+	struct options *o;
+	struct conf *confs[OLD_CONFS];
+	int nconfs;
+	struct home home;
+	struct log *log;
+	struct auth *auth;
+	struct limits *limits;
+	struct work *work;
+	struct api *api;
+	struct front *front, *metrics;
+	struct control *control;
+	_Atomic(const struct conf *) conf;
+	sigset_t signals;
+};
+
+static const struct conf *settings(void *ctx) { return atomic_load(&((struct server *)ctx)->conf); }
+
+/* --- metrics on a listener of their own --- */
+
+static void
+metrics_head(void *ctx, struct exchange *x)
+{
+	(void)ctx;
+	x->body_max = 0;
+}
+
+static void
+metrics_run(void *ctx, struct exchange *x)
+{
+	struct server *s = ctx;
+	struct buf b;
+
+	buf_init(&b, &x->arena, (size_t)1 << 20);
+	bool hit = str_eq(x->path, S("/metrics"));
+	if (hit)
+		api_metrics(s->api, front_connections(s->front), &b);
+	front_add(x, "Content-Type", hit ? "text/plain; version=0.0.4; charset=utf-8" : "text/plain; charset=utf-8");
+	front_answer(x, hit ? 200 : 404, hit ? buf_str(&b) : S("Only /metrics is here.\n"));
+}
+
+static void metrics_end(void *ctx, struct exchange *x) { (void)ctx, (void)x; }
+
+/* --- phases of the start --- */
+
+static enum err
+load_conf(struct server *s, struct error *e)
+{
+	struct conf *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		abort();
+	enum err code = options_conf(s->o, c, e);
+	if (code != OK) {
+		free(c);
+		return code;
+	}
+	s->confs[s->nconfs++] = c;
+	atomic_store(&s->conf, c);
+	return OK;
+}
+
+static enum err
+open_home(struct server *s, struct error *e)
+{
+	int pid;
+
+	s->home = (struct home){ .conf = s->confs[0], .clock = &sys_clock_real, .lock = -1 };
+	TRY(home_lock(&s->home, &pid, e));
+	return home_open(&s->home, e);
+}
+
+static enum err
+open_log(struct server *s, struct error *e)
+{
+	const struct conf *c = s->confs[0];
+
+	return log_open(c->log_file[0] != '\0' ? c->log_file : NULL, (enum log_format)c->log_format, (enum log_level)c->log_level,
+	    &sys_clock_real, &s->log, e);
+}
+
+static enum err
+open_work(struct server *s, struct error *e)
+{
+	struct work_conf wc = { settings, s, s->home.engine, s->log, &sys_clock_real };
+	struct api_conf ac = { .engine = s->home.engine, .log = s->log, .clock = &sys_clock_real };
+
+	ac.auth = s->auth = auth_new(&s->home.secret, &sys_clock_real);
+	ac.limits = s->limits = limits_new(LIMIT_KEYS);
+	TRY(work_open(&wc, &s->work, e));
+	ac.work = s->work;
+	return api_open(&ac, s->confs[0], &s->api, e);
+}
+
+static enum err
+listen_on(struct server *s, const char *at, int threads, const struct front_handler *h, struct front **ret, struct error *e)
+{
+	const struct conf *c = s->confs[0];
+	struct front_conf fc = {
+		.listen = at, .threads = threads, .max_connections = (int)c->max_connections, .header_ms = c->header_timeout * 1000,
+		.keepalive_ms = c->keepalive * 1000, .body_rate = c->body_rate, .drain_max = (size_t)c->drain_max,
+		.arena_budget = ARENA_BUDGET, .clock = &sys_clock_real,
+	};
+
+	return front_open(&fc, h, ret, e);
+}
+
+static enum err
+open_front(struct server *s, struct error *e)
+{
+	const struct conf *c = s->confs[0];
+	struct front_handler api, metrics = { metrics_head, metrics_run, metrics_run, metrics_end, s };
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	api_front(s->api, &api);
+	TRY(listen_on(s, c->listen, c->threads != 0 ? (int)c->threads : (int)MAX(cores, 1), &api, &s->front, e));
+	snprintf(s->api->url, sizeof(s->api->url), "%s", front_url(s->front));
+	if (c->metrics_listen[0] != '\0')
+		TRY(listen_on(s, c->metrics_listen, 1, &metrics, &s->metrics, e));
+	if (c->data[0] != '\0')
+		TRY(control_open(&s->home, s->auth, s->log, &s->control, e));
+	return OK;
+}
+
+/* Signals are main's; threads of sys_thread block them. */
+static void
+prepare_process(struct server *s)
+{
+	struct rlimit files;
+
+	sigemptyset(&s->signals);
+	sigaddset(&s->signals, SIGTERM);
+	sigaddset(&s->signals, SIGINT);
+	sigaddset(&s->signals, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &s->signals, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	mallopt(M_ARENA_MAX, 2);	/* one heap per thread would cost more memory than it saves waits */
+}
+
+static enum err
+start(struct server *s, struct error *e)
+{
+	prepare_process(s);
+	TRY(load_conf(s, e));
+	TRY(open_log(s, e));
+	TRY(open_home(s, e));
+	TRY(open_work(s, e));
+	return open_front(s, e);
+}
+
+/* --- running --- */
+
+static void
+reload(struct server *s)
+{
+	struct error e;
+	struct arena a;
+
+	log_reopen(s->log);
+	if (s->nconfs == OLD_CONFS) {
+		log_note(s->log, LOG_WARN, "reload", "not taken over: %d reloads in one life is the most; restart the server", OLD_CONFS - 1);
+		return;
+	}
+	if (load_conf(s, &e) != OK) {
+		log_note(s->log, LOG_ERROR, "reload", "not taken over: %s", e.detail);
+		return;
+	}
+	const struct conf *now = s->confs[s->nconfs - 1];
+	atomic_store_explicit(&s->api->conf, now, memory_order_release);
+	log_level(s->log, (enum log_level)now->log_level);
+	arena_init(&a, 1 << 16);
+	str fixed = conf_fixed_diff(s->confs[0], now, &a);
+	if (fixed.n != 0)
+		log_note(s->log, LOG_WARN, "reload", "taken over, but for these, which need a restart: %.*s", STR(fixed));
+	else
+		log_note(s->log, LOG_INFO, "reload", "taken over");
+	arena_free(&a);
+}
+
+static void
+wait_for_end(struct server *s)
+{
+	int sig;
+
+	while (sigwait(&s->signals, &sig) == 0 && sig == SIGHUP)
+		reload(s);
+	log_note(s->log, LOG_INFO, "stop", "draining");
+}
+
+/* New callers are refused, parked waits answered with their job as it stands, and requests that run may end. */
+static bool
+drain(struct server *s)
+{
+	enum { PAUSE_US = 2000 };
+	int64_t until = sys_mono_us(&sys_clock_real) + settings(s)->drain_time * 1000000 - 500000;
+
+	atomic_store(&s->api->draining, true);
+	front_quiesce(s->front);
+	work_release(s->work);
+	while (front_busy(s->front) > 0 && sys_mono_us(&sys_clock_real) < until)
+		usleep(PAUSE_US);
+	return front_busy(s->front) == 0;
+}
+
+static void
+close_all(struct server *s)
+{
+	control_close(s->control);
+	if (s->metrics != NULL)
+		front_close(s->metrics);
+	if (s->front != NULL)
+		front_close(s->front);
+	if (s->work != NULL)
+		work_close(s->work);
+	if (s->api != NULL)
+		api_close(s->api);
+	home_close(&s->home);
+	if (s->auth != NULL)
+		auth_free(s->auth);
+	limits_free(s->limits);
+	if (s->log != NULL)
+		log_close(s->log);
+	for (int i = 0; i < s->nconfs; i++) {
+		conf_free(s->confs[i]);
+		free(s->confs[i]);
+	}
+}
+
+int
+serve_run(const struct command *c, struct options *o)
+{
+	struct server s = { .o = o, .home.lock = -1 };
+	struct error e;
+
+	(void)c;
+	if (start(&s, &e) != OK) {
+		close_all(&s);
+		return complain(&e);
+	}
+	printf("scriped ready on %s\n", front_url(s.front));
+	if (s.metrics != NULL)
+		printf("metrics on %s/metrics\n", front_url(s.metrics));
+	fflush(stdout);
+	wait_for_end(&s);
+	if (!drain(&s)) {
+		/* a request that does not end must not keep us: what is acknowledged is committed, the rest comes again */
+		log_note(s.log, LOG_WARN, "stop", "%d requests did not end in time", front_busy(s.front));
+		log_close(s.log);
+		_exit(EXIT_DONE);
+	}
+	close_all(&s);
+	return EXIT_DONE;
+}

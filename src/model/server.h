@@ -1,0 +1,12 @@
+/* server -- facts of the installation itself.  The only code that names table server_fact.
+ * Layer: includes crypto, db. */
+#ifndef MODEL_SERVER_H
+#define MODEL_SERVER_H
+#include "db/db.h"
+
+/* The secret kept in the database, made at the first call; nodes over PostgreSQL share it so. */
+MUST_USE enum err secret_shared(struct db *, secret *ret, struct error *);
+/* What `setup` made, so that a second run names the same. */
+MUST_USE enum err setup_recall(struct db *, workspace_id *, project_id *, bool *found, struct error *);
+MUST_USE enum err setup_remember(struct db *, workspace_id, project_id, struct error *);
+#endif
