@@ -127,12 +127,11 @@ apply_one(struct db *db, const struct migration *m, int64_t now, struct error *e
 	return code;
 }
 
-/* Two nodes that start together make the table of versions at the same instant, and PostgreSQL lets one of them fail. */
+/* Of two nodes that make the table of versions at the same instant PostgreSQL lets one fail, with one of several errors. */
 static enum err
 versions(struct db *db, struct error *e)
 {
-	enum err code = db->ops->script(db, create, e);
-	return code == E_DUPLICATE ? db->ops->script(db, create, e) : code;
+	return db->ops->script(db, create, e) == OK ? OK : db->ops->script(db, create, e);
 }
 
 enum err
