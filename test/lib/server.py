@@ -37,6 +37,11 @@ def program():
     return shlex.split(os.environ.get('SCRIPED_BIN', '')) or [os.path.join(ROOT, 'build', 'scriped')]
 
 
+def surroundings():
+    """Our environment without SCRIPED_*: these are settings to scriped, and ours are not meant for it."""
+    return {k: v for k, v in os.environ.items() if not k.startswith('SCRIPED_')}
+
+
 class Failure(Exception):
     """A command or the server did not do what a test needs."""
 
@@ -104,7 +109,7 @@ class Server:
     def cli(self, *args, ok=(0,), where=True, timeout=60):
         """Runs `scriped ARGS --data DIR`; gives (status, standard output, standard error)."""
         p = subprocess.run(program() + [str(a) for a in args] + (self.where if where else []), stdin=subprocess.DEVNULL,
-                           capture_output=True, text=True, timeout=timeout)
+                           capture_output=True, text=True, timeout=timeout, env=surroundings())
         if ok is not None and p.returncode not in ok:
             raise Failure(f"scriped {' '.join(map(str, args))}: exit {p.returncode}: {p.stderr.strip() or p.stdout.strip()}")
         return p.returncode, p.stdout, p.stderr
@@ -141,7 +146,8 @@ class Server:
         for k, v in self.settings.items():
             args += ['--set', f'{k}={str(v).lower() if isinstance(v, bool) else v}']
         with open(self.log, 'ab') as log:
-            self.proc = subprocess.Popen(args + list(extra), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
+            self.proc = subprocess.Popen(args + list(extra), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                         stderr=log, env=surroundings())
         self.host, self.port = self.wait_ready(timeout)
         self.url = f'http://{self.host}:{self.port}'
         self.reader = threading.Thread(target=self.proc.stdout.read, daemon=True)
