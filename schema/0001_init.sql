@@ -92,9 +92,8 @@ CREATE TABLE note (
 	PRIMARY KEY (workspace, id),
 	FOREIGN KEY (workspace, project) REFERENCES project (workspace, id)
 ){strict};
-CREATE INDEX note_page ON note (workspace, project, id);
+CREATE INDEX note_page ON note (workspace, project, id, slot_date);
 CREATE INDEX note_folder ON note (workspace, project, folder, id) WHERE folder IS NOT NULL;
-CREATE INDEX note_slot ON note (workspace, project, slot_date, id);
 
 CREATE TABLE post (
 	workspace    {id}  NOT NULL,

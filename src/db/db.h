@@ -10,7 +10,7 @@
  * opens, and a tool can ask for the plan of each.
  *
  * Ownership:  rows belong to the query and die with db_done; text read from them is borrowed until the next row
- *             unless db_scan is given an arena.
+ *             unless db_scan is given an arena.  Texts over 32 bytes and bytes that are bound live until db_done.
  * Errors:     E_DUPLICATE, E_RETRY, E_FULL, E_STORAGE, E_UNCERTAIN, whatever the engine.
  * Threads:    a struct db belongs to one thread at a time.
  * Layer:      includes base, crypto, rec, sys. */
@@ -86,7 +86,7 @@ MUST_USE enum err db_one_(struct db *, const struct stmt *, const struct rec *, 
 #define VALS(...)	(struct val[]){ __VA_ARGS__ }, (int)COUNT(((struct val[]){ __VA_ARGS__ }))
 #define db_query(db, q, ret, e, ...) db_query_((db), &(q), (ret), (e), VALS(__VA_ARGS__))
 #define db_run(db, q, e, ...) db_run_((db), &(q), (e), VALS(__VA_ARGS__))
-/* At most one row into a record; *found tells. */
+/* At most one row into a record; *found tells.  The arena may be NULL only for a record without texts: the row is gone. */
 #define db_one(db, q, rec, a, to, found, e, ...) db_one_((db), &(q), (rec), (a), (to), (found), (e), VALS(__VA_ARGS__))
 static inline bool db_next(struct rows *r) { return r->db->ops->next(r); }
 static inline struct val db_col(struct rows *r, int i) { return r->db->ops->col(r, i); }

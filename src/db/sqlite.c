@@ -13,7 +13,12 @@ static const char *const verbs[VERBS] = {
 	"BEGIN", "BEGIN IMMEDIATE", "COMMIT", "ROLLBACK", "SAVEPOINT m", "RELEASE m", "ROLLBACK TO m",
 };
 #define PARAMS	24
-struct prepared { sqlite3_stmt *s; int8_t at[PARAMS + 1]; };	/* at[n]: the index that sqlite gave to $n */
+#define SHORT	32
+struct prepared {
+	sqlite3_stmt *s;
+	int8_t at[PARAMS + 1];		/* at[n]: the index that sqlite gave to $n */
+	char short_text[PARAMS][SHORT];
+};
 struct lite { sqlite3 *c; sqlite3_stmt *verb[VERBS]; struct prepared *all; bool read_only; };
 
 static enum err
@@ -49,6 +54,8 @@ prepare(struct lite *l, const struct stmt *q, struct error *e)
 	return OK;
 }
 
+/* Short texts, ids above all, are kept with the statement: they may stand in a frame that is gone while rows are still
+ * read.  Longer ones and bytes are bound where they are and live until db_done, as db.h asks of the caller. */
 static void
 bind(struct prepared *p, const struct val *v, int n)
 {
@@ -56,14 +63,20 @@ bind(struct prepared *p, const struct val *v, int n)
 		int k = p->at[i + 1];
 		switch (v[i].t) {
 		case V_I64:	sqlite3_bind_int64(p->s, k, v[i].i); break;
-		case V_TEXT:	sqlite3_bind_text(p->s, k, v[i].s.p, (int)v[i].s.n, SQLITE_STATIC); break;
+		case V_TEXT:
+			if (v[i].s.n <= SHORT) {
+				memcpy(p->short_text[i], v[i].s.p, v[i].s.n);
+				sqlite3_bind_text(p->s, k, p->short_text[i], (int)v[i].s.n, SQLITE_STATIC);
+			} else {
+				sqlite3_bind_text(p->s, k, v[i].s.p, (int)v[i].s.n, SQLITE_STATIC);
+			}
+			break;
 		case V_BYTES:	sqlite3_bind_blob(p->s, k, v[i].s.p, (int)v[i].s.n, SQLITE_STATIC); break;
 		case V_NULL:	sqlite3_bind_null(p->s, k); break;
 		}
 	}
 }
 
-/* Values are bound without a copy: the caller's live until db_done, and the next use binds all anew. */
 static enum err
 lite_query(struct db *db, const struct stmt *q, const struct val *v, int n, struct rows *ret, struct error *e)
 {

@@ -123,10 +123,11 @@ job_cancel(struct db *db, struct arena *a, workspace_id w, job_id id, int64_t no
 
 /* --- the worker's side --- */
 
+/* MATERIALIZED: chosen once.  PostgreSQL may run a subquery again for each row, and each time lock others than before. */
 SQL(claim, "job.claim",
-    "UPDATE job SET status = 'RUNNING', worker = $3, lease_until = $2, attempts = attempts + 1, started_at = COALESCE(started_at, $1), updated_at = $1"
-    " WHERE (workspace, id) IN (SELECT workspace, id FROM job WHERE status = 'QUEUED' AND run_at <= $1 ORDER BY run_at, id LIMIT $4{skip_locked})"
-    " RETURNING " TASK);
+    "WITH next AS MATERIALIZED (SELECT workspace, id FROM job WHERE status = 'QUEUED' AND run_at <= $1 ORDER BY run_at, id LIMIT $4{skip_locked})"
+    " UPDATE job SET status = 'RUNNING', worker = $3, lease_until = $2, attempts = attempts + 1, started_at = COALESCE(started_at, $1), updated_at = $1"
+    " WHERE (workspace, id) IN (SELECT workspace, id FROM next) RETURNING " TASK);
 #define FENCE	" WHERE workspace = $1 AND id = $2 AND status = 'RUNNING' AND worker = $3 AND attempts = $4"
 SQL(done, "job.done",
     "UPDATE job SET status = 'DONE', result = $6, receipt = $7, completed_at = $5, updated_at = $5, worker = NULL, lease_until = NULL" FENCE);
@@ -211,12 +212,15 @@ job_lost(struct db *db, struct arena *a, int64_t now, int limit, struct job_task
 
 /* --- figures and keeping --- */
 
-SQL(count_queued, "job.count_queued", "SELECT count(*) FROM job WHERE status = 'QUEUED'");
-SQL(count_running, "job.count_running", "SELECT count(*) FROM job WHERE status = 'RUNNING'");
-/* all workspaces together: how long a type of job takes on this server; read once, at its start */
+/* Any run_at and any lease: named so that SQLite takes the partial indexes, not one of all jobs. */
+SQL(count_queued, "job.count_queued", "SELECT count(*) FROM job WHERE status = 'QUEUED' AND run_at >= 0");
+SQL(count_running, "job.count_running", "SELECT count(*) FROM job WHERE status = 'RUNNING' AND lease_until >= 0");
+/* All workspaces together: how long a type of job takes on this server; read once, at its start.  Of each workspace
+ * only its last ones are looked at. */
 SQL(durations, "job.durations",
-    "SELECT j.completed_at - j.started_at, j.id FROM workspace w JOIN job j ON j.workspace = w.id AND j.type = $1 AND j.status = 'DONE'"
-    " ORDER BY j.id DESC LIMIT $2");
+    "SELECT j.completed_at - j.started_at, j.id FROM workspace w CROSS JOIN job j WHERE j.workspace = w.id AND j.type = $1 AND j.status = 'DONE'"
+    " AND j.id >= (SELECT min(y.id) FROM (SELECT x.id FROM job x WHERE x.workspace = w.id AND x.type = $1 AND x.status = 'DONE'"
+    " ORDER BY x.id DESC LIMIT $2) y) ORDER BY j.id DESC LIMIT $2");
 SQL(clean, "job.clean",
     "DELETE FROM job WHERE workspace = $1 AND id IN (SELECT id FROM job WHERE workspace = $1 AND id < $2"
     " AND status IN ('DONE', 'FAILED', 'CANCELLED') AND completed_at < $3 ORDER BY id LIMIT $4)");

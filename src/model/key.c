@@ -73,8 +73,8 @@ SQL(insert, "key.insert",
     "INSERT INTO api_key (workspace, id, hash, name, mode, scopes, last4, created_by, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
 SQL(by_hash, "key.by_hash", "SELECT " COLS " FROM api_key WHERE hash = $1");
 SQL(list, "key.list", "SELECT " COLS " FROM api_key WHERE workspace = $1 ORDER BY id DESC LIMIT $2");
-/* the command line names a key alone; with few workspaces a walk over them is nothing */
-SQL(find, "key.find", "SELECT k.workspace FROM workspace w JOIN api_key k ON k.workspace = w.id AND k.id = $1");
+/* the command line names a key alone; with few workspaces a walk over them is nothing (CROSS: that SQLite walks them, not the keys) */
+SQL(find, "key.find", "SELECT k.workspace FROM workspace w CROSS JOIN api_key k WHERE k.workspace = w.id AND k.id = $1");
 SQL(revoke, "key.revoke",
     "UPDATE api_key SET revoked_at = $3, revoked_by = $4, revoked_reason = $5 WHERE workspace = $1 AND id = $2 AND revoked_at IS NULL");
 SQL(touch, "key.touch", "UPDATE api_key SET last_used_at = $3 WHERE workspace = $1 AND id = $2");

@@ -22,7 +22,7 @@ struct notes_query { struct page_query page; project_id project; folder_id folde
 extern const struct rec notes_query_rec;
 
 MUST_USE enum err note_insert(struct db *, workspace_id, const struct note *, struct error *);
-MUST_USE enum err note_get(struct db *, struct arena *, workspace_id, note_id, struct note *ret, struct error *);	/* E_NOT_FOUND; arena NULL: see db_scan */
+MUST_USE enum err note_get(struct db *, struct arena *, workspace_id, note_id, struct note *ret, struct error *);	/* E_NOT_FOUND */
 MUST_USE enum err note_page(struct db *, workspace_id, const struct notes_query *, const struct page *, struct rows *ret, struct error *);
 MUST_USE enum err note_anchor(struct db *, workspace_id, const ulid *, bool *found, struct error *);
 #endif

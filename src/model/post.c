@@ -89,8 +89,10 @@ post_get(struct db *db, struct arena *a, workspace_id w, post_id id, struct post
 	bool found;
 
 	TRY(db_one(db, get, &post_rec, a, ret, &found, e, VID(w), VID(id)));
+	if (!found)
+		return fail(e, E_NOT_FOUND, NULL, "Post not found.");
 	derive(ret);
-	return found ? OK : fail(e, E_NOT_FOUND, NULL, "Post not found.");
+	return OK;
 }
 
 enum err

@@ -75,6 +75,7 @@ FUNCTIONS = {
     'free_port': free_port,
     'random': lambda a: secrets.token_hex(8),
     'cut': lambda a: a.split(' ', 1)[1][:int(a.split(' ', 1)[0])],
+    'tail': lambda a: a.split(' ', 1)[1][-int(a.split(' ', 1)[0]):],
     'other_mode': lambda a: a.replace('_live_', '_xxxx_').replace('_test_', '_live_').replace('_xxxx_', '_test_'),
 }
 
@@ -522,7 +523,7 @@ class World:
             need(error['message'] == self.literal(e.message), f"message is {error['message']!r}")
 
     def at(self, path, answer):
-        if path == 'status':
+        if path == 'http':
             return answer.status
         if path == 'seconds':
             return answer.seconds
@@ -534,7 +535,7 @@ class World:
             value = json.loads(answer.body)
         except ValueError:
             raise Wrong(f'no JSON to look for {path} in')
-        return value if path == 'json' else look(value, path)
+        return look({'json': value}, path) if re.match(r'json($|[.\[])', path) else look(value, path)
 
     def check(self, c, answer):
         where = f'line {c.line}: {c.path}'
