@@ -261,6 +261,43 @@ TEST(a_thousand_parks_are_woken_by_another_thread_whoever_is_first)
 	CHECK_INT(h.cuts, ==, 0);
 }
 
+/* See epoll.c: exactly as many events at once as the library asks for. */
+TEST(a_loop_with_128_requests_at_the_same_instant_answers_all)
+{
+	enum { N = 128 };
+	struct house h;
+	struct caller c[N], first;
+
+	house_prepare(&h);
+	h.conf.threads = 1;
+	h.conf.max_connections = N + 10;
+	house_open(&h);
+	first = dial(&h);
+	for (int i = 0; i < N; i++) {
+		c[i] = dial(&h);
+		say(&c[i], GET("/warm"));
+		CHECK_INT(hear(&c[i]), ==, 200);
+	}
+	say(&first, GET("/block"));
+	pthread_mutex_lock(&h.lock);
+	while (!h.closed_in)
+		pthread_cond_wait(&h.gate, &h.lock);
+	pthread_mutex_unlock(&h.lock);
+	for (int i = 0; i < N; i++)
+		say(&c[i], GET("/now"));
+	pthread_mutex_lock(&h.lock);
+	h.open = true;
+	pthread_cond_broadcast(&h.gate);
+	pthread_mutex_unlock(&h.lock);
+	CHECK_INT(hear(&first), ==, 200);
+	for (int i = 0; i < N; i++) {
+		CHECK_INT(hear(&c[i]), ==, 200);
+		hang_up(&c[i]);
+	}
+	hang_up(&first);
+	house_down(&h);
+}
+
 TEST(a_parked_request_whose_client_left_is_woken_all_the_same_and_cut)
 {
 	struct house h;

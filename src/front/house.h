@@ -27,7 +27,8 @@ struct house {
 	atomic_int heads, runs, ends, cuts;
 	/* what is parked, for the waker */
 	pthread_mutex_t lock;
-	pthread_cond_t came;
+	pthread_cond_t came, gate;
+	bool open, closed_in;		/* /block holds its loop until the gate is open; closed_in: it stands there */
 	struct exchange *parked[QUEUE_MAX];
 	int nparked;
 	bool stop;
@@ -63,6 +64,18 @@ show(struct exchange *x)
 	    STR(x->peer), x->nquery);
 }
 
+/* Holds the loop, as no handler may; so a test can have many events wait for it. */
+static inline void
+block(struct house *h)
+{
+	pthread_mutex_lock(&h->lock);
+	h->closed_in = true;
+	pthread_cond_broadcast(&h->gate);
+	while (!h->open)
+		pthread_cond_wait(&h->gate, &h->lock);
+	pthread_mutex_unlock(&h->lock);
+}
+
 static inline void
 h_run(void *ctx, struct exchange *x)
 {
@@ -74,6 +87,10 @@ h_run(void *ctx, struct exchange *x)
 		front_answer(x, 413, S("too large"));
 	else if (str_eq(x->path, S("/echo")))
 		front_answer(x, 200, x->body);
+	else if (str_eq(x->path, S("/block"))) {
+		block(h);
+		front_answer(x, 200, S("opened"));
+	}
 	else if (str_eq(x->path, S("/large")))
 		front_answer(x, 200, (str){ h->large, LARGE });
 	else if (str_eq(x->path, S("/split"))) {
@@ -130,6 +147,7 @@ house_prepare(struct house *h)
 	sys_clock_test_init(&h->clock, 1000000);
 	pthread_mutex_init(&h->lock, NULL);
 	sys_cond_init(&h->came);
+	sys_cond_init(&h->gate);
 	h->conf = (struct front_conf){ .listen = "127.0.0.1:0", .threads = 2, .max_connections = 100, .header_ms = 40, .keepalive_ms = 60000,
 		.body_rate = 4096, .drain_max = DRAIN_MAX, .arena_budget = 1 << 20, .clock = &h->clock.c };
 }
