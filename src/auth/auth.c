@@ -74,7 +74,7 @@ recall(struct auth *u, struct crypto_hash tag, int64_t max_age_us, int64_t now_u
 
 	pthread_mutex_lock(&s->lock);
 	struct entry *e = s->e != NULL ? &s->e[tag.lo % WAYS] : NULL;
-	if (e != NULL && e->used && e->tag.lo == tag.lo && e->tag.hi == tag.hi && now_us - e->loaded_us <= max_age_us) {
+	if (e != NULL && e->used && e->tag.lo == tag.lo && e->tag.hi == tag.hi && now_us - e->loaded_us < max_age_us) {
 		*ret = e->p;
 		hit = true;
 		if ((*touch = now_ms - e->touched_ms >= TOUCH_MS))
