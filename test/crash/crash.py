@@ -78,9 +78,11 @@ class Ledger:
         self.lock = threading.Lock()
         self.rows = {'note': {}, 'post': {}, 'job': {}}
         self.cancelled, self.doubtful, self.problems = set(), set(), []
+        self.recovered = 0                      # answers that came from a replay: lost before, or the twin's
 
-    def add(self, write, ident):
+    def add(self, replayed, write, ident):
         with self.lock:
+            self.recovered += replayed
             other = self.rows[write.kind].setdefault(ident, write)
             if other is not write:
                 self.problems.append(f'{ident} was given to two keys: {other.key} and {write.key}')
@@ -104,7 +106,7 @@ class Run:
         # With PostgreSQL a job of a dead node comes back when its lease has run out; the embedded server takes its own back at once.
         lease = {'lease': 1000, 'heartbeat': 200, 'job_poll': 50} if args.engine == 'postgres' else {}
         self.server = Server(lease, db=args.engine)
-        self.kills = 0
+        self.kills = self.resumed = 0
 
     def open(self):
         self.server.setup()
@@ -136,7 +138,7 @@ class Run:
         body = compose(self.server.project, kind, key)
         answer = caller.create(PATHS[kind], key, body)
         ident = answer.json()['data']['id']
-        self.ledger.add(Write(kind, key, answer.body, 'wait_for_completion_ms' not in body), ident)
+        self.ledger.add(answer.get('Idempotent-Replayed') == 'true', Write(kind, key, answer.body, 'wait_for_completion_ms' not in body), ident)
         if kind == 'job' and rng.random() < 0.2:
             self.cancel(caller, ident)
 
@@ -196,6 +198,7 @@ class Run:
         for kind in ('note', 'post'):
             bad += [f"{i} has another content than was sent: {rows[kind][i]['content']!r}" for i in wanted[kind].keys() & rows[kind].keys()
                     if rows[kind][i]['content'] != compose(self.server.project, kind, wanted[kind][i].key)['content']]
+        self.resumed += sum(job['attemptCount'] > 1 for job in rows['job'].values())
         bad += self.count_jobs(rows['job'], rows['post'], set(wanted['post']))
         if bad:
             raise Mismatch('\n  '.join(bad[:20] + ([f'and {len(bad) - 20} more'] if len(bad) > 20 else [])))
@@ -239,7 +242,7 @@ class Run:
         threads = [threading.Thread(target=self.load, args=(f'{number}.{i}',), daemon=True) for i in range(self.args.clients)]
         for t in threads:
             t.start()
-        time.sleep(self.rng.uniform(0.002, 0.15))       # the random instant is what is tested, no event to wait for
+        time.sleep(self.rng.uniform(0.002, 0.25))       # the random instant is what is tested, no event to wait for
         self.crash()
         while self.rng.random() < 0.15:
             self.crash_while_starting()
@@ -280,6 +283,7 @@ class Run:
     # the end
 
     def all_there(self):
+        self.resumed = 0
         self.count({'note': set(), 'post': set(), 'job': set()})
 
     def all_replayed(self):
@@ -426,7 +430,8 @@ def crash(run, args):
         run.server.kill()
         raise
     kinds = ', '.join(f'{len(rows)} {kind}s' for kind, rows in run.ledger.rows.items())
-    print(f'{run.kills} kills, {kinds}, {len(run.ledger.cancelled)} cancelled; {time.monotonic() - began:.1f} s')
+    print(f'{run.kills} kills, {kinds}; {run.ledger.recovered} answers given again, {run.resumed} jobs begun again, '
+          f'{len(run.ledger.cancelled)} cancelled; {time.monotonic() - began:.1f} s')
     if tally[1]:
         os.environ['SCRIPED_KEEP'] = '1'
         print(f'data kept in {run.server.data}; again with --seed {args.seed}')
