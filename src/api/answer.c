@@ -236,12 +236,31 @@ special(struct rq *rq)
 		front_add(rq->x, "Retry-After", number(rq, MAX(rq->err.retry_s, RETRY_S)));
 }
 
+/* A single resource, read or written, carries its tag; replays none.  A caller who has it gets 304 and no body. */
+static void
+tag(struct rq *rq)
+{
+	str known = rq->x->header[FH_IF_NONE_MATCH];
+
+	if (rq->status != 200 || rq->op == NULL || (rq->op->flags & (OP_LIST | OP_BARE)) || rq->replayed)
+		return;
+	const char *etag = etag_of(rq);
+	front_add(rq->x, "ETag", etag);
+	if (known.p != NULL && rq->op->method == M_GET && etag_listed(known, etag)) {
+		rq->status = 304;
+		rq->out.n = 0;
+	}
+}
+
 void
 respond(struct rq *rq)
 {
 	struct exchange *x = rq->x;
+	bool problem = rq->status >= 400 && !(rq->op != NULL && (rq->op->flags & OP_PUBLIC)) && prefers_problem(rq);
 
-	front_add(x, "Content-Type", "application/json");
+	if (problem)
+		problem_body(rq);
+	front_add(x, "Content-Type", problem ? "application/problem+json" : "application/json");
 	front_add(x, "X-Request-Id", rq->id_text);
 	front_add(x, "Scripe-Api-Version", rq->version != NULL ? rq->version->date : VERSION_CURRENT);
 	if (rq->counted)
@@ -255,6 +274,7 @@ respond(struct rq *rq)
 	}
 	if (unlikely(rq->version != NULL && rq->version->sunset != NULL))
 		deprecation(rq);
+	tag(rq);
 	special(rq);
 	if (atomic_load_explicit(&rq->api->draining, memory_order_relaxed))
 		x->close = true;

@@ -80,6 +80,12 @@ void	error_body(struct rq *, enum err);	/* the envelope into rq->out, its status
 enum err handle(struct rq *);			/* list_open, then the handler */
 struct audit audit_entry(const struct rq *, int status);
 
+/* negotiate.c */
+const char *etag_of(struct rq *);
+bool	etag_listed(str list, const char *tag);
+bool	prefers_problem(const struct rq *);
+void	problem_body(struct rq *);		/* turns the envelope in rq->out into RFC 9457 */
+
 /* audit.c: refusals and reads that fail wait here for the next transaction */
 struct audit_buffer *audit_buffer_new(struct engine *, int max);
 void	audit_buffer_free(struct audit_buffer *);

@@ -12,8 +12,8 @@ struct page { ulid before, from; int limit; };
 /* The first fields of every list's query; `page` stands first in its struct. */
 struct page_query { str limit, cursor; };
 #define PAGE_FIELDS(S) \
-	F_STR(S, page.limit, "limit", NULL, 0, 0, 40, "Rows per page, 1 to 200; 201 to 500 is clamped to 200", "50"), \
-	F_STR(S, page.cursor, "cursor", NULL, 0, 0, 400, "`next_cursor` of the page before", NULL)
+	F_STR(S, page.limit, "limit", NULL, 0, 0, 0, "Rows per page, 1 to 200; 201 to 500 is clamped to 200", "50"), \
+	F_STR(S, page.cursor, "cursor", NULL, 0, 0, 0, "`next_cursor` of the page before", NULL)
 
 /* Bounds of a page of things created in [from, to), going on behind `after` (absent: from the top). */
 static inline struct page
