@@ -155,9 +155,10 @@ class Server:
         return self
 
     def wait_ready(self, timeout):
-        end, seen, fd = time.monotonic() + timeout, b'', self.proc.stdout.fileno()
+        end, seen, fd, poll = time.monotonic() + timeout, b'', self.proc.stdout.fileno(), select.poll()
+        poll.register(fd, select.POLLIN)
         while time.monotonic() < end:
-            if not select.select([fd], [], [], max(0, end - time.monotonic()))[0]:
+            if not poll.poll(max(0, 1000 * (end - time.monotonic()))):
                 break
             part = os.read(fd, 4096)
             if not part:
