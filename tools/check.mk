@@ -9,10 +9,11 @@ each = sh -c 'bad=0; for p; do echo "\# $$p"; $2 "$$p" || { bad=1; echo "\# $$p:
 # corpus_of,fuzzer: the folder of src/MODULE/NAME_fuzz.c is test/corpus/NAME
 corpus_of = $(wildcard test/corpus/$(patsubst %_fuzz,%,$(notdir $1)))
 
-CHECK := layers build-asan build-clang build-release scenario-sqlite unit scenario-postgres badinput replay crash
+CHECK := layers house build-asan build-clang build-release scenario-sqlite unit scenario-postgres badinput replay crash
 check: $(CHECK)
 
 layers:        ; @$(STEP) $@ sh tools/layers
+house:         ; @$(STEP) $@ sh tools/house
 build-asan:    ; +@$(STEP) $@ $(MAKE) BUILD=asan CC=gcc scriped unit-build fuzz-build
 build-clang:   ; +@$(STEP) $@ $(MAKE) BUILD=debug O=build/clang CC=clang scriped unit-build fuzz-build
 build-release: ; +@$(STEP) $@ $(MAKE) BUILD=release CC=gcc all
