@@ -55,7 +55,9 @@ $(foreach t,$(FUZZ:$O/test/%=%),$(eval $(if $(filter fuzz,$(BUILD)),\
 unit-build: $(UNIT)
 fuzz-build: $(FUZZ)
 fuzz: ; $(MAKE) BUILD=fuzz CC=clang fuzz-build
+bench-build: $(patsubst %.c,build/%,$(wildcard bench/*.c))
+build/bench/%: bench/%.c ; @mkdir -p $(@D); $(CC) $(CPPFLAGS) $(CFLAGS) $(link_$(BUILD)) -o $@ $< -lsqlite3
 clean: ; rm -rf build
-.PHONY: all scriped unit-build fuzz-build fuzz clean
+.PHONY: all scriped unit-build fuzz-build fuzz bench-build clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(patsubst %.c,$O/%.d,$(wildcard src/*/*_test.c src/*/*_fuzz.c test/lib/*.c))
