@@ -20,7 +20,7 @@ key=$(cat var/key)
 project=$(curl -s -H "Authorization: Bearer $key" http://127.0.0.1:8080/v1/projects | grep -o 'proj_[0-9A-Z]*' | head -n 1)
 python3 -c 'import json, sys; print(json.dumps({"projectId": sys.argv[1], "source": {"text": sys.stdin.read()}}))' \\
     "$project" <examples/talk.txt |
-    curl -s -H "Authorization: Bearer $key" http://127.0.0.1:8080/v1/posts/generations -d @-
+    curl -s -H "Authorization: Bearer $key" http://127.0.0.1:8080/v1/posts/generations --json @-
 curl -s -H "Authorization: Bearer $key" http://127.0.0.1:8080/v1/jobs
 curl -s -H "Authorization: Bearer $key" "http://127.0.0.1:8080/v1/posts?projectId=$project"'''
 
