@@ -1,0 +1,344 @@
+#include "rec/schema.h"
+
+bool
+schema_shows(const struct schema *s, const struct field *f)
+{
+	return !(f->flags & F_HIDE) && (s->more || !(f->flags & F_MORE));
+}
+
+/* --- types --- */
+
+static bool
+nullable(const struct schema *s, const struct field *f)
+{
+	return s->use == SCHEMA_ANSWER ? (f->flags & F_NULL) != 0 : s->use == SCHEMA_BODY && !(f->flags & F_REQ);
+}
+
+static void
+put_type(const char *type, bool null, struct json *j)
+{
+	jw_key(j, S("type"));
+	if (null) {
+		jw_arr(j);
+		jw_str(j, str_z(type));
+		jw_str(j, S("null"));
+		jw_end(j);
+	} else {
+		jw_str(j, str_z(type));
+	}
+}
+
+static void
+put_pattern(enum id_kind k, struct json *j)
+{
+	struct arena a;
+
+	arena_init(&a, 1024);
+	jw_key_str(j, S("pattern"), str_fmt(&a, "^%.*s[0-7][0-9A-HJKMNP-TV-Z]{25}$", STR(id_prefix(k))));
+	arena_free(&a);
+}
+
+void
+schema_id(enum id_kind k, struct json *j)
+{
+	put_type("string", false, j);
+	put_pattern(k, j);
+}
+
+static void
+put_enum(const struct words *w, bool null, struct json *j)
+{
+	jw_key(j, S("enum"));
+	jw_arr(j);
+	for (int i = 0; i < w->n; i++)
+		jw_str(j, str_z(w->v[i]));
+	if (null)
+		jw_null(j);
+	jw_end(j);
+}
+
+static void
+put_words(const struct words *w, struct json *j)
+{
+	jw_key(j, S("items"));
+	jw_obj(j);
+	put_type("string", false, j);
+	put_enum(w, false, j);
+	jw_end(j);
+}
+
+/* A day or a moment. */
+static void
+put_days(struct json *j)
+{
+	static const char *const formats[] = { "date", "date-time" };
+
+	jw_key(j, S("anyOf"));
+	jw_arr(j);
+	for (size_t i = 0; i < COUNT(formats); i++) {
+		jw_obj(j);
+		put_type("string", false, j);
+		jw_key_str(j, S("format"), str_z(formats[i]));
+		jw_end(j);
+	}
+	jw_end(j);
+}
+
+static void
+put_length(const struct schema *s, const struct field *f, struct json *j)
+{
+	int64_t hi = f->hi != 0 ? f->hi : (f->flags & F_BIG) ? s->text_max : 0;
+
+	if (s->use == SCHEMA_ANSWER)
+		return;
+	if (f->lo > 0)
+		jw_key_i64(j, S("minLength"), f->lo);
+	if (hi > 0)
+		jw_key_i64(j, S("maxLength"), hi);
+}
+
+/* A number over the top of an F_CLAMP field is taken: it has no maximum. */
+static void
+put_range(const struct field *f, struct json *j)
+{
+	jw_key_str(j, S("format"), S("int64"));
+	if (f->lo != INT64_MIN)
+		jw_key_i64(j, S("minimum"), f->lo);
+	if (f->hi != INT64_MAX && !(f->flags & F_CLAMP))
+		jw_key_i64(j, S("maximum"), f->hi);
+}
+
+static void
+put_ref(const struct schema *s, const struct rec *r, const struct field *f, struct json *j)
+{
+	bool null = nullable(s, f);
+
+	if (null) {
+		jw_key(j, S("anyOf"));
+		jw_arr(j);
+		jw_obj(j);
+	}
+	jw_key_str(j, S("$ref"), s->ref(s->ctx, s->use, r, f));
+	if (null) {
+		jw_end(j);
+		jw_obj(j);
+		put_type("null", false, j);
+		jw_end(j);
+		jw_end(j);
+	}
+}
+
+void
+schema_field(const struct schema *s, const struct rec *r, const struct field *f, struct json *j)
+{
+	static const char *const types[] = {
+		[T_STR] = "string", [T_I64] = "integer", [T_F64] = "number", [T_BOOL] = "boolean", [T_TIME] = "string",
+		[T_ID] = "string", [T_CREATED] = "string", [T_WORD] = "string", [T_WORDS] = "array", [T_JSON] = "object",
+		[T_FROM] = NULL, [T_TO] = NULL, [T_REC] = NULL,
+	};
+	bool null = nullable(s, f);
+
+	if (types[f->type] != NULL)
+		put_type(types[f->type], null, j);
+	switch ((enum rec_type)f->type) {
+	case T_STR:	put_length(s, f, j); break;
+	case T_I64:	put_range(f, j); break;
+	case T_TIME: case T_CREATED:
+			jw_key_str(j, S("format"), S("date-time")); break;
+	case T_FROM: case T_TO:
+			put_days(j); break;
+	case T_ID:	put_pattern(f->kind, j); break;
+	case T_WORD:	put_enum(f->words, null, j); break;
+	case T_WORDS:	put_words(f->words, j); break;
+	case T_REC:	put_ref(s, r, f, j); break;
+	case T_F64: case T_BOOL: case T_JSON:
+			break;
+	}
+}
+
+str
+schema_doc(const struct schema *s, const struct field *f, struct arena *a)
+{
+	if (s->use != SCHEMA_ANSWER && (f->flags & F_CLAMP))
+		return str_fmt(a, "%s. A number over %lld counts as %lld.", f->doc, (long long)f->hi, (long long)f->hi);
+	if (s->use != SCHEMA_ANSWER && (f->flags & F_BIG) && f->hi == 0)
+		return str_fmt(a, "%s. Up to %lld characters, unless this server is set up otherwise.", f->doc, (long long)s->text_max);
+	return str_fmt(a, "%s.", f->doc);
+}
+
+/* --- examples --- */
+
+#define EXAMPLE_MS	INT64_C(1000)		/* between two moments of one record */
+
+static int64_t
+created(void)
+{
+	ulid u = { SCHEMA_ULID };
+	return ulid_ms(&u);
+}
+
+static void
+put_example_words(const struct field *f, struct json *j)
+{
+	str rest = str_z(f->example != NULL ? f->example : f->words->v[0]);
+
+	jw_arr(j);
+	while (rest.p != NULL)
+		jw_str(j, str_split(&rest, ','));
+	jw_end(j);
+}
+
+static void put_example(const struct schema *, const struct rec *, int64_t ms, struct json *);
+
+static void
+put_value(const struct schema *s, const struct field *f, int64_t ms, struct json *j)
+{
+	str ex = f->example != NULL ? str_z(f->example) : STR_NONE;
+
+	if (ex.p == NULL && nullable(s, f) && (f->type == T_STR || f->type == T_JSON || f->type == T_I64 || f->type == T_F64)) {
+		jw_null(j);
+		return;
+	}
+	switch ((enum rec_type)f->type) {
+	case T_STR:	jw_str(j, ex.p != NULL ? ex : S("text")); break;
+	case T_I64: case T_F64:
+			jw_raw(j, ex.p != NULL ? ex : S("0")); break;
+	case T_JSON:	jw_raw(j, ex.p != NULL ? ex : S("{}")); break;
+	case T_BOOL:	jw_bool(j, true); break;
+	case T_TIME:	jw_time(j, ms); break;
+	case T_CREATED:	jw_time(j, created()); break;
+	case T_FROM:	jw_str(j, S("2024-10-01")); break;
+	case T_TO:	jw_str(j, S("2024-10-31")); break;
+	case T_ID:	jw_raw2(j, id_prefix(f->kind), S(SCHEMA_ULID)); break;
+	case T_WORD:	jw_str(j, ex.p != NULL ? ex : str_z(f->words->v[0])); break;
+	case T_WORDS:	put_example_words(f, j); break;
+	case T_REC:	put_example(s, f->rec, ms, j); break;
+	}
+}
+
+/* A body's example is what one would send at first: what must be there, and what says more than a moment or an id. */
+static bool
+in_example(const struct schema *s, const struct field *f)
+{
+	if (!schema_shows(s, f))
+		return false;
+	if (s->use == SCHEMA_ANSWER)
+		return !(f->flags & F_OMIT);
+	if ((f->flags & F_REQ) || f->type != T_REC)
+		return (f->flags & F_REQ) || f->example != NULL;
+	for (int i = 0; i < f->rec->n; i++)
+		if (in_example(s, &f->rec->f[i]))
+			return true;
+	return false;
+}
+
+static const char *
+sample(const struct schema *s, const struct rec *r, const struct field *f)
+{
+	for (const struct schema_sample *p = s->samples; p != NULL && p->rec != NULL; p++)
+		if (str_eq(str_z(p->rec), str_z(r->name)) && str_eq(str_z(p->field), f->name))
+			return p->json;
+	return NULL;
+}
+
+static void
+put_example(const struct schema *s, const struct rec *r, int64_t ms, struct json *j)
+{
+	jw_obj(j);
+	for (int i = 0; i < r->n; i++) {
+		const struct field *f = &r->f[i];
+		const char *json = sample(s, r, f);
+		if (!in_example(s, f))
+			continue;
+		jw_key(j, f->name);
+		if (json != NULL)
+			jw_raw(j, str_z(json));
+		else
+			put_value(s, f, ms + i * EXAMPLE_MS, j);
+	}
+	jw_end(j);
+}
+
+void
+schema_example(const struct schema *s, const struct rec *r, struct json *j)
+{
+	put_example(s, r, created(), j);
+}
+
+void
+schema_field_example(const struct schema *s, const struct field *f, struct json *j)
+{
+	put_value(s, f, created(), j);
+}
+
+/* --- records --- */
+
+static void
+put_required(const struct schema *s, const struct rec *r, struct json *j)
+{
+	bool any = false;
+
+	for (int i = 0; i < r->n; i++) {
+		const struct field *f = &r->f[i];
+		bool must = s->use == SCHEMA_ANSWER ? !(f->flags & F_OMIT) : (f->flags & F_REQ) != 0;
+		if (!must || !schema_shows(s, f))
+			continue;
+		if (!any) {
+			jw_key(j, S("required"));
+			jw_arr(j);
+		}
+		jw_str(j, f->name);
+		any = true;
+	}
+	if (any)
+		jw_end(j);
+}
+
+static void
+put_property(const struct schema *s, const struct rec *r, const struct field *f, struct json *j)
+{
+	struct arena a;
+
+	jw_obj(j);
+	schema_field(s, r, f, j);
+	arena_init(&a, 4096);
+	jw_key_str(j, S("description"), schema_doc(s, f, &a));
+	arena_free(&a);
+	if (f->example != NULL || f->type == T_ID) {
+		jw_key(j, S("examples"));
+		jw_arr(j);
+		schema_field_example(s, f, j);
+		jw_end(j);
+	}
+	if (f->flags & F_MORE) {
+		jw_key(j, S("x-scriped-addition"));
+		jw_bool(j, true);
+	}
+	jw_end(j);
+}
+
+void
+schema_rec(const struct schema *s, const struct rec *r, struct json *j)
+{
+	struct arena a;
+
+	jw_obj(j);
+	put_type("object", false, j);
+	arena_init(&a, 4096);
+	jw_key_str(j, S("description"), str_fmt(&a, "%s.", r->doc));
+	arena_free(&a);
+	put_required(s, r, j);
+	jw_key(j, S("properties"));
+	jw_obj(j);
+	for (int i = 0; i < r->n; i++)
+		if (schema_shows(s, &r->f[i])) {
+			jw_key(j, r->f[i].name);
+			put_property(s, r, &r->f[i], j);
+		}
+	jw_end(j);
+	if (s->use == SCHEMA_BODY) {
+		jw_key(j, S("additionalProperties"));
+		jw_bool(j, true);
+	}
+	jw_end(j);
+}

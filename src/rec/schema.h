@@ -1,0 +1,33 @@
+/* schema -- a record as JSON Schema 2020-12, from the table that decodes and encodes it, with examples that fit it.
+ *
+ * An answer lists what is always there as required.  A body stays open to unknown fields and, as in a create null is
+ * absence, takes null for what may be left out.  A query's lists of words are arrays, sent comma-separated.
+ *
+ * Ownership:  writes into the caller's writer.  Threads: none.  Layer: includes base, json. */
+#ifndef REC_SCHEMA_H
+#define REC_SCHEMA_H
+#include "rec/rec.h"
+
+enum schema_use { SCHEMA_ANSWER, SCHEMA_BODY, SCHEMA_QUERY };
+/* The value of a field in the example of its record, where the field's own would contradict what stands beside it. */
+struct schema_sample { const char *rec, *field, *json; };
+struct schema {
+	enum schema_use use;
+	bool more;			/* F_MORE fields too, marked x-scriped-addition */
+	int64_t text_max;		/* of F_BIG fields whose hi is 0 */
+	const struct schema_sample *samples;	/* ends with a rec of NULL */
+	/* what $ref says of the record inside a field */
+	str (*ref)(void *ctx, enum schema_use, const struct rec *outer, const struct field *);
+	void *ctx;
+};
+#define SCHEMA_ULID	"01J9ZAB12CD34E56F7G8H9JKMN"	/* of every id in an example */
+
+bool	schema_shows(const struct schema *, const struct field *);
+void	schema_rec(const struct schema *, const struct rec *, struct json *);		/* a schema */
+/* The keywords of one field into an open object, without its description and examples. */
+void	schema_field(const struct schema *, const struct rec *, const struct field *, struct json *);
+str	schema_doc(const struct schema *, const struct field *, struct arena *);
+void	schema_id(enum id_kind, struct json *);			/* the keywords of an id, likewise */
+void	schema_example(const struct schema *, const struct rec *, struct json *);	/* a value */
+void	schema_field_example(const struct schema *, const struct field *, struct json *);
+#endif
