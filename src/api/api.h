@@ -68,10 +68,17 @@ const char *ops_check(void);
 const struct op *op_match(const struct conf *, str method, str path, ulid *ret_id, unsigned *allowed);
 
 /* --- versions (contract 2.2, 12.1) --- */
-struct version { const char *date, *sunset, *replacement; int64_t deprecated_at, sunset_at; };	/* sunset NULL: current */
+struct version {
+	const char *date;
+	/* of one that ends: NULL and 0 for the current one */
+	const char *sunset, *replacement;
+	int64_t deprecated_at, sunset_at;
+	bool test;			/* exists only under the setting test_version */
+};
 extern const struct version versions[];
 extern const int nversions;
-const struct version *version_find(str date);		/* absent: the default */
+bool	version_open(const struct version *, const struct conf *);
+const struct version *version_find(const struct conf *, str date);	/* absent: the default */
 #define VERSION_CURRENT	"2026-08-01"
 
 /* --- metrics --- */

@@ -1,10 +1,13 @@
 /* health -- the state of the service, from memory and at most a second old (contract 6.2, 12.1).
  *
- * A probe goes through the engine once a second; what it took and how the last transactions ended is what callers see. */
+ * A thread sends a probe through the engine, like any request, every 900 ms; what it took and how the last transactions
+ * ended is what callers see.  After a failed transaction the probe writes a row, for a full disk still reads. */
 #include "api/rq.h"
+#include "model/server.h"
 #include <stdlib.h>
 
 #define PROBE_US	INT64_C(900000)
+#define STUCK_US	INT64_C(5000000)
 
 struct check { bool ok; int64_t latency_ms, depth; str backend, error; };
 struct checks { struct check db, redis, audit; };
@@ -64,8 +67,9 @@ struct health_state {
 	struct call call;
 	struct api *api;
 	pthread_mutex_t lock;
-	pthread_cond_t back;
-	bool out, closing, failed;
+	pthread_cond_t turn;
+	pthread_t thread;
+	bool runs, out, closing, failed;
 	int64_t sent_us, took_us;
 	char why[120];
 };
@@ -75,8 +79,9 @@ SQL(probe, "health.probe", "SELECT 1");
 static enum err
 probe_run(struct call *c, struct db *db, struct error *e)
 {
-	(void)c;
-	return db_run_(db, &probe, e, NULL, 0);
+	const struct health_state *h = (const struct health_state *)c;
+
+	return (h->call.flags & CALL_READ) ? db_run_(db, &probe, e, NULL, 0) : server_probe(db, sys_wall_ms(h->api->c.clock), e);
 }
 
 static void
@@ -90,36 +95,62 @@ probe_done(struct call *c, enum err code, const struct error *why)
 	memcpy(h->why, code == OK ? "" : why->detail, code == OK ? 1 : sizeof(h->why));
 	h->why[sizeof(h->why) - 1] = '\0';
 	h->out = false;
-	pthread_cond_broadcast(&h->back);
+	pthread_cond_broadcast(&h->turn);
 	pthread_mutex_unlock(&h->lock);
 }
 
-/* Asked by whoever looks, sent when the last one is old: no thread of its own, and nothing to do when nobody asks. */
 static void
-look(struct health_state *h)
+send(struct health_state *h)
 {
-	int64_t now = sys_mono_us(h->api->c.clock);
+	struct engine_stats st;
 	struct error e;
 
-	if (h->out || h->closing || now - h->sent_us < PROBE_US)
-		return;
-	h->sent_us = now;
-	h->out = engine_submit(h->api->c.engine, &h->call, &e) == OK;
-	h->failed = !h->out;
+	engine_stats(h->api->c.engine, &st);
+	h->sent_us = sys_mono_us(h->api->c.clock);
+	h->call = (struct call){ .run = probe_run, .done = probe_done, .flags = st.ok ? CALL_READ : 0 };
+	h->out = true;
+	pthread_mutex_unlock(&h->lock);
+	enum err code = engine_submit(h->api->c.engine, &h->call, &e);
+	pthread_mutex_lock(&h->lock);
+	if (code != OK) {
+		h->out = false;
+		h->failed = true;
+		memcpy(h->why, e.detail, sizeof(h->why) - 1);
+	}
+}
+
+static void *
+probe_all(void *arg)
+{
+	struct health_state *h = arg;
+
+	pthread_mutex_lock(&h->lock);
+	while (!h->closing) {
+		int64_t since = sys_mono_us(h->api->c.clock) - h->sent_us;
+		if (!h->out && since >= PROBE_US)
+			send(h);
+		else
+			(void)sys_cond_wait_us(&h->turn, &h->lock, h->out ? PROBE_US : PROBE_US - since);
+	}
+	while (h->out)
+		pthread_cond_wait(&h->turn, &h->lock);
+	pthread_mutex_unlock(&h->lock);
+	return NULL;
 }
 
 struct health_state *
 health_new(struct api *api)
 {
 	struct health_state *h = calloc(1, sizeof(*h));
+	struct error e;
 
 	if (h == NULL)
 		abort();
-	h->call = (struct call){ .run = probe_run, .done = probe_done, .flags = CALL_READ };
 	h->api = api;
-	h->sent_us = -PROBE_US;
+	h->sent_us = sys_mono_us(api->c.clock) - PROBE_US;
 	pthread_mutex_init(&h->lock, NULL);
-	sys_cond_init(&h->back);
+	sys_cond_init(&h->turn);
+	h->runs = sys_thread(&h->thread, "health", probe_all, h, &e) == OK;
 	return h;
 }
 
@@ -128,11 +159,12 @@ health_free(struct health_state *h)
 {
 	pthread_mutex_lock(&h->lock);
 	h->closing = true;
-	while (h->out)
-		pthread_cond_wait(&h->back, &h->lock);
+	pthread_cond_broadcast(&h->turn);
 	pthread_mutex_unlock(&h->lock);
+	if (h->runs)
+		pthread_join(h->thread, NULL);
 	pthread_mutex_destroy(&h->lock);
-	pthread_cond_destroy(&h->back);
+	pthread_cond_destroy(&h->turn);
 	free(h);
 }
 
@@ -149,9 +181,8 @@ fill(struct rq *rq, struct checks *ret)
 	engine_stats(rq->api->c.engine, &st);
 	audit_depth(rq->api->audit, &depth, &dropped, &audit_ok);
 	pthread_mutex_lock(&h->lock);
-	look(h);
 	int64_t waiting = h->out ? sys_mono_us(h->api->c.clock) - h->sent_us : 0;
-	bool stuck = waiting > 5 * PROBE_US;
+	bool stuck = waiting > STUCK_US;
 	ret->db = (struct check){ .ok = st.ok && !h->failed && !stuck, .latency_ms = MAX(h->took_us, waiting) / 1000,
 	    .backend = engine_embedded(rq->api->c.engine) ? S("sqlite") : S("postgres") };
 	if (!ret->db.ok)

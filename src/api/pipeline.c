@@ -78,7 +78,7 @@ choose_version(struct rq *rq)
 	struct buf b;
 	struct json j;
 
-	rq->version = version_find(asked);
+	rq->version = version_find(rq->conf, asked);
 	if (rq->version != NULL && !rq->x->header_twice[FH_SCRIPE_API_VERSION])
 		return OK;
 	rq->version = NULL;
@@ -88,7 +88,8 @@ choose_version(struct rq *rq)
 	jw_key(&j, S("accepted"));
 	jw_arr(&j);
 	for (int i = 0; i < nversions; i++)
-		jw_str(&j, str_z(versions[i].date));
+		if (version_open(&versions[i], rq->conf))
+			jw_str(&j, str_z(versions[i].date));
 	jw_end(&j);
 	jw_end(&j);
 	enum err code = fail(&rq->err, E_VERSION_UNSUPPORTED, NULL, "The 'Scripe-Api-Version' header is missing or unsupported.");

@@ -59,6 +59,7 @@ struct db_ops {
 	struct val (*col)(struct rows *, int);
 	enum err (*done)(struct rows *, struct error *);
 	int64_t	 (*changes)(struct db *);	/* rows touched by the last query */
+	int64_t	 (*written)(struct db *);	/* rows touched by all of them so far */
 	enum err (*script)(struct db *, const char *sql, struct error *);
 	enum err (*revive)(struct db *, struct error *);	/* reconnects when the link is lost */
 	int64_t	 (*size)(struct db *);		/* bytes of the database, -1 if unknown */

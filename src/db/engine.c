@@ -114,8 +114,9 @@ late(const struct engine *g, const struct call *c)
 
 /* --- statistics --- */
 
+/* Health comes back with a row that was really written: an empty transaction succeeds on a full disk too. */
 static void
-note_batch(struct engine *g, int calls, int64_t began_us, enum err code, const struct error *why)
+note_batch(struct engine *g, int calls, int64_t began_us, bool wrote, enum err code, const struct error *why)
 {
 	int bin = 0;
 
@@ -127,8 +128,9 @@ note_batch(struct engine *g, int calls, int64_t began_us, enum err code, const s
 	g->st.hist[bin]++;
 	g->st.last_batch_us = sys_mono_us(g->c.clock) - began_us;
 	g->st.failed += code != OK;
-	g->st.ok = code == OK;
-	snprintf(g->st.why, sizeof(g->st.why), "%.110s", code == OK ? "" : why->detail);
+	g->st.ok = code == OK && (g->st.ok || wrote);
+	if (code != OK)
+		snprintf(g->st.why, sizeof(g->st.why), "%.110s", why->detail);
 	pthread_mutex_unlock(&g->lock);
 }
 
@@ -184,22 +186,32 @@ transact(struct call *c, struct db *db, struct error *e)
 	return code;
 }
 
+/* The server went away before COMMIT, most often while the connection was idle: nothing of the call stands. */
+static bool
+lost_link(const struct engine *g, struct db *db, enum err code)
+{
+	return g->c.pg_uri != NULL && code == E_STORAGE && db->ops->broken(db);
+}
+
 static void
 alone(struct engine *g, struct call *c, struct db *db)
 {
 	struct error e = { 0 };
 	enum err code = E_RETRY;
-	int64_t began = sys_mono_us(g->c.clock);
+	int64_t began = sys_mono_us(g->c.clock), written = db->ops->written(db);
 
 	if (late(g, c)) {
 		code = fail(&e, E_UNAVAILABLE, NULL, "The database did not get to this request in time.");
 	} else if ((code = db->ops->revive(db, &e)) == OK && (c->flags & CALL_READ)) {
 		code = c->run(c, db, &e);
 	} else if (code == OK) {
-		for (int i = 0; i < TRIES && (i == 0 || code == E_RETRY); i++)
+		for (int i = 0; i < TRIES && (i == 0 || code == E_RETRY); i++) {
 			code = transact(c, db, &e);
+			if (i == 0 && lost_link(g, db, code) && db->ops->revive(db, &e) == OK)
+				code = E_RETRY;
+		}
 	}
-	note_batch(g, 1, began, fatal(code) ? code : OK, &e);
+	note_batch(g, 1, began, db->ops->written(db) > written, fatal(code) ? code : OK, &e);
 	c->done(c, code, &e);
 }
 
@@ -241,9 +253,9 @@ together(struct call **batch, int n, struct db *db, struct outcome *o, struct er
 
 /* What may stand must not run again: then a call that went well is as uncertain as the batch. */
 static void
-answer(struct engine *g, struct call **batch, int n, const struct outcome *o, int64_t began, enum err code, const struct error *why)
+answer(struct engine *g, struct call **batch, int n, const struct outcome *o, int64_t began, bool wrote, enum err code, const struct error *why)
 {
-	note_batch(g, n, began, code, why);
+	note_batch(g, n, began, wrote, code, why);
 	for (int i = 0; i < n; i++) {
 		bool own = code == OK || o[i].code != OK;
 		batch[i]->done(batch[i], own ? o[i].code : code, own ? &o[i].e : why);
@@ -307,10 +319,10 @@ write_all(void *arg)
 		struct error why;
 		if ((n = drop_late(g, batch, n)) == 0)
 			continue;
-		int64_t calls = weight(batch, n);
+		int64_t calls = weight(batch, n), written = db->ops->written(db);
 		enum err code = together(batch, n, db, o, &why);
 		if (code == OK || code == E_UNCERTAIN)
-			answer(g, batch, n, o, began, code, &why);
+			answer(g, batch, n, o, began, db->ops->written(db) > written, code, &why);
 		else
 			for (int i = 0; i < n; i++)
 				alone(g, batch[i], db);

@@ -62,6 +62,7 @@ static enum err f_rewind(struct db *db, struct error *e) { return real(db)->ops-
 static void f_rollback(struct db *db) { real(db)->ops->rollback(real(db)); }
 static bool f_broken(struct db *db) { return real(db)->ops->broken(real(db)); }
 static int64_t f_changes(struct db *db) { return real(db)->ops->changes(real(db)); }
+static int64_t f_written(struct db *db) { return real(db)->ops->written(real(db)); }
 static enum err f_script(struct db *db, const char *sql, struct error *e) { return real(db)->ops->script(real(db), sql, e); }
 static enum err f_revive(struct db *db, struct error *e) { return real(db)->ops->revive(real(db), e); }
 static int64_t f_size(struct db *db) { return real(db)->ops->size(real(db)); }
@@ -69,7 +70,7 @@ static void f_close(struct db *db) { real(db)->ops->close(real(db)); }
 
 static const struct db_ops ops = {	/* rows go to the real engine: theirs is the db in them */
 	.name = "fault", .begin = f_begin, .commit = f_commit, .rollback = f_rollback, .mark = f_mark, .release = f_release,
-	.rewind = f_rewind, .broken = f_broken, .query = f_query, .changes = f_changes, .script = f_script,
+	.rewind = f_rewind, .broken = f_broken, .query = f_query, .changes = f_changes, .written = f_written, .script = f_script,
 	.revive = f_revive, .size = f_size, .close = f_close,
 };
 

@@ -10,7 +10,8 @@ static const struct dialect words[] = {
 	{ "{id}", "TEXT COLLATE \"C\"" }, { "{skip_locked}", " FOR UPDATE SKIP LOCKED" }, { NULL, NULL },
 };
 #define PARAMS	24
-struct pg { PGconn *c; bool *prepared; int64_t changes; };
+#define CONNECT_S	"10"		/* where the URI says nothing else */
+struct pg { PGconn *c; bool *prepared; int64_t changes, written; };
 
 enum { OID_BOOL = 16, OID_BYTEA = 17, OID_INT8 = 20, OID_INT2 = 21, OID_INT4 = 23 };
 
@@ -88,6 +89,8 @@ pg_query(struct db *db, const struct stmt *q, const struct val *v, int n, struct
 		return fault(p, r, e, q->name);
 	const char *touched = PQcmdTuples(r);
 	p->changes = touched[0] != '\0' ? strtoll(touched, NULL, 10) : 0;
+	if (strncmp(PQcmdStatus(r), "SELECT", 6) != 0)
+		p->written += p->changes;
 	*ret = (struct rows){ db, r, -1, PQntuples(r) };
 	return OK;
 }
@@ -124,6 +127,7 @@ pg_done(struct rows *r, struct error *e)
 }
 
 static int64_t pg_changes(struct db *db) { return ((struct pg *)db->h)->changes; }
+static int64_t pg_written(struct db *db) { return ((struct pg *)db->h)->written; }
 
 static enum err
 pg_script(struct db *db, const char *sql, struct error *e)
@@ -228,7 +232,7 @@ pg_close(struct db *db)
 static const struct db_ops ops = {
 	.name = "postgres", .begin = pg_begin, .commit = pg_commit, .rollback = pg_rollback, .mark = pg_mark,
 	.release = pg_release, .rewind = pg_rewind, .broken = pg_broken, .query = pg_query, .next = pg_next,
-	.col = pg_col, .done = pg_done, .changes = pg_changes, .script = pg_script, .revive = pg_revive,
+	.col = pg_col, .done = pg_done, .changes = pg_changes, .written = pg_written, .script = pg_script, .revive = pg_revive,
 	.size = pg_size, .close = pg_close,
 };
 
@@ -241,7 +245,7 @@ db_pg_open(const char *uri, struct db *ret, struct error *e)
 	db_init();
 	if (p == NULL || (p->prepared = calloc((size_t)DB_SLOTS(db_stmts(&list)), sizeof(bool))) == NULL)
 		abort();
-	p->c = PQconnectdb(uri);
+	p->c = PQconnectdbParams((const char *[]){ "connect_timeout", "dbname", NULL }, (const char *[]){ CONNECT_S, uri, NULL }, 1);
 	struct db db = { &ops, p };
 	enum err code = greet(&db, e);
 	if (code != OK) {

@@ -136,6 +136,7 @@ lite_done(struct rows *r, struct error *e)
 }
 
 static int64_t lite_changes(struct db *db) { return sqlite3_changes64(((struct lite *)db->h)->c); }
+static int64_t lite_written(struct db *db) { return sqlite3_total_changes64(((struct lite *)db->h)->c); }
 
 static enum err
 verb(struct db *db, int k, struct error *e)
@@ -208,7 +209,7 @@ lite_close(struct db *db)
 static const struct db_ops ops = {
 	.name = "sqlite", .begin = lite_begin, .commit = lite_commit, .rollback = lite_rollback, .mark = lite_mark,
 	.release = lite_release, .rewind = lite_rewind, .broken = lite_broken, .query = lite_query, .next = lite_next,
-	.col = lite_col, .done = lite_done, .changes = lite_changes, .script = lite_script, .revive = lite_revive,
+	.col = lite_col, .done = lite_done, .changes = lite_changes, .written = lite_written, .script = lite_script, .revive = lite_revive,
 	.size = lite_size, .close = lite_close,
 };
 

@@ -3,6 +3,8 @@
 SQL(put, "server_fact.put", "INSERT INTO server_fact (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING");
 SQL(get, "server_fact.get", "SELECT value FROM server_fact WHERE name = $1");
 
+SQL(probe, "server_fact.probe", "INSERT INTO server_fact (name, value) VALUES ('probe', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value");
+
 static struct val bytes(const void *p, size_t n) { return (struct val){ V_BYTES, 0, { p, n } }; }
 
 /* Exactly n bytes, or not found. */
@@ -56,4 +58,10 @@ setup_remember(struct db *db, workspace_id w, project_id p, struct error *e)
 	memcpy(f.workspace, w.u.s, 26);
 	memcpy(f.project, p.u.s, 26);
 	return db_run(db, put, e, V(S("setup")), bytes(&f, sizeof(f)));
+}
+
+enum err
+server_probe(struct db *db, int64_t now, struct error *e)
+{
+	return db_run(db, probe, e, bytes(&now, sizeof(now)));
 }

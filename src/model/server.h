@@ -9,4 +9,6 @@ MUST_USE enum err secret_shared(struct db *, secret *ret, struct error *);
 /* What `setup` made, so that a second run names the same. */
 MUST_USE enum err setup_recall(struct db *, workspace_id *, project_id *, bool *found, struct error *);
 MUST_USE enum err setup_remember(struct db *, workspace_id, project_id, struct error *);
+/* Writes a row of no meaning: whether writing works at all. */
+MUST_USE enum err server_probe(struct db *, int64_t now, struct error *);
 #endif

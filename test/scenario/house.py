@@ -167,7 +167,8 @@ def answer(method, target, a, seen, public, docs):
     need(len(ids) == 1 and re.fullmatch('req_' + ULID, ids[0]), f'X-Request-Id is {ids}')
     need(ids[0] not in seen, f'the request id {ids[0]} was given twice')
     seen.add(ids[0])
-    need(a.all('Scripe-Api-Version') == [VERSION], f"Scripe-Api-Version is {a.all('Scripe-Api-Version')}")
+    version = a.all('Scripe-Api-Version')
+    need(version == [VERSION] or (len(version) == 1 and a.get('Scripe-Deprecation') is not None), f'Scripe-Api-Version is {version}')
     refusal_headers(a, public) if method != 'HEAD' else None
     rates(a)
     if path != '/v1/health' and a.status == 200:
