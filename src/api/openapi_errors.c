@@ -125,13 +125,13 @@ static const struct { const char *message, *details; } samples[ERR_COUNT] = {
 	[E_RATE_LIMITED] = { "Rate limit of 120 requests per minute reached. Try again in 17 s.", NULL },
 };
 
+/* What both forms end with. */
 static void
 put_members(struct openapi *o, enum err e)
 {
 	const struct err_row *row = err_row(e);
 	struct json *j = &o->j;
 
-	jw_key_str(j, S("code"), str_z(row->slug));
 	jw_key(j, S("request_id"));
 	jw_raw2(j, id_prefix(ID_request), S(SCHEMA_ULID));
 	jw_key_str(j, S("docs_url"), str_fmt(&o->a, "%s/docs/api/v1/errors#%s", o->server, row->slug));
@@ -153,11 +153,14 @@ put_example(struct openapi *o, enum err e, bool problem)
 		jw_key_str(j, S("type"), str_fmt(&o->a, "%s/docs/api/v1/errors#%s", o->server, row->slug));
 		jw_key_str(j, S("title"), str_z(row->slug));
 		jw_key_i64(j, S("status"), row->http);
+		jw_key_str(j, S("detail"), message);
+		jw_key_str(j, S("code"), str_z(row->slug));
 	} else {
 		jw_key(j, S("error"));
 		jw_obj(j);
+		jw_key_str(j, S("code"), str_z(row->slug));
+		jw_key_str(j, S("message"), message);
 	}
-	jw_key_str(j, problem ? S("detail") : S("message"), message);
 	put_members(o, e);
 	if (!problem)
 		jw_end(j);
