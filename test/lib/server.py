@@ -148,7 +148,11 @@ class Server:
         with open(self.log, 'ab') as log:
             self.proc = subprocess.Popen(args + list(extra), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                          stderr=log, env=surroundings())
-        self.host, self.port = self.wait_ready(timeout)
+        try:
+            self.host, self.port = self.wait_ready(timeout)
+        except BaseException:
+            self.kill()
+            raise
         self.url = f'http://{self.host}:{self.port}'
         self.reader = threading.Thread(target=self.proc.stdout.read, daemon=True)
         self.reader.start()
@@ -168,7 +172,6 @@ class Server:
                 m = READY.match(line)
                 if m:
                     return m.group(1), int(m.group(2))
-        self.kill()
         raise Failure('scriped serve gave no ready line; it said: ' + (seen.decode(errors='replace') + self.log_text()).strip()[-2000:])
 
     def stop(self, check=True, timeout=20):
