@@ -9,7 +9,7 @@ static const struct dialect words[] = {
 	{ "{i64}", "BIGINT" }, { "{bytes}", "BYTEA" }, { "{strict}", "" }, { "{clustered}", "" },
 	{ "{id}", "TEXT COLLATE \"C\"" }, { "{skip_locked}", " FOR UPDATE SKIP LOCKED" }, { NULL, NULL },
 };
-#define PARAMS	24
+#define PARAMS	80
 #define CONNECT_S	"10"		/* where the URI says nothing else */
 struct pg { PGconn *c; bool *prepared; int64_t changes, written; };
 

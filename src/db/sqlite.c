@@ -12,12 +12,12 @@ enum { BEGIN_READ, BEGIN_WRITE, COMMIT, ROLLBACK, MARK, RELEASE, REWIND, VERBS }
 static const char *const verbs[VERBS] = {
 	"BEGIN", "BEGIN IMMEDIATE", "COMMIT", "ROLLBACK", "SAVEPOINT m", "RELEASE m", "ROLLBACK TO m",
 };
-#define PARAMS	24
+#define PARAMS	80
 #define SHORT	32
 struct prepared {
 	sqlite3_stmt *s;
 	int8_t at[PARAMS + 1];		/* at[n]: the index that sqlite gave to $n */
-	char short_text[PARAMS][SHORT];
+	char (*short_text)[SHORT];	/* a place for each parameter */
 };
 struct lite { sqlite3 *c; sqlite3_stmt *verb[VERBS]; struct prepared *all; bool read_only; };
 
@@ -46,6 +46,8 @@ prepare(struct lite *l, const struct stmt *q, struct error *e)
 	free(sql);
 	if (rc != SQLITE_OK)
 		return fault(l->c, e, q->name);
+	if ((p->short_text = calloc((size_t)sqlite3_bind_parameter_count(p->s) + 1, SHORT)) == NULL)
+		abort();
 	/* to SQLite $1 is a name: its index is the order of first appearance */
 	for (int i = 1; i <= PARAMS; i++) {
 		snprintf(name, sizeof(name), "$%d", i);
@@ -65,8 +67,8 @@ bind(struct prepared *p, const struct val *v, int n)
 		case V_I64:	sqlite3_bind_int64(p->s, k, v[i].i); break;
 		case V_TEXT:
 			if (v[i].s.n <= SHORT) {
-				memcpy(p->short_text[i], v[i].s.p, v[i].s.n);
-				sqlite3_bind_text(p->s, k, p->short_text[i], (int)v[i].s.n, SQLITE_STATIC);
+				memcpy(p->short_text[k], v[i].s.p, v[i].s.n);
+				sqlite3_bind_text(p->s, k, p->short_text[k], (int)v[i].s.n, SQLITE_STATIC);
 			} else {
 				sqlite3_bind_text(p->s, k, v[i].s.p, (int)v[i].s.n, SQLITE_STATIC);
 			}
@@ -197,8 +199,10 @@ lite_close(struct db *db)
 	struct stmt *const *list;
 	int n = DB_SLOTS(db_stmts(&list));
 
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n; i++) {
 		sqlite3_finalize(l->all[i].s);
+		free(l->all[i].short_text);
+	}
 	for (int i = 0; i < VERBS; i++)
 		sqlite3_finalize(l->verb[i]);
 	sqlite3_close(l->c);

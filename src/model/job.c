@@ -57,12 +57,22 @@ SQL(anchor, "job.anchor", "SELECT 1 FROM job WHERE workspace = $1 AND id = $2");
 #define PAGE	"SELECT " COLS " FROM job WHERE workspace = $1 AND id < $2 AND id >= $3"
 #define ORDER	" ORDER BY id DESC LIMIT $4"
 SQL(page, "job.page", PAGE ORDER);
-/* One arm for each pair of type and state, in the order of the index job_by_kind; one that is not asked for gets NULL and is empty. */
+/* One arm for each pair of type and state that is asked for, in the order of the index job_by_kind, merged as they come; an
+ * arm that is not needed gets NULL and is empty, but costs some 20 us.  So there are three sizes: for one pair, for one
+ * state of all types or one type in all states, and for anything. */
 #define ARM(t, s)	PAGE " AND type = " #t " AND status = " #s
-#define ARMS(t)		ARM(t, $12) " UNION ALL " ARM(t, $13) " UNION ALL " ARM(t, $14) " UNION ALL " ARM(t, $15) " UNION ALL " ARM(t, $16)
-SQL(page_kind, "job.page_kind", ARMS($5) " UNION ALL " ARMS($6) " UNION ALL " ARMS($7) " UNION ALL " ARMS($8) " UNION ALL "
-    ARMS($9) " UNION ALL " ARMS($10) " UNION ALL " ARMS($11) ORDER);
-_Static_assert(JT_COUNT == 7 && JS_COUNT == 5, "job.page_kind has an arm for each");
+#define AND(t, s)	" UNION ALL " ARM(t, s)
+#define SEVEN		ARM($5, $6) AND($7, $8) AND($9, $10) AND($11, $12) AND($13, $14) AND($15, $16) AND($17, $18)
+SQL(page_one, "job.page_one", ARM($5, $6) ORDER);
+SQL(page_some, "job.page_some", SEVEN ORDER);
+SQL(page_any, "job.page_any", SEVEN AND($19, $20) AND($21, $22) AND($23, $24) AND($25, $26) AND($27, $28) AND($29, $30) AND($31, $32)
+    AND($33, $34) AND($35, $36) AND($37, $38) AND($39, $40) AND($41, $42) AND($43, $44) AND($45, $46) AND($47, $48) AND($49, $50)
+    AND($51, $52) AND($53, $54) AND($55, $56) AND($57, $58) AND($59, $60) AND($61, $62) AND($63, $64) AND($65, $66) AND($67, $68)
+    AND($69, $70) AND($71, $72) AND($73, $74) ORDER);
+static const struct { const struct stmt *q; int pairs; } page_kinds[] = {
+	{ &page_one, 1 }, { &page_some, 7 }, { &page_any, JT_COUNT * JS_COUNT },
+};
+_Static_assert(JT_COUNT <= 7 && JT_COUNT * JS_COUNT == 35, "job.page_some and job.page_any have an arm for each pair");
 SQL(cancel, "job.cancel",
     "UPDATE job SET status = 'CANCELLED', completed_at = $3, updated_at = $3 WHERE workspace = $1 AND id = $2 AND status = 'QUEUED' RETURNING reserved");
 
@@ -84,15 +94,21 @@ job_get(struct db *db, struct arena *a, workspace_id w, job_id id, struct job *r
 enum err
 job_page(struct db *db, workspace_id w, const struct jobs_query *q, const struct page *p, struct rows *ret, struct error *e)
 {
-	struct val v[4 + JT_COUNT + JS_COUNT] = { VID(w), val_ulid(&p->before), val_ulid(&p->from), V(p->limit) };
+	struct val v[4 + 2 * JT_COUNT * JS_COUNT] = { VID(w), val_ulid(&p->before), val_ulid(&p->from), V(p->limit) };
+	int n = 4, k = 0;
 
 	if (q->type == 0 && q->status == 0)
-		return db_query_(db, &page, ret, e, v, 4);
-	for (int i = 0; i < JT_COUNT; i++)
-		v[4 + i] = val_word(&job_type_words, q->type == 0 || (q->type >> i & 1) ? i : -1);
-	for (int i = 0; i < JS_COUNT; i++)
-		v[4 + JT_COUNT + i] = val_word(&job_status_words, q->status == 0 || (q->status >> i & 1) ? i : -1);
-	return db_query_(db, &page_kind, ret, e, v, 4 + JT_COUNT + JS_COUNT);
+		return db_query_(db, &page, ret, e, v, n);
+	for (int t = 0; t < JT_COUNT; t++)
+		for (int s = 0; s < JS_COUNT; s++) {
+			if ((q->type != 0 && !(q->type >> t & 1)) || (q->status != 0 && !(q->status >> s & 1)))
+				continue;
+			v[n++] = val_word(&job_type_words, t);
+			v[n++] = val_word(&job_status_words, s);
+		}
+	while (4 + 2 * page_kinds[k].pairs < n)
+		k++;
+	return db_query_(db, page_kinds[k].q, ret, e, v, 4 + 2 * page_kinds[k].pairs);
 }
 
 enum err
@@ -129,6 +145,7 @@ SQL(claim, "job.claim",
     " UPDATE job SET status = 'RUNNING', worker = $3, lease_until = $2, attempts = attempts + 1, started_at = COALESCE(started_at, $1), updated_at = $1"
     " WHERE (workspace, id) IN (SELECT workspace, id FROM next) RETURNING " TASK);
 #define FENCE	" WHERE workspace = $1 AND id = $2 AND status = 'RUNNING' AND worker = $3 AND attempts = $4"
+SQL(held, "job.held", "SELECT 1 FROM job" FENCE);
 SQL(done, "job.done",
     "UPDATE job SET status = 'DONE', result = $6, receipt = $7, completed_at = $5, updated_at = $5, worker = NULL, lease_until = NULL" FENCE);
 SQL(failed, "job.failed",
@@ -159,13 +176,21 @@ job_claim(struct db *db, struct arena *a, str worker, int64_t now, int64_t lease
 	return tasks(&r, a, limit, ret, n, e);
 }
 
-static enum err
-fenced(struct db *db, struct error *e)
-{
-	return db->ops->changes(db) == 1 ? OK : fail(e, E_CONFLICT, NULL, "the lease of this job was lost");
-}
+static enum err lost_lease(struct error *e) { return fail(e, E_CONFLICT, NULL, "the lease of this job was lost"); }
+static enum err fenced(struct db *db, struct error *e) { return db->ops->changes(db) == 1 ? OK : lost_lease(e); }
 
 #define HELD(t)	VID((t)->workspace), VID((t)->id), V((t)->worker), V((t)->attempts)
+
+enum err
+job_held(struct db *db, const struct job_task *t, struct error *e)
+{
+	struct rows r;
+
+	TRY(db_query(db, held, &r, e, HELD(t)));
+	bool ours = db_next(&r);
+	TRY(db_done(&r, e));
+	return ours ? OK : lost_lease(e);
+}
 
 enum err
 job_done(struct db *db, const struct job_task *t, int64_t now, str result, str receipt, struct error *e)

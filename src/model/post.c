@@ -56,9 +56,10 @@ SQL(anchor, "post.anchor", "SELECT 1 FROM post WHERE workspace = $1 AND id = $2"
 #define PAGE	"SELECT " COLS " FROM post WHERE workspace = $1 AND project = $2 AND id < $3 AND id >= $4"
 #define ORDER	" ORDER BY id DESC LIMIT $5"
 SQL(page, "post.page", PAGE ORDER);
-/* One arm a state, each in the order of its index, merged as they come; an arm that is not asked for gets NULL and is empty. */
+/* One arm a state, each in the order of its index, merged as they come; one that is not asked for gets NULL and is empty. */
 #define ARM(n)	PAGE " AND status = " #n
-SQL(page_status, "post.page_status", ARM($6) " UNION ALL " ARM($7) " UNION ALL " ARM($8) " UNION ALL " ARM($9) " UNION ALL "
+SQL(page_one, "post.page_one", ARM($6) ORDER);
+SQL(page_any, "post.page_any", ARM($6) " UNION ALL " ARM($7) " UNION ALL " ARM($8) " UNION ALL " ARM($9) " UNION ALL "
     ARM($10) " UNION ALL " ARM($11) " UNION ALL " ARM($12) " UNION ALL " ARM($13) ORDER);
 
 enum err
@@ -100,11 +101,14 @@ post_page(struct db *db, workspace_id w, const struct posts_query *q, const stru
 {
 	struct val v[5 + POST_COUNT] = { VID(w), VID(q->project), val_ulid(&p->before), val_ulid(&p->from), V(p->limit) };
 
-	if (q->status == 0)
-		return db_query_(db, &page, ret, e, v, 5);
+	int n = 5;
+
 	for (int i = 0; i < POST_COUNT; i++)
-		v[5 + i] = val_word(&post_status_words, q->status >> i & 1 ? i : -1);
-	return db_query_(db, &page_status, ret, e, v, 5 + POST_COUNT);
+		if (q->status >> i & 1)
+			v[n++] = val_word(&post_status_words, i);
+	if (n <= 6)
+		return db_query_(db, n == 5 ? &page : &page_one, ret, e, v, n);
+	return db_query_(db, &page_any, ret, e, v, 5 + POST_COUNT);
 }
 
 enum err
