@@ -235,7 +235,8 @@ put_versions(struct json *j)
 	jw_key(j, S("enum"));
 	jw_arr(j);
 	for (int i = 0; i < nversions; i++)
-		jw_str(j, str_z(versions[i].date));
+		if (!versions[i].test)
+			jw_str(j, str_z(versions[i].date));
 	jw_end(j);
 	jw_end(j);
 }
