@@ -20,6 +20,7 @@ struct board {
 	bool released;
 	job_id ended[ENDED];
 	unsigned nended;
+	ulid held[HANDS_MAX];		/* worker names in the leases of what runs; st.running of them */
 	struct work_stats st;
 };
 
@@ -81,7 +82,7 @@ board_started(struct board *b, const struct job_task *t)
 	int64_t us = sys_wall_us(b->clock) - t->queued_us;
 
 	pthread_mutex_lock(&b->lock);
-	b->st.running++;
+	memcpy(b->held[b->st.running++].s, t->worker.p, 26);
 	if (t->attempts == 1 && us >= 0) {
 		b->st.starts++;
 		b->st.start_us += us;
@@ -148,6 +149,24 @@ wake_all(struct work_wait *w)
 	}
 }
 
+/* Its lease is not renewed any more. */
+static void
+let_go(struct board *b, const struct job_task *t)
+{
+	for (int i = 0; i < b->st.running; i++)
+		if (memcmp(b->held[i].s, t->worker.p, 26) == 0) {
+			b->held[i] = b->held[--b->st.running];
+			return;
+		}
+}
+
+static struct work_wait *
+over(struct board *b, const job_id *job)
+{
+	b->ended[b->nended++ % ENDED] = *job;
+	return pick(b, job, -1);
+}
+
 void
 board_ended(struct board *b, const struct run *r)
 {
@@ -156,13 +175,12 @@ board_ended(struct board *b, const struct run *r)
 	struct work_wait *woken = NULL;
 
 	pthread_mutex_lock(&b->lock);
-	b->st.running--;
+	let_go(b, &r->task);
 	b->st.ended[r->task.type][status[r->verdict]]++;
 	if (r->verdict == V_DONE || r->verdict == V_FAILED) {
 		b->st.took[bin_of(ms, 1)]++;
 		b->st.took_ms += ms;
-		b->ended[b->nended++ % ENDED] = r->task.id;
-		woken = pick(b, &r->task.id, -1);
+		woken = over(b, &r->task.id);
 	}
 	if (r->verdict == V_DONE)
 		add_duration(&b->took[r->task.type], ms);
@@ -178,25 +196,53 @@ board_lost(struct board *b, int n)
 	pthread_mutex_unlock(&b->lock);
 }
 
+void
+board_dropped(struct board *b, const struct job_task *t)
+{
+	pthread_mutex_lock(&b->lock);
+	let_go(b, t);
+	b->st.lost++;
+	pthread_mutex_unlock(&b->lock);
+}
+
+void
+board_gone(struct board *b, const job_id *job)
+{
+	pthread_mutex_lock(&b->lock);
+	struct work_wait *woken = over(b, job);
+	pthread_mutex_unlock(&b->lock);
+	wake_all(woken);
+}
+
+int
+board_held(struct board *b, ulid ret[HANDS_MAX])
+{
+	pthread_mutex_lock(&b->lock);
+	int n = (int)b->st.running;
+	memcpy(ret, b->held, (size_t)n * sizeof(*ret));
+	pthread_mutex_unlock(&b->lock);
+	return n;
+}
+
 bool
 board_wait(struct board *b, struct work_wait *w)
 {
-	bool over, first = true;
+	bool ended, first = true;
 
 	pthread_mutex_lock(&b->lock);
-	over = b->released;
-	for (unsigned i = 0; i < MIN(b->nended, ENDED) && !over; i++)
-		over = same(&b->ended[i], &w->job);
+	ended = b->released;
+	for (unsigned i = 0; i < MIN(b->nended, ENDED) && !ended; i++)
+		ended = same(&b->ended[i], &w->job);
 	for (const struct work_wait *o = b->waits; o != NULL && first; o = o->next)
 		first = w->deadline_us < o->deadline_us;
-	if (!over) {
+	if (!ended) {
 		w->next = b->waits;
 		b->waits = w;
 	}
 	pthread_mutex_unlock(&b->lock);
-	if (over)
+	if (ended)
 		w->wake(w);
-	return !over && first;
+	return !ended && first;
 }
 
 int64_t

@@ -2,7 +2,8 @@
 #include "model/ledger.h"
 #include "work/work_priv.h"
 
-struct step { struct work *w; struct run *r; bool take, took; struct job_task next; struct arena a; };
+/* Each claim has a name of its own: one whose commit is not known must not live on the signs of life of another. */
+struct step { struct work *w; struct run *r; bool take, took; ulid name; struct job_task next; struct arena a; };
 
 static enum err
 announce(struct run *r, struct db *db, int type, struct error *e)
@@ -19,8 +20,10 @@ write_down(struct run *r, struct db *db, struct error *e)
 {
 	int64_t now = sys_wall_ms(r->w->c.clock), submitted = ulid_ms(&r->task.id.u);
 
-	if (r->verdict == V_DONE && r->kind->apply != NULL)
+	if (r->verdict == V_DONE && r->kind->apply != NULL) {
+		TRY(job_held(db, &r->task, e));		/* or its effect would meet that of who has it now */
 		TRY(r->kind->apply(r, db, e));
+	}
 	switch (r->verdict) {
 	case V_DONE:
 		TRY(job_done(db, &r->task, now, r->result, r->receipt, e));
@@ -53,7 +56,7 @@ run_step(void *ctx, struct db *db, struct error *e)
 	enum err code = verdict != V_NONE ? write_down(s->r, db, e) : OK;
 	if (code == OK && s->take) {
 		arena_reset(&s->a);
-		code = job_claim(db, &s->a, str_z(s->w->worker), sys_wall_ms(s->w->c.clock), s->r->conf->lease, 1, &s->next, &n, e);
+		code = job_claim(db, &s->a, (str){ s->name.s, 26 }, sys_wall_ms(s->w->c.clock), s->r->conf->lease, 1, &s->next, &n, e);
 		s->took = n == 1;
 	}
 	if (code != OK) {
@@ -66,12 +69,17 @@ run_step(void *ctx, struct db *db, struct error *e)
 enum err
 step(struct work *w, struct run *r, bool take, bool *took, struct error *e)
 {
-	struct step s = { .w = w, .r = r, .take = take };
+	struct step s = { .w = w, .r = r, .take = take, .name = sys_ulid(w->c.clock) };
 
 	arena_init(&s.a, r->a.budget);
 	enum err code = engine_wait(w->c.engine, run_step, &s, e);
-	if (code == E_UNCERTAIN && r->verdict != V_NONE)	/* the fence tells at the next try whether it was committed */
+	if (code == E_UNCERTAIN && r->verdict != V_NONE) {
+		r->unsure = true;
+		s.name = sys_ulid(w->c.clock);
 		code = engine_wait(w->c.engine, run_step, &s, e);
+	}
+	if (code == E_CONFLICT && r->unsure)	/* the fence tells that it was committed; what was taken with it comes back */
+		code = OK;
 	if (code == OK) {
 		if (r->verdict != V_NONE)
 			board_ended(w->board, r);
@@ -86,7 +94,8 @@ step(struct work *w, struct run *r, bool take, bool *took, struct error *e)
 
 /* --- lost leases --- */
 
-struct lost { struct work *w; int64_t now; int n; struct arena a; };
+enum { SLICE = 64 };
+struct lost { struct work *w; int64_t now; int n, nfailed; job_id failed[SLICE]; struct arena a; };
 
 static enum err
 end_or_give_back(struct lost *l, struct db *db, struct job_task *t, struct error *e)
@@ -100,17 +109,18 @@ end_or_give_back(struct lost *l, struct db *db, struct job_task *t, struct error
 	arena_init(&r.a, 1 << 20);
 	enum err code = write_down(&r, db, e);
 	arena_free(&r.a);
+	l->failed[l->nfailed++] = t->id;
 	return code;
 }
 
 static enum err
 run_lost(void *ctx, struct db *db, struct error *e)
 {
-	enum { SLICE = 64 };
 	struct job_task t[SLICE];
 	struct lost *l = ctx;
 
 	arena_reset(&l->a);
+	l->nfailed = 0;
 	TRY(job_lost(db, &l->a, l->now, SLICE, t, &l->n, e));
 	for (int i = 0; i < l->n; i++)
 		TRY(end_or_give_back(l, db, &t[i], e));
@@ -128,5 +138,7 @@ step_lost(struct work *w, int64_t now, int *ret, struct error *e)
 	*ret = l.n;
 	if (code == OK)
 		board_lost(w->board, l.n);
+	for (int i = 0; code == OK && i < l.nfailed; i++)
+		board_gone(w->board, &l.failed[i]);
 	return code;
 }

@@ -140,9 +140,9 @@ step_through(struct work *w, struct run *r, bool *took)
 			return true;
 		if (code == E_CONFLICT) {
 			log_note(w->c.log, LOG_WARN, "job", "%s", e.detail);
-			board_lost(w->board, 1);
+			board_dropped(w->board, &r->task);
 			arena_free(&r->a);
-			*r = (struct run){ .w = w };
+			*r = (struct run){ .w = w, .conf = settings(w) };
 			arena_init(&r->a, RUN_BUDGET);
 			continue;
 		}
@@ -192,7 +192,13 @@ static enum err
 renew(void *ctx, struct db *db, struct error *e)
 {
 	struct work *w = ctx;
-	return job_renew(db, str_z(w->worker), sys_wall_ms(w->c.clock) + settings(w)->lease, e);
+	int64_t until = sys_wall_ms(w->c.clock) + settings(w)->lease;
+	ulid held[HANDS_MAX];
+	int n = board_held(w->board, held);
+
+	for (int i = 0; i < n; i++)
+		TRY(job_renew(db, (str){ held[i].s, 26 }, until, e));
+	return OK;
 }
 
 struct cleaning { struct work *w; workspace_id at; int64_t gone; bool last; };
@@ -363,7 +369,6 @@ work_open(const struct work_conf *c, struct work **ret, struct error *e)
 		abort();
 	w->c = *c;
 	w->board = board_new(c->clock);
-	snprintf(w->worker, sizeof(w->worker), "%s", sys_ulid(c->clock).s);
 	pthread_mutex_init(&w->lock, NULL);
 	sys_cond_init(&w->jobs);
 	sys_cond_init(&w->keeper);
@@ -399,6 +404,7 @@ work_close(struct work *w)
 
 void work_snapshot(struct work *w, struct arena *a, struct job *j) { board_snapshot(w->board, a, j); }
 void work_release(struct work *w) { board_release(w->board); }
+void work_gone(struct work *w, const job_id *job) { board_gone(w->board, job); }
 void work_stats(struct work *w, struct work_stats *ret) { board_stats(w->board, ret); }
 
 void

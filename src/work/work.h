@@ -44,6 +44,7 @@ struct work_wait {
 };
 void	work_wait(struct work *, struct work_wait *);
 void	work_release(struct work *);			/* wakes all waits, now and from now on at once */
+void	work_gone(struct work *, const job_id *);	/* it was cancelled, and that is committed */
 
 #define WORK_BINS	12
 /* Histograms: bin i counts what took at most 2^i ms (start: 2^i * 100 us), the last one the rest. */

@@ -22,6 +22,7 @@ struct run {
 	int64_t run_at;			/* V_AGAIN */
 	int64_t cost;			/* millionths of a cent */
 	void *effect;			/* what run() made for apply() */
+	bool unsure;			/* a commit of its end may stand */
 };
 /* One row per job type. */
 struct kind {
@@ -50,7 +51,11 @@ void	board_free(struct board *);
 void	board_progress(struct board *, const job_id *, double fraction, const char *what);
 void	board_started(struct board *, const struct job_task *);
 void	board_ended(struct board *, const struct run *);	/* after COMMIT; wakes who waits */
+void	board_dropped(struct board *, const struct job_task *);	/* its lease was lost: somebody else has it */
 void	board_lost(struct board *, int n);
+void	board_gone(struct board *, const job_id *);	/* ended without a run; wakes who waits */
+#define HANDS_MAX	256		/* the most that the setting `workers` allows */
+int	board_held(struct board *, ulid ret[HANDS_MAX]);	/* the workers of the jobs that run here */
 void	board_duration(struct board *, int type, int64_t ms);
 int64_t	board_expire(struct board *);		/* wakes waits that ran out; us until the next one, or -1 */
 void	board_snapshot(struct board *, struct arena *, struct job *);
@@ -61,7 +66,6 @@ void	board_stats(struct board *, struct work_stats *);
 struct work {
 	struct work_conf c;
 	struct board *board;
-	char worker[32];		/* this process's name in leases */
 	pthread_mutex_t lock;
 	pthread_cond_t jobs, keeper;
 	int tokens;			/* wake-ups not yet taken */
