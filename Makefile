@@ -48,8 +48,9 @@ define link_test
 $O/test/$1: $O/src/$1.o $2 $(foreach m,$(call layers_to,$(call mod_of,$1)),$(patsubst %.c,$O/%.o,$(filter-out src/app/main.c,$(call src_of,$m))))
 	@mkdir -p $$(@D); $$(CC) $$(LDFLAGS) $3 -o $$@ $$(filter %.o,$$^) $$(LDLIBS)
 endef
-t_db = $(if $(filter db,$(call layers_to,$(call mod_of,$1))),$O/test/lib/t_db.o)
-$(foreach t,$(UNIT:$O/test/%=%),$(eval $(call link_test,$t,$O/test/lib/t.o $(call t_db,$t))))
+from = $(if $(filter $2,$(call layers_to,$(call mod_of,$1))),$O/test/lib/$3.o)
+t_lib = $O/test/lib/t.o $(call from,$1,db,t_db) $(call from,$1,work,t_work)
+$(foreach t,$(UNIT:$O/test/%=%),$(eval $(call link_test,$t,$(call t_lib,$t))))
 $(foreach t,$(FUZZ:$O/test/%=%),$(eval $(if $(filter fuzz,$(BUILD)),\
 	$(call link_test,$t,,-fsanitize=fuzzer),$(call link_test,$t,$O/test/lib/replay.o))))
 unit-build: $(UNIT)
