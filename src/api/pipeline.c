@@ -148,6 +148,8 @@ on_head(void *ctx, struct exchange *x)
 		code = engine_reader(rq->api->c.engine, &db, &rq->err);
 	if (code == OK)
 		code = admit(rq, db);
+	if (code == OK)
+		code = take_media(rq);
 	rq->stage = code == E_NEED_DB ? AT_ADMIT : AT_BODY;
 	if (code == OK || code == E_NEED_DB)
 		x->body_max = body_cap(rq);
@@ -252,6 +254,8 @@ go_on(struct rq *rq)
 {
 	enum err code = take_query(rq);
 
+	if (code == OK)
+		code = take_media(rq);	/* asked in head() already where the caller was known there */
 	if (code == OK && rq->op->method != M_GET)
 		code = take_body(rq);
 	if (code != OK)

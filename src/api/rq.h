@@ -71,7 +71,8 @@ struct page page_of(const struct rq *, int64_t from, int64_t to);
 
 /* --- for the pipeline --- */
 enum err admit(struct rq *, struct db *);	/* token to rate; E_NEED_DB on a cold cache */
-enum err take_body(struct rq *);		/* media type, JSON, record, fingerprint */
+enum err take_media(struct rq *);		/* known before the body comes, so that it need not come */
+enum err take_body(struct rq *);		/* JSON, record, fingerprint */
 enum err take_query(struct rq *);
 enum err list_open(struct rq *);		/* limit and cursor; the cursor's row must exist */
 enum err write_run(struct call *, struct db *, struct error *);	/* the transaction of a write */

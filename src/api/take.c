@@ -79,6 +79,14 @@ fingerprint(struct rq *rq, json_t *body)
 }
 
 enum err
+take_media(struct rq *rq)
+{
+	if (rq->op->in == NULL || rq->op->method == M_GET || !rq->x->has_body || is_json(rq->x->header[FH_CONTENT_TYPE]))
+		return OK;
+	return fail(&rq->err, E_UNSUPPORTED_MEDIA_TYPE, NULL, "The body must be application/json.");
+}
+
+enum err
 take_body(struct rq *rq)
 {
 	struct rec_opts o;
@@ -87,8 +95,6 @@ take_body(struct rq *rq)
 	take_key(rq);
 	if (rq->op->in == NULL)
 		return OK;		/* an operation without a body ignores one */
-	if (rq->x->has_body && !is_json(rq->x->header[FH_CONTENT_TYPE]))
-		return fail(&rq->err, E_UNSUPPORTED_MEDIA_TYPE, NULL, "The body must be application/json.");
 	if (rq->x->body_over)
 		return fail(&rq->err, E_PAYLOAD_TOO_LARGE, NULL, "The body is larger than %zu bytes.", rq->x->body_max);
 	if (rq->x->body.n == 0)
