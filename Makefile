@@ -49,7 +49,7 @@ $O/test/$1: $O/src/$1.o $2 $(foreach m,$(call layers_to,$(call mod_of,$1)),$(pat
 	@mkdir -p $$(@D); $$(CC) $$(LDFLAGS) $3 -o $$@ $$(filter %.o,$$^) $$(LDLIBS)
 endef
 from = $(if $(filter $2,$(call layers_to,$(call mod_of,$1))),$O/test/lib/$3.o)
-t_lib = $O/test/lib/t.o $(call from,$1,db,t_db) $(call from,$1,work,t_work)
+t_lib = $O/test/lib/t.o $(call from,$1,db,t_db) $(call from,$1,work,t_work) $(call from,$1,api,t_app)
 $(foreach t,$(UNIT:$O/test/%=%),$(eval $(call link_test,$t,$(call t_lib,$t))))
 $(foreach t,$(FUZZ:$O/test/%=%),$(eval $(if $(filter fuzz,$(BUILD)),\
 	$(call link_test,$t,,-fsanitize=fuzzer),$(call link_test,$t,$O/test/lib/replay.o))))

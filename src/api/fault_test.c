@@ -1,0 +1,233 @@
+#include "t_app.h"
+
+/* Every write of the table with the database failing at each of its calls.  A row that is not here fails the test. */
+struct prepared {
+	const char *name;		/* of the operation */
+	const char *path, *body;	/* {p}: the project, {j}: a QUEUED job made for it */
+	struct t_tally makes;
+	int status;			/* 200, or an error that is bound */
+	bool wakes;
+};
+static const struct prepared prepared[] = {
+	{ "create_note", "/v1/notes", "{\"projectId\":\"{p}\",\"content\":\"x\"}", { .note = 1, .event = 1 }, 200, false },
+	{ "create_note", "/v1/notes", "{\"projectId\":\"proj_01J9ZAB12CD34E56F7G8H9JKMN\"}", { 0 }, 404, false },
+	{ "create_post", "/v1/posts", "{\"projectId\":\"{p}\",\"content\":\"x\"}", { .post = 1, .event = 1 }, 200, false },
+	{ "create_post", "/v1/posts", "{\"projectId\":\"{p}\",\"scheduledFor\":\"2126-01-01T00:00:00Z\"}", { .post = 1, .event = 2 }, 200, false },
+	{ "create_post", "/v1/posts", "{\"projectId\":\"{p}\",\"scheduledFor\":\"2016-01-01T00:00:00Z\"}", { 0 }, 422, false },
+	{ "generate_post", "/v1/posts/generations", "{\"projectId\":\"{p}\",\"source\":{\"text\":\"A text.\"}}", { .job = 1, .reserved = 5 }, 200, true },
+	{ "create_job", "/v1/jobs", "{\"type\":\"NOOP\",\"count\":2}", { .job = 2 }, 200, true },
+	{ "cancel_job", "/v1/jobs/{j}/cancel", NULL, { .reserved = -5 }, 200, false },
+	{ "cancel_job", "/v1/jobs/job_01J9ZAB12CD34E56F7G8H9JKMN/cancel", NULL, { 0 }, 404, false },
+};
+static const char *const kind_names[] = { "call", "commit, before", "commit, after" };
+
+struct round {
+	struct t_app *app;
+	const struct prepared *p;
+	const struct op *op;
+	enum db_fault_kind kind;
+	int n;
+	bool each;
+	const char *path, *body, *headers;
+	struct t_tally was;
+};
+
+static const struct op *
+op_named(const char *name)
+{
+	for (int i = 0; i < nops; i++)
+		if (strcmp(ops[i].name, name) == 0)
+			return &ops[i];
+	return NULL;
+}
+
+TEST(every_write_is_prepared)
+{
+	for (int i = 0; i < nops; i++) {
+		bool found = !(ops[i].flags & OP_TX);
+		for (size_t k = 0; k < COUNT(prepared); k++)
+			found |= strcmp(prepared[k].name, ops[i].name) == 0;
+		if (!found)
+			t_fail(__FILE__, __LINE__, "%s has no row in prepared[]", ops[i].name);
+	}
+}
+
+/* --- one round --- */
+
+static bool idempotent(const struct round *r) { return (r->op->flags & OP_IDEMPOTENT) != 0; }
+
+static const char *
+filled(struct t_app *a, const char *text, const char *job)
+{
+	char out[500];
+	size_t n = 0;
+
+	for (; *text != '\0'; text++) {
+		const char *with = strncmp(text, "{p}", 3) == 0 ? a->project : strncmp(text, "{j}", 3) == 0 ? job : NULL;
+		if (with != NULL) {
+			n += (size_t)snprintf(out + n, sizeof(out) - n, "%s", with);
+			text += 2;
+		} else
+			out[n++] = *text;
+	}
+	out[n] = '\0';
+	return t_fmt(a, "%s", out);
+}
+
+static bool
+woken(struct t_app *a)
+{
+	struct work *w = a->h.work;
+
+	pthread_mutex_lock(&w->lock);
+	bool woke = w->tokens > 0;
+	w->tokens = 0;
+	pthread_mutex_unlock(&w->lock);
+	return woke;
+}
+
+/* What is there now is what was there before and, `times` times, what the request makes. */
+static void
+check_rows(const struct round *r, const char *when, int times)
+{
+	struct t_tally is = t_tally(&r->app->h), want = r->was;
+	const struct t_tally *m = &r->p->makes;
+
+	want.note += times * m->note;
+	want.post += times * m->post;
+	want.job += times * m->job;
+	want.event += times * m->event;
+	want.reserved += times * m->reserved;
+	want.audit = is.audit;
+	want.idempotency += times * idempotent(r);
+	if (!t_same(&is, &want))
+		t_fail(__FILE__, __LINE__, "%s (%d), %s %d%s, %s: note %lld post %lld job %lld event %lld idempotency %lld reserved %lld", r->p->name,
+		    r->p->status, kind_names[r->kind], r->n, r->each ? " each time" : "", when, (long long)(is.note - r->was.note),
+		    (long long)(is.post - r->was.post), (long long)(is.job - r->was.job), (long long)(is.event - r->was.event),
+		    (long long)(is.idempotency - r->was.idempotency), (long long)(is.reserved - r->was.reserved));
+}
+
+static void
+check_audit(const struct round *r, int more)
+{
+	CHECK_INT(t_tally(&r->app->h).audit - r->was.audit, ==, more);
+}
+
+static struct t_answer
+ask(const struct round *r)
+{
+	return t_call(r->app, method_names[r->op->method], r->path, r->body, r->headers);
+}
+
+static void
+prepare(struct round *r)
+{
+	static int made;
+	struct t_app *a = r->app;
+	char job[40] = "";
+
+	if (strstr(r->p->path, "{j}") != NULL)
+		snprintf(job, sizeof(job), "job_%s", t_job(&a->h, JT_NOOP, "{}", 5).u.s);
+	r->op = op_named(r->p->name);
+	r->path = filled(a, r->p->path, job);
+	r->body = r->p->body != NULL ? filled(a, r->p->body, job) : NULL;
+	r->headers = idempotent(r) ? t_fmt(a, "Idempotency-Key: k%d\r\n", ++made) : NULL;
+	r->was = t_tally(&a->h);
+	(void)woken(a);
+}
+
+/* Refused, and nothing of it is there: the same request then does it, once. */
+static void
+check_refused(const struct round *r, const struct t_answer *got)
+{
+	CHECK_STR(t_text(got->body, "error.code"), S("service_unavailable"));
+	CHECK_STR(t_header(got, "Retry-After"), S("1"));
+	CHECK(strstr(t_text(got->body, "error.message").p, "injected") == NULL);
+	CHECK(!woken(r->app));
+	check_rows(r, "refused", 0);
+	check_audit(r, 0);
+	struct t_answer again = ask(r);
+	CHECK_INT(again.status, ==, r->p->status);
+	if (idempotent(r))
+		CHECK_STR(t_header(&again, "Idempotent-Replayed"), S("false"));
+	CHECK(woken(r->app) == r->p->wakes);
+	check_rows(r, "asked again", 1);
+	check_audit(r, 1);
+}
+
+/* Answered although something broke: it is there, and a replay says the same. */
+static void
+check_answered(const struct round *r, const struct t_answer *got)
+{
+	CHECK_INT(got->status, ==, r->p->status);
+	if (r->kind != DB_FAULT_COMMIT_AFTER)
+		CHECK(woken(r->app) == r->p->wakes);
+	check_rows(r, "answered", 1);
+	if (!idempotent(r))
+		return;
+	struct t_answer again = ask(r);
+	CHECK_INT(again.status, ==, r->p->status);
+	CHECK_STR(t_header(&again, "Idempotent-Replayed"), S("true"));
+	CHECK_STR(again.text, got->text);
+	check_rows(r, "replayed", 1);
+}
+
+/* Nobody could say; but it stands. */
+static void
+check_uncertain(const struct round *r)
+{
+	check_rows(r, "uncertain", 1);
+	if (!idempotent(r))
+		return;
+	struct t_answer again = ask(r);
+	CHECK_INT(again.status, ==, r->p->status);
+	CHECK_STR(t_header(&again, "Idempotent-Replayed"), S("true"));
+	check_rows(r, "asked again", 1);
+}
+
+/* True when the fault was met. */
+static bool
+one_round(struct round *r)
+{
+	prepare(r);
+	t_break(&r->app->h, r->kind, r->n, r->each);
+	struct t_answer got = ask(r);
+	bool fired = t_mend(&r->app->h);
+	if (got.status != r->p->status && got.status != 503)
+		t_fail(__FILE__, __LINE__, "%s, %s %d: %d", r->p->name, kind_names[r->kind], r->n, got.status);
+	if (r->each && fired && r->kind != DB_FAULT_CALL)	/* a batch has one call more than a call that runs alone */
+		CHECK_INT(got.status, ==, 503);
+	if (got.status == 503 && r->kind == DB_FAULT_COMMIT_AFTER)
+		check_uncertain(r);
+	else if (got.status == 503)
+		check_refused(r, &got);
+	else
+		check_answered(r, &got);
+	if (r->kind == DB_FAULT_COMMIT_AFTER && !r->each && idempotent(r))
+		CHECK_INT(got.status, ==, r->p->status);	/* the record tells */
+	return fired;
+}
+
+static void
+all_rounds(struct t_db *t, enum db_fault_kind kind, bool each)
+{
+	struct t_app app;
+
+	t_app_open(&app, t, T_FAULTS, "writer=openai openai_price_in=1 audit_buffer=16");
+	CHECK_INT(t_call(&app, "GET", "/v1/workspaces/me", NULL, NULL).status, ==, 200);	/* the key is known from here on */
+	for (size_t i = 0; i < COUNT(prepared); i++) {
+		struct round r = { .app = &app, .p = &prepared[i], .kind = kind, .n = 1, .each = each };
+		while (r.n < 100 && one_round(&r))
+			r.n++;
+		CHECK_INT(r.n, >=, kind == DB_FAULT_CALL ? 6 : 2);
+		CHECK_INT(r.n, <, 100);
+	}
+	t_app_close(&app);
+}
+
+DB_TEST(a_call_fails_once)		{ all_rounds(t, DB_FAULT_CALL, false); }
+DB_TEST(a_call_fails_each_time)		{ all_rounds(t, DB_FAULT_CALL, true); }
+DB_TEST(a_commit_fails_once)		{ all_rounds(t, DB_FAULT_COMMIT_BEFORE, false); }
+DB_TEST(a_commit_fails_each_time)	{ all_rounds(t, DB_FAULT_COMMIT_BEFORE, true); }
+DB_TEST(the_answer_of_a_commit_is_lost_once)	{ all_rounds(t, DB_FAULT_COMMIT_AFTER, false); }
+DB_TEST(the_answer_of_a_commit_is_lost_each_time) { all_rounds(t, DB_FAULT_COMMIT_AFTER, true); }
