@@ -499,10 +499,10 @@ def leavers(s):
         w.close()
 
 
-@case('Clients that pipeline a hundred requests and leave make no one wait', alone=True)
+@case('Clients that pipeline two hundred requests and leave make no one wait', alone=True)
 def pipeline_and_leave(s):
-    many, waited = get(s) * 100, 0
-    for _ in range(600):
+    many, waited = get(s) * 200, 0
+    for _ in range(1000):
         w = s.wire()
         w.send(many)
         w.close()
@@ -512,7 +512,8 @@ def pipeline_and_leave(s):
                     need(w.send(get(s)).answer().status == 200, 'not 200')
                 except (TimeoutError, Closed):
                     waited += 1
-    need(waited == 0, f'{waited} of 1,800 requests of others got no answer within 3 s')
+                    need(waited < 3, 'three requests of others got no answer within 3 s')
+    need(waited == 0, f'{waited} of 3,000 requests of others got no answer within 3 s')
 
 
 @case('A client that leaves while its job is waited for harms no one')
