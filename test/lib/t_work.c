@@ -208,14 +208,34 @@ t_house_open(struct t_house *h, struct t_db *t, unsigned flags, const char *sets
 	t_work_open(h, flags);
 }
 
+struct closing { struct work *w; _Atomic bool over; };
+
+static void *
+close_work(void *arg)
+{
+	struct closing *c = arg;
+
+	work_close(c->w);
+	atomic_store(&c->over, true);
+	return NULL;
+}
+
+/* A job that waits for a provider looks up every 100 ms of the clock: it has to go on meanwhile. */
 void
 t_work_close(struct t_house *h)
 {
+	struct closing c = { .w = h->work };
+	pthread_t thread;
+
 	if (h->work == NULL)
 		return;
 	if (h->work->thread == NULL)
 		h->work->nthreads = 0;
-	work_close(h->work);
+	int64_t step_ms = h->work->nthreads > 0 ? 100 : 0;
+	pthread_create(&thread, NULL, close_work, &c);
+	for (; !atomic_load(&c.over); t_pause())
+		t_move(h, step_ms);
+	pthread_join(thread, NULL);
 	h->work = NULL;
 }
 

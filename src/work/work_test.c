@@ -1,0 +1,443 @@
+#include "provider.h"
+#include "t_work.h"
+
+/* Jobs in the hands of real workers; what they do in one transaction is in step_test.c. */
+
+static struct work_stats
+stats(struct t_house *h)
+{
+	struct work_stats st;
+
+	work_stats(h->work, &st);
+	return st;
+}
+
+static int
+status_of(struct t_house *h, job_id id)
+{
+	struct job j;
+
+	t_get_job(h, id, &j);
+	return j.status;
+}
+
+/* --- waits: told by whom they wake --- */
+
+struct sleeper { struct work_wait w; _Atomic int woken; };
+
+static void
+wake(struct work_wait *w)
+{
+	atomic_fetch_add(&((struct sleeper *)w)->woken, 1);
+}
+
+static void
+sleep_for(struct t_house *h, struct sleeper *s, job_id job, int64_t ms)
+{
+	*s = (struct sleeper){ .w = { .job = job, .deadline_us = (t_now(h) + ms) * 1000, .wake = wake } };
+	work_wait(h->work, &s->w);
+}
+
+/* The keeper goes through its duties, then wakes what has run out: once it did, its first round is over. */
+static void
+settle(struct t_house *h)
+{
+	struct sleeper s;
+
+	sleep_for(h, &s, (job_id){ sys_ulid(&h->clock.c) }, 0);
+	T_UNTIL(s.woken == 1);
+}
+
+DB_TEST(a_wait_ends_with_its_job)
+{
+	struct sleeper early, twin, other, late;
+	struct t_house h;
+
+	t_house_open(&h, t, T_HANDS, "");
+	settle(&h);
+	job_id id = t_job(&h, JT_NOOP, "{}", 0);
+	sleep_for(&h, &early, id, 25000);
+	sleep_for(&h, &twin, id, 25000);
+	sleep_for(&h, &other, (job_id){ sys_ulid(&h.clock.c) }, 25000);
+	work_wake(h.work);
+	T_UNTIL(early.woken == 1 && twin.woken == 1);
+	CHECK_INT(status_of(&h, id), ==, JS_DONE);	/* woken after the commit, not before */
+	sleep_for(&h, &late, id, 25000);		/* it came when the job had ended */
+	CHECK_INT(late.woken, ==, 1);
+	CHECK_INT(other.woken, ==, 0);
+	t_house_close(&h);
+	CHECK_INT(other.woken, ==, 1);			/* by the end of the work */
+	CHECK_INT(early.woken + twin.woken + late.woken, ==, 3);
+}
+
+DB_TEST(a_wait_ends_at_its_deadline_and_when_it_is_let_go)
+{
+	struct sleeper first, second, after;
+	struct t_house h;
+
+	t_house_open(&h, t, T_HANDS, "");
+	settle(&h);
+	sleep_for(&h, &first, (job_id){ sys_ulid(&h.clock.c) }, 2000);
+	sleep_for(&h, &second, (job_id){ sys_ulid(&h.clock.c) }, 3000);
+	t_move(&h, 1999);
+	settle(&h);
+	CHECK_INT(first.woken, ==, 0);
+	t_move(&h, 1);
+	T_UNTIL(first.woken == 1);
+	CHECK_INT(second.woken, ==, 0);
+	work_release(h.work);
+	CHECK_INT(second.woken, ==, 1);
+	sleep_for(&h, &after, (job_id){ sys_ulid(&h.clock.c) }, 3000);
+	CHECK_INT(after.woken, ==, 1);
+	t_house_close(&h);
+	CHECK_INT(first.woken + second.woken + after.woken, ==, 3);
+}
+
+DB_TEST(a_wait_ends_when_its_job_is_cancelled)
+{
+	struct sleeper s, late;
+	struct t_house h;
+
+	t_house_open(&h, t, 0, "");
+	job_id id = t_job(&h, JT_NOOP, "{}", 0);
+	sleep_for(&h, &s, id, 25000);
+	work_gone(h.work, &id);
+	CHECK_INT(s.woken, ==, 1);
+	sleep_for(&h, &late, id, 25000);
+	CHECK_INT(late.woken, ==, 1);
+	t_house_close(&h);
+}
+
+DB_TEST(a_wait_ends_when_its_job_was_lost_for_the_last_time)
+{
+	struct sleeper s;
+	struct t_house h;
+	struct run r;
+	struct error e;
+	bool took;
+	int n;
+
+	t_house_open(&h, t, 0, "lease=1000 job_lost_leases=1");
+	job_id id = t_job(&h, JT_NOOP, "{}", 0);
+	t_run_init(&h, &r);
+	CHECK_OK(e, t_step(&h, &r, &took, &e));
+	sleep_for(&h, &s, id, 25000);
+	t_move(&h, 1001);
+	CHECK_OK(e, step_lost(h.work, t_now(&h), &n, &e));
+	CHECK_INT(s.woken, ==, 1);
+	CHECK_INT(status_of(&h, id), ==, JS_FAILED);
+	t_run_free(&r);
+	t_house_close(&h);
+}
+
+/* --- many --- */
+
+DB_TEST(each_of_many_jobs_runs_once)
+{
+	enum { MANY = 200 };
+	struct t_house h;
+
+	t_house_open(&h, t, T_HANDS, "workers=4");
+	for (int i = 0; i < MANY; i++) {
+		t_job(&h, JT_NOOP, "{}", 0);
+		work_wake(h.work);
+	}
+	T_UNTIL(stats(&h).ended[JT_NOOP][JS_DONE] == MANY);
+	struct work_stats st = stats(&h);
+	CHECK_INT(st.starts, ==, MANY);
+	CHECK_INT(st.running, ==, 0);
+	CHECK_INT(st.lost, ==, 0);
+	CHECK_INT(t_count(&h, "job WHERE status = 'DONE' AND attempts = 1"), ==, MANY);
+	CHECK_INT(t_count(&h, "event"), ==, MANY);
+	t_house_close(&h);
+}
+
+/* A wake-up that nobody published is made up for by the look every job_poll. */
+DB_TEST(a_job_is_found_without_a_wake_up)
+{
+	struct t_house h;
+
+	t_house_open(&h, t, T_HANDS, "job_poll=10");
+	settle(&h);
+	job_id id = t_job(&h, JT_NOOP, "{}", 0);
+	t_move(&h, 10);
+	T_UNTIL(status_of(&h, id) == JS_DONE);
+	t_house_close(&h);
+}
+
+/* --- cancel against claim --- */
+
+struct cancel { struct t_house *h; job_id id; int64_t reserved; struct job j; enum err code; pthread_barrier_t *go; };
+
+static enum err
+cancel_run(void *ctx, struct db *db, struct error *e)
+{
+	struct cancel *c = ctx;
+	struct arena a;
+
+	arena_init(&a, 1 << 16);
+	enum err code = job_cancel(db, &a, c->h->ws, c->id, t_now(c->h), &c->j, &c->reserved, e);
+	if (code == OK)
+		code = spend_settle(db, c->h->ws, ulid_ms(&c->id.u), c->reserved, 0, e);
+	arena_free(&a);
+	return code;
+}
+
+static void *
+canceller(void *arg)
+{
+	struct cancel *c = arg;
+	struct error e;
+
+	pthread_barrier_wait(c->go);
+	c->code = engine_wait(c->h->engine, cancel_run, c, &e);
+	return NULL;
+}
+
+static int
+race(struct t_house *h)
+{
+	pthread_barrier_t go;
+	struct cancel c = { .h = h, .id = t_job(h, JT_NOOP, "{}", 5), .go = &go };
+	pthread_t thread;
+
+	pthread_barrier_init(&go, NULL, 2);
+	pthread_create(&thread, NULL, canceller, &c);
+	pthread_barrier_wait(&go);
+	work_wake(h->work);
+	pthread_join(thread, NULL);
+	pthread_barrier_destroy(&go);
+	T_UNTIL(status_of(h, c.id) == (c.code == OK ? JS_CANCELLED : JS_DONE));
+	if (c.code != OK)
+		CHECK_ERR(c.code, E_NOT_CANCELLABLE);
+	return c.code == OK;
+}
+
+DB_TEST(a_cancel_and_a_claim_have_one_winner)
+{
+	enum { ROUNDS = 100 };
+	struct t_house h;
+	int cancelled = 0;
+
+	t_house_open(&h, t, T_HANDS, "");
+	for (int i = 0; i < ROUNDS; i++)
+		cancelled += race(&h);
+	printf("# %d of %d cancelled\n", cancelled, ROUNDS);
+	T_UNTIL(stats(&h).running == 0);
+	CHECK_INT(t_count(&h, "job WHERE status = 'DONE'"), ==, ROUNDS - cancelled);
+	CHECK_INT(t_count(&h, "event"), ==, ROUNDS - cancelled);
+	CHECK_INT(t_count(&h, "job WHERE status = 'CANCELLED' AND attempts = 0"), ==, cancelled);
+	CHECK_INT(t_tally(&h).reserved, ==, 0);
+	t_house_close(&h);
+}
+
+/* --- the end, and what is found at the next start --- */
+
+static void
+open_mute(struct t_house *h, struct t_db *t, unsigned flags, const char *more)
+{
+	char sets[300];
+
+	snprintf(sets, sizeof(sets), "writer=openai openai_url=http://127.0.0.1:%d/mute/v1 openai_stall=600000 openai_total=3600000 %s",
+	    provider_port(), more);
+	t_house_open(h, t, flags, sets);
+}
+
+DB_TEST(a_shutdown_gives_running_jobs_back_uncounted)
+{
+	struct t_house h;
+	struct job j;
+
+	open_mute(&h, t, T_HANDS, "");
+	job_id id = t_job(&h, JT_POST_GENERATION, NULL, 5);
+	work_wake(h.work);
+	T_UNTIL(stats(&h).running == 1);
+	CHECK_INT(status_of(&h, id), ==, JS_RUNNING);
+	t_work_close(&h);
+	t_get_job(&h, id, &j);
+	CHECK_INT(j.status, ==, JS_QUEUED);
+	CHECK_INT(j.attempts, ==, 0);
+	CHECK_INT(t_count(&h, "job WHERE lost_leases = 0 AND worker IS NULL AND lease_until IS NULL"), ==, 1);
+	CHECK_INT(t_tally(&h).reserved, ==, 5);
+	h.conf.writer = 0;
+	t_work_open(&h, T_HANDS);			/* the next one does it */
+	T_UNTIL(status_of(&h, id) == JS_DONE);
+	t_get_job(&h, id, &j);
+	CHECK_INT(j.attempts, ==, 1);
+	t_house_close(&h);
+}
+
+/* What a killed server held: the embedded one takes it back at its start, others when the lease has ended. */
+DB_TEST(a_start_takes_back_what_a_dead_worker_held)
+{
+	struct t_house h;
+	struct run r;
+	struct error e;
+	struct job j;
+	bool took;
+
+	t_house_open(&h, t, 0, "lease=1000 job_poll=10");
+	job_id id = t_job(&h, JT_POST_GENERATION, NULL, 0);
+	t_run_init(&h, &r);
+	CHECK_OK(e, t_step(&h, &r, &took, &e));
+	CHECK(took);
+	t_run_free(&r);
+	t_work_close(&h);
+	t_work_open(&h, T_HANDS);
+	if (T_PG(&h)) {
+		settle(&h);
+		CHECK_INT(status_of(&h, id), ==, JS_RUNNING);
+		t_move(&h, 1001);
+	}
+	T_UNTIL(status_of(&h, id) == JS_DONE);
+	t_get_job(&h, id, &j);
+	CHECK_INT(j.attempts, ==, 2);
+	CHECK_INT(t_count(&h, "post"), ==, 1);
+	t_house_close(&h);
+}
+
+/* --- leases --- */
+
+DB_TEST(a_job_that_runs_keeps_its_lease)
+{
+	struct t_house h;
+
+	open_mute(&h, t, T_HANDS, "lease=3000 heartbeat=1000 job_poll=10");
+	job_id id = t_job(&h, JT_POST_GENERATION, NULL, 0);
+	work_wake(h.work);
+	T_UNTIL(stats(&h).running == 1);
+	for (int i = 0; i < 5; i++) {
+		char sql[80];
+		snprintf(sql, sizeof(sql), "job WHERE lease_until >= %lld", (long long)t_now(&h) + 4000);
+		t_move(&h, 1000);
+		T_UNTIL(t_count(&h, sql) == 1);
+	}
+	CHECK_INT(status_of(&h, id), ==, JS_RUNNING);
+	CHECK_INT(stats(&h).lost, ==, 0);
+	t_house_close(&h);
+}
+
+/* The answer to the commit of a claim is lost: nobody knows of that job, and it comes back although its server is busy. */
+DB_TEST(a_claim_that_nobody_knows_of_comes_back)
+{
+	struct t_house h;
+	struct job j;
+
+	open_mute(&h, t, T_HANDS | T_FAULTS, "lease=3000 heartbeat=1000 job_poll=10");
+	t_job(&h, JT_POST_GENERATION, NULL, 0);
+	work_wake(h.work);
+	T_UNTIL(stats(&h).running == 1);
+	settle(&h);
+	job_id id = t_job(&h, JT_NOOP, "{}", 0);
+	t_break(&h, DB_FAULT_COMMIT_AFTER, 1, false);
+	work_wake(h.work);
+	T_UNTIL(status_of(&h, id) == JS_RUNNING);
+	CHECK_INT(stats(&h).running, ==, 1);
+	T_UNTIL((t_move(&h, 100), status_of(&h, id) == JS_DONE));
+	CHECK(t_mend(&h));
+	t_get_job(&h, id, &j);
+	CHECK_INT(j.attempts, ==, 2);
+	CHECK_INT(t_count(&h, "event"), ==, 1);
+	CHECK_INT(t_count(&h, "job WHERE status = 'RUNNING' AND attempts = 1"), ==, 1);
+	t_house_close(&h);
+}
+
+/* The lease of a job is taken away while it runs: the worker lets go of it and goes on with others. */
+DB_TEST(a_worker_survives_the_loss_of_its_job)
+{
+	struct t_house h;
+	struct error e;
+	int n;
+
+	open_mute(&h, t, T_HANDS, "workers=1 openai_total=200 lease=1000 heartbeat=3600000");
+	settle(&h);
+	job_id id = t_job(&h, JT_POST_GENERATION, NULL, 0);
+	work_wake(h.work);
+	T_UNTIL(stats(&h).running == 1);
+	CHECK_OK(e, step_lost(h.work, INT64_MAX, &n, &e));
+	CHECK_INT(n, ==, 1);
+	CHECK_INT(stats(&h).lost, ==, 1);
+	h.conf.writer = 0;
+	t_move(&h, 200);				/* the provider was too slow; whoever takes it next writes it here */
+	T_UNTIL(status_of(&h, id) == JS_DONE);
+	CHECK_INT(stats(&h).lost, ==, 2);
+	T_UNTIL(stats(&h).running == 0);
+	CHECK_INT(t_count(&h, "post"), ==, 1);
+	t_house_close(&h);
+}
+
+/* --- what else the keeper and the board do --- */
+
+DB_TEST(finished_jobs_and_old_events_go)
+{
+	struct t_house h;
+
+	t_house_open(&h, t, T_HANDS, "keep_jobs=30 keep_events=30 clean_interval=60");
+	for (int i = 0; i < 3; i++)
+		t_job(&h, JT_NOOP, "{}", 0);
+	work_wake(h.work);
+	T_UNTIL(stats(&h).ended[JT_NOOP][JS_DONE] == 3);
+	settle(&h);
+	t_move(&h, 29 * DAY_MS);
+	settle(&h);
+	CHECK_INT(t_count(&h, "job"), ==, 3);
+	CHECK_INT(t_count(&h, "event"), ==, 3);
+	t_move(&h, DAY_MS + 60000);
+	T_UNTIL(t_count(&h, "job") == 0 && t_count(&h, "event") == 0);
+	t_house_close(&h);
+}
+
+DB_TEST(a_type_that_this_server_does_not_know_fails)
+{
+	struct t_house h;
+	struct job j;
+
+	t_house_open(&h, t, T_HANDS, "");
+	job_id id = t_job(&h, JT_KB_INGEST_TEXT, "{}", 0);
+	work_wake(h.work);
+	T_UNTIL(status_of(&h, id) == JS_FAILED);
+	t_get_job(&h, id, &j);
+	CHECK_STR(j.error_code, S("internal_error"));
+	t_house_close(&h);
+}
+
+DB_TEST(an_estimate_is_the_median_from_the_fifth_on)
+{
+	static const int64_t took[] = { 900, 100, 500, 300, 700 };
+	struct t_house h;
+	struct job j;
+
+	t_house_open(&h, t, 0, "");
+	for (size_t i = 0; i < COUNT(took); i++) {
+		rec_init(&job_rec, &j);
+		j.type = JT_NOOP;
+		work_snapshot(h.work, &h.a, &j);
+		CHECK(j.estimated_ms == INT_NONE);
+		board_duration(h.work->board, JT_NOOP, took[i]);
+	}
+	work_snapshot(h.work, &h.a, &j);
+	CHECK_INT(j.estimated_ms, ==, 500);
+	for (int i = 0; i < 50; i++)
+		board_duration(h.work->board, JT_NOOP, 40);	/* only the last 50 count */
+	work_snapshot(h.work, &h.a, &j);
+	CHECK_INT(j.estimated_ms, ==, 40);
+	t_house_close(&h);
+}
+
+DB_TEST(progress_lives_an_hour)
+{
+	struct t_house h;
+	struct job j = { .type = JT_NOOP };
+
+	t_house_open(&h, t, 0, "");
+	j.id = (job_id){ sys_ulid(&h.clock.c) };
+	board_progress(h.work->board, &j.id, 0.5, "writing");
+	t_move(&h, 3599999);
+	work_snapshot(h.work, &h.a, &j);
+	CHECK_STR(j.progress.message, S("writing"));
+	j.progress = (struct job_progress){ 0 };
+	t_move(&h, 1);
+	work_snapshot(h.work, &h.a, &j);
+	CHECK(j.progress.message.p == NULL);
+	t_house_close(&h);
+}
