@@ -62,16 +62,27 @@ next_id(struct bench *b, char out[ID])
 	snprintf(out, ID, "01J%023lld", (long long)++b->n);
 }
 
+/* An Idempotency-Key is what a client makes up: in no order at all. */
+static void
+random_key(char out[ID])
+{
+	sqlite3_uint64 r[2];
+
+	sqlite3_randomness(sizeof(r), r);
+	snprintf(out, ID, "%08llx-%016llx", r[0] & 0xFFFFFFFF, r[1]);
+}
+
 static void
 insert_note(struct bench *b)
 {
-	char id[ID], other[ID];
+	char id[ID], other[ID], key[ID];
 
 	next_id(b, id);
 	next_id(b, other);
+	random_key(key);
 	for (int i = 0; i < INSERTS; i++) {
 		sqlite3_stmt *s = b->insert[i];
-		sqlite3_bind_text(s, 2, id, -1, SQLITE_STATIC);
+		sqlite3_bind_text(s, 2, i == IDEMPOTENCY ? key : id, -1, SQLITE_STATIC);
 		if (sqlite3_bind_parameter_count(s) >= 4)
 			sqlite3_bind_text(s, 4, other, -1, SQLITE_STATIC);
 		if (text_size[i] != 0)

@@ -17,7 +17,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from tools import CORES, ROOT, Failure, file_system, progress, steal      # noqa: E402
+from tools import CORES, ROOT, Failure, busy, file_system, progress      # noqa: E402
 from measures import CASES, LEAST, Plan                                      # noqa: E402
 
 HEADINGS = ('what', 'ours', 'spread', 'peer', 'spread', '', 'ratio', 'budget', '')
@@ -64,15 +64,15 @@ def processor():
 
 
 class Noise:
-    """What else this machine did: load before, CPU stolen meanwhile."""
+    """What else this machine did meanwhile: figures of a run beside busy neighbours are worth little."""
 
     def __init__(self):
-        self.load, self.at, self.began = os.getloadavg()[0], steal(), time.monotonic()
+        self.at, self.began = busy(), time.monotonic()
 
     def words(self):
-        stolen, every = (b - a for a, b in zip(self.at, steal()))
+        (every, mine), seconds = (b - a for a, b in zip(self.at, busy())), time.monotonic() - self.began
         return (f'{CORES} cores ({processor()}), Linux {platform.release()}, data on {file_system(tempfile.gettempdir())}; '
-                f'load {self.load:.2f} before, {100 * stolen / max(every, 1):.1f}% of the CPU stolen, {time.monotonic() - self.began:.0f} s')
+                f'{seconds:.0f} s, in which others used {max(every - mine, 0) / seconds:.2f} of {CORES} cores')
 
 
 def measure(names, plan):

@@ -2,6 +2,7 @@
 import json
 import os
 import random
+import resource
 import shutil
 import socket
 import sqlite3
@@ -96,11 +97,12 @@ class MemoryWatch(threading.Thread):
         self.join()
 
 
-def steal():
-    """(stolen, all) jiffies of this machine since it started."""
+def busy():
+    """Seconds of CPU that this machine has spent since it started, and how many of them were ours and our children's."""
     with open('/proc/stat') as f:
-        fields = [int(v) for v in f.readline().split()[1:9]]
-    return fields[7], sum(fields)
+        user, nice, system, idle, wait, irq, soft, stolen = (int(v) for v in f.readline().split()[1:9])
+    mine = sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return (user + nice + system + irq + soft + stolen) / TICK, mine
 
 
 def file_system(path):
@@ -127,11 +129,13 @@ class Load:
     requests: int
 
 
-def wrk_start(url, connections, seconds, headers=(), note=None, pause=0):
-    """note: the body of POSTs.  pause: ms between an answer and the next request of a connection."""
-    env = dict(os.environ, BENCH_PAUSE=str(pause), BENCH_RUN=f'{random.getrandbits(40):010x}')
+def wrk_start(url, connections, seconds, headers=(), note=None, ordered=False, pause=0):
+    """note: the body of POSTs, under random Idempotency-Keys or ordered ones.  pause: ms between an answer and the next request."""
+    env = dict(os.environ, BENCH_PAUSE=str(pause), BENCH_SEED=str(random.getrandbits(31)))
     if note is not None:
         env['BENCH_NOTE'] = note
+    if ordered:
+        env['BENCH_ORDER'] = f'{time.time_ns():016x}'
     args = ['wrk', '-t', str(min(connections, CORES)), '-c', str(connections), '-d', f'{seconds}s', '--timeout', '20s', '--latency',
             '-s', os.path.join(HERE, 'load.lua')]
     for h in headers:
