@@ -16,6 +16,7 @@ struct audit_buffer {
 	int max, head, n;
 	int taken;		/* of the head: in the transaction that runs */
 	bool riding;		/* our call is with the engine */
+	bool closing;		/* what is refused now is lost */
 	int64_t dropped;
 	bool ok;
 };
@@ -64,7 +65,8 @@ flushed(struct call *c, enum err code, const struct error *why)
 		b->head = (b->head + b->taken) % b->max;
 		b->n -= b->taken;
 	}
-	send(b);			/* again, a second later at the most, until they are written */
+	if (code == OK || !b->closing)
+		send(b);		/* again, a second later at the most, until they are written */
 	if (!b->riding)
 		pthread_cond_broadcast(&b->idle);
 	pthread_mutex_unlock(&b->lock);
@@ -124,9 +126,10 @@ void
 audit_buffer_free(struct audit_buffer *b)
 {
 	pthread_mutex_lock(&b->lock);
-	while (b->riding && b->ok)
+	b->closing = true;
+	send(b);
+	while (b->riding)
 		pthread_cond_wait(&b->idle, &b->lock);
-	b->engine = NULL;
 	pthread_mutex_unlock(&b->lock);
 	pthread_mutex_destroy(&b->lock);
 	pthread_cond_destroy(&b->idle);

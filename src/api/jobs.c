@@ -40,5 +40,7 @@ jobs_cancel(struct rq *rq)
 	TRY(spend_settle(rq->db, rq->who.workspace, ulid_ms(&j.id.u), reserved, 0, &rq->err));
 	work_snapshot(rq->api->c.work, rq->a, &j);
 	made(rq, ID_job, &j.id.u);
+	rq->gone = true;
+	rq->job = j.id;
 	return reply(rq, &job_rec, &j);
 }

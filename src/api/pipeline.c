@@ -204,12 +204,20 @@ run_read(struct call *c, struct db *db, struct error *e)
 	return code;
 }
 
-static void
-submit(struct rq *rq, enum err (*run)(struct call *, struct db *, struct error *), void (*done)(struct call *, enum err, const struct error *),
-    unsigned flags)
+typedef enum err call_run(struct call *, struct db *, struct error *);
+typedef void call_done(struct call *, enum err, const struct error *);
+
+static enum err
+send_call(struct rq *rq, call_run *run, call_done *done, unsigned flags)
 {
 	rq->call = (struct call){ .run = run, .done = done, .flags = flags, .bytes = rq->x->body.n * 3 + 1024 };
-	if (engine_submit(rq->api->c.engine, &rq->call, &rq->err) != OK)
+	return engine_submit(rq->api->c.engine, &rq->call, &rq->err);
+}
+
+static void
+submit(struct rq *rq, call_run *run, call_done *done, unsigned flags)
+{
+	if (send_call(rq, run, done, flags) != OK)
 		stop(rq, rq->err.code);
 	else
 		front_park(rq->x);
@@ -320,6 +328,8 @@ write_done(struct call *c, enum err code, const struct error *why)
 	}
 	if (code == OK && rq->wake)
 		work_wake(rq->api->c.work);
+	if (code == OK && rq->gone)
+		work_gone(rq->api->c.work, &rq->job);
 	rq->stage = code == OK ? AT_WRITE : AT_BODY;
 	if (code != OK)
 		keep_error(rq, code == E_LOCKED && rq->idem_key.p != NULL ? E_IDEMPOTENCY_IN_PROGRESS : code, why);
@@ -334,16 +344,17 @@ write_done(struct call *c, enum err code, const struct error *why)
 static void
 after_wait(struct rq *rq)
 {
-	struct db *db;
+	struct buf queued = rq->out;	/* the job as it was committed is a good answer too */
+	struct db *db = NULL;
 	struct error e;
+	enum err code = engine_reader(rq->api->c.engine, &db, &e);
 
-	if (engine_reader(rq->api->c.engine, &db, &e) == OK && db == NULL) {
-		submit(rq, run_read, read_done, CALL_READ);
+	if (code == OK && db == NULL && send_call(rq, run_read, read_done, CALL_READ) == OK) {
+		front_park(rq->x);
 		return;
 	}
-	struct buf queued = rq->out;
 	if (db == NULL || run_read(&rq->call, db, &e) != OK)
-		rq->out = queued;	/* the job as it was committed is a good answer too */
+		rq->out = queued;
 	respond(rq);
 }
 

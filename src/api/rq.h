@@ -50,6 +50,7 @@ struct rq {
 	unsigned allowed;
 	/* published after COMMIT */
 	bool wake;			/* a job was enqueued */
+	bool gone;			/* rq->job was cancelled */
 	job_id job;
 	int64_t wait_ms;
 	struct work_wait wait;
