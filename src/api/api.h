@@ -61,8 +61,8 @@ struct op {
 };
 extern const struct op ops[];
 extern const int nops;
-/* What is wrong with the table, or NULL: sorted, unique, documented, no PUBLIC by accident, every write decides on idempotency. */
-const char *ops_check(void);
+/* What is wrong with a table, or NULL: sorted, unique, documented, no PUBLIC by accident, writes in a transaction. */
+const char *ops_check(const struct op *, int n);
 
 /* Matching: the row, or NULL with *allowed telling which methods the path has (a bit per method). */
 const struct op *op_match(const struct conf *, str method, str path, ulid *ret_id, unsigned *allowed);

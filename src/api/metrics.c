@@ -172,7 +172,7 @@ api_metrics(struct api *api, int connections, struct buf *b)
 enum err
 api_open(const struct api_conf *c, const struct conf *conf, struct api **ret, struct error *e)
 {
-	const char *bad = ops_check();
+	const char *bad = ops_check(ops, nops);
 	struct api *a = calloc(1, sizeof(*a));
 
 	if (bad != NULL) {

@@ -65,6 +65,8 @@ check_op(const struct op *o, const struct op *prev)
 		return "a row without a bucket";
 	if ((o->method == M_GET) == ((o->flags & OP_TX) != 0))
 		return "a GET in a transaction, or a write without one";
+	if ((o->flags & OP_IDEMPOTENT) && !(o->flags & OP_TX))
+		return "a read that takes an idempotency key";
 	if ((o->flags & OP_LIST) && (o->anchor == NULL || o->in == NULL || !str_eq(o->in->f[0].name, S("limit"))))
 		return "a list without page fields or without an anchor";
 	if ((strchr(o->path, '{') != NULL) != (o->id_kind >= 0))
@@ -72,15 +74,27 @@ check_op(const struct op *o, const struct op *prev)
 	return NULL;
 }
 
+/* Its name is also that of a tool and of a metric. */
+static bool
+named_before(const struct op *o, int i)
+{
+	for (int k = 0; k < i; k++)
+		if (strcmp(o[k].name, o[i].name) == 0)
+			return true;
+	return false;
+}
+
 const char *
-ops_check(void)
+ops_check(const struct op *o, int n)
 {
 	static char why[200];
 
-	for (int i = 0; i < nops; i++) {
-		const char *bad = check_op(&ops[i], i > 0 ? &ops[i - 1] : NULL);
+	for (int i = 0; i < n; i++) {
+		const char *bad = check_op(&o[i], i > 0 ? &o[i - 1] : NULL);
+		if (bad == NULL && named_before(o, i))
+			bad = "the name of another row";
 		if (bad != NULL) {
-			snprintf(why, sizeof(why), "%s %s: %s", method_names[ops[i].method], ops[i].path, bad);
+			snprintf(why, sizeof(why), "%s %s: %s", method_names[o[i].method], o[i].path, bad);
 			return why;
 		}
 	}

@@ -60,8 +60,6 @@ t_app_open(struct t_app *a, struct t_db *t, unsigned flags, const char *sets)
 void
 t_app_close(struct t_app *a)
 {
-	if (a->h.fault != NULL)
-		t_mend(&a->h);
 	t_conn_close(&a->c);
 	front_quiesce(a->front);
 	work_release(a->h.work);
