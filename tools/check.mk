@@ -4,10 +4,6 @@ STEP := sh tools/step
 PY   := python3
 unit_of   = $(patsubst src/%.c,build/$1/test/%,$(wildcard src/*/*_test.c))
 FUZZERS  := $(patsubst src/%.c,test/%,$(wildcard src/*/*_fuzz.c))
-# each,programs,prefix: runs all, fails when one did
-each = sh -c 'bad=0; for p; do echo "\# $$p"; $2 "$$p" || { bad=1; echo "\# $$p: exit $$?"; }; done; exit $$bad' each $1
-# corpus_of,fuzzer: the folder of src/MODULE/NAME_fuzz.c is test/corpus/NAME
-corpus_of = $(wildcard test/corpus/$(patsubst %_fuzz,%,$(notdir $1)))
 
 CHECK := layers house build-asan build-clang build-release scenario-sqlite unit scenario-postgres badinput replay crash
 check: $(CHECK)
@@ -19,9 +15,9 @@ build-clang:   ; +@$(STEP) $@ $(MAKE) BUILD=debug O=build/clang CC=clang scriped
 build-release: ; +@$(STEP) $@ $(MAKE) BUILD=release CC=gcc all
 
 unit: build-asan
-	@$(STEP) $@ $(call each,$(call unit_of,asan),)
+	@$(STEP) $@ sh tools/each '' $(call unit_of,asan)
 replay: build-asan
-	@$(STEP) $@ sh -c 'bad=0; $(foreach f,$(FUZZERS),echo "\# $f"; build/asan/$f $(call corpus_of,$f) || bad=1;) exit $$bad'
+	@$(STEP) $@ sh tools/each 'sh tools/corpus' $(FUZZERS:%=build/asan/%)
 scenario-sqlite: build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/scenario/run.py --engine sqlite
 scenario-postgres: build-asan
@@ -41,9 +37,9 @@ build-fuzz:  ; +@$(STEP) $@ $(MAKE) fuzz
 build-cover: ; +@$(STEP) $@ $(MAKE) BUILD=cover CC=gcc scriped unit-build
 VALGRIND := valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite
 unit-tsan: build-tsan
-	@$(STEP) $@ $(call each,$(call unit_of,tsan),)
+	@$(STEP) $@ sh tools/each '' $(call unit_of,tsan)
 unit-valgrind: build-debug
-	@$(STEP) $@ $(call each,$(call unit_of,debug),$(VALGRIND))
+	@$(STEP) $@ sh tools/each '$(VALGRIND)' $(call unit_of,debug)
 scenario-tsan: build-tsan | $(CHECK)
 	@SCRIPED_BIN=build/tsan/scriped $(STEP) $@ $(PY) test/scenario/run.py --slow
 scenario-valgrind: build-debug | scenario-tsan
@@ -53,11 +49,11 @@ crash-postgres: build-release
 crash-long: build-release
 	@$(STEP) $@ $(PY) test/crash/crash.py 300
 coverage: build-cover | scenario-valgrind
-	@$(STEP) $@-unit $(call each,$(call unit_of,cover),)
+	@$(STEP) $@-unit sh tools/each '' $(call unit_of,cover)
 	@SCRIPED_BIN=build/cover/scriped $(STEP) $@-scenario $(PY) test/scenario/run.py
 	@gcovr -r . --object-directory build/cover -f src/ -e '.*_test.c' -s build/cover | tail -n 60
 $(FUZZERS:%=fuzz-%): fuzz-%: build-fuzz
 	@mkdir -p build/fuzz/found/$*
-	@$(STEP) fuzz-$(notdir $*) build/fuzz/$* -max_total_time=60 -print_final_stats=1 -artifact_prefix=build/fuzz/found/ build/fuzz/found/$* $(call corpus_of,$*)
+	@$(STEP) fuzz-$(notdir $*) sh tools/corpus build/fuzz/$* -max_total_time=60 -artifact_prefix=build/fuzz/found/ build/fuzz/found/$*
 
 .PHONY: check full $(CHECK) $(FULL) build-fuzz build-cover $(FUZZERS:%=fuzz-%)
