@@ -272,9 +272,12 @@ sweep_conns(struct front *f, int64_t now)
 
 /* --- lingering --- */
 
+/* Out of the epoll set by hand: the library's own descriptor may still be open, and then closing ours leaves it in there
+ * under a number that the next caller gets, whose bytes would be read out in its place. */
 static void
 drop_lingerer(struct front *f, int i)
 {
+	epoll_ctl(f->poll, EPOLL_CTL_DEL, f->lingering[i].fd, NULL);
 	close(f->lingering[i].fd);
 	f->lingering[i] = f->lingering[--f->nlingering];
 }
