@@ -101,8 +101,12 @@ def busy():
     """Seconds of CPU that this machine has spent since it started, and how many of them were ours and our children's."""
     with open('/proc/stat') as f:
         user, nice, system, idle, wait, irq, soft, stolen = (int(v) for v in f.readline().split()[1:9])
-    mine = sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return (user + nice + system + irq + soft + stolen) / TICK, mine
+    return (user + nice + system + irq + soft + stolen) / TICK, sum(resource.getrusage(resource.RUSAGE_SELF)[:2]) + reaped()
+
+
+def reaped():
+    """Seconds of CPU of the children that have ended."""
+    return sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
 
 
 def file_system(path):
@@ -177,13 +181,13 @@ http {{
 	access_log {log}; default_type application/json; sendfile on; tcp_nodelay on;
 	open_file_cache max=100; open_file_cache_valid 3600; keepalive_requests 1000000000; keepalive_timeout 3600;
 	client_body_temp_path {dir}/t1; proxy_temp_path {dir}/t2; fastcgi_temp_path {dir}/t3; uwsgi_temp_path {dir}/t4; scgi_temp_path {dir}/t5;
-	server {{ listen 127.0.0.1:{port} backlog=4096; root {dir}/www; }}
+	server {{ listen 127.0.0.1:{port} backlog=4096 reuseport; root {dir}/www; }}
 }}
 '''
 
 
 class Nginx:
-    """nginx at its best: files from its cache, one worker per core, no request log; with log=True a buffered one."""
+    """nginx at its best: files from its cache, a worker and a listening queue per core, no request log; with log=True a buffered one."""
 
     def __init__(self, log=False):
         self.log, self.dir, self.proc = log, tempfile.mkdtemp(prefix='scriped-nginx-'), None
