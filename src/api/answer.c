@@ -38,9 +38,8 @@ made(struct rq *rq, enum id_kind k, const ulid *id)
 
 /* --- errors --- */
 
-/* What a caller is told: our own words for the API's errors, none of the inside for the others. */
-static enum err
-outside(enum err code)
+enum err
+err_outside(enum err code)
 {
 	if (err_public(code))
 		return code;
@@ -92,7 +91,7 @@ whole(const char *text)
 void
 error_body(struct rq *rq, enum err code)
 {
-	enum err shown = outside(code);
+	enum err shown = err_outside(code);
 	const struct err_row *row = err_row(shown);
 	struct json j;
 

@@ -69,9 +69,8 @@ struct health_state {
 	pthread_mutex_t lock;
 	pthread_cond_t turn;
 	pthread_t thread;
-	bool runs, out, closing, failed;
+	bool runs, out, closing, failed, told;	/* told: what the log knows */
 	int64_t sent_us, took_us;
-	char why[120];
 };
 
 SQL(probe, "health.probe", "SELECT 1");
@@ -92,8 +91,9 @@ probe_done(struct call *c, enum err code, const struct error *why)
 	pthread_mutex_lock(&h->lock);
 	h->took_us = sys_mono_us(h->api->c.clock) - h->sent_us;
 	h->failed = code != OK;
-	memcpy(h->why, code == OK ? "" : why->detail, code == OK ? 1 : sizeof(h->why));
-	h->why[sizeof(h->why) - 1] = '\0';
+	if (h->failed != h->told)
+		log_note(h->api->c.log, h->failed ? LOG_ERROR : LOG_INFO, "health", "%s", h->failed ? why->detail : "the database works again");
+	h->told = h->failed;
 	h->out = false;
 	pthread_cond_broadcast(&h->turn);
 	pthread_mutex_unlock(&h->lock);
@@ -115,7 +115,6 @@ send(struct health_state *h)
 	if (code != OK) {
 		h->out = false;
 		h->failed = true;
-		memcpy(h->why, e.detail, sizeof(h->why) - 1);
 	}
 }
 
@@ -186,7 +185,7 @@ fill(struct rq *rq, struct checks *ret)
 	ret->db = (struct check){ .ok = st.ok && !h->failed && !stuck, .latency_ms = MAX(h->took_us, waiting) / 1000,
 	    .backend = engine_embedded(rq->api->c.engine) ? S("sqlite") : S("postgres") };
 	if (!ret->db.ok)
-		ret->db.error = stuck ? S("the database does not answer") : str_dup(rq->a, str_z(st.ok ? h->why : st.why));
+		ret->db.error = stuck ? S("the database does not answer") : S("the database refuses transactions: see the log");
 	pthread_mutex_unlock(&h->lock);
 	ret->redis = (struct check){ .ok = true, .backend = S("memory") };
 	ret->audit = (struct check){ .ok = audit_ok, .depth = depth };

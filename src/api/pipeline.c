@@ -391,6 +391,17 @@ on_resumed(void *ctx, struct exchange *x)
 /* --- end --- */
 
 static void
+log_id(struct log_line *l, const char *name, enum id_kind k, const ulid *u)
+{
+	char text[48];
+	str prefix = id_prefix(k);
+
+	memcpy(text, prefix.p, prefix.n);
+	memcpy(text + prefix.n, u->s, 26);
+	log_str(l, name, (str){ text, prefix.n + 26 });
+}
+
+static void
 log_request(struct rq *rq, int64_t us)
 {
 	struct log_line l;
@@ -404,9 +415,11 @@ log_request(struct rq *rq, int64_t us)
 	log_i64(&l, "bytes", (int64_t)rq->out.n);
 	log_str(&l, "ip", rq->address);
 	if (rq->known == AUTH_KNOWN) {
-		log_str(&l, "workspace", (str){ rq->who.workspace.u.s, 26 });
-		log_str(&l, "key", (str){ rq->who.key.u.s, 26 });
+		log_id(&l, "workspace", ID_workspace, &rq->who.workspace.u);
+		log_id(&l, "key", ID_key, &rq->who.key.u);
 	}
+	if (rq->status >= 400 && !rq->replayed)
+		log_str(&l, "code", str_z(err_row(err_outside(rq->err.code))->slug));
 	if (rq->replayed)
 		log_str(&l, "replayed", S("true"));
 	if (rq->x->cut)

@@ -78,6 +78,8 @@ enum err take_query(struct rq *);
 enum err list_open(struct rq *);		/* limit and cursor; the cursor's row must exist */
 enum err write_run(struct call *, struct db *, struct error *);	/* the transaction of a write */
 void	respond(struct rq *);			/* headers and body to the front */
+/* What a caller is told: our own words for the API's errors, none of the inside for the others. */
+enum err err_outside(enum err);
 void	error_body(struct rq *, enum err);	/* the envelope into rq->out, its status into rq->status */
 enum err handle(struct rq *);			/* list_open, then the handler */
 struct audit audit_entry(const struct rq *, int status);

@@ -43,7 +43,10 @@ home_lock(struct home *h, int *pid, struct error *e)
 	if (fd < 0)
 		return fail(e, E_SYS, NULL, "%s: %s", path.p, strerror(errno));
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-		*pid = pread(fd, text, sizeof(text) - 1, 0) > 0 ? atoi(text) : 0;
+		int64_t holder = 0;
+		if (pread(fd, text, sizeof(text) - 1, 0) > 0)
+			(void)str_int(str_trim(str_z(text)), &holder);
+		*pid = (int)holder;
 		close(fd);
 		return fail(e, E_CONFLICT, NULL, "the data folder %s is in use by process %d: stop that one, or name another folder", h->conf->data, *pid);
 	}

@@ -5,7 +5,7 @@
  * is asked with is computed only on a miss.  A key that is revoked, expired or without a plan is cached like any other:
  * it is known, its refusals are audited.  An unknown token is not; its address is limited instead.
  *
- * Other kinds of token (OAuth) become further rows of `forms` in auth.c; they end in the same principal.
+ * Other kinds of token (OAuth) will be told apart in token_of and loaded beside load(); they end in the same principal.
  * Threads:  all.  Layer: includes base, crypto, rec, sys, conf, db, model, limit. */
 #ifndef AUTH_H
 #define AUTH_H

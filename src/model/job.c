@@ -28,7 +28,7 @@ const struct rec job_rec = REC(job, fields, "An asynchronous operation");
 
 static const struct field query_fields[] = {
 	PAGE_FIELDS(jobs_query),
-	F_WORDS(jobs_query, type, "type", NULL, 0, &job_type_words, "Only these types, comma-separated", "POST_GENERATION"),
+	F_WORDS(jobs_query, type, "type", NULL, 0, &job_kind_words, "Only these types, comma-separated", "POST_GENERATION"),
 	F_WORDS(jobs_query, status, "status", NULL, 0, &job_status_words, "Only these states, comma-separated", "QUEUED,RUNNING"),
 	F_FROM (jobs_query, from, "dateFrom", "Only jobs submitted on this UTC day, or at this moment, or later"),
 	F_TO   (jobs_query, to, "dateTo", "Only jobs submitted on this UTC day, or at this moment, or earlier"),

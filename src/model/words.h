@@ -12,5 +12,6 @@
 #define WORDS(list, prefix, ...) extern const struct words list##_words;
 #include "model/words.def"
 #undef WORDS
+extern const struct words job_kind_words;	/* job types that a caller may ask for */
 #define SCOPE_BIT(name)	(1u << SCOPE_##name)
 #endif

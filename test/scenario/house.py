@@ -32,7 +32,7 @@ SHAPES = {
              'platform': 'linkedin|', 'contentType': CONTENT_TYPES, 'title': 'string', 'content': 'string',
              'scheduledAt': 'time or null', 'createdAt': 'time', 'updatedAt': 'time or null', 'statusId': 'id status or null',
              'statusCategory': 'suggested|draft|inProgress|review|scheduled|published', 'autoLike': 'boolean', 'autoComment': 'boolean'},
-    'job': {'id': 'id job', 'type': 'POST_GENERATION|KB_INGEST_TEXT|KB_INGEST_FILE|KB_INGEST_URL|KB_INGEST_YOUTUBE|SOURCE_INGEST_FILE',
+    'job': {'id': 'id job', 'type': 'POST_GENERATION|KB_INGEST_TEXT|KB_INGEST_FILE|KB_INGEST_URL|KB_INGEST_YOUTUBE|SOURCE_INGEST_FILE|NOOP',
             'status': 'QUEUED|RUNNING|DONE|FAILED|CANCELLED', 'projectId': 'id project or null', 'startedAt': 'time or null',
             'completedAt': 'time or null', 'progress': 'shape progress or null', 'result': 'shape result or null',
             'errorCode': 'string or null', 'errorMessage': 'string or null', 'attemptCount': 'integer',
