@@ -34,7 +34,7 @@ SHAPES = {
              'statusCategory': 'suggested|draft|inProgress|review|scheduled|published', 'autoLike': 'boolean', 'autoComment': 'boolean'},
     'job': {'id': 'id job', 'type': 'POST_GENERATION|KB_INGEST_TEXT|KB_INGEST_FILE|KB_INGEST_URL|KB_INGEST_YOUTUBE|SOURCE_INGEST_FILE|NOOP',
             'status': 'QUEUED|RUNNING|DONE|FAILED|CANCELLED', 'projectId': 'id project or null', 'startedAt': 'time or null',
-            'completedAt': 'time or null', 'progress': 'shape progress or null', 'result': 'shape result or null',
+            'completedAt': 'time or null', 'progress': 'shape progress or null', 'result': 'object or null',
             'errorCode': 'string or null', 'errorMessage': 'string or null', 'attemptCount': 'integer',
             'estimatedCompletionMs': 'integer or null', 'createdAt': 'time', 'updatedAt': 'time'},
     'progress': {'progress': 'number', 'updatedAt': 'time', 'message': 'string or null'},
@@ -96,6 +96,8 @@ def born(ident):
 def job(j):
     ended = j['status'] in ('DONE', 'FAILED', 'CANCELLED')
     need((j['completedAt'] is not None) == ended, f"a job that is {j['status']} has completedAt {j['completedAt']}")
+    if j['result'] is not None and j['type'] != 'NOOP':
+        shape(j['result'], 'result')
     need((j['result'] is not None) == (j['status'] == 'DONE'), f"a job that is {j['status']} has the result {j['result']}")
     need((j['errorCode'] is not None) == (j['status'] == 'FAILED'), f"a job that is {j['status']} has the errorCode {j['errorCode']}")
     need((j['errorMessage'] is not None) == (j['status'] == 'FAILED'), f"a job that is {j['status']} has the errorMessage {j['errorMessage']}")
