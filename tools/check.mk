@@ -5,7 +5,7 @@ PY   := python3
 unit_of   = $(patsubst src/%.c,build/$1/test/%,$(wildcard src/*/*_test.c))
 FUZZERS  := $(patsubst src/%.c,test/%,$(wildcard src/*/*_fuzz.c))
 
-CHECK := layers house build-asan build-clang build-release scenario-sqlite unit scenario-postgres badinput replay crash
+CHECK := layers house build-asan build-release build-clang unit scenario-postgres scenario-sqlite badinput replay crash
 check: $(CHECK)
 
 layers:        ; @$(STEP) $@ sh tools/layers
