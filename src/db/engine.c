@@ -129,8 +129,8 @@ note_batch(struct engine *g, int calls, int64_t began_us, bool wrote, enum err c
 	g->st.last_batch_us = sys_mono_us(g->c.clock) - began_us;
 	g->st.failed += code != OK;
 	g->st.ok = code == OK && (g->st.ok || wrote);
-	if (code != OK)
-		snprintf(g->st.why, sizeof(g->st.why), "%.110s", why->detail);
+	if (code != OK || g->st.ok)
+		snprintf(g->st.why, sizeof(g->st.why), "%.110s", code != OK ? why->detail : "");
 	pthread_mutex_unlock(&g->lock);
 }
 

@@ -670,7 +670,8 @@ count_into(void *ctx, struct db *db, struct error *e)
 	return OK;
 }
 
-DB_TEST(a_lost_link_fails_one_call)
+/* Nothing of the call can stand before COMMIT, so it runs again on a link made anew. */
+DB_TEST(a_link_that_was_lost_while_idle_costs_no_call)
 {
 	struct engine_conf c;
 	struct engine *g = one_thread(t, &c);
@@ -683,7 +684,6 @@ DB_TEST(a_lost_link_fails_one_call)
 	if (t->pg) {
 		snprintf(sql, sizeof(sql), "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE application_name = '%s' AND pid <> pg_backend_pid()", t->schema);
 		CHECK_INT(t_db_count(t, sql), ==, 1);
-		CHECK_ERR(engine_wait(g, write_one, &id, &e), E_STORAGE);
 	}
 	CHECK_OK(e, engine_wait(g, write_one, &id, &e));
 	CHECK_OK(e, engine_wait(g, count_into, &n, &e));
