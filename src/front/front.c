@@ -203,19 +203,31 @@ front_quiesce(struct front *f)
 	watch_ring(f);
 }
 
-int
-front_busy(const struct front *front)
+/* Connections in these phases, a bit each. */
+static int
+count(const struct front *front, unsigned phases)
 {
 	struct front *f = (struct front *)(uintptr_t)front;	/* for its lock */
 	int n = 0;
 
 	pthread_mutex_lock(&f->lock);
-	for (int i = 0; i < f->nconns; i++) {
-		uint32_t phase = atomic_load_explicit(&f->conns[i]->mark, memory_order_relaxed) & PHASE_MASK;
-		n += phase != PH_IDLE && phase != PH_HEAD;
-	}
+	for (int i = 0; i < f->nconns; i++)
+		n += phases >> (atomic_load(&f->conns[i]->mark) & PHASE_MASK) & 1;
 	pthread_mutex_unlock(&f->lock);
 	return n;
+}
+
+int front_busy(const struct front *f) { return count(f, 1u << PH_BODY | 1u << PH_RUN | 1u << PH_WRITE); }
+
+/* The library aborts when it is stopped with a suspended connection, and who wakes one must find its loop. */
+static bool
+in_use(const struct front *f)
+{
+	int n = count(f, 1u << PH_RUN);
+
+	for (int i = 0; i < f->nloops; i++)
+		n += atomic_load(&f->loops[i].waking);
+	return n != 0;
 }
 
 static void
@@ -229,7 +241,11 @@ close_all(const int *fd, int n)
 void
 front_close(struct front *f)
 {
+	enum { PAUSE_US = 500 };
+
 	atomic_store(&f->stop, true);
+	while (in_use(f))
+		usleep(PAUSE_US);
 	if (f->kept) {
 		watch_ring(f);
 		pthread_join(f->keeper, NULL);

@@ -25,7 +25,7 @@
  *
  * Ownership:  x and its arena live from head() to end().  Header names must be constants; values and body live in the
  *             arena or are constants.
- * Threads:    head, run, resumed on the loop thread of the connection; end too; front_wake from any.
+ * Threads:    head, run, resumed on the loop thread of the connection; end too; front_wake from any, not after front_close.
  * Layer:      includes base, sys. */
 #ifndef FRONT_H
 #define FRONT_H
@@ -62,6 +62,7 @@ struct exchange {
 	str body;
 	bool has_body, body_over;
 	str peer;				/* the address of the other end, without a port */
+	const char *url;			/* of this end: front_url */
 	int64_t began_us;			/* mono, when the request line was read */
 	/* what goes: filled by the handler through front_answer */
 	size_t body_max;
@@ -110,7 +111,7 @@ void	front_wake(struct exchange *);		/* from any thread, once per park; may over
 /* Stop accepting; answers carry Connection: close from now on. */
 void	front_quiesce(struct front *);
 int	front_busy(const struct front *);	/* requests between head() and end() */
-/* Nothing may be parked any more.  Closes every connection and frees. */
+/* Turns new requests away, waits for what runs or is parked, then closes every connection and frees. */
 void	front_close(struct front *);
 
 /* The socket-free parts, for tests and fuzzers: decode a raw target into path and query. */

@@ -70,6 +70,7 @@ struct loop {
 	struct turn *free;
 	int nfree;
 	atomic_int open;
+	atomic_int waking;		/* calls of front_wake under way */
 };
 
 struct lingerer { int fd; int64_t until_us; };
@@ -81,7 +82,7 @@ struct front {
 	int listener, poll, bell, spare;	/* spare: a descriptor to give up when there are no others */
 	pthread_t keeper;
 	bool kept;				/* the keeper runs */
-	_Atomic bool quiet, stop;
+	_Atomic bool quiet, stop;		/* stop: nothing is begun any more */
 	atomic_int open;
 	pthread_mutex_t lock;			/* conns, lingering, the listener */
 	struct conn **conns;

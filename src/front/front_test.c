@@ -368,7 +368,29 @@ TEST(close_ends_what_is_under_way)
 	hang_up(&sends);
 }
 
+TEST(close_waits_for_the_parked)
+{
+	struct house h;
+	house_up(&h);
+	struct caller c[8];
+
+	for (size_t i = 0; i < COUNT(c); i++) {
+		c[i] = dial(&h);
+		say(&c[i], GET("/park"));
+	}
+	CHECK(reaches(&h.runs, (int)COUNT(c)));
+	start_waker(&h);
+	front_close(h.f);
+	stop_waker(&h);
+	CHECK_INT(h.ends, ==, (int)COUNT(c));
+	for (size_t i = 0; i < COUNT(c); i++)
+		hang_up(&c[i]);
+	pthread_cond_destroy(&h.came);
+	pthread_mutex_destroy(&h.lock);
+}
+
 /* --- many --- */
+
 
 TEST(a_connection_above_the_limit_is_closed_at_once)
 {

@@ -144,13 +144,16 @@ void
 front_wake(struct exchange *x)
 {
 	struct turn *t = (struct turn *)x;
+	struct loop *l = t->loop;
 	int was = PARK_NO;
 
-	if (atomic_compare_exchange_strong(&t->park, &was, PARK_WOKEN))
-		return;
-	struct MHD_Connection *c = t->mhd;
-	atomic_store(&t->park, PARK_NO);
-	MHD_resume_connection(c);
+	atomic_fetch_add(&l->waking, 1);	/* the library's part of the loop is still ours when the request has long ended */
+	if (!atomic_compare_exchange_strong(&t->park, &was, PARK_WOKEN)) {
+		struct MHD_Connection *c = t->mhd;
+		atomic_store(&t->park, PARK_NO);
+		MHD_resume_connection(c);
+	}
+	atomic_fetch_sub(&l->waking, 1);
 }
 
 /* False when the wake was here first. */
@@ -173,12 +176,21 @@ suspend(struct turn *t)
 
 typedef void step(void *ctx, struct exchange *);
 
+/* In this order, so that front_close sees what runs, or is seen here. */
+static bool
+may_run(struct turn *t)
+{
+	atomic_store(&t->conn->mark, t->conn->ended << PHASE_BITS | PH_RUN);
+	return !atomic_load(&t->loop->front->stop);
+}
+
 static enum MHD_Result
 proceed(struct turn *t, step *next)
 {
 	const struct front_handler *h = &t->loop->front->h;
 
-	conn_mark(t->conn, PH_RUN);
+	if (!may_run(t) && next == h->run)
+		return MHD_NO;
 	do {
 		t->parks = false;
 		next(h->ctx, &t->x);
@@ -214,6 +226,7 @@ begin(struct turn *t, const char *method, const char *version)
 	if (!head_read(t, method, version, &status))
 		return refuse(t, status);
 	x->peer = t->conn->peer;
+	x->url = t->loop->front->url;
 	front_target(x, x->target);
 	atomic_store_explicit(&t->conn->got, 0, memory_order_relaxed);
 	conn_mark(t->conn, x->has_body ? PH_BODY : PH_RUN);
