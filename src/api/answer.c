@@ -59,7 +59,7 @@ docs_base(const struct rq *rq)
 	if (x->header[FH_X_FORWARDED_HOST].p != NULL && rq->address.p != x->peer.p)	/* a trusted proxy said so */
 		return str_fmt(rq->a, "%s://%.*s/docs", str_eq(x->header[FH_X_FORWARDED_PROTO], S("https")) ? "https" : "http",
 		    STR(x->header[FH_X_FORWARDED_HOST]));
-	return str_fmt(rq->a, "%s/docs", rq->api->url);
+	return str_fmt(rq->a, "%s/docs", x->url);
 }
 
 static void
@@ -140,7 +140,7 @@ rate_headers(struct rq *rq)
 static void
 challenge(struct rq *rq)
 {
-	const char *base = rq->conf->public_url[0] != '\0' ? rq->conf->public_url : rq->api->url;
+	const char *base = rq->conf->public_url[0] != '\0' ? rq->conf->public_url : rq->x->url;
 	const char *more = rq->status == 401 && rq->x->header[FH_AUTHORIZATION].p != NULL ? ", error=\"invalid_token\"" : "";
 	struct buf scopes;
 

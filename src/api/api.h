@@ -39,6 +39,7 @@ enum {
 	OP_BENCH      = 1 << 7,	/* exists only under the setting `bench` */
 	OP_WAITS      = 1 << 8,	/* may wait for the job it makes */
 	OP_BARE       = 1 << 9,	/* its answer is not wrapped in `data` */
+	OP_MATCHES    = 1 << 10,	/* takes If-Match: its handler calls check_match before the meaning of the body */
 };
 
 struct rq;
@@ -84,7 +85,7 @@ const struct version *version_find(const struct conf *, str date);	/* absent: th
 /* --- metrics --- */
 #define API_STATUSES	600
 #define API_BINS	16		/* latency: bin i counts what took at most 2^i * 16 us; the last one the rest */
-struct op_stats { _Atomic int64_t status[16], bins[API_BINS], us; };	/* status: by the list in metrics.c */
+struct op_stats { _Atomic int64_t status[20], bins[API_BINS], us; };	/* status: by the list in metrics.c */
 
 /* --- the application --- */
 struct api_conf {
@@ -103,7 +104,6 @@ struct api {
 	struct audit_buffer *audit;
 	struct health_state *health;
 	struct op_stats *stats;			/* one per op, and one more for requests without */
-	char url[128];				/* of the front, as bound */
 	_Atomic bool draining;
 };
 MUST_USE enum err api_open(const struct api_conf *, const struct conf *, struct api **ret, struct error *);

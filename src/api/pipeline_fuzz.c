@@ -127,7 +127,6 @@ open_server(void)
 	api_front(s.api, &h);
 	must(front_open(&(struct front_conf){ .listen = "127.0.0.1:0", .threads = 1, .max_connections = 8, .header_ms = 10000, .keepalive_ms = 10000,
 	    .body_rate = 1, .drain_max = 40000, .arena_budget = 32 << 20, .clock = clock }, &h, &s.front, &e), &e);
-	snprintf(s.api->url, sizeof(s.api->url), "%s", front_url(s.front));
 }
 
 /* --- what it says --- */

@@ -131,7 +131,6 @@ open_front(struct server *s, struct error *e)
 
 	api_front(s->api, &api);
 	TRY(listen_on(s, c->listen, c->threads != 0 ? (int)c->threads : (int)MAX(cores, 1), &api, &s->front, e));
-	snprintf(s->api->url, sizeof(s->api->url), "%s", front_url(s->front));
 	if (c->metrics_listen[0] != '\0')
 		TRY(listen_on(s, c->metrics_listen, 1, &metrics, &s->metrics, e));
 	if (c->data[0] != '\0')

@@ -30,7 +30,6 @@ open_front(struct t_app *a)
 
 	api_front(a->api, &fh);
 	need(front_open(&fc, &fh, &a->front, &e), &e);
-	snprintf(a->api->url, sizeof(a->api->url), "%s", front_url(a->front));
 	a->port = atoi(strrchr(front_url(a->front), ':') + 1);
 }
 
