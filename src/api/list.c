@@ -106,6 +106,46 @@ cursor_of(struct rq *rq, const ulid *last)
 	    id_prefix(list_kind(rq->op)).p, last->s, STR(rq->filter)));
 }
 
+static void
+begin_list(struct rq *rq, struct json *j)
+{
+	buf_init(&rq->out, rq->a, OUT_MAX);
+	jw_begin(j, &rq->out);
+	jw_obj(j);
+	jw_key(j, S("data"));
+	jw_arr(j);
+}
+
+static void
+end_list(struct rq *rq, struct json *j, bool more, const ulid *last)
+{
+	jw_end(j);
+	jw_key(j, S("pagination"));
+	jw_obj(j);
+	jw_key(j, S("next_cursor"));
+	if (more)
+		jw_str(j, cursor_of(rq, last));
+	else
+		jw_null(j);
+	jw_key(j, S("has_more"));
+	jw_bool(j, more);
+	jw_end(j);
+	jw_end(j);
+	rq->status = 200;
+}
+
+enum err
+reply_items(struct rq *rq, const struct rec *rec, const void *v, int n, size_t size)
+{
+	struct json j;
+
+	begin_list(rq, &j);
+	for (int i = 0; i < n; i++)
+		rec_encode(rec, (const char *)v + (size_t)i * size, &j);
+	end_list(rq, &j, false, NULL);
+	return OK;
+}
+
 /* Rows are encoded as they come, borrowed from the engine: a page is never held twice.  An id stands first in its struct. */
 enum err
 reply_rows(struct rq *rq, struct rows *rows, const struct rec *rec, size_t size, scan_row *scan)
@@ -115,29 +155,13 @@ reply_rows(struct rq *rq, struct rows *rows, const struct rec *rec, size_t size,
 	bool more = false;
 	struct json j;
 
-	buf_init(&rq->out, rq->a, OUT_MAX);
-	jw_begin(&j, &rq->out);
-	jw_obj(&j);
-	jw_key(&j, S("data"));
-	jw_arr(&j);
+	begin_list(rq, &j);
 	for (int n = 0; db_next(rows) && !(more = n == rq->limit); n++) {
 		scan(rq, rows, row);
 		memcpy(&last, row, sizeof(last));
 		rec_encode(rec, row, &j);
 	}
 	TRY(db_done(rows, &rq->err));
-	jw_end(&j);
-	jw_key(&j, S("pagination"));
-	jw_obj(&j);
-	jw_key(&j, S("next_cursor"));
-	if (more)
-		jw_str(&j, cursor_of(rq, &last));
-	else
-		jw_null(&j);
-	jw_key(&j, S("has_more"));
-	jw_bool(&j, more);
-	jw_end(&j);
-	jw_end(&j);
-	rq->status = 200;
+	end_list(rq, &j, more, &last);
 	return OK;
 }

@@ -29,6 +29,22 @@ etag_listed(str list, const char *tag)
 	return false;
 }
 
+enum err
+check_match(struct rq *rq, const struct rec *rec, const void *now)
+{
+	str wanted_tags = rq->x->header[FH_IF_MATCH];
+
+	if (wanted_tags.p != NULL) {
+		TRY(reply(rq, rec, now));
+		if (!etag_listed(wanted_tags, etag_of(rq)))
+			return fail(&rq->err, E_PRECONDITION_FAILED, NULL, "The resource has changed since you read it.");
+	}
+	if (rq->notes.later.code == OK)
+		return OK;
+	rq->err = rq->notes.later;
+	return rq->err.code;
+}
+
 /* --- Accept --- */
 
 /* The weight of q=0.123 in thousandths; 1000 when there is none. */

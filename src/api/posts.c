@@ -59,3 +59,101 @@ posts_create(struct rq *rq)
 	made(rq, ID_post, &p.id.u);
 	return reply(rq, &post_rec, &p);
 }
+
+/* --- PATCH /v1/posts/{postId} --- */
+
+/* Where the post moves to: an explicit column, or the default one of a category. */
+static enum err
+choose_column(struct rq *rq, const struct post_patch *in, struct post *p)
+{
+	bool found = true;
+
+	if (id_set(in->column)) {
+		TRY(column_get(rq->db, rq->who.workspace, p->project, in->column, &p->category, &found, &rq->err));
+		if (!found)
+			return fail(&rq->err, E_UNPROCESSABLE, "statusId", "'statusId' names no column of this project.");
+		p->status_id = in->column;
+	} else if (in->category >= 0 && in->category != p->category) {
+		p->category = in->category;
+		TRY(column_of(rq->db, rq->who.workspace, p->project, p->category, &p->status_id, &rq->err));
+	}
+	return OK;
+}
+
+/* The state machine of contract 12.2: a column decides the legacy status, a time decides the column, and a post is
+ * scheduled exactly when it has a time. */
+static enum err
+move(struct rq *rq, const struct post_patch *in, struct post *p)
+{
+	int was = p->category;
+	bool moves = id_set(in->column) || in->category >= 0, timed = in->scheduled_for != TIME_NONE && in->scheduled_for != TIME_ERASED;
+
+	if (timed && in->scheduled_for <= rq->now)
+		return fail(&rq->err, E_UNPROCESSABLE, "scheduledFor", "'scheduledFor' must be in the future.");
+	TRY(choose_column(rq, in, p));
+	if (moves && timed && p->category != CAT_SCHEDULED)
+		return fail(&rq->err, E_UNPROCESSABLE, "scheduledFor", "A post with a time belongs to the category 'scheduled'.");
+	if (timed)
+		p->scheduled_at = in->scheduled_for;
+	else if (in->scheduled_for == TIME_ERASED || (moves && p->category != CAT_SCHEDULED && was == CAT_SCHEDULED))
+		p->scheduled_at = TIME_NONE;
+	if (moves && p->category == CAT_SCHEDULED && p->scheduled_at == TIME_NONE)
+		return fail(&rq->err, E_UNPROCESSABLE, "scheduledFor", "A scheduled post needs a time: give 'scheduledFor'.");
+	if (!moves && timed)
+		p->category = CAT_SCHEDULED;
+	else if (!moves && in->scheduled_for == TIME_ERASED && was == CAT_SCHEDULED)
+		p->category = CAT_DRAFT;
+	if (!moves && p->category != was)
+		TRY(column_of(rq->db, rq->who.workspace, p->project, p->category, &p->status_id, &rq->err));
+	if (p->category != was)
+		p->status = post_status_in(p->category);
+	return OK;
+}
+
+static void
+edit(const struct post_patch *in, struct post *p)
+{
+	if (in->content.p != NULL)
+		p->content = in->content;
+	if (in->title.p != NULL)
+		p->title = in->title;
+	if (in->content_type >= 0)
+		p->content_type = in->content_type;
+	if (in->auto_like >= 0)
+		p->auto_like = in->auto_like;
+	if (in->auto_comment >= 0)
+		p->auto_comment = in->auto_comment;
+}
+
+static bool
+same(const struct post *a, const struct post *b)
+{
+	return str_eq(a->content, b->content) && str_eq(a->title, b->title) && a->content_type == b->content_type &&
+	    a->auto_like == b->auto_like && a->auto_comment == b->auto_comment && a->scheduled_at == b->scheduled_at &&
+	    a->category == b->category && memcmp(&a->status_id, &b->status_id, sizeof(a->status_id)) == 0;
+}
+
+/* A change that changes nothing writes nothing and announces nothing. */
+enum err
+posts_update(struct rq *rq)
+{
+	const struct post_patch *in = IN(rq, post_patch);
+	struct post old, p;
+
+	TRY(post_hold(rq->db, rq->a, rq->who.workspace, PATH_ID(rq, post), &old, &rq->err));
+	TRY(check_match(rq, &post_rec, &old));
+	made(rq, ID_post, &old.id.u);
+	if (old.status == POST_PUBLISHED)
+		return fail(&rq->err, E_CONFLICT, NULL, "A published post can no longer be changed.");
+	p = old;
+	edit(in, &p);
+	TRY(move(rq, in, &p));
+	if (same(&old, &p))
+		return reply(rq, &post_rec, &p);
+	p.updated_at = rq->now;
+	TRY(post_update(rq->db, rq->who.workspace, &p, &rq->err));
+	TRY(announce(rq, p.project, EVENT_POST_UPDATED, &post_rec, &p));
+	if (p.scheduled_at != old.scheduled_at)
+		TRY(announce(rq, p.project, p.scheduled_at != TIME_NONE ? EVENT_POST_SCHEDULED : EVENT_POST_UNSCHEDULED, &post_rec, &p));
+	return reply(rq, &post_rec, &p);
+}

@@ -65,9 +65,13 @@ enum err reply(struct rq *, const struct rec *, const void *);
 /* The rows of an open query, one page of them. */
 typedef void scan_row(struct rq *, struct rows *, void *to);
 enum err reply_rows(struct rq *, struct rows *, const struct rec *, size_t size, scan_row *);
+/* The same of n items in memory, all on one page. */
+enum err reply_items(struct rq *, const struct rec *, const void *, int n, size_t size);
 /* An outbox event for a change of this request. */
 enum err announce(struct rq *, project_id, int event_type, const struct rec *, const void *);
 void	made(struct rq *, enum id_kind, const ulid *);
+/* If-Match against the row as it stands, then what was wrong with the meaning of the body (contract 12.1). */
+enum err check_match(struct rq *, const struct rec *, const void *);
 struct page page_of(const struct rq *, int64_t from, int64_t to);
 
 /* --- for the pipeline --- */
@@ -105,10 +109,10 @@ void	health_free(struct health_state *);
 
 /* handlers, one file per resource */
 #define HANDLER(name)	enum err name(struct rq *);
-HANDLER(health) HANDLER(health_auth) HANDLER(workspace_me)
+HANDLER(health) HANDLER(health_auth) HANDLER(workspace_me) HANDLER(workspaces_list) HANDLER(columns_list)
 HANDLER(projects_list) HANDLER(projects_get)
 HANDLER(notes_list) HANDLER(notes_get) HANDLER(notes_create)
-HANDLER(posts_list) HANDLER(posts_get) HANDLER(posts_create) HANDLER(posts_generate)
+HANDLER(posts_list) HANDLER(posts_get) HANDLER(posts_create) HANDLER(posts_update) HANDLER(posts_generate)
 HANDLER(jobs_list) HANDLER(jobs_get) HANDLER(jobs_cancel) HANDLER(jobs_create)
 #undef HANDLER
 extern const struct rec health_rec, health_auth_rec, me_rec, generation_create_rec, job_create_rec;

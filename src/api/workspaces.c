@@ -23,3 +23,14 @@ workspace_me(struct rq *rq)
 	TRY(workspace_get(rq->db, rq->a, rq->who.workspace, &m.workspace, &rq->err));
 	return reply(rq, &me_rec, &m);
 }
+
+/* A page of one row: what a key reaches. */
+enum err
+workspaces_list(struct rq *rq)
+{
+	struct workspace w;
+	bool behind = rq->after.s[0] != '\0';
+
+	TRY(workspace_get(rq->db, rq->a, rq->who.workspace, &w, &rq->err));
+	return reply_items(rq, &workspace_rec, &w, behind ? 0 : 1, sizeof(w));
+}

@@ -50,7 +50,7 @@ stand(struct rq *rq, const struct idem *had)
 static enum err
 meaning(struct rq *rq)
 {
-	if (rq->notes.later.code == OK)
+	if (rq->notes.later.code == OK || (rq->op->flags & OP_MATCHES))
 		return rq->op->handler(rq);
 	rq->err = rq->notes.later;
 	return rq->err.code;

@@ -4,7 +4,7 @@
  * The text is the same for both engines; what SQLite and PostgreSQL spell differently is one of these words,
  * replaced when the statement is prepared:
  *
- *	{i64} {bytes} {skip_locked} {strict}	{id}: TEXT, compared by byte	{clustered}: strict, and kept in its key
+ *	{i64} {bytes} {skip_locked} {for_update} {strict}	{id}: TEXT, compared by byte	{clustered}: strict, and kept in its key
  *
  * SQL() also enters the statement into a list that the linker collects, so that all are prepared when a connection
  * opens, and a tool can ask for the plan of each.

@@ -7,7 +7,7 @@
 #define RIDE_US		1000000
 #define TRIES		5		/* of a transaction that met a deadlock or a serialization failure */
 /* The log is folded when it has grown by this much: seldom enough to cost little, often enough to keep it small. */
-#define CHECKPOINT_CALLS 4000
+#define CHECKPOINT_CALLS 16000
 #define CALL_BYTES	((size_t)16 << 10)	/* a call that writes more counts as several */
 #define MEASURE_US	10000000		/* between two looks at the size of the database */
 

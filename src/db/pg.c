@@ -7,7 +7,7 @@
 /* Text is compared by byte everywhere, so that keyset pages are the same on both engines. */
 static const struct dialect words[] = {
 	{ "{i64}", "BIGINT" }, { "{bytes}", "BYTEA" }, { "{strict}", "" }, { "{clustered}", "" },
-	{ "{id}", "TEXT COLLATE \"C\"" }, { "{skip_locked}", " FOR UPDATE SKIP LOCKED" }, { NULL, NULL },
+	{ "{id}", "TEXT COLLATE \"C\"" }, { "{skip_locked}", " FOR UPDATE SKIP LOCKED" }, { "{for_update}", " FOR UPDATE" }, { NULL, NULL },
 };
 #define PARAMS	80
 #define CONNECT_S	"10"		/* where the URI says nothing else */

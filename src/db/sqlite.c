@@ -6,7 +6,7 @@
 
 static const struct dialect words[] = {
 	{ "{i64}", "INTEGER" }, { "{bytes}", "BLOB" }, { "{strict}", " STRICT" }, { "{clustered}", " STRICT, WITHOUT ROWID" },
-	{ "{id}", "TEXT" }, { "{skip_locked}", "" }, { NULL, NULL },
+	{ "{id}", "TEXT" }, { "{skip_locked}", "" }, { "{for_update}", "" }, { NULL, NULL },
 };
 enum { BEGIN_READ, BEGIN_WRITE, COMMIT, ROLLBACK, MARK, RELEASE, REWIND, VERBS };
 static const char *const verbs[VERBS] = {
@@ -235,7 +235,7 @@ configure(struct db *db, const struct db_sqlite_conf *c, struct error *e)
 	TRY(lite_script(db, sql, e));
 	if (c->read_only)
 		return lite_script(db, "PRAGMA query_only=ON", e);
-	TRY(lite_script(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA journal_size_limit=67108864", e));
+	TRY(lite_script(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA journal_size_limit=268435456", e));
 	if (c->max_pages == 0)
 		return OK;
 	snprintf(sql, sizeof(sql), "PRAGMA max_page_count=%lld", (long long)c->max_pages);

@@ -12,12 +12,12 @@ static const struct field fields[] = {
 	F_CREATED(post, id, post, "createdAt", "When it was created"),
 	F_TIME(post, updated_at, "updatedAt", "updated_at", F_NULL, "When it was last changed"),
 	F_ID  (post, status_id, status, "statusId", "status_id", F_NULL | F_MORE, "Its column on the board"),
-	F_WORD(post, category, "statusCategory", NULL, F_MORE, &category_words, "Category of that column", "draft"),
+	F_WORD(post, category, "statusCategory", "category", F_MORE, &category_words, "Category of that column", "draft"),
 	F_BOOL(post, auto_like, "autoLike", "auto_like", F_MORE, "Whether the team likes it after publishing"),
 	F_BOOL(post, auto_comment, "autoComment", "auto_comment", F_MORE, "Whether the team comments after publishing"),
 };
 const struct rec post_rec = REC(post, fields, "A LinkedIn-ready text and its state");
-#define COLS "id, project, status, content_type, title, content, scheduled_at, updated_at, status_id, auto_like, auto_comment"
+#define COLS "id, project, status, content_type, title, content, scheduled_at, updated_at, status_id, category, auto_like, auto_comment"
 
 static const struct field create_fields[] = {
 	F_ID  (post_create, project, project, "projectId", NULL, F_REQ, "The project it belongs to"),
@@ -28,6 +28,31 @@ static const struct field create_fields[] = {
 };
 const struct rec post_create_rec = REC(post_create, create_fields, "A new post");
 
+static enum err
+check_patch(const void *v, struct error *e)
+{
+	const struct post_patch *p = v;
+
+	if (id_set(p->column) && p->category >= 0)
+		return fail(e, E_INVALID_REQUEST, "statusId", "'statusId' and 'statusCategory' exclude each other.");
+	if (p->content.p == NULL && p->title.p == NULL && p->content_type == -1 && p->category < 0 && !id_set(p->column) &&
+	    p->scheduled_for == TIME_NONE && p->auto_like < 0 && p->auto_comment < 0)
+		return fail(e, E_INVALID_REQUEST, NULL, "The body changes nothing: give at least one field.");
+	return OK;
+}
+
+static const struct field patch_fields[] = {
+	F_STR  (post_patch, content, "content", NULL, F_BIG | F_KEEP, 0, 0, "The text", "Three things we learned last week."),
+	F_STR  (post_patch, title, "title", NULL, F_KEEP, 0, 500, "A name for lists", "What we learned"),
+	F_WORD (post_patch, content_type, "contentType", NULL, F_RULE | F_KEEP, &content_type_words, "Kind of content", "PERSONAL"),
+	F_WORD (post_patch, category, "statusCategory", NULL, F_KEEP, &category_words, "Moves the post to the default column of this category; not together with `statusId`", "review"),
+	F_ID   (post_patch, column, status, "statusId", NULL, F_KEEP, "Moves the post to this column, one of GET /v1/post-statuses; not together with `statusCategory`"),
+	F_TIME (post_patch, scheduled_for, "scheduledFor", NULL, F_ERASE, "A moment in the future: schedules the post for it; null takes it off the calendar, back to draft"),
+	F_MAYBE(post_patch, auto_like, "autoLike", F_KEEP, "Whether the team likes it after publishing"),
+	F_MAYBE(post_patch, auto_comment, "autoComment", F_KEEP, "Whether the team comments after publishing"),
+};
+const struct rec post_patch_rec = REC_CHECKED(post_patch, patch_fields, check_patch, "A change of a post; what is left out stays");
+
 static const struct field query_fields[] = {
 	PAGE_FIELDS(posts_query),
 	F_ID   (posts_query, project, project, "projectId", NULL, F_REQ, "The project"),
@@ -36,6 +61,16 @@ static const struct field query_fields[] = {
 	F_TO   (posts_query, to, "dateTo", "Only posts created on this UTC day or earlier"),
 };
 const struct rec posts_query_rec = REC(posts_query, query_fields, "Filters of the list of posts");
+
+int
+post_status_in(int category)
+{
+	static const int of[CAT_COUNT] = {
+		[CAT_SUGGESTED] = POST_SUGGESTED, [CAT_DRAFT] = POST_DRAFT, [CAT_IN_PROGRESS] = POST_DRAFT, [CAT_REVIEW] = POST_WAITING_APPROVAL,
+		[CAT_SCHEDULED] = POST_SCHEDULED, [CAT_PUBLISHED] = POST_PUBLISHED,
+	};
+	return category >= 0 && category < CAT_COUNT ? of[category] : POST_DRAFT;
+}
 
 int
 post_category(int status)
@@ -49,9 +84,13 @@ post_category(int status)
 }
 
 SQL(insert, "post.insert",
-    "INSERT INTO post (workspace, id, project, status, content_type, title, content, scheduled_at, status_id, auto_like, auto_comment, job)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)");
+    "INSERT INTO post (workspace, id, project, status, content_type, title, content, scheduled_at, status_id, category, auto_like,"
+    " auto_comment, job) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)");
 SQL(get, "post.get", "SELECT " COLS " FROM post WHERE workspace = $1 AND id = $2");
+SQL(hold, "post.hold", "SELECT " COLS " FROM post WHERE workspace = $1 AND id = $2{for_update}");
+SQL(update, "post.update",
+    "UPDATE post SET status = $3, content_type = $4, title = $5, content = $6, scheduled_at = $7, status_id = $8, auto_like = $9,"
+    " auto_comment = $10, updated_at = $11, category = $12, version = version + 1 WHERE workspace = $1 AND id = $2");
 SQL(anchor, "post.anchor", "SELECT 1 FROM post WHERE workspace = $1 AND id = $2");
 #define PAGE	"SELECT " COLS " FROM post WHERE workspace = $1 AND project = $2 AND id < $3 AND id >= $4"
 #define ORDER	" ORDER BY id DESC LIMIT $5"
@@ -67,14 +106,13 @@ post_insert(struct db *db, workspace_id w, const struct post *p, struct error *e
 {
 	return db_run(db, insert, e, VID(w), VID(p->id), VID(p->project), val_word(&post_status_words, p->status),
 	    val_word(&content_type_words, p->content_type), V(p->title), V(p->content), VTIME(p->scheduled_at), VID(p->status_id),
-	    val_bool(p->auto_like), val_bool(p->auto_comment), VID(p->job));
+	    val_word(&category_words, p->category), val_bool(p->auto_like), val_bool(p->auto_comment), VID(p->job));
 }
 
 static void
 derive(struct post *p)
 {
 	p->platform = PLATFORM_LINKEDIN;
-	p->category = post_category(p->status);
 }
 
 void
@@ -84,16 +122,36 @@ post_scan(struct rows *r, struct arena *a, struct post *ret)
 	derive(ret);
 }
 
-enum err
-post_get(struct db *db, struct arena *a, workspace_id w, post_id id, struct post *ret, struct error *e)
+static enum err
+one(struct db *db, const struct stmt *q, struct arena *a, workspace_id w, post_id id, struct post *ret, struct error *e)
 {
 	bool found;
 
-	TRY(db_one(db, get, &post_rec, a, ret, &found, e, VID(w), VID(id)));
+	TRY(db_one_(db, q, &post_rec, a, ret, &found, e, VALS(VID(w), VID(id))));
 	if (!found)
 		return fail(e, E_NOT_FOUND, NULL, "Post not found.");
 	derive(ret);
 	return OK;
+}
+
+enum err
+post_get(struct db *db, struct arena *a, workspace_id w, post_id id, struct post *ret, struct error *e)
+{
+	return one(db, &get, a, w, id, ret, e);
+}
+
+enum err
+post_hold(struct db *db, struct arena *a, workspace_id w, post_id id, struct post *ret, struct error *e)
+{
+	return one(db, &hold, a, w, id, ret, e);
+}
+
+enum err
+post_update(struct db *db, workspace_id w, const struct post *p, struct error *e)
+{
+	return db_run(db, update, e, VID(w), VID(p->id), val_word(&post_status_words, p->status), val_word(&content_type_words, p->content_type),
+	    V(p->title), V(p->content), VTIME(p->scheduled_at), VID(p->status_id), val_bool(p->auto_like), val_bool(p->auto_comment),
+	    VTIME(p->updated_at), val_word(&category_words, p->category));
 }
 
 enum err

@@ -13,19 +13,32 @@ struct post {
 	str title, content;
 	int64_t scheduled_at, updated_at;
 	status_id status_id;
-	int category;			/* follows from status */
+	int category;			/* of its column */
 	bool auto_like, auto_comment;
 	job_id job;			/* that wrote it, if one did */
 };
 extern const struct rec post_rec;
 struct post_create { project_id project; str content, title; int content_type; int64_t scheduled_for; };
 extern const struct rec post_create_rec;
+/* A change: what is absent stays.  scheduled_for TIME_ERASED takes the post off the calendar. */
+struct post_patch {
+	str content, title;
+	int content_type, category;
+	status_id column;
+	int64_t scheduled_for;
+	int auto_like, auto_comment;	/* -1, 0, 1 */
+};
+extern const struct rec post_patch_rec;
 struct posts_query { struct page_query page; project_id project; unsigned status; int64_t from, to; };
 extern const struct rec posts_query_rec;
 
+int	post_status_in(int category);		/* the legacy status of a post that moves there */
 int	post_category(int status);		/* the kanban category of a legacy status (contract 12.2) */
 MUST_USE enum err post_insert(struct db *, workspace_id, const struct post *, struct error *);
 MUST_USE enum err post_get(struct db *, struct arena *, workspace_id, post_id, struct post *ret, struct error *);	/* E_NOT_FOUND */
+/* The same, held until the transaction ends. */
+MUST_USE enum err post_hold(struct db *, struct arena *, workspace_id, post_id, struct post *ret, struct error *);
+MUST_USE enum err post_update(struct db *, workspace_id, const struct post *, struct error *);
 MUST_USE enum err post_page(struct db *, workspace_id, const struct posts_query *, const struct page *, struct rows *ret, struct error *);
 MUST_USE enum err post_anchor(struct db *, workspace_id, const ulid *, bool *found, struct error *);
 void	post_scan(struct rows *, struct arena *, struct post *ret);

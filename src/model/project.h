@@ -21,6 +21,14 @@ MUST_USE enum err project_exists(struct db *, workspace_id, project_id, struct e
 MUST_USE enum err project_page(struct db *, workspace_id, project_id before, int limit, struct rows *ret, struct error *);
 MUST_USE enum err project_anchor(struct db *, workspace_id, const ulid *, bool *found, struct error *);
 
+struct column { status_id id; project_id project; str name; int category; bool is_default; int64_t order, posts; };
+extern const struct rec column_rec;
+struct columns_query { struct page_query page; project_id project; };
+extern const struct rec columns_query_rec;
+MUST_USE enum err column_page(struct db *, workspace_id, project_id, status_id before, int limit, struct rows *ret, struct error *);
+MUST_USE enum err column_anchor(struct db *, workspace_id, const ulid *, bool *found, struct error *);
+/* Its category; *found tells whether the project has it. */
+MUST_USE enum err column_get(struct db *, workspace_id, project_id, status_id, int *ret_category, bool *found, struct error *);
 MUST_USE enum err folder_exists(struct db *, workspace_id, project_id, folder_id, bool *found, struct error *);
 /* The first column of a category. */
 MUST_USE enum err column_of(struct db *, workspace_id, project_id, int category, status_id *ret, struct error *);

@@ -17,6 +17,9 @@ static const struct field fields[] = {
 const struct rec workspace_rec = REC(workspace, fields, "The tenant: every read returns only data of the active workspace");
 #define COLS "id, name, plan, subscription, amplifiers, engagement"
 
+static const struct field query_fields[] = { PAGE_FIELDS(workspaces_query) };
+const struct rec workspaces_query_rec = REC(workspaces_query, query_fields, "Paging of the list of workspaces");
+
 static const struct field create_fields[] = {
 	F_STR (workspace_create, name, "name", NULL, F_REQ, 1, 200, "Name of the workspace", "Acme Corp"),
 	F_WORD(workspace_create, plan, "plan", NULL, 0, &plan_words, "Plan; ENTERPRISE when left out", "ENTERPRISE"),
@@ -81,6 +84,15 @@ workspace_set_plan(struct db *db, workspace_id id, int plan, int64_t now, struct
 {
 	TRY(db_run(db, set_plan, e, VID(id), val_word(&plan_words, plan), V(now)));
 	return db->ops->changes(db) == 1 ? OK : fail(e, E_NOT_FOUND, NULL, "Workspace not found.");
+}
+
+/* A caller's list holds what it can reach: of a key, its own workspace. */
+enum err
+workspace_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, struct error *e)
+{
+	(void)db, (void)e;
+	*found = memcmp(w.u.s, id->s, 26) == 0;
+	return OK;
 }
 
 /* --- people --- */

@@ -3,6 +3,7 @@
 #ifndef MODEL_WORKSPACE_H
 #define MODEL_WORKSPACE_H
 #include "db/db.h"
+#include "model/page.h"
 #include "model/words.h"
 
 struct features { bool api_access, amplifiers, engagement; };
@@ -13,6 +14,9 @@ struct workspace {
 	struct features features;	/* api_access follows from the plan: workspace_ready */
 };
 extern const struct rec workspace_rec;
+struct workspaces_query { struct page_query page; };
+extern const struct rec workspaces_query_rec;
+MUST_USE enum err workspace_anchor(struct db *, workspace_id, const ulid *, bool *found, struct error *);
 struct workspace_create { str name; int plan; };
 extern const struct rec workspace_create_rec;
 

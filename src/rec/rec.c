@@ -83,7 +83,7 @@ rec_init(const struct rec *r, void *ret)
 			*(int64_t *)to = INT_NONE;
 		else if (f->type == T_F64)
 			*(double *)to = NAN;
-		else if (f->type == T_WORD)
+		else if (f->type == T_WORD || f->type == T_MAYBE)
 			*(int *)to = -1;
 		else if (f->type == T_REC)
 			rec_init(f->rec, to);
@@ -174,6 +174,7 @@ put_word(struct in *in, const struct field *f, str s, int *to)
 		*to = i;
 		return OK;
 	}
+	*to = WORD_UNKNOWN;
 	if (e->code != OK && (f->flags & F_RULE))
 		return OK;		/* only the first broken rule is told */
 	buf_init(&all, in->a, 400);
@@ -226,7 +227,7 @@ put_text(struct in *in, const struct field *f, str s, void *to)
 		return put_word(in, f, s, to);
 	case T_WORDS:
 		return put_words(in, f, s, to);
-	case T_F64: case T_CREATED: case T_REC: case T_JSON:
+	case T_MAYBE: case T_F64: case T_CREATED: case T_REC: case T_JSON:
 		break;
 	}
 	return wrong(in, f, "left out");
@@ -290,12 +291,16 @@ static enum err
 put_json(struct in *in, const struct field *f, const json_t *v, void *to)
 {
 	static const char *const want[] = {
-		[T_STR] = "a string", [T_I64] = "a whole number", [T_F64] = "left out", [T_BOOL] = "true or false",
+		[T_STR] = "a string", [T_I64] = "a whole number", [T_F64] = "left out", [T_BOOL] = "true or false", [T_MAYBE] = "true or false",
 		[T_TIME] = "a date-time string", [T_FROM] = "a date string", [T_TO] = "a date string", [T_ID] = "an id string",
 		[T_CREATED] = "left out", [T_WORD] = "a string", [T_WORDS] = "an array of strings", [T_REC] = "an object", [T_JSON] = "left out",
 	};
 	if (f->type == T_I64 && json_is_integer(v))
 		return put_i64(in, f, json_integer_value(v), to);
+	if (f->type == T_MAYBE && json_is_boolean(v)) {
+		*(int *)to = json_is_true(v);
+		return OK;
+	}
 	if (f->type == T_BOOL && json_is_boolean(v)) {
 		*(bool *)to = json_is_true(v);
 		return OK;
@@ -307,12 +312,22 @@ put_json(struct in *in, const struct field *f, const json_t *v, void *to)
 		inner.prefix = str_fmt(in->a, "%.*s%s.", STR(in->prefix), f->name.p);
 		return decode(&inner, f->rec, v, to);
 	}
-	if (!json_is_string(v) || f->type == T_I64 || f->type == T_BOOL || f->type == T_WORDS || f->type == T_REC)
+	if (!json_is_string(v) || f->type == T_I64 || f->type == T_BOOL || f->type == T_MAYBE || f->type == T_WORDS || f->type == T_REC)
 		return wrong(in, f, want[f->type]);
 	return put_text(in, f, (str){ json_string_value(v), json_string_length(v) }, to);
 }
 
-/* In a create, null for an optional field is its absence (contract 12.1). */
+/* In a create, null for an optional field is its absence; in a change it takes away, where that is possible (contract 12.1). */
+static enum err
+put_null(struct in *in, const struct field *f, void *to)
+{
+	if (f->flags & F_KEEP)
+		return wrong(in, f, "left out to stay as it is; it cannot be null");
+	if (f->flags & F_ERASE)
+		*(int64_t *)to = TIME_ERASED;
+	return OK;
+}
+
 static enum err
 missing(struct in *in, const struct rec *r, uint64_t seen)
 {
@@ -333,7 +348,9 @@ decode(struct in *in, const struct rec *r, const json_t *v, void *ret)
 		const struct field *f = named(r, str_z(key));
 		if (f == NULL) {
 			TRY(unknown(in, "", str_z(key)));
-		} else if (!json_is_null(item)) {
+		} else if (json_is_null(item)) {
+			TRY(put_null(in, f, (char *)ret + f->off));
+		} else {
 			TRY(put_json(in, f, item, (char *)ret + f->off));
 			seen |= UINT64_C(1) << (f - r->f);
 		}
@@ -401,7 +418,7 @@ absent(const struct field *f, const void *p)
 		return *(const char *)p == '\0';
 	case T_TIME: case T_FROM: case T_TO:
 		return *(const int64_t *)p == TIME_NONE;
-	case T_WORD:
+	case T_WORD: case T_MAYBE:
 		return *(const int *)p < 0;
 	case T_I64:
 		return (f->flags & F_NULL) && *(const int64_t *)p == INT_NONE;
@@ -434,6 +451,7 @@ encode_value(const struct field *f, const void *p, struct json *j)
 	case T_I64:	jw_i64(j, *(const int64_t *)p); break;
 	case T_F64:	jw_f64(j, *(const double *)p); break;
 	case T_BOOL:	jw_bool(j, *(const bool *)p); break;
+	case T_MAYBE:	jw_bool(j, *(const int *)p != 0); break;
 	case T_TIME: case T_FROM: case T_TO:
 			jw_time(j, *(const int64_t *)p); break;
 	case T_CREATED:	jw_time(j, ulid_ms(p)); break;

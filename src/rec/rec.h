@@ -15,6 +15,8 @@
 #include "json/json.h"
 
 #define TIME_NONE	INT64_MIN
+#define TIME_ERASED	(INT64_MIN + 1)
+#define WORD_UNKNOWN	(-2)		/* a word of an F_RULE field that was given and is none: the rule is told later */
 #define INT_NONE	INT64_MIN	/* of a T_I64 that may be null */
 
 enum rec_type {
@@ -27,6 +29,7 @@ enum rec_type {
 	T_WORDS,	/* unsigned, a bit per word; an array in JSON, comma-separated in a query and in a row */
 	T_REC,		/* a struct by value, described by `rec`; in an answer null when its first field is absent */
 	T_JSON,		/* str, JSON already */
+	T_MAYBE,	/* int: a boolean, or -1 when absent */
 };
 enum {
 	F_REQ   = 1 << 0,	/* must be there */
@@ -38,6 +41,8 @@ enum {
 	F_FREE  = 1 << 6,	/* not part of the idempotency fingerprint */
 	F_OMIT  = 1 << 7,	/* left out of an answer when absent */
 	F_MORE  = 1 << 8,	/* an addition to the documented API */
+	F_KEEP  = 1 << 9,	/* of a change: absent leaves it as it is, and null is refused */
+	F_ERASE = 1 << 10,	/* of a change: null takes the time away, TIME_ERASED */
 };
 struct words { const char *const *v; int n; };
 struct rec;
@@ -66,6 +71,7 @@ struct rec {
 #define F_I64(S, m, nm, cl, fl, l, h, d, ex)	{ .name = S_INIT(nm), .col = cl, .flags = fl, .lo = l, .hi = h, .doc = d, .example = ex, FIELD(S, m, int64_t, T_I64) }
 #define F_F64(S, m, nm, d, ex)			{ .name = S_INIT(nm), .doc = d, .example = ex, FIELD(S, m, double, T_F64) }
 #define F_BOOL(S, m, nm, cl, fl, d)		{ .name = S_INIT(nm), .col = cl, .flags = fl, .doc = d, FIELD(S, m, bool, T_BOOL) }
+#define F_MAYBE(S, m, nm, fl, d)		{ .name = S_INIT(nm), .flags = fl, .doc = d, FIELD(S, m, int, T_MAYBE) }
 #define F_TIME(S, m, nm, cl, fl, d)		{ .name = S_INIT(nm), .col = cl, .flags = fl, .doc = d, FIELD(S, m, int64_t, T_TIME) }
 #define F_FROM(S, m, nm, d)			{ .name = S_INIT(nm), .doc = d, FIELD(S, m, int64_t, T_FROM) }
 #define F_TO(S, m, nm, d)			{ .name = S_INIT(nm), .doc = d, FIELD(S, m, int64_t, T_TO) }

@@ -11,7 +11,7 @@ schema_shows(const struct schema *s, const struct field *f)
 static bool
 nullable(const struct schema *s, const struct field *f)
 {
-	return s->use == SCHEMA_ANSWER ? (f->flags & F_NULL) != 0 : s->use == SCHEMA_BODY && !(f->flags & F_REQ);
+	return s->use == SCHEMA_ANSWER ? (f->flags & F_NULL) != 0 : s->use == SCHEMA_BODY && !(f->flags & (F_REQ | F_KEEP));
 }
 
 static void
@@ -132,7 +132,7 @@ void
 schema_field(const struct schema *s, const struct rec *r, const struct field *f, struct json *j)
 {
 	static const char *const types[] = {
-		[T_STR] = "string", [T_I64] = "integer", [T_F64] = "number", [T_BOOL] = "boolean", [T_TIME] = "string",
+		[T_STR] = "string", [T_I64] = "integer", [T_F64] = "number", [T_BOOL] = "boolean", [T_MAYBE] = "boolean", [T_TIME] = "string",
 		[T_ID] = "string", [T_CREATED] = "string", [T_WORD] = "string", [T_WORDS] = "array", [T_JSON] = "object",
 		[T_FROM] = NULL, [T_TO] = NULL, [T_REC] = NULL,
 	};
@@ -151,7 +151,7 @@ schema_field(const struct schema *s, const struct rec *r, const struct field *f,
 	case T_WORD:	put_enum(f->words, null, j); break;
 	case T_WORDS:	put_words(f->words, j); break;
 	case T_REC:	put_ref(s, r, f, j); break;
-	case T_F64: case T_BOOL: case T_JSON:
+	case T_F64: case T_BOOL: case T_MAYBE: case T_JSON:
 			break;
 	}
 }
@@ -204,7 +204,8 @@ put_value(const struct schema *s, const struct field *f, int64_t ms, struct json
 	case T_I64: case T_F64:
 			jw_raw(j, ex.p != NULL ? ex : S("0")); break;
 	case T_JSON:	jw_raw(j, ex.p != NULL ? ex : S("{}")); break;
-	case T_BOOL:	jw_bool(j, true); break;
+	case T_BOOL: case T_MAYBE:
+			jw_bool(j, true); break;
 	case T_TIME:	jw_time(j, ms); break;
 	case T_CREATED:	jw_time(j, created()); break;
 	case T_FROM:	jw_str(j, S("2024-10-01")); break;
