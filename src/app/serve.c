@@ -73,7 +73,6 @@ load_conf(struct server *s, struct error *e)
 		return code;
 	}
 	s->confs[s->nconfs++] = c;
-	atomic_store(&s->conf, c);
 	return OK;
 }
 
@@ -162,6 +161,7 @@ start(struct server *s, struct error *e)
 {
 	prepare_process(s);
 	TRY(load_conf(s, e));
+	atomic_store(&s->conf, s->confs[0]);
 	TRY(open_log(s, e));
 	TRY(open_home(s, e));
 	TRY(open_work(s, e));
@@ -185,11 +185,12 @@ reload(struct server *s)
 		log_note(s->log, LOG_ERROR, "reload", "not taken over: %s", e.detail);
 		return;
 	}
-	const struct conf *now = s->confs[s->nconfs - 1];
+	struct conf *now = s->confs[s->nconfs - 1];
+	arena_init(&a, 1 << 16);
+	str fixed = conf_keep_fixed(now, s->confs[0], &a);
+	atomic_store(&s->conf, now);
 	atomic_store_explicit(&s->api->conf, now, memory_order_release);
 	log_level(s->log, (enum log_level)now->log_level);
-	arena_init(&a, 1 << 16);
-	str fixed = conf_fixed_diff(s->confs[0], now, &a);
 	if (fixed.n != 0)
 		log_note(s->log, LOG_WARN, "reload", "taken over, but for these, which need a restart: %.*s", STR(fixed));
 	else

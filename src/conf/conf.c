@@ -479,14 +479,16 @@ same(const struct conf *a, const struct conf *b, const struct setting *s)
 }
 
 str
-conf_fixed_diff(const struct conf *a, const struct conf *b, struct arena *arena)
+conf_keep_fixed(struct conf *now, const struct conf *first, struct arena *arena)
 {
+	static const size_t size[] = { [TEXT] = sizeof(char *), [NUMBER] = sizeof(int64_t), [YESNO] = sizeof(bool), [WORD] = sizeof(int) };
 	struct buf out;
 
 	buf_init(&out, arena, COUNT(rows) * (NAME_ROOM + 2));
 	for (const struct setting *s = rows; s < ROWS_END; s++) {
-		if ((s->flags & CF_RELOAD) || same(a, b, s))
+		if ((s->flags & CF_RELOAD) || same(now, first, s))
 			continue;
+		memcpy(member(now, s), value_of(first, s), size[s->kind]);
 		if (out.n > 0)
 			buf_add(&out, S(", "));
 		buf_add(&out, str_z(s->name));

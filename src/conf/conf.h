@@ -36,6 +36,7 @@ void	conf_free(struct conf *);
 void	conf_print(const struct conf *, bool json, struct buf *);
 /* The settings as a manual: name, default, range, doc; for --help, the man page and the docs. */
 void	conf_help(struct buf *);
-/* Names of settings that differ between a and b and are not CF_RELOAD, comma-separated: what SIGHUP cannot take over. */
-str	conf_fixed_diff(const struct conf *a, const struct conf *b, struct arena *);
+/* What SIGHUP cannot take over: settings that are not CF_RELOAD stay as `first` has them, which must outlive `now`.
+ * Returns the names of those that `now` had otherwise, comma-separated. */
+str	conf_keep_fixed(struct conf *now, const struct conf *first, struct arena *);
 #endif
