@@ -3,7 +3,7 @@
 /* Every write of the table with the database failing at each of its calls.  A row that is not here fails the test. */
 struct prepared {
 	const char *name;		/* of the operation */
-	const char *path, *body;	/* {p}: the project, {j}: a QUEUED job made for it */
+	const char *path, *body;	/* {p}: the project, {j}: a QUEUED job made for it, {q}: a post made for it */
 	struct t_tally makes;
 	int status;			/* 200, or an error that is bound */
 	bool wakes;
@@ -14,6 +14,8 @@ static const struct prepared prepared[] = {
 	{ "create_post", "/v1/posts", "{\"projectId\":\"{p}\",\"content\":\"x\"}", { .post = 1, .event = 1 }, 200, false },
 	{ "create_post", "/v1/posts", "{\"projectId\":\"{p}\",\"scheduledFor\":\"2126-01-01T00:00:00Z\"}", { .post = 1, .event = 2 }, 200, false },
 	{ "create_post", "/v1/posts", "{\"projectId\":\"{p}\",\"scheduledFor\":\"2016-01-01T00:00:00Z\"}", { 0 }, 422, false },
+	{ "update_post", "/v1/posts/{q}", "{\"content\":\"y\",\"scheduledFor\":\"2126-01-01T00:00:00Z\"}", { .event = 2 }, 200, false },
+	{ "update_post", "/v1/posts/{q}", "{\"statusCategory\":\"scheduled\"}", { 0 }, 422, false },
 	{ "generate_post", "/v1/posts/generations", "{\"projectId\":\"{p}\",\"source\":{\"text\":\"A text.\"}}", { .job = 1, .reserved = 5 }, 200, true },
 	{ "create_job", "/v1/jobs", "{\"type\":\"NOOP\",\"count\":2}", { .job = 2 }, 200, true },
 	{ "cancel_job", "/v1/jobs/{j}/cancel", NULL, { .reserved = -5 }, 200, false },
@@ -57,13 +59,14 @@ TEST(every_write_is_prepared)
 static bool idempotent(const struct round *r) { return (r->op->flags & OP_IDEMPOTENT) != 0; }
 
 static const char *
-filled(struct t_app *a, const char *text, const char *job)
+filled(struct t_app *a, const char *text, const char *job, const char *post)
 {
 	char out[500];
 	size_t n = 0;
 
 	for (; *text != '\0'; text++) {
-		const char *with = strncmp(text, "{p}", 3) == 0 ? a->project : strncmp(text, "{j}", 3) == 0 ? job : NULL;
+		const char *with = strncmp(text, "{p}", 3) == 0 ? a->project : strncmp(text, "{j}", 3) == 0 ? job :
+		    strncmp(text, "{q}", 3) == 0 ? post : NULL;
 		if (with != NULL) {
 			n += (size_t)snprintf(out + n, sizeof(out) - n, "%s", with);
 			text += 2;
@@ -119,18 +122,29 @@ ask(const struct round *r)
 	return t_call(r->app, method_names[r->op->method], r->path, r->body, r->headers);
 }
 
+static const char *
+new_post(struct t_app *a)
+{
+	struct t_answer made = t_call(a, "POST", "/v1/posts", t_fmt(a, "{\"projectId\":\"%s\"}", a->project), NULL);
+
+	CHECK_INT(made.status, ==, 200);
+	return t_fmt(a, "%.*s", STR(t_text(made.body, "data.id")));
+}
+
 static void
 prepare(struct round *r)
 {
 	static int made;
 	struct t_app *a = r->app;
-	char job[40] = "";
+	char job[40] = "", post[40] = "";
 
 	if (strstr(r->p->path, "{j}") != NULL)
 		snprintf(job, sizeof(job), "job_%s", t_job(&a->h, JT_NOOP, "{}", 5).u.s);
+	if (strstr(r->p->path, "{q}") != NULL)
+		snprintf(post, sizeof(post), "%s", new_post(a));
 	r->op = op_named(r->p->name);
-	r->path = filled(a, r->p->path, job);
-	r->body = r->p->body != NULL ? filled(a, r->p->body, job) : NULL;
+	r->path = filled(a, r->p->path, job, post);
+	r->body = r->p->body != NULL ? filled(a, r->p->body, job, post) : NULL;
 	r->headers = idempotent(r) ? t_fmt(a, "Idempotency-Key: k%d\r\n", ++made) : NULL;
 	r->was = t_tally(&a->h);
 	(void)woken(a);
