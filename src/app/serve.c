@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #define ARENA_BUDGET	((size_t)32 << 20)
@@ -208,6 +209,20 @@ wait_for_end(struct server *s)
 	log_note(s->log, LOG_INFO, "stop", "draining");
 }
 
+static void leave(int sig) { (void)sig; _exit(EXIT_DONE); }
+
+/* What does not end (a request, a database that hangs, a log that nobody reads) must not keep us: what is acknowledged is
+ * committed, the rest comes again. */
+static void
+leave_by_the_clock(struct server *s)
+{
+	int64_t ms = settings(s)->drain_time * 1000 - 100;
+	struct itimerval t = { .it_value = { ms / 1000, ms % 1000 * 1000 } };
+
+	signal(SIGALRM, leave);
+	setitimer(ITIMER_REAL, &t, NULL);
+}
+
 /* New callers are refused, parked waits answered with their job as it stands, and requests that run may end. */
 static bool
 drain(struct server *s)
@@ -263,10 +278,10 @@ serve_run(const struct command *c, struct options *o)
 		printf("metrics on %s/metrics\n", front_url(s.metrics));
 	fflush(stdout);
 	wait_for_end(&s);
+	leave_by_the_clock(&s);
 	if (!drain(&s)) {
-		/* a request that does not end must not keep us: what is acknowledged is committed, the rest comes again */
 		log_note(s.log, LOG_WARN, "stop", "%d requests did not end in time", front_busy(s.front));
-		log_close(s.log);
+		log_stop(s.log);
 		_exit(EXIT_DONE);
 	}
 	close_all(&s);

@@ -18,7 +18,7 @@ struct log {
 	const struct sys_clock *clock;
 	char *path;			/* NULL: standard error */
 	int fd;				/* the thread's own once it runs */
-	bool json, urgent, reopen, stop;
+	bool json, urgent, reopen, stop, stopped;	/* stopped: the thread is joined */
 	_Atomic int level;
 	size_t head, tail;
 	int64_t dropped;
@@ -369,9 +369,18 @@ log_reopen(struct log *g)
 void log_level(struct log *g, enum log_level level) { g->level = (int)level; }
 
 void
-log_close(struct log *g)
+log_stop(struct log *g)
 {
+	if (g->stopped)
+		return;
 	tell(g, &g->stop);
 	pthread_join(g->thread, NULL);
+	g->stopped = true;
+}
+
+void
+log_close(struct log *g)
+{
+	log_stop(g);
 	forget(g);
 }

@@ -27,7 +27,8 @@ struct log_line { size_t n; bool json; enum log_level level; char p[2048]; };
 MUST_USE enum err log_open(const char *path, enum log_format, enum log_level, const struct sys_clock *, struct log **ret, struct error *);
 void	log_reopen(struct log *);
 void	log_level(struct log *, enum log_level);
-void	log_close(struct log *);		/* writes what is queued */
+void	log_stop(struct log *);			/* writes what is queued; later lines are lost.  For an end in which others still log */
+void	log_close(struct log *);		/* the same, and frees */
 void	log_begin(struct log *, struct log_line *, enum log_level, const char *event);
 void	log_str(struct log_line *, const char *name, str);
 void	log_i64(struct log_line *, const char *name, int64_t);
