@@ -38,17 +38,17 @@ address(struct arena *a, const struct conf *c, struct sockaddr_un *ret, struct e
 	return OK;
 }
 
-/* Up to the newline; absent when the other end is slow, gone or talks too much. */
+/* Up to the newline; absent when the other end is slow, gone or talks too much, or when the bell rings (-1: there is none). */
 static str
-read_line(struct arena *a, int fd)
+read_line(struct arena *a, int fd, int bell)
 {
 	struct buf b;
 	char piece[4096];
 
 	buf_init(&b, a, LINE_MOST);
 	for (;;) {
-		struct pollfd p = { fd, POLLIN, 0 };
-		if (poll(&p, 1, PATIENCE_MS) != 1)
+		struct pollfd p[2] = { { fd, POLLIN, 0 }, { bell, POLLIN, 0 } };
+		if (poll(p, 2, PATIENCE_MS) <= 0 || p[1].revents != 0)
 			return STR_NONE;
 		ssize_t n = read(fd, piece, sizeof(piece));
 		if (n <= 0)
@@ -121,7 +121,7 @@ serve_one(struct control *c, int fd)
 	str result;
 
 	arena_init(&a, 16 << 20);
-	str line = read_line(&a, fd);
+	str line = read_line(&a, fd, c->bell[0]);
 	if (line.p != NULL) {
 		enum err code = obey(c, &a, line, &result, &e);
 		buf_init(&b, &a, LINE_MOST);
@@ -157,6 +157,8 @@ serve_all(void *arg)
 		int fd = p[0].revents != 0 ? accept4(c->fd, NULL, NULL, SOCK_CLOEXEC) : -1;
 		if (fd < 0)
 			continue;
+		/* who does not read the answer must not keep the next command waiting for ever */
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &(struct timeval){ PATIENCE_MS / 1000, 0 }, sizeof(struct timeval));
 		serve_one(c, fd);
 		close(fd);
 	}
@@ -269,7 +271,7 @@ control_call(struct arena *a, const struct conf *conf, const struct command *c, 
 			close(fd);
 		return code;
 	}
-	str line = write_line(fd, request(a, c, p, n)) ? read_line(a, fd) : STR_NONE;
+	str line = write_line(fd, request(a, c, p, n)) ? read_line(a, fd, -1) : STR_NONE;
 	close(fd);
 	return understand(a, line, result, e);
 }
