@@ -511,7 +511,7 @@ put_posts(struct bench *b, const struct have *h)
 	CHECK_OK(b->e, b->db.ops->begin(&b->db, TX_WRITE, &b->e));
 	for (int i = 0; i < ROWS * 2; i++) {
 		const struct have *one = &h[i % ROWS];
-		struct post p = { .id = { one->id }, .project = MK(project, one->project), .status = one->status, .content_type = CT_UNKNOWN,
+		struct post p = { .id = { one->id }, .project = MK(project, one->project), .status = one->status, .category = post_category(one->status), .content_type = CT_UNKNOWN,
 		    .title = S(""), .content = i < ROWS ? S("ours") : S("foreign"), .scheduled_at = TIME_NONE };
 		CHECK_OK(b->e, post_insert(&b->db, MK(workspace, i < ROWS ? 1 : 2), &p, &b->e));
 	}
@@ -593,7 +593,7 @@ DB_TEST(a_note_comes_back_whole)
 
 DB_TEST(a_post_comes_back_whole)
 {
-	struct post p = { .id = MK(post, 1), .project = MK(project, 1), .status = POST_SCHEDULED, .content_type = CT_PERSONAL, .title = S(""), .content = S(" "),
+	struct post p = { .id = MK(post, 1), .project = MK(project, 1), .status = POST_SCHEDULED, .category = CAT_SCHEDULED, .content_type = CT_PERSONAL, .title = S(""), .content = S(" "),
 	    .scheduled_at = now, .status_id = MK(status, 13), .auto_like = true, .job = MK(job, 1) }, back;
 	struct bench b;
 	bool found;

@@ -268,7 +268,7 @@ TEST(a_broken_rule_waits_until_the_shape_is_known)
 	CHECK(body(&b, "\"rule\":\"pink\"", &v) == OK);
 	CHECK_INT(b.notes.later.code, ==, E_UNPROCESSABLE);
 	CHECK_STR(str_z(b.notes.later.field), S("rule"));
-	CHECK(v.rule == -1 && b.e.code == OK);
+	CHECK(v.rule == WORD_UNKNOWN && b.e.code == OK);
 	CHECK(body(&b, "\"rule\":\"pink\",\"count\":1000", &v) == E_INVALID_REQUEST);
 	CHECK(body(&b, "\"rule\":\"Red\"", &v) == OK && b.notes.later.code == E_UNPROCESSABLE);
 	CHECK(body(&b, "\"rule\":\"\"", &v) == OK && b.notes.later.code == E_UNPROCESSABLE);
