@@ -352,6 +352,19 @@ DB_TEST(a_provider_that_fails_is_tried_again_after_the_backoff)
 	t_house_close(&h);
 }
 
+DB_TEST(the_backoff_is_a_day_at_the_most)
+{
+	struct t_house h;
+
+	open_provider(&h, t, "status-500", "job_attempts=100 job_backoff=3600000");
+	job_id id = t_job(&h, JT_POST_GENERATION, NULL, 0);
+	one_start(&h, id, 1, 3600000);
+	one_start(&h, id, 2, 5 * 3600000);
+	for (int i = 3; i < 32; i++)		/* 5^27 is more than an int64_t holds */
+		one_start(&h, id, i, DAY_MS);
+	t_house_close(&h);
+}
+
 DB_TEST(a_provider_that_names_a_pause_gets_it)
 {
 	struct t_house h;

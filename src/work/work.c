@@ -6,6 +6,8 @@
 #define RUN_BUDGET	((size_t)64 << 20)
 #define SLICE		500		/* rows deleted in one transaction: under 5 ms */
 #define PAUSE_US	1000000		/* after a step that the database refused */
+#define CLEAN_US	20000		/* after that cleaning makes room for the keeper's other duties */
+#define BACKOFF_MOST	DAY_MS
 
 static const struct conf *settings(const struct work *w) { return w->c.settings(w->c.ctx); }
 
@@ -62,10 +64,10 @@ run_retry(struct run *r, const char *code, int after_s, const char *why)
 		run_fail(r, code, "%s", why);
 		return;
 	}
-	for (int64_t i = 1; i < used; i++)
+	for (int64_t i = 1; i < used && pause < BACKOFF_MOST; i++)
 		pause *= 5;
 	r->verdict = V_AGAIN;
-	r->run_at = sys_wall_ms(r->w->c.clock) + MAX(pause, (int64_t)after_s * 1000);
+	r->run_at = sys_wall_ms(r->w->c.clock) + MAX(MIN(pause, BACKOFF_MOST), (int64_t)after_s * 1000);
 }
 
 /* --- a worker --- */
@@ -124,7 +126,7 @@ pause_after(struct work *w, const struct error *e)
 	log_note(w->c.log, LOG_ERROR, "job", "the database refuses: %s", e->detail);
 	pthread_mutex_lock(&w->lock);
 	if (!w->stopping)
-		(void)sys_cond_wait_us(&w->jobs, &w->lock, PAUSE_US);
+		(void)sys_cond_wait_us(&w->pause, &w->lock, PAUSE_US);
 	pthread_mutex_unlock(&w->lock);
 }
 
@@ -201,7 +203,7 @@ renew(void *ctx, struct db *db, struct error *e)
 	return OK;
 }
 
-struct cleaning { struct work *w; workspace_id at; int64_t gone; bool last; };
+struct cleaning { struct work *w; workspace_id at, next; int64_t gone; bool last; };
 
 /* One workspace, one slice. */
 static enum err
@@ -217,6 +219,7 @@ clean(void *ctx, struct db *db, struct error *e)
 	arena_init(&a, 1 << 16);
 	enum err code = workspace_page(db, &a, c->at, 1, &ws, &n, e);
 	c->last = n == 0;
+	c->next = c->at;
 	if (code == OK && n == 1) {
 		code = ledger_clean(db, ws.id, now - conf->keep_idempotency * 3600000, now - conf->keep_audit * DAY_MS,
 		    now - conf->keep_events * DAY_MS, SLICE, &c->gone, e);
@@ -224,30 +227,37 @@ clean(void *ctx, struct db *db, struct error *e)
 			code = job_clean(db, ws.id, now - conf->keep_jobs * DAY_MS, SLICE, &jobs, e);
 		c->gone += jobs;
 		if (c->gone == 0)
-			c->at = ws.id;		/* nothing left here: on to the next one */
+			c->next = ws.id;	/* nothing left here: on to the next one */
 	}
 	arena_free(&a);
 	return code;
 }
 
-static void
-clean_all(struct work *w)
+static void clean_from_the_top(struct work *w) { memset(w->clean_at.u.s, 'Z', 26); }
+
+static bool
+clean_some(struct work *w)
 {
 	struct cleaning c = { .w = w };
 	struct error e;
 
-	memset(c.at.u.s, 'Z', 26);
-	while (!c.last && !w->stopping)
-		if (engine_wait(w->c.engine, clean, &c, &e) != OK) {
+	for (int64_t until = sys_mono_us(w->c.clock) + CLEAN_US; !w->stopping && sys_mono_us(w->c.clock) < until; w->clean_at = c.next) {
+		c.at = w->clean_at;
+		enum err code = engine_wait(w->c.engine, clean, &c, &e);
+		if (code != OK)
 			log_note(w->c.log, LOG_WARN, "clean", "%s", e.detail);
-			return;
+		if (code != OK || c.last) {
+			clean_from_the_top(w);
+			return false;
 		}
+	}
+	return true;
 }
 
-/* Duties with a period each; `due` counts down in microseconds. */
-struct duty { void (*run)(struct work *); int64_t (*period_us)(const struct conf *); int64_t due; };
+/* Duties with a period each; run returns whether there is more to do at once. */
+struct duty { bool (*run)(struct work *); int64_t (*period_us)(const struct conf *); int64_t due; };
 
-static void
+static bool
 sign_of_life(struct work *w)
 {
 	struct work_stats st;
@@ -256,9 +266,10 @@ sign_of_life(struct work *w)
 	board_stats(w->board, &st);
 	if (st.running > 0 && engine_wait(w->c.engine, renew, w, &e) != OK)
 		log_note(w->c.log, LOG_WARN, "lease", "not renewed: %s", e.detail);
+	return false;
 }
 
-static void
+static bool
 give_back(struct work *w)
 {
 	struct error e;
@@ -268,7 +279,10 @@ give_back(struct work *w)
 		log_note(w->c.log, LOG_WARN, "lease", "%s", e.detail);
 	else if (n > 0)
 		work_wake(w);
+	return false;
 }
+
+static bool look(struct work *w) { work_wake(w); return false; }
 
 static int64_t heartbeat_us(const struct conf *c) { return c->heartbeat * 1000; }
 static int64_t reap_us(const struct conf *c) { return MAX(c->lease / 3, 50) * 1000; }
@@ -282,8 +296,8 @@ do_duties(struct work *w, struct duty *d, size_t n, int64_t now)
 
 	for (size_t i = 0; i < n; i++) {
 		if (d[i].due <= now) {
-			d[i].run(w);
-			d[i].due = sys_mono_us(w->c.clock) + d[i].period_us(settings(w));
+			bool more = d[i].run(w);
+			d[i].due = sys_mono_us(w->c.clock) + (more ? 0 : d[i].period_us(settings(w)));
 		}
 		next = MIN(next, d[i].due);
 	}
@@ -295,7 +309,7 @@ keep(void *arg)
 {
 	struct work *w = arg;
 	struct duty duties[] = {
-		{ sign_of_life, heartbeat_us, 0 }, { give_back, reap_us, 0 }, { work_wake, poll_us, 0 }, { clean_all, clean_us, 0 },
+		{ sign_of_life, heartbeat_us, 0 }, { give_back, reap_us, 0 }, { look, poll_us, 0 }, { clean_some, clean_us, 0 },
 	};
 
 	while (!w->stopping) {
@@ -372,6 +386,8 @@ work_open(const struct work_conf *c, struct work **ret, struct error *e)
 	pthread_mutex_init(&w->lock, NULL);
 	sys_cond_init(&w->jobs);
 	sys_cond_init(&w->keeper);
+	sys_cond_init(&w->pause);
+	clean_from_the_top(w);
 	enum err code = start(w, e);
 	if (code != OK) {
 		work_close(w);
@@ -388,6 +404,7 @@ work_close(struct work *w)
 	w->stopping = true;
 	pthread_cond_broadcast(&w->jobs);
 	pthread_cond_broadcast(&w->keeper);
+	pthread_cond_broadcast(&w->pause);
 	pthread_mutex_unlock(&w->lock);
 	for (int i = 0; i < w->nthreads; i++)
 		pthread_join(w->thread[i], NULL);
@@ -397,6 +414,7 @@ work_close(struct work *w)
 	board_free(w->board);
 	pthread_cond_destroy(&w->jobs);
 	pthread_cond_destroy(&w->keeper);
+	pthread_cond_destroy(&w->pause);
 	pthread_mutex_destroy(&w->lock);
 	free(w->thread);
 	free(w);

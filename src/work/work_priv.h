@@ -67,11 +67,12 @@ struct work {
 	struct work_conf c;
 	struct board *board;
 	pthread_mutex_t lock;
-	pthread_cond_t jobs, keeper;
+	pthread_cond_t jobs, keeper, pause;	/* pause: those whom the database refused, who must not take a wake-up of jobs */
 	int tokens;			/* wake-ups not yet taken */
 	_Atomic bool stopping;
 	int nthreads;
 	pthread_t *thread, keeper_thread;
 	bool keeper_runs, poke;
+	workspace_id clean_at;		/* the keeper's: the workspace whose turn is over */
 };
 #endif
