@@ -176,6 +176,26 @@ DB_TEST(a_full_audit_buffer_drops_and_counts)
 	t_app_close(&a);
 }
 
+DB_TEST(a_refusal_whose_commit_is_uncertain_is_written_once)
+{
+	struct t_app a;
+	struct t_answer r;
+	char poor[80];
+
+	t_app_open(&a, t, T_FAULTS, "");
+	t_key(&a, a.h.ws, MODE_LIVE, 0, TIME_NONE, poor);
+	a.c.token = poor;
+	CHECK_INT(t_call(&a, "GET", "/v1/workspaces/me", NULL, NULL).status, ==, 200);
+	t_break(&a.h, DB_FAULT_COMMIT_AFTER, 1, true);
+	CHECK_INT(t_call(&a, "GET", "/v1/notes", NULL, NULL).status, ==, 403);
+	T_UNTIL(t_count(&a.h, "audit") == 1);
+	CHECK_INT(t_call(&a, "GET", "/v1/notes", NULL, NULL).status, ==, 403);
+	t_mend(&a.h);
+	T_UNTIL(healthy(&a, &r) && t_int(r.body, "checks.auditBuffer.depth") == 0);
+	CHECK_INT(t_count(&a.h, "audit"), ==, 2);
+	t_app_close(&a);
+}
+
 /* The end does not wait for a database that refuses. */
 DB_TEST(a_shutdown_does_not_wait_for_what_cannot_be_written)
 {

@@ -9,8 +9,11 @@ SQL(claim, "idem.claim",
     "INSERT INTO idempotency (workspace, route, key, hash, status, body, created_at) VALUES ($1, $2, $3, $4, 0, '', $5)"
     " ON CONFLICT (workspace, route, key) DO UPDATE SET hash = excluded.hash, status = 0, body = '', created_at = excluded.created_at"
     " WHERE idempotency.created_at <= $6");
-SQL(standing, "idem.get", "SELECT hash, status, body FROM idempotency WHERE workspace = $1 AND route = $2 AND key = $3");
-SQL(finish, "idem.finish", "UPDATE idempotency SET status = $4, body = $5 WHERE workspace = $1 AND route = $2 AND key = $3");
+SQL(standing, "idem.get", "SELECT hash, status, body FROM idempotency WHERE workspace = $1 AND route = $2 AND key = $3 AND created_at > $4");
+SQL(finish, "idem.finish",
+    "INSERT INTO idempotency (workspace, route, key, hash, status, body, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)"
+    " ON CONFLICT (workspace, route, key) DO UPDATE SET hash = excluded.hash, status = excluded.status, body = excluded.body,"
+    " created_at = excluded.created_at");
 
 enum err
 idem_claim(struct db *db, struct arena *a, workspace_id w, str route, str key, const digest *hash, int64_t now, int64_t keep_ms,
@@ -18,13 +21,16 @@ idem_claim(struct db *db, struct arena *a, workspace_id w, str route, str key, c
 {
 	struct rows r;
 
-	*ret = (struct idem){ 0 };
-	TRY(db_run(db, claim, e, VID(w), V(route), V(key), val_digest(hash), V(now), V(now - keep_ms)));
-	if ((ret->fresh = db->ops->changes(db) == 1))
-		return OK;
-	TRY(db_query(db, standing, &r, e, VID(w), V(route), V(key)));
+	*ret = (struct idem){ .fresh = db->ops->sole(db) };
+	if (!ret->fresh) {
+		TRY(db_run(db, claim, e, VID(w), V(route), V(key), val_digest(hash), V(now), V(now - keep_ms)));
+		if ((ret->fresh = db->ops->changes(db) == 1))
+			return OK;
+	}
+	TRY(db_query(db, standing, &r, e, VID(w), V(route), V(key), V(now - keep_ms)));
 	if (db_next(&r)) {
 		str h = db_col(&r, 0).s;
+		ret->fresh = false;
 		ret->same = h.n == sizeof(hash->b) && memcmp(h.p, hash->b, h.n) == 0;
 		ret->status = (int)db_col(&r, 1).i;
 		ret->body = str_dup(a, db_col(&r, 2).s);
@@ -33,9 +39,9 @@ idem_claim(struct db *db, struct arena *a, workspace_id w, str route, str key, c
 }
 
 enum err
-idem_finish(struct db *db, workspace_id w, str route, str key, int status, str body, struct error *e)
+idem_finish(struct db *db, workspace_id w, str route, str key, const digest *hash, int64_t now, int status, str body, struct error *e)
 {
-	return db_run(db, finish, e, VID(w), V(route), V(key), V(status), V(body));
+	return db_run(db, finish, e, VID(w), V(route), V(key), val_digest(hash), V(status), V(body), V(now));
 }
 
 /* --- audit --- */
@@ -52,8 +58,10 @@ static const struct field audit_fields[] = {
 };
 const struct rec audit_rec = REC(audit, audit_fields, "One line of the audit log");
 
+/* Once, however often: entries that wait are written again when it is not known whether their commit stands. */
 SQL(audit_add, "audit.insert",
-    "INSERT INTO audit (workspace, id, principal, mode, method, route, status, request, resource, ip) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)");
+    "INSERT INTO audit (workspace, id, principal, mode, method, route, status, request, resource, ip)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (workspace, id) DO NOTHING");
 SQL(audit_page, "audit.list",
     "SELECT principal, mode, method, route, status, request, resource, ip, id FROM audit WHERE workspace = $1 ORDER BY id DESC LIMIT $2");
 
