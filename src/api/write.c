@@ -92,7 +92,8 @@ transact(struct rq *rq)
 			error_body(rq, code);
 	} else if (rq->idem_key.p != NULL) {
 		rq->first = true;
-		TRY(idem_finish(rq->db, rq->who.workspace, route_of(rq), rq->idem_key, rq->status, buf_str(&rq->out), &rq->err));
+		TRY(idem_finish(rq->db, rq->who.workspace, route_of(rq), rq->idem_key, &rq->fingerprint, rq->now, rq->status,
+		    buf_str(&rq->out), &rq->err));
 	}
 	struct audit a = audit_entry(rq, rq->status);
 	return audit_insert(rq->db, &a, &rq->err);

@@ -53,6 +53,7 @@ struct db_ops {
 	enum err (*mark)(struct db *, struct error *);
 	enum err (*release)(struct db *, struct error *);
 	enum err (*rewind)(struct db *, struct error *);	/* undoes; the mark stays */
+	bool	 (*sole)(struct db *);		/* nobody else writes: what is not there now comes only from us */
 	bool	 (*broken)(struct db *);	/* the transaction is gone, whatever the mark said */
 	enum err (*query)(struct db *, const struct stmt *, const struct val *, int, struct rows *ret, struct error *);
 	bool	 (*next)(struct rows *);

@@ -60,6 +60,7 @@ f_release(struct db *db, struct error *e)
 
 static enum err f_rewind(struct db *db, struct error *e) { return real(db)->ops->rewind(real(db), e); }
 static void f_rollback(struct db *db) { real(db)->ops->rollback(real(db)); }
+static bool f_sole(struct db *db) { return real(db)->ops->sole(real(db)); }
 static bool f_broken(struct db *db) { return real(db)->ops->broken(real(db)); }
 static int64_t f_changes(struct db *db) { return real(db)->ops->changes(real(db)); }
 static int64_t f_written(struct db *db) { return real(db)->ops->written(real(db)); }
@@ -70,7 +71,7 @@ static void f_close(struct db *db) { real(db)->ops->close(real(db)); }
 
 static const struct db_ops ops = {	/* rows go to the real engine: theirs is the db in them */
 	.name = "fault", .begin = f_begin, .commit = f_commit, .rollback = f_rollback, .mark = f_mark, .release = f_release,
-	.rewind = f_rewind, .broken = f_broken, .query = f_query, .changes = f_changes, .written = f_written, .script = f_script,
+	.rewind = f_rewind, .sole = f_sole, .broken = f_broken, .query = f_query, .changes = f_changes, .written = f_written, .script = f_script,
 	.revive = f_revive, .size = f_size, .close = f_close,
 };
 

@@ -1,5 +1,6 @@
 #include "db/migrate.h"
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -134,16 +135,24 @@ versions(struct db *db, struct error *e)
 	return db->ops->script(db, create, e) == OK ? OK : db->ops->script(db, create, e);
 }
 
+static void
+number_own(void)
+{
+	struct stmt *const *others;
+
+	applied.id = db_stmts(&others);
+	apply.id = applied.id + 1;
+}
+
 enum err
 migrate(struct db *db, const struct migration *list, int n, const char *snapshot, int64_t now, struct error *e)
 {
-	struct stmt *const *others;
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	int64_t at;
 	bool copied = false;
 
 	db_init();
-	applied.id = db_stmts(&others);
-	apply.id = applied.id + 1;
+	pthread_once(&once, number_own);
 	TRY(versions(db, e));
 	TRY(highest(db, list, n, &at, e));
 	for (int i = 0; i < n; i++) {

@@ -126,6 +126,7 @@ pg_done(struct rows *r, struct error *e)
 	return OK;
 }
 
+static bool pg_sole(struct db *db) { (void)db; return false; }
 static int64_t pg_changes(struct db *db) { return ((struct pg *)db->h)->changes; }
 static int64_t pg_written(struct db *db) { return ((struct pg *)db->h)->written; }
 
@@ -231,7 +232,7 @@ pg_close(struct db *db)
 
 static const struct db_ops ops = {
 	.name = "postgres", .begin = pg_begin, .commit = pg_commit, .rollback = pg_rollback, .mark = pg_mark,
-	.release = pg_release, .rewind = pg_rewind, .broken = pg_broken, .query = pg_query, .next = pg_next,
+	.release = pg_release, .rewind = pg_rewind, .sole = pg_sole, .broken = pg_broken, .query = pg_query, .next = pg_next,
 	.col = pg_col, .done = pg_done, .changes = pg_changes, .written = pg_written, .script = pg_script, .revive = pg_revive,
 	.size = pg_size, .close = pg_close,
 };

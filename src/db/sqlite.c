@@ -1,4 +1,5 @@
 #include "db/db.h"
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,6 +138,7 @@ lite_done(struct rows *r, struct error *e)
 	return code;
 }
 
+static bool lite_sole(struct db *db) { (void)db; return true; }
 static int64_t lite_changes(struct db *db) { return sqlite3_changes64(((struct lite *)db->h)->c); }
 static int64_t lite_written(struct db *db) { return sqlite3_total_changes64(((struct lite *)db->h)->c); }
 
@@ -212,7 +214,7 @@ lite_close(struct db *db)
 
 static const struct db_ops ops = {
 	.name = "sqlite", .begin = lite_begin, .commit = lite_commit, .rollback = lite_rollback, .mark = lite_mark,
-	.release = lite_release, .rewind = lite_rewind, .broken = lite_broken, .query = lite_query, .next = lite_next,
+	.release = lite_release, .rewind = lite_rewind, .sole = lite_sole, .broken = lite_broken, .query = lite_query, .next = lite_next,
 	.col = lite_col, .done = lite_done, .changes = lite_changes, .written = lite_written, .script = lite_script, .revive = lite_revive,
 	.size = lite_size, .close = lite_close,
 };
@@ -242,14 +244,23 @@ configure(struct db *db, const struct db_sqlite_conf *c, struct error *e)
 	return lite_script(db, sql, e);
 }
 
+/* Counting its memory costs the library a lock per allocation, and nobody asks. */
+static void
+once_for_all(void)
+{
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 enum err
 db_sqlite_open(const struct db_sqlite_conf *c, struct db *ret, struct error *e)
 {
 	struct stmt *const *list;
 	int flags = SQLITE_OPEN_NOMUTEX | (c->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
 	struct lite *l = calloc(1, sizeof(*l));
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 	db_init();
+	pthread_once(&once, once_for_all);
 	if (l == NULL || (l->all = calloc((size_t)DB_SLOTS(db_stmts(&list)), sizeof(*l->all))) == NULL)
 		abort();
 	struct db db = { &ops, l };

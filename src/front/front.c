@@ -136,6 +136,9 @@ start_loop(struct front *f, struct loop *l)
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_SIZE,
 	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)f->max + LINGER_MAX,	/* ours is lower and counts all loops */
 	    MHD_OPTION_CONNECTION_TIMEOUT, 0u,
+#if MHD_VERSION >= 0x00097701
+	    MHD_OPTION_CLIENT_DISCIPLINE_LVL, 1,	/* what older ones leave to head.c */
+#endif
 	    MHD_OPTION_URI_LOG_CALLBACK, serve_target, l,
 	    MHD_OPTION_UNESCAPE_CALLBACK, leave_escapes, NULL,
 	    MHD_OPTION_NOTIFY_COMPLETED, serve_done, l,

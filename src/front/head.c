@@ -54,14 +54,18 @@ header_of(str s)
 	return str_ieq(s, names[h]) ? h : FH_COUNT;
 }
 
+/* Up to 0.9.77 the library is lax about request lines and header lines, and how it leaves them in memory shows it; later
+ * ones have a level of strictness (front.c asks for it) and lay them out as they like. */
+#define LAX	(MHD_VERSION < 0x00097701)
+
 struct pass { struct exchange *x; const char *end; bool bad; };
 
-/* The library cuts a line at a NUL and glues a folded one to the name.  Lines follow each other in memory with their CR LF
- * made NUL, so either shows as a gap. */
+/* The lax library cuts a line at a NUL and glues a folded one to the name.  Lines follow each other in memory with their
+ * CR LF made NUL, so either shows as a gap. */
 static bool
 follows(const char *end, const char *next)
 {
-	return next == end + 1 || next == end + 2;
+	return !LAX || next == end + 1 || next == end + 2;
 }
 
 static enum MHD_Result
@@ -121,7 +125,7 @@ line_ok(const struct turn *t, const char *version)
 	for (size_t i = 0; i < target.n; i++)
 		ok &= (uint8_t)target.p[i] > 0x20 && target.p[i] != 0x7F;
 	/* one blank between the three, and no NUL that would have cut one */
-	return ok && version == t->x.method.p + t->x.method.n + 1 + target.n + 1;
+	return ok && (!LAX || version == t->x.method.p + t->x.method.n + 1 + target.n + 1);
 }
 
 bool
@@ -134,11 +138,11 @@ head_read(struct turn *t, const char *method, const char *version, int *ret_stat
 
 	x->method = str_z(method);
 	*ret_status = size > HEADER_MAX ? 431 : 400;
-	if (size > HEADER_MAX || !line_ok(t, version) || memchr(method, '\r', size) != NULL)
+	if (size > HEADER_MAX || !line_ok(t, version) || (LAX && memchr(method, '\r', size) != NULL))
 		return false;
 	MHD_get_connection_values_n(t->mhd, MHD_HEADER_KIND, one_header, &p);
 	size_t tail = (size_t)(method + size - p.end);		/* the ends of the last line and of the empty one */
-	if (p.bad || tail < 2 || tail > 4)
+	if (p.bad || (LAX && (tail < 2 || tail > 4)))
 		return false;
 	if (x->header_twice[FH_HOST] || (x->header[FH_HOST].p == NULL && !http10) || !read_framing(t, http10))
 		return false;

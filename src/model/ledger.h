@@ -1,8 +1,8 @@
 /* ledger -- what is written beside a change, in its transaction: the idempotency record, the audit entry, the outbox event.
  * The only code that names tables idempotency, audit and event.
  *
- * Idempotency (contract 2.9, 12.1).  idem_claim comes first in the transaction of a write: it inserts the record, so
- * that a twin on another connection waits on it, or finds the one that stands.  idem_finish writes the answer into it.
+ * Idempotency (contract 2.9, 12.1).  idem_claim comes first in the transaction of a write: it looks for a record, and where
+ * others write too it inserts one, so that a twin on another connection waits on it.  idem_finish writes the answer into it.
  * A record older than keep_idempotency is taken over as if it were not there.
  *
  * Layer: includes crypto, db, words. */
@@ -14,7 +14,7 @@
 struct idem { bool fresh, same; int status; str body; };	/* fresh: ours to fill; otherwise what stands, same: with the same body */
 MUST_USE enum err idem_claim(struct db *, struct arena *, workspace_id, str route, str key, const digest *, int64_t now, int64_t keep_ms,
     struct idem *ret, struct error *);
-MUST_USE enum err idem_finish(struct db *, workspace_id, str route, str key, int status, str body, struct error *);
+MUST_USE enum err idem_finish(struct db *, workspace_id, str route, str key, const digest *, int64_t now, int status, str body, struct error *);
 
 struct audit {
 	workspace_id workspace;

@@ -628,7 +628,7 @@ DB_TEST(an_idempotency_key_binds_for_a_while)
 	setup(&b, t);
 	CHECK_OK(b.e, idem_claim(&b.db, &b.a, w, route, key, &one, now, keep, &i, &b.e));
 	CHECK(i.fresh);
-	CHECK_OK(b.e, idem_finish(&b.db, w, route, key, 200, S("{\"a\":\"ü\"}"), &b.e));
+	CHECK_OK(b.e, idem_finish(&b.db, w, route, key, &one, now, 200, S("{\"a\":\"ü\"}"), &b.e));
 	CHECK_OK(b.e, idem_claim(&b.db, &b.a, w, route, key, &one, now + keep - 1, keep, &i, &b.e));
 	CHECK(!i.fresh && i.same && i.status == 200);
 	CHECK_STR(i.body, S("{\"a\":\"ü\"}"));
@@ -640,8 +640,9 @@ DB_TEST(an_idempotency_key_binds_for_a_while)
 	CHECK(i.fresh);
 	CHECK_OK(b.e, idem_claim(&b.db, &b.a, w, route, key, &two, now + keep, keep, &i, &b.e));
 	CHECK(i.fresh);			/* the old answer is gone, whatever the body */
+	CHECK_OK(b.e, idem_finish(&b.db, w, route, key, &two, now + keep, 404, S("{}"), &b.e));
 	CHECK_OK(b.e, idem_claim(&b.db, &b.a, w, route, key, &two, now + keep, keep, &i, &b.e));
-	CHECK(!i.fresh && i.same && i.status == 0 && i.body.n == 0);
+	CHECK(!i.fresh && i.same && i.status == 404);
 	close_bench(&b);
 }
 
@@ -659,7 +660,7 @@ DB_TEST(a_claim_that_is_undone_binds_nothing)
 	CHECK_OK(b.e, b.db.ops->rewind(&b.db, &b.e));
 	CHECK_OK(b.e, idem_claim(&b.db, &b.a, w, S("r"), S("k"), &two, now, 1000, &i, &b.e));
 	CHECK(i.fresh);			/* the same transaction binds its refusal after the rewind */
-	CHECK_OK(b.e, idem_finish(&b.db, w, S("r"), S("k"), 422, S("{}"), &b.e));
+	CHECK_OK(b.e, idem_finish(&b.db, w, S("r"), S("k"), &two, now, 422, S("{}"), &b.e));
 	CHECK_OK(b.e, b.db.ops->commit(&b.db, &b.e));
 	CHECK_OK(b.e, idem_claim(&b.db, &b.a, w, S("r"), S("k"), &two, now, 1000, &i, &b.e));
 	CHECK(!i.fresh && i.same && i.status == 422);
