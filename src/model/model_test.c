@@ -698,7 +698,6 @@ DB_TEST(old_entries_go_in_slices)
 	digest h = { { 1 } };
 	struct note n = { .id = MK(note, 1), .project = MK(project, 1), .content = S("x") };
 	struct bench b;
-	struct idem idem;
 	int64_t gone;
 
 	setup(&b, t);
@@ -707,7 +706,7 @@ DB_TEST(old_entries_go_in_slices)
 			struct audit a = { MK(workspace, w), t_ulid(now + i, i), S("p"), S("live"), S("GET"), S("/"), S("r"), STR_NONE, S("::1"), 200 };
 			CHECK_OK(b.e, audit_insert(&b.db, &a, &b.e));
 			CHECK_OK(b.e, event_put(&b.db, &b.a, MK(workspace, w), MK(project, 1), (event_id){ t_ulid(now + i, i) }, EVENT_NOTE_CREATED, &note_rec, &n, &b.e));
-			CHECK_OK(b.e, idem_claim(&b.db, &b.a, MK(workspace, w), S("r"), str_fmt(&b.a, "k%d", i), &h, now + i, 1000, &idem, &b.e));
+			CHECK_OK(b.e, idem_finish(&b.db, MK(workspace, w), S("r"), str_fmt(&b.a, "k%d", i), &h, now + i, 200, S("{}"), &b.e));
 		}
 	/* 5 keys, 3 entries and 1 event are old; a slice is 4 of each */
 	CHECK_OK(b.e, ledger_clean(&b.db, MK(workspace, 1), now + 5, now + 3, now + 1, 4, &gone, &b.e));
