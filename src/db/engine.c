@@ -202,11 +202,9 @@ alone(struct engine *g, struct call *c, struct db *db)
 
 	if (late(g, c)) {
 		code = fail(&e, E_UNAVAILABLE, NULL, "The database did not get to this request in time.");
-	} else if ((code = db->ops->revive(db, &e)) == OK && (c->flags & CALL_READ)) {
-		code = c->run(c, db, &e);
-	} else if (code == OK) {
+	} else if ((code = db->ops->revive(db, &e)) == OK) {
 		for (int i = 0; i < TRIES && (i == 0 || code == E_RETRY); i++) {
-			code = transact(c, db, &e);
+			code = (c->flags & CALL_READ) ? c->run(c, db, &e) : transact(c, db, &e);
 			if (i == 0 && lost_link(g, db, code) && db->ops->revive(db, &e) == OK)
 				code = E_RETRY;
 		}

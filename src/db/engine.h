@@ -9,7 +9,8 @@
  * everything is rolled back and the calls of the batch run once more, each in a transaction of its own: who fails
  * alone fails, the others succeed.  Only a COMMIT that ends with E_UNCERTAIN is not repeated.  That is why run() must be repeatable: it resets what it did to its own memory first.
  *
- * PostgreSQL: a pool of threads with a connection each, one transaction per call; E_RETRY is tried up to five times.
+ * PostgreSQL: a pool of threads with a connection each, one transaction per call; E_RETRY is tried up to five
+ * times, and a link that is lost before COMMIT is made anew once.  The same holds for reads.
  *
  * Ownership:  a call belongs to the engine from engine_submit until done() is called, exactly once.
  * Threads:    run() and done() are called on a thread of the engine; done() must be quick and never block.

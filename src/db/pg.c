@@ -10,7 +10,6 @@ static const struct dialect words[] = {
 	{ "{id}", "TEXT COLLATE \"C\"" }, { "{skip_locked}", " FOR UPDATE SKIP LOCKED" }, { "{for_update}", " FOR UPDATE" }, { NULL, NULL },
 };
 #define PARAMS	80
-#define CONNECT_S	"10"		/* where the URI says nothing else */
 struct pg { PGconn *c; bool *prepared; int64_t changes, written; };
 
 enum { OID_BOOL = 16, OID_BYTEA = 17, OID_INT8 = 20, OID_INT2 = 21, OID_INT4 = 23 };
@@ -237,16 +236,19 @@ static const struct db_ops ops = {
 	.size = pg_size, .close = pg_close,
 };
 
+/* Where the URI says nothing else, a server that is silent for 15 s has left: waiting would hold a place of the pool for hours. */
 enum err
 db_pg_open(const char *uri, struct db *ret, struct error *e)
 {
+	const char *names[] = { "connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout", "dbname", NULL };
+	const char *values[] = { "10", "5", "5", "2", "15000", uri, NULL };
 	struct stmt *const *list;
 	struct pg *p = calloc(1, sizeof(*p));
 
 	db_init();
 	if (p == NULL || (p->prepared = calloc((size_t)DB_SLOTS(db_stmts(&list)), sizeof(bool))) == NULL)
 		abort();
-	p->c = PQconnectdbParams((const char *[]){ "connect_timeout", "dbname", NULL }, (const char *[]){ CONNECT_S, uri, NULL }, 1);
+	p->c = PQconnectdbParams(names, values, 1);
 	struct db db = { &ops, p };
 	enum err code = greet(&db, e);
 	if (code != OK) {
