@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PROGRESS_SLOTS	4096
+#define SLOTS		4096		/* of progress, and chains of waits */
 #define PROGRESS_MS	3600000
 #define DURATIONS	50
 #define MEDIAN_FROM	5		/* no estimate before the fifth */
@@ -16,7 +16,8 @@ struct board {
 	pthread_mutex_t lock;
 	struct progress *progress;	/* by hash of the id; a newer job takes the slot of an older one */
 	struct durations took[JT_COUNT];
-	struct work_wait *waits;
+	struct work_wait *wait[SLOTS];	/* by hash of the job: there may be as many as connections */
+	int64_t next_us;		/* no wait runs out before */
 	bool released;
 	job_id ended[ENDED];
 	unsigned nended;
@@ -29,9 +30,10 @@ board_new(const struct sys_clock *clock)
 {
 	struct board *b = calloc(1, sizeof(*b));
 
-	if (b == NULL || (b->progress = calloc(PROGRESS_SLOTS, sizeof(*b->progress))) == NULL)
+	if (b == NULL || (b->progress = calloc(SLOTS, sizeof(*b->progress))) == NULL)
 		abort();
 	b->clock = clock;
+	b->next_us = INT64_MAX;
 	pthread_mutex_init(&b->lock, NULL);
 	return b;
 }
@@ -46,21 +48,21 @@ board_free(struct board *b)
 
 static bool same(const job_id *x, const job_id *y) { return memcmp(x->u.s, y->u.s, 26) == 0; }
 
-static struct progress *
-slot(struct board *b, const job_id *job)
+static size_t
+slot(const job_id *job)
 {
 	uint64_t h;
 
 	memcpy(&h, job->u.s + 18, 8);		/* the random end of the id */
 	h *= UINT64_C(0x9E3779B97F4A7C15);
-	return &b->progress[h >> 52 & (PROGRESS_SLOTS - 1)];
+	return h >> 52 & (SLOTS - 1);
 }
 
 void
 board_progress(struct board *b, const job_id *job, double fraction, const char *what)
 {
 	pthread_mutex_lock(&b->lock);
-	struct progress *p = slot(b, job);
+	struct progress *p = &b->progress[slot(job)];
 	*p = (struct progress){ .job = *job, .fraction = fraction, .at_ms = sys_wall_ms(b->clock) };
 	snprintf(p->what, sizeof(p->what), "%.95s", what);
 	pthread_mutex_unlock(&b->lock);
@@ -119,23 +121,33 @@ board_duration(struct board *b, int type, int64_t ms)
 	pthread_mutex_unlock(&b->lock);
 }
 
-/* Takes the waits for `job` out of the list; all of them for NULL. */
+/* Moves a wait from its chain to `out`. */
+static void
+take(struct work_wait **at, struct work_wait **out)
+{
+	struct work_wait *w = *at;
+
+	*at = w->next;
+	w->next = *out;
+	*out = w;
+}
+
+/* All that run out by then; next_us is exact afterwards. */
 static struct work_wait *
-pick(struct board *b, const job_id *job, int64_t expired_us)
+take_due(struct board *b, int64_t until_us)
 {
 	struct work_wait *out = NULL;
 
-	for (struct work_wait **at = &b->waits; *at != NULL;) {
-		struct work_wait *w = *at;
-		bool hit = expired_us >= 0 ? w->deadline_us <= expired_us : job == NULL || same(&w->job, job);
-		if (!hit) {
-			at = &w->next;
-			continue;
+	b->next_us = INT64_MAX;
+	for (size_t i = 0; i < SLOTS; i++)
+		for (struct work_wait **at = &b->wait[i]; *at != NULL;) {
+			if ((*at)->deadline_us <= until_us) {
+				take(at, &out);
+				continue;
+			}
+			b->next_us = MIN(b->next_us, (*at)->deadline_us);
+			at = &(*at)->next;
 		}
-		*at = w->next;
-		w->next = out;
-		out = w;
-	}
 	return out;
 }
 
@@ -163,8 +175,15 @@ let_go(struct board *b, const struct job_task *t)
 static struct work_wait *
 over(struct board *b, const job_id *job)
 {
+	struct work_wait *out = NULL;
+
 	b->ended[b->nended++ % ENDED] = *job;
-	return pick(b, job, -1);
+	for (struct work_wait **at = &b->wait[slot(job)]; *at != NULL;)
+		if (same(&(*at)->job, job))
+			take(at, &out);
+		else
+			at = &(*at)->next;
+	return out;
 }
 
 void
@@ -227,37 +246,36 @@ board_held(struct board *b, ulid ret[HANDS_MAX])
 bool
 board_wait(struct board *b, struct work_wait *w)
 {
-	bool ended, first = true;
+	struct work_wait **chain = &b->wait[slot(&w->job)];
 
 	pthread_mutex_lock(&b->lock);
-	ended = b->released;
+	bool ended = b->released;
 	for (unsigned i = 0; i < MIN(b->nended, ENDED) && !ended; i++)
 		ended = same(&b->ended[i], &w->job);
-	for (const struct work_wait *o = b->waits; o != NULL && first; o = o->next)
-		first = w->deadline_us < o->deadline_us;
+	bool first = !ended && w->deadline_us < b->next_us;
+	if (first)
+		b->next_us = w->deadline_us;
 	if (!ended) {
-		w->next = b->waits;
-		b->waits = w;
+		w->next = *chain;
+		*chain = w;
 	}
 	pthread_mutex_unlock(&b->lock);
 	if (ended)
 		w->wake(w);
-	return !ended && first;
+	return first;
 }
 
 int64_t
 board_expire(struct board *b)
 {
-	int64_t now = sys_mono_us(b->clock), next = -1;
+	int64_t now = sys_mono_us(b->clock);
 
 	pthread_mutex_lock(&b->lock);
-	struct work_wait *out = pick(b, NULL, now);
-	for (const struct work_wait *w = b->waits; w != NULL; w = w->next)
-		if (next < 0 || w->deadline_us - now < next)
-			next = w->deadline_us - now;
+	struct work_wait *out = now >= b->next_us ? take_due(b, now) : NULL;
+	int64_t next = b->next_us;
 	pthread_mutex_unlock(&b->lock);
 	wake_all(out);
-	return next;
+	return next != INT64_MAX ? next - now : -1;
 }
 
 void
@@ -265,7 +283,7 @@ board_release(struct board *b)
 {
 	pthread_mutex_lock(&b->lock);
 	b->released = true;
-	struct work_wait *out = pick(b, NULL, -1);
+	struct work_wait *out = take_due(b, INT64_MAX);
 	pthread_mutex_unlock(&b->lock);
 	wake_all(out);
 }
@@ -276,7 +294,7 @@ board_snapshot(struct board *b, struct arena *a, struct job *j)
 	pthread_mutex_lock(&b->lock);
 	const struct durations *d = &b->took[j->type];
 	j->estimated_ms = d->n >= MEDIAN_FROM ? d->median : INT_NONE;
-	const struct progress *p = slot(b, &j->id);
+	const struct progress *p = &b->progress[slot(&j->id)];
 	if (same(&p->job, &j->id) && sys_wall_ms(b->clock) - p->at_ms < PROGRESS_MS)
 		j->progress = (struct job_progress){ p->fraction, p->at_ms, str_dup(a, str_z(p->what)) };
 	pthread_mutex_unlock(&b->lock);
