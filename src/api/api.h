@@ -83,7 +83,6 @@ const struct version *version_find(const struct conf *, str date);	/* absent: th
 #define VERSION_CURRENT	"2026-08-01"
 
 /* --- metrics --- */
-#define API_STATUSES	600
 #define API_BINS	16		/* latency: bin i counts what took at most 2^i * 16 us; the last one the rest */
 struct op_stats { _Atomic int64_t status[20], bins[API_BINS], us; };	/* status: by the list in metrics.c */
 
