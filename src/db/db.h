@@ -49,8 +49,9 @@ struct db_ops {
 	enum err (*begin)(struct db *, enum tx, struct error *);
 	enum err (*commit)(struct db *, struct error *);
 	void	 (*rollback)(struct db *);
-	/* Inside a transaction, one level deep: what came after mark can be undone alone. */
-	enum err (*mark)(struct db *, struct error *);
+	/* Inside a transaction, one level deep: what came after mark can be undone alone.  A mark that is not firm costs
+	 * nothing, but where something was written since, rewind answers E_RETRY: begin anew, with firm marks. */
+	enum err (*mark)(struct db *, bool firm, struct error *);
 	enum err (*release)(struct db *, struct error *);
 	enum err (*rewind)(struct db *, struct error *);	/* undoes; the mark stays */
 	bool	 (*sole)(struct db *);		/* nobody else writes: what is not there now comes only from us */

@@ -215,7 +215,7 @@ DB_TEST(what_came_after_the_mark_is_undone_alone)
 	arena_init(&a, 1 << 16);
 	add(&db, 1);
 	CHECK_OK(e, db.ops->begin(&db, TX_WRITE, &e));
-	CHECK_OK(e, db.ops->mark(&db, &e));
+	CHECK_OK(e, db.ops->mark(&db, true, &e));
 	add(&db, 2);
 	CHECK_OK(e, db.ops->rewind(&db, &e));
 	CHECK_STR(ids(&db, &a), S("1"));
@@ -229,7 +229,7 @@ DB_TEST(what_came_after_the_mark_is_undone_alone)
 	CHECK_OK(e, db.ops->commit(&db, &e));
 	CHECK_STR(ids(&db, &a), S("1 4"));
 	CHECK_OK(e, db.ops->begin(&db, TX_WRITE, &e));
-	CHECK_OK(e, db.ops->mark(&db, &e));
+	CHECK_OK(e, db.ops->mark(&db, true, &e));
 	add(&db, 5);
 	CHECK_OK(e, db.ops->commit(&db, &e));			/* takes the mark with it */
 	CHECK_STR(ids(&db, &a), S("1 4 5"));
@@ -378,7 +378,7 @@ SQLITE_TEST(a_full_database_ends_the_transaction)
 	CHECK_OK(e, db.ops->script(&db, table, &e));
 	add(&db, 1);
 	CHECK_OK(e, db.ops->begin(&db, TX_WRITE, &e));
-	CHECK_OK(e, db.ops->mark(&db, &e));
+	CHECK_OK(e, db.ops->mark(&db, true, &e));
 	for (int i = 2; code == OK && i < 100; i++)
 		code = db_run(&db, put, &e, V(i), V(0), V(((str){ big, sizeof(big) })), (struct val){ 0 }, V(S("k")));
 	CHECK_INT(code, ==, E_FULL);

@@ -174,7 +174,7 @@ static enum err
 transact(struct call *c, struct db *db, struct error *e)
 {
 	TRY(db->ops->begin(db, TX_WRITE, e));
-	enum err code = db->ops->mark(db, e);
+	enum err code = db->ops->mark(db, true, e);
 	if (code == OK)
 		code = c->run(c, db, e);
 	if (code == OK && db->ops->broken(db))
@@ -217,32 +217,35 @@ alone(struct engine *g, struct call *c, struct db *db)
 
 struct outcome { enum err code; struct error e; };
 
-/* One call inside the shared transaction.  False: the whole transaction is lost. */
-static bool
-in_batch(struct call *c, struct db *db, struct outcome *o)
+/* One call inside the shared transaction.  Unless OK, the whole transaction must go: E_RETRY, and firm marks will help;
+ * E_STORAGE, and each call is on its own. */
+static enum err
+in_batch(struct call *c, struct db *db, bool firm, struct outcome *o)
 {
 	struct error undo;
 
-	if (db->ops->mark(db, &o->e) != OK)
-		return false;
+	if (db->ops->mark(db, firm, &o->e) != OK)
+		return E_STORAGE;
 	o->code = c->run(c, db, &o->e);
 	if (db->ops->broken(db) || fatal(o->code))
-		return false;
+		return o->code == E_RETRY && !firm ? E_RETRY : E_STORAGE;
 	if (o->code != OK && db->ops->rewind(db, &undo) != OK)
-		return false;
-	return db->ops->release(db, &undo) == OK && !db->ops->broken(db);
+		return undo.code == E_RETRY && !firm ? E_RETRY : E_STORAGE;
+	return db->ops->release(db, &undo) == OK && !db->ops->broken(db) ? OK : E_STORAGE;
 }
 
 /* OK, and each call has its outcome; E_UNCERTAIN, and the batch may stand or not; anything else, and nothing of it stands. */
 static enum err
-together(struct call **batch, int n, struct db *db, struct outcome *o, struct error *e)
+together(struct call **batch, int n, struct db *db, bool firm, struct outcome *o, struct error *e)
 {
 	TRY(db->ops->begin(db, TX_WRITE, e));
-	for (int i = 0; i < n; i++)
-		if (!in_batch(batch[i], db, &o[i])) {
+	for (int i = 0; i < n; i++) {
+		enum err code = in_batch(batch[i], db, firm, &o[i]);
+		if (code != OK) {
 			db->ops->rollback(db);
-			return E_RETRY;
+			return code;
 		}
+	}
 	enum err code = db->ops->commit(db, e);
 	if (code != OK)
 		db->ops->rollback(db);
@@ -318,7 +321,10 @@ write_all(void *arg)
 		if ((n = drop_late(g, batch, n)) == 0)
 			continue;
 		int64_t calls = weight(batch, n), written = db->ops->written(db);
-		enum err code = together(batch, n, db, o, &why);
+		/* first as if none would look back; then with a savepoint for each; then each alone */
+		enum err code = together(batch, n, db, false, o, &why);
+		if (code == E_RETRY)
+			code = together(batch, n, db, true, o, &why);
 		if (code == OK || code == E_UNCERTAIN)
 			answer(g, batch, n, o, began, db->ops->written(db) > written, code, &why);
 		else

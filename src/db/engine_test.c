@@ -296,7 +296,7 @@ DB_TEST(an_error_undoes_its_own_call_only)
 	CHECK_STR(str_z(p[1].e.detail), S("as it was told"));
 	CHECK_INT(p[3].code, ==, E_DUPLICATE);
 	for (int i = 0; i < 4; i++)
-		CHECK(p[i].dones == 1 && p[i].runs == 1);
+		CHECK(p[i].dones == 1 && p[i].runs == (t->pg || i > 1 ? 1 : 2));	/* a batch with one that looks back begins anew */
 	CHECK(st.ok && st.failed == 0);			/* nothing of this is the database's fault */
 	CHECK_INT(t_db_count(t, "SELECT sum(id) FROM t"), ==, 4);
 	CHECK_INT(t_db_count(t, halves), ==, 0);

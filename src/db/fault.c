@@ -47,9 +47,9 @@ f_query(struct db *db, const struct stmt *q, const struct val *v, int n, struct 
 }
 
 static enum err
-f_mark(struct db *db, struct error *e)
+f_mark(struct db *db, bool firm, struct error *e)
 {
-	return due(db, DB_FAULT_CALL) ? broke(e, "mark") : real(db)->ops->mark(real(db), e);
+	return due(db, DB_FAULT_CALL) ? broke(e, "mark") : real(db)->ops->mark(real(db), firm, e);
 }
 
 static enum err

@@ -150,7 +150,7 @@ pg_begin(struct db *db, enum tx t, struct error *e)
 	return pg_script(db, t == TX_WRITE ? "BEGIN; SET LOCAL lock_timeout = '30s'; SAVEPOINT m" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", e);
 }
 
-static enum err pg_mark(struct db *db, struct error *e) { (void)db, (void)e; return OK; }
+static enum err pg_mark(struct db *db, bool firm, struct error *e) { (void)db, (void)firm, (void)e; return OK; }
 static enum err pg_release(struct db *db, struct error *e) { (void)db, (void)e; return OK; }
 static enum err pg_rewind(struct db *db, struct error *e) { return pg_script(db, "ROLLBACK TO m", e); }
 static bool pg_broken(struct db *db) { return PQstatus(((struct pg *)db->h)->c) != CONNECTION_OK; }

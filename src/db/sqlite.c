@@ -20,7 +20,7 @@ struct prepared {
 	int8_t at[PARAMS + 1];		/* at[n]: the index that sqlite gave to $n */
 	char (*short_text)[SHORT];	/* a place for each parameter */
 };
-struct lite { sqlite3 *c; sqlite3_stmt *verb[VERBS]; struct prepared *all; bool read_only; };
+struct lite { sqlite3 *c; int64_t marked_at; bool firm; sqlite3_stmt *verb[VERBS]; struct prepared *all; bool read_only; };
 
 static enum err
 fault(sqlite3 *c, struct error *e, const char *what)
@@ -157,9 +157,40 @@ verb(struct db *db, int k, struct error *e)
 
 static enum err lite_begin(struct db *db, enum tx t, struct error *e) { return verb(db, t == TX_WRITE ? BEGIN_WRITE : BEGIN_READ, e); }
 static enum err lite_commit(struct db *db, struct error *e) { return verb(db, COMMIT, e); }
-static enum err lite_mark(struct db *db, struct error *e) { return verb(db, MARK, e); }
-static enum err lite_release(struct db *db, struct error *e) { return verb(db, RELEASE, e); }
-static enum err lite_rewind(struct db *db, struct error *e) { return verb(db, REWIND, e); }
+
+/* A savepoint copies each page that is changed within it.  Most calls of a batch never look back, so theirs is a number. */
+static enum err
+lite_mark(struct db *db, bool firm, struct error *e)
+{
+	struct lite *l = db->h;
+
+	l->marked_at = sqlite3_total_changes64(l->c);
+	l->firm = firm;
+	return firm ? verb(db, MARK, e) : OK;
+}
+
+static enum err
+lite_release(struct db *db, struct error *e)
+{
+	struct lite *l = db->h;
+	bool firm = l->firm;
+
+	l->firm = false;
+	return firm ? verb(db, RELEASE, e) : OK;
+}
+
+static enum err
+lite_rewind(struct db *db, struct error *e)
+{
+	const struct lite *l = db->h;
+
+	if (l->firm)
+		return verb(db, REWIND, e);
+	if (sqlite3_total_changes64(l->c) == l->marked_at)
+		return OK;
+	return fail(e, E_RETRY, NULL, "rewind: something was written since a mark that is not firm");
+}
+
 /* FULL, IOERR, NOMEM and INTERRUPT end the whole transaction, not the savepoint (measured on 3.40.1). */
 static bool lite_broken(struct db *db) { return sqlite3_get_autocommit(((struct lite *)db->h)->c) != 0; }
 

@@ -655,7 +655,7 @@ DB_TEST(a_claim_that_is_undone_binds_nothing)
 
 	setup(&b, t);
 	CHECK_OK(b.e, b.db.ops->begin(&b.db, TX_WRITE, &b.e));
-	CHECK_OK(b.e, b.db.ops->mark(&b.db, &b.e));
+	CHECK_OK(b.e, b.db.ops->mark(&b.db, true, &b.e));
 	CHECK_OK(b.e, idem_claim(&b.db, &b.a, w, S("r"), S("k"), &one, now, 1000, &i, &b.e));
 	CHECK_OK(b.e, b.db.ops->rewind(&b.db, &b.e));
 	CHECK_OK(b.e, idem_claim(&b.db, &b.a, w, S("r"), S("k"), &two, now, 1000, &i, &b.e));
