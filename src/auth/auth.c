@@ -6,6 +6,7 @@
 #define WAYS		128		/* tokens a shard remembers */
 #define TOUCH_MS	60000
 #define ADDRESSES	65536
+#define LONG_AGO	(INT64_MIN / 2)
 
 struct entry {
 	struct crypto_hash tag;
@@ -66,22 +67,26 @@ auth_budget(const workspace_id *w, int bucket)
 
 /* --- the cache --- */
 
-static bool
+/* STALE: too old to be believed, but it was a key of ours. */
+enum memory { NEVER_SEEN, STALE, FRESH };
+
+static enum memory
 recall(struct auth *u, struct crypto_hash tag, int64_t max_age_us, int64_t now_us, int64_t now_ms, struct principal *ret, bool *touch)
 {
 	struct shard *s = &u->shard[tag.hi % SHARDS];
-	bool hit = false;
+	enum memory m = NEVER_SEEN;
 
 	pthread_mutex_lock(&s->lock);
 	struct entry *e = s->e != NULL ? &s->e[tag.lo % WAYS] : NULL;
-	if (e != NULL && e->used && e->tag.lo == tag.lo && e->tag.hi == tag.hi && now_us - e->loaded_us < max_age_us) {
+	if (e != NULL && e->used && e->tag.lo == tag.lo && e->tag.hi == tag.hi)
+		m = now_us - e->loaded_us < max_age_us ? FRESH : STALE;
+	if (m == FRESH) {
 		*ret = e->p;
-		hit = true;
 		if ((*touch = now_ms - e->touched_ms >= TOUCH_MS))
 			e->touched_ms = now_ms;
 	}
 	pthread_mutex_unlock(&s->lock);
-	return hit;
+	return m;
 }
 
 static void
@@ -105,7 +110,7 @@ auth_bust(struct auth *u)
 	for (int i = 0; i < SHARDS; i++) {
 		pthread_mutex_lock(&u->shard[i].lock);
 		for (int k = 0; u->shard[i].e != NULL && k < WAYS; k++)
-			u->shard[i].e[k].used = false;
+			u->shard[i].e[k].loaded_us = LONG_AGO;
 		pthread_mutex_unlock(&u->shard[i].lock);
 	}
 }
@@ -213,8 +218,10 @@ auth_check(struct auth *u, const struct conf *c, str authorization, str address,
 		return stranger(u, c, address, now_us, e);
 	}
 	struct crypto_hash tag = crypto_siphash(u->tag_key, token);
-	if (!recall(u, tag, c->auth_cache * 1000000, now_us, now_ms, ret, touch)) {
-		TRY(refused_address(u, c, address, now_us, e));
+	enum memory m = recall(u, tag, c->auth_cache * 1000000, now_us, now_ms, ret, touch);
+	if (m != FRESH) {
+		if (m == NEVER_SEEN)		/* neighbours behind the same address must not lock a good key out */
+			TRY(refused_address(u, c, address, now_us, e));
 		if (db == NULL)
 			return fail(e, E_NEED_DB, NULL, "cold");
 		uint64_t generation = atomic_load(&u->generation);

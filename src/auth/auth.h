@@ -3,7 +3,8 @@
  * A key is believed for auth_cache seconds; auth_bust makes every node's own edits hold at once.  The cache is keyed by
  * a keyed hash of the token, so that no token stands in memory longer than its request, and the HMAC that the database
  * is asked with is computed only on a miss.  A key that is revoked, expired or without a plan is cached like any other:
- * it is known, its refusals are audited.  An unknown token is not; its address is limited instead.
+ * it is known, its refusals are audited.  An unknown token is not; its address is limited instead, which does not hold
+ * up a key that was seen before.
  *
  * Other kinds of token (OAuth) will be told apart in token_of and loaded beside load(); they end in the same principal.
  * Threads:  all.  Layer: includes base, crypto, rec, sys, conf, db, model, limit. */

@@ -268,9 +268,13 @@ DB_TEST(unknown_tokens_are_counted_by_address)
 	CHECK_ERR(check_from(&b, S("nonsense"), "192.0.2.1", &b.counting), E_RATE_LIMITED);
 	CHECK_ERR(check_from(&b, str_fmt(&b.a, "Bearer %s", second), "192.0.2.1", &b.counting), E_RATE_LIMITED);
 	CHECK_OK(b.e, check_warm(&b));			/* a key that is remembered works from anywhere */
+	b.clock.ms += 5000;
+	CHECK_OK(b.e, check(&b));			/* also when it must be asked for again */
+	auth_bust(b.auth);
+	CHECK_OK(b.e, check(&b));
 	CHECK_ERR(check_from(&b, stranger(&b), "192.0.2.2", &b.counting), E_INVALID_TOKEN);
 	CHECK_OK(b.e, check_from(&b, str_fmt(&b.a, "Bearer %s", second), "192.0.2.2", &b.counting));
-	b.clock.ms += 59999;
+	b.clock.ms += 54999;
 	CHECK_ERR(check_from(&b, stranger(&b), "192.0.2.1", &b.counting), E_RATE_LIMITED);
 	b.clock.ms += 1;
 	CHECK_ERR(check_from(&b, stranger(&b), "192.0.2.1", &b.counting), E_INVALID_TOKEN);
