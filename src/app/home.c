@@ -84,6 +84,22 @@ secret_from(struct home *h, const char *path, bool make, struct error *e)
 	return code;
 }
 
+/* A database without a workspace has no key that another secret would make worthless. */
+static enum err
+is_fresh(struct db *db, bool *ret, struct error *e)
+{
+	struct workspace w;
+	struct arena a;
+	workspace_id top = { { "ZZZZZZZZZZZZZZZZZZZZZZZZZZ" } };
+	int n = 0;
+
+	arena_init(&a, 1 << 16);
+	enum err code = workspace_page(db, &a, top, 1, &w, &n, e);
+	arena_free(&a);
+	*ret = n == 0;
+	return code;
+}
+
 static enum err
 load_secret(struct home *h, struct db *db, struct error *e)
 {
@@ -91,7 +107,13 @@ load_secret(struct home *h, struct db *db, struct error *e)
 		return secret_from(h, h->conf->secret_file, false, e);
 	if (home_pg(h->conf) != NULL)
 		return secret_shared(db, &h->secret, e);
-	return secret_from(h, home_path(&h->conf->a, h->conf, "secret").p, true, e);
+	bool fresh;
+	TRY(is_fresh(db, &fresh, e));
+	const char *path = home_path(&h->conf->a, h->conf, "secret").p;
+	enum err code = secret_from(h, path, fresh, e);
+	if (code == E_NOT_FOUND)
+		code = fail(e, E_SYS, NULL, "%s is missing, and no key of this database works without it: restore it from a backup", path);
+	return code;
 }
 
 /* --- the database --- */

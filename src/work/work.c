@@ -284,7 +284,7 @@ give_back(struct work *w)
 
 static bool look(struct work *w) { work_wake(w); return false; }
 
-static int64_t heartbeat_us(const struct conf *c) { return c->heartbeat * 1000; }
+static int64_t heartbeat_us(const struct conf *c) { return MIN(c->heartbeat, MAX(c->lease / 3, 1)) * 1000; }
 static int64_t reap_us(const struct conf *c) { return MAX(c->lease / 3, 50) * 1000; }
 static int64_t poll_us(const struct conf *c) { return c->job_poll * 1000; }
 static int64_t clean_us(const struct conf *c) { return c->clean_interval * 1000000; }
