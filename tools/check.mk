@@ -5,17 +5,19 @@ PY   := python3
 unit_of   = $(patsubst src/%.c,build/$1/test/%,$(wildcard src/*/*_test.c))
 FUZZERS  := $(patsubst src/%.c,test/%,$(wildcard src/*/*_fuzz.c))
 
-CHECK := layers house build-asan build-release build-clang unit scenario-postgres scenario-sqlite badinput replay crash
+CHECK := layers house build-asan build-release build-clang unit scenario-postgres scenario-sqlite badinput sqlplan replay crash
 check: $(CHECK)
 
 layers:        ; @$(STEP) $@ sh tools/layers
 house:         ; @$(STEP) $@ sh tools/house
-build-asan:    ; +@$(STEP) $@ $(MAKE) BUILD=asan CC=gcc scriped unit-build fuzz-build
+build-asan:    ; +@$(STEP) $@ $(MAKE) BUILD=asan CC=gcc scriped unit-build fuzz-build build/asan/sqlplan
 build-clang:   ; +@$(STEP) $@ $(MAKE) BUILD=debug O=build/clang CC=clang scriped unit-build fuzz-build
 build-release: ; +@$(STEP) $@ $(MAKE) BUILD=release CC=gcc all
 
 unit: build-asan
 	@$(STEP) $@ sh tools/each '' $(call unit_of,asan)
+sqlplan: build-asan
+	@$(STEP) $@ build/asan/sqlplan
 replay: build-asan
 	@$(STEP) $@ sh tools/each 'sh tools/corpus' $(FUZZERS:%=build/asan/%)
 scenario-sqlite: build-asan
