@@ -61,4 +61,4 @@ build/bench/%: bench/%.c ; @mkdir -p $(@D); $(CC) $(CPPFLAGS) $(CFLAGS) $(link_$
 clean: ; rm -rf build
 .PHONY: all scriped unit-build fuzz-build fuzz bench-build clean
 .SECONDARY:
--include $(OBJ:.o=.d) $(patsubst %.c,$O/%.d,$(wildcard src/*/*_test.c src/*/*_fuzz.c test/lib/*.c))
+-include $(OBJ:.o=.d) $(patsubst %.c,$O/%.d,$(wildcard src/*/*_test.c src/*/*_fuzz.c test/lib/*.c tools/*.c))
