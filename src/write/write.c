@@ -49,6 +49,8 @@ write_post(const struct conf *conf, const struct sys_clock *clock, struct arena 
     write_progress *progress, void *ctx, struct write_output *ret)
 {
 	*ret = (struct write_output){ 0 };
+	if (str_trim(in->source).n == 0)
+		return WRITE_EMPTY;		/* a model would invent something, and be paid for it */
 	if (conf->writer == WRITER_OPENAI)
 		return openai_post(conf, clock, a, in, progress, ctx, ret);
 	ret->prompt_hash = input_hash(a, in);
