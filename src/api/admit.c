@@ -60,7 +60,9 @@ check_workspace(struct rq *rq)
 	str named = rq->x->header[FH_SCRIPE_WORKSPACE_ID];
 	workspace_id w;
 
-	if (named.p == NULL || (id_parse(ID_workspace, named, &w.u) && memcmp(w.u.s, rq->who.workspace.u.s, 26) == 0))
+	if (named.p == NULL)
+		return OK;
+	if (!rq->x->header_twice[FH_SCRIPE_WORKSPACE_ID] && id_parse(ID_workspace, named, &w.u) && memcmp(w.u.s, rq->who.workspace.u.s, 26) == 0)
 		return OK;
 	return fail(&rq->err, E_NOT_FOUND, NULL, "Workspace not found.");
 }
@@ -136,12 +138,14 @@ refuse(struct rq *rq, enum err code)
 enum err
 admit(struct rq *rq, struct db *db)
 {
+	/* of two credentials a proxy and we might believe different ones */
+	str token = rq->x->header_twice[FH_AUTHORIZATION] ? S("") : rq->x->header[FH_AUTHORIZATION];
 	enum err code;
 	bool touch;
 
 	if (rq->op->flags & OP_PUBLIC)
 		return OK;
-	code = auth_check(rq->api->c.auth, rq->conf, rq->x->header[FH_AUTHORIZATION], rq->address, db, &rq->who, &rq->known, &touch, &rq->err);
+	code = auth_check(rq->api->c.auth, rq->conf, token, rq->address, db, &rq->who, &rq->known, &touch, &rq->err);
 	if (code == OK && touch)
 		touch_key(rq);
 	if (rq->known != AUTH_KNOWN)

@@ -46,20 +46,40 @@ err_outside(enum err code)
 	return (err_row(code)->flags & EF_RETRY) ? E_UNAVAILABLE : E_INTERNAL;
 }
 
+/* A name or an address, and a port perhaps: nothing that could end the URL or the header it is put into. */
+static bool
+is_host(str s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i];
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr(".-_:[]", c) != NULL))
+			return false;
+	}
+	return s.n != 0 && s.n <= 255;
+}
+
+/* How the caller reaches us: as it was set, as a trusted proxy says, or where we listen. */
+static str
+origin(const struct rq *rq)
+{
+	const struct exchange *x = rq->x;
+	str set = str_z(rq->conf->public_url), hosts = x->header[FH_X_FORWARDED_HOST], host = str_trim(str_split(&hosts, ','));
+
+	while (str_ends(set, S("/")))
+		set.n--;
+	if (set.n != 0)
+		return set;
+	if (rq->proxied && is_host(host))
+		return str_fmt(rq->a, "%s://%.*s", str_ieq(x->header[FH_X_FORWARDED_PROTO], S("https")) ? "https" : "http", STR(host));
+	return str_z(x->url);
+}
+
 static str
 docs_base(const struct rq *rq)
 {
-	const struct exchange *x = rq->x;
-	const struct conf *c = rq->conf;
-
-	if (c->docs_url_base[0] != '\0')
-		return str_z(c->docs_url_base);
-	if (c->public_url[0] != '\0')
-		return str_fmt(rq->a, "%s/docs", c->public_url);
-	if (x->header[FH_X_FORWARDED_HOST].p != NULL && rq->address.p != x->peer.p)	/* a trusted proxy said so */
-		return str_fmt(rq->a, "%s://%.*s/docs", str_eq(x->header[FH_X_FORWARDED_PROTO], S("https")) ? "https" : "http",
-		    STR(x->header[FH_X_FORWARDED_HOST]));
-	return str_fmt(rq->a, "%s/docs", x->url);
+	if (rq->conf->docs_url_base[0] != '\0')
+		return str_z(rq->conf->docs_url_base);
+	return str_fmt(rq->a, "%.*s/docs", STR(origin(rq)));
 }
 
 static void
@@ -140,7 +160,6 @@ rate_headers(struct rq *rq)
 static void
 challenge(struct rq *rq)
 {
-	const char *base = rq->conf->public_url[0] != '\0' ? rq->conf->public_url : rq->x->url;
 	const char *more = rq->status == 401 && rq->x->header[FH_AUTHORIZATION].p != NULL ? ", error=\"invalid_token\"" : "";
 	struct buf scopes;
 
@@ -153,7 +172,8 @@ challenge(struct rq *rq)
 			}
 		more = str_fmt(rq->a, ", error=\"insufficient_scope\", scope=\"%.*s\"", STR(buf_str(&scopes))).p;
 	}
-	front_add(rq->x, "WWW-Authenticate", str_fmt(rq->a, "Bearer resource_metadata=\"%s/.well-known/oauth-protected-resource\"%s", base, more).p);
+	front_add(rq->x, "WWW-Authenticate", str_fmt(rq->a, "Bearer resource_metadata=\"%.*s/.well-known/oauth-protected-resource\"%s",
+	    STR(origin(rq)), more).p);
 }
 
 static void
@@ -185,18 +205,20 @@ ignored(struct rq *rq)
 	for (int i = 0; i < rq->notes.nignored; i++) {
 		struct buf one;
 		str name = rq->notes.ignored[i];
-		buf_init(&one, rq->a, 1024);
+		buf_init(&one, rq->a, 80);
 		for (size_t k = 0; k < name.n; k++) {
 			char c = name.p[k];
 			bool plain = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-'
 			    || (k == 0 && c == '?');
+			if (one.n + (plain ? 1 : 3) > 64)
+				break;		/* no half of an escape */
 			if (plain)
 				buf_char(&one, c);
 			else
 				buf_fmt(&one, "%%%02X", (uint8_t)c);
 		}
 		buf_add(&b, i > 0 ? S(", ") : S(""));
-		buf_add(&b, str_cut(buf_str(&one), 0, 64));
+		buf_add(&b, buf_str(&one));
 	}
 	buf_char(&b, '\0');
 	front_add(rq->x, "Scripe-Ignored-Fields", b.p);
@@ -235,7 +257,8 @@ special(struct rq *rq)
 		front_add(rq->x, "Retry-After", number(rq, MAX(rq->err.retry_s, RETRY_S)));
 }
 
-/* A single resource, read or written, carries its tag; replays none.  A caller who has it gets 304 and no body. */
+/* A single resource, read or written, carries its tag; replays none.  A caller who has it gets 304, with which the front
+ * sends no body but the length that it would have (RFC 9110, 8.6). */
 static void
 tag(struct rq *rq)
 {
@@ -247,7 +270,6 @@ tag(struct rq *rq)
 	front_add(rq->x, "ETag", etag);
 	if (known.p != NULL && rq->op->method == M_GET && etag_listed(known, etag)) {
 		rq->status = 304;
-		rq->out.n = 0;
 	}
 }
 

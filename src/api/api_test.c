@@ -265,3 +265,26 @@ DB_TEST(a_window_ends_to_the_millisecond)
 	CHECK(t_header(&r, "X-RateLimit-Limit").p == NULL);
 	t_app_close(&a);
 }
+
+DB_TEST(a_trusted_proxy_says_how_the_world_reaches_us)
+{
+	static const struct { const char *sets, *more, *origin; } row[] = {
+		{ "trusted_proxies=127.0.0.0/8", "X-Forwarded-Host: api.example.com\r\nX-Forwarded-Proto: https\r\n", "https://api.example.com" },
+		{ "trusted_proxies=127.0.0.0/8", "X-Forwarded-Host: [2001:db8::1]:8443, inner\r\n", "http://[2001:db8::1]:8443" },
+		{ "trusted_proxies=127.0.0.0/8", "X-Forwarded-Host: a\", x=\"\r\n", NULL },
+		{ "trusted_proxies=192.0.2.1", "X-Forwarded-Host: api.example.com\r\n", NULL },
+		{ "public_url=https://scripe.example/ trusted_proxies=127.0.0.0/8", "X-Forwarded-Host: api.example.com\r\n", "https://scripe.example" },
+	};
+
+	for (size_t i = 0; i < COUNT(row); i++) {
+		struct t_app a;
+		t_app_open(&a, t, 0, row[i].sets);
+		const char *origin = row[i].origin != NULL ? row[i].origin : front_url(a.front);
+		a.c.token = NULL;
+		struct t_answer r = t_call(&a, "GET", "/v1/projects", NULL, row[i].more);
+		CHECK_STR(t_text(r.body, "error.docs_url"), str_z(t_fmt(&a, "%s/docs/api/v1/errors#invalid_token", origin)));
+		CHECK_STR(t_header(&r, "WWW-Authenticate"),
+		    str_z(t_fmt(&a, "Bearer resource_metadata=\"%s/.well-known/oauth-protected-resource\"", origin)));
+		t_app_close(&a);
+	}
+}

@@ -55,10 +55,8 @@ trusted(const char *list, str address)
 static str
 address_of(const struct rq *rq)
 {
-	str peer = rq->x->peer, list = rq->x->header[FH_X_FORWARDED_FOR];
+	str peer = rq->x->peer, list = rq->proxied ? rq->x->header[FH_X_FORWARDED_FOR] : STR_NONE;
 
-	if (rq->conf->trusted_proxies[0] == '\0' || list.p == NULL || !trusted(rq->conf->trusted_proxies, peer))
-		return peer;
 	while (list.n != 0) {
 		size_t at = list.n;
 		while (at > 0 && list.p[at - 1] != ',')
@@ -129,6 +127,7 @@ rq_new(struct api *api, struct exchange *x)
 	rq->request = sys_ulid(api->c.clock);
 	memcpy(rq->id_text, "req_", 4);
 	memcpy(rq->id_text + 4, rq->request.s, 27);
+	rq->proxied = rq->conf->trusted_proxies[0] != '\0' && trusted(rq->conf->trusted_proxies, x->peer);
 	rq->address = address_of(rq);
 	x->user = rq;
 	return rq;
@@ -332,7 +331,9 @@ write_done(struct call *c, enum err code, const struct error *why)
 		work_gone(rq->api->c.work, &rq->job);
 	rq->stage = code == OK ? AT_WRITE : AT_BODY;
 	if (code != OK)
-		keep_error(rq, code == E_LOCKED && rq->idem_key.p != NULL ? E_IDEMPOTENCY_IN_PROGRESS : code, why);
+		keep_error(rq, code, why);
+	if (code == E_LOCKED && rq->idem_key.p != NULL)	/* its twin; the database's words are not for callers */
+		(void)fail(&rq->err, E_IDEMPOTENCY_IN_PROGRESS, NULL, "%s", err_row(E_IDEMPOTENCY_IN_PROGRESS)->message);
 	if (code == OK && rq->wait_ms > 0 && rq->status == 200)
 		wait_for_job(rq);
 	else

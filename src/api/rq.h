@@ -20,6 +20,7 @@ struct rq {
 	struct principal who;
 	enum auth_known known;
 	str address;			/* of the caller, behind trusted proxies */
+	bool proxied;			/* the other end is one of them */
 	struct limit_state rate;
 	bool counted;			/* rate is filled */
 	char id_text[32];		/* req_… */

@@ -21,7 +21,7 @@
  *   - `Expect: 100-continue` is answered with 100 only when the body is wanted;
  *   - a refused body: with Expect the answer at once and close; else up to drain_max bytes are read and dropped,
  *     then the answer on a connection that stays; beyond that, answer and close.  An answer never resets a client that still sends;
- *   - HEAD: the handler answers as for GET, front sends no body.
+ *   - HEAD and 304: the handler answers as for GET and 200, front sends no body.
  *
  * Ownership:  x and its arena live from head() to end().  Header names must be constants; values and body live in the
  *             arena or are constants.
@@ -57,7 +57,7 @@ struct exchange {
 	bool path_bad, query_bad;
 	struct front_param *query;
 	int nquery;
-	str header[FH_COUNT];			/* first value; absent where not sent */
+	str header[FH_COUNT];			/* absent where not sent; of lists all lines as one, else the first */
 	bool header_twice[FH_COUNT];
 	str body;
 	bool has_body, body_over;

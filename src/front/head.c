@@ -58,6 +58,19 @@ header_of(str s)
  * ones have a level of strictness (front.c asks for it) and lay them out as they like. */
 #define LAX	(MHD_VERSION < 0x00097701)
 
+#define LIST_MAX	4096		/* of the lines of one list together */
+
+/* The lines of a header that is a list are one list (RFC 9110, 5.3).  Of too many the later ones count: the nearest proxy's. */
+static str
+joined(struct arena *a, enum front_header h, str had, str v)
+{
+	if (had.p == NULL)
+		return v;
+	if (h != FH_ACCEPT && h != FH_IF_MATCH && h != FH_IF_NONE_MATCH && h != FH_X_FORWARDED_FOR)
+		return had;
+	return had.n + v.n > LIST_MAX ? v : str_fmt(a, "%.*s, %.*s", STR(had), STR(v));
+}
+
 struct pass { struct exchange *x; const char *end; bool bad; };
 
 /* The lax library cuts a line at a NUL and glues a folded one to the name.  Lines follow each other in memory with their
@@ -86,8 +99,7 @@ one_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t nname, c
 	while (v.n != 0 && (v.p[v.n - 1] == ' ' || v.p[v.n - 1] == '\t'))
 		v.n--;
 	p->x->header_twice[h] |= p->x->header[h].p != NULL;
-	if (p->x->header[h].p == NULL)
-		p->x->header[h] = v;
+	p->x->header[h] = joined(&p->x->arena, h, p->x->header[h], v);
 	return MHD_YES;
 }
 

@@ -181,6 +181,8 @@ json_read(str text, json_t **ret, struct error *e)
 	if (text.n != 0 && memchr(text.p, '\0', text.n) != NULL)	/* jansson reads over one between tokens */
 		return fail(e, E_INVALID_REQUEST, NULL, "The body holds a NUL byte.");
 	json_t *j = json_loadb(text.n != 0 ? text.p : "", text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
+	if (j == NULL && json_error_code(&why) == json_error_null_character)
+		return fail(e, E_INVALID_REQUEST, NULL, "The body holds a NUL character, \\u0000 (line %d, column %d).", why.line, why.column);
 	if (j == NULL)
 		return fail(e, E_INVALID_REQUEST, NULL, "The body is not valid JSON: %.120s (line %d, column %d).",
 		    why.text, why.line, why.column);

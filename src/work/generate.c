@@ -136,12 +136,14 @@ generate(struct run *r)
 	struct error e;
 
 	if (read_input(r, &g, &e) != OK) {
-		run_fail(r, "internal_error", "The input of the job cannot be read: %s", e.detail);
+		log_note(r->w->c.log, LOG_ERROR, "job", "its input cannot be read: %s", e.detail);
+		run_fail(r, "internal_error", "The input of the job cannot be read. Submit it again.");
 		return;
 	}
 	enum err code = engine_read(r->w->c.engine, fetch, &m, &e);
 	if (code != OK) {
-		run_retry(r, "internal_error", 0, e.detail);
+		log_note(r->w->c.log, LOG_ERROR, "job", "its source cannot be read: %s", e.detail);
+		run_retry(r, "internal_error", 0, "The source of the job could not be read. Submit it again.");
 		return;
 	}
 	if (m.project_gone) {
