@@ -65,22 +65,22 @@ check_references(struct rq *rq, const struct generation_create *in)
 	return OK;
 }
 
+/* On the day of the job's id, which is the day that it will be settled on. */
 static enum err
-reserve(struct rq *rq, int64_t cents)
+reserve(struct rq *rq, const job_id *job, int64_t cents)
 {
 	struct workspace w;
 
 	if (cents == 0)
 		return OK;
 	TRY(workspace_get(rq->db, rq->a, rq->who.workspace, &w, &rq->err));
-	return spend_reserve(rq->db, rq->a, &w, rq->now, cents, &rq->err);
+	return spend_reserve(rq->db, rq->a, &w, ulid_ms(&job->u), cents, &rq->err);
 }
 
 /* The job as it is committed; the pipeline wakes the workers after COMMIT, and waits if that was asked. */
 static enum err
 enqueue(struct rq *rq, struct job *j, str input, int64_t cents)
 {
-	j->id = (job_id){ fresh(rq) };
 	j->status = JS_QUEUED;
 	j->updated_at = rq->now;
 	TRY(job_insert(rq->db, rq->who.workspace, j, input, rq->now, sys_wall_us(rq->api->c.clock), cents, &rq->err));
@@ -101,8 +101,9 @@ posts_generate(struct rq *rq)
 	struct job j;
 
 	TRY(check_references(rq, in));
-	TRY(reserve(rq, cents));
 	rec_init(&job_rec, &j);
+	j.id = (job_id){ fresh(rq) };
+	TRY(reserve(rq, &j.id, cents));
 	j.type = JT_POST_GENERATION;
 	j.project = in->project;
 	TRY(enqueue(rq, &j, generation_input(rq->a, &g), cents));
@@ -129,6 +130,7 @@ jobs_create(struct rq *rq)
 
 	for (int64_t i = 0; i < MAX(in->count, 1); i++) {
 		rec_init(&job_rec, &j);
+		j.id = (job_id){ fresh(rq) };
 		j.type = JT_NOOP;
 		TRY(enqueue(rq, &j, S("{}"), 0));
 	}
