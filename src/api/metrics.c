@@ -77,11 +77,11 @@ latencies(struct api *api, struct buf *b)
 		for (int k = 0; k < API_BINS; k++) {
 			sum += atomic_load_explicit(&api->stats[i].bins[k], memory_order_relaxed);
 			if (k < API_BINS - 1)
-				buf_fmt(b, "scriped_request_seconds_bucket{operation=\"%s\",le=\"%g\"} %lld\n", op_name(i), (double)BIN_US(k) / 1e6, (long long)sum);
+				buf_fmt(b, "scriped_request_seconds_bucket{operation=\"%s\",le=\"%.9g\"} %lld\n", op_name(i), (double)BIN_US(k) / 1e6, (long long)sum);
 			else
 				buf_fmt(b, "scriped_request_seconds_bucket{operation=\"%s\",le=\"+Inf\"} %lld\n", op_name(i), (long long)sum);
 		}
-		buf_fmt(b, "scriped_request_seconds_sum{operation=\"%s\"} %g\nscriped_request_seconds_count{operation=\"%s\"} %lld\n", op_name(i),
+		buf_fmt(b, "scriped_request_seconds_sum{operation=\"%s\"} %.6f\nscriped_request_seconds_count{operation=\"%s\"} %lld\n", op_name(i),
 		    (double)atomic_load_explicit(&api->stats[i].us, memory_order_relaxed) / 1e6, op_name(i), (long long)sum);
 	}
 }
@@ -100,7 +100,7 @@ histogram(struct buf *b, const char *name, const char *help, const int64_t *bins
 		else
 			buf_fmt(b, "scriped_%s_bucket{le=\"+Inf\"} %lld\n", name, (long long)at);
 	}
-	buf_fmt(b, "scriped_%s_sum %g\nscriped_%s_count %lld\n", name, sum, name, (long long)at);
+	buf_fmt(b, "scriped_%s_sum %.6f\nscriped_%s_count %lld\n", name, sum, name, (long long)at);
 }
 
 static void
