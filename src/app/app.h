@@ -24,8 +24,6 @@ struct options {
 	int nsets;
 	struct rec_pair fields[OPTIONS_MAX];	/* --name value, for the record of a command */
 	int nfields;
-	const char *operand[4];
-	int noperands;
 	bool json, help, contract;
 };
 struct command;

@@ -47,6 +47,10 @@ check_folder(struct doctor *d)
 	struct stat st;
 	struct statvfs fs;
 
+	if (dir[0] == '\0' && home_pg(&d->conf) == NULL) {
+		tell(d, BAD, "folder", "no data folder: say --data DIR");
+		return;
+	}
 	if (dir[0] == '\0') {
 		tell(d, GOOD, "folder", "none is needed: everything is in PostgreSQL");
 		return;
@@ -98,8 +102,10 @@ check_database(struct doctor *d)
 	struct error e;
 	struct db db;
 
+	if (home_pg(&d->conf) == NULL && d->conf.data[0] == '\0')
+		return;
 	if (home_pg(&d->conf) == NULL && access(home_path(&d->a, &d->conf, "scriped.db").p, F_OK) != 0) {
-		tell(d, d->conf.data[0] != '\0' ? WARN : BAD, "database", "there is none yet: scriped setup makes it");
+		tell(d, WARN, "database", "there is none yet: scriped setup makes it");
 		return;
 	}
 	if (open_readable(d, &db, &e) != OK) {

@@ -75,6 +75,22 @@ print_settings(void)
 	arena_free(&a);
 }
 
+/* The commands of a noun, or all of them for NULL; how many. */
+static int
+print_commands(const char *noun)
+{
+	int n = 0;
+
+	for (int i = 0; i < ncommands; i++) {
+		const struct command *c = &commands[i];
+		if (noun != NULL && strcmp(c->noun, noun) != 0)
+			continue;
+		printf("  %-10s%-8s  %s\n", c->noun, c->verb != NULL ? c->verb : "", c->summary);
+		n++;
+	}
+	return n;
+}
+
 int
 help_run(const struct command *self, struct options *o)
 {
@@ -82,8 +98,7 @@ help_run(const struct command *self, struct options *o)
 	printf("scriped setup --data ./var            make the first workspace, project and key\n"
 	    "scriped serve --data ./var            serve the API on http://127.0.0.1:8080\n\n"
 	    "Commands (scriped COMMAND --help tells more):\n");
-	for (int i = 0; i < ncommands; i++)
-		printf("  %-10s%-8s  %s\n", commands[i].noun, commands[i].verb != NULL ? commands[i].verb : "", commands[i].summary);
+	(void)print_commands(NULL);
 	printf("\nCommon options:\n"
 	    "  --data DIR          the data folder\n"
 	    "  --db URI            postgres:// URI, in the place of the embedded database\n"
@@ -164,9 +179,13 @@ openapi_run(const struct command *c, struct options *o)
 
 /* --- main --- */
 
+static bool asks_help(const char *word) { return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0; }
+
 static int
 unknown(int argc, char **argv)
 {
+	if (argc > 2 && asks_help(argv[2]) && print_commands(argv[1]) > 0)
+		return EXIT_DONE;
 	fprintf(stderr, "scriped: there is no command '%s%s%s': see scriped help\n", argv[1], argc > 2 ? " " : "", argc > 2 ? argv[2] : "");
 	return EXIT_USAGE;
 }
@@ -175,13 +194,18 @@ int
 main(int argc, char **argv)
 {
 	static struct options o;
+	char help[] = "--help";
 	struct error e;
 
 	if (!crypto_init()) {
 		fprintf(stderr, "scriped: libsodium cannot be initialised\n");
 		return EXIT_FAILED;
 	}
-	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+	if (argc > 2 && strcmp(argv[1], "help") == 0) {		/* help key mint: key mint --help */
+		memmove(&argv[1], &argv[2], (size_t)(argc - 2) * sizeof(argv[0]));
+		argv[argc - 1] = help;
+	}
+	if (argc < 2 || asks_help(argv[1]))
 		return help_run(NULL, NULL), argc < 2 ? EXIT_USAGE : EXIT_DONE;
 	if (strcmp(argv[1], "--version") == 0)
 		argv[1] += 2;

@@ -83,10 +83,8 @@ take_operand(struct options *o, const struct command *c, char *text, struct erro
 {
 	if (c->operand != NULL)
 		return add_field(o, str_z(c->operand), str_z(text), e);
-	if (o->noperands == (int)COUNT(o->operand))
-		return too_many(e);
-	o->operand[o->noperands++] = text;
-	return OK;
+	return fail(e, E_USAGE, NULL, "'%.100s' is one word too many: see scriped %s%s%s --help", text, c->noun, c->verb != NULL ? " " : "",
+	    c->verb != NULL ? c->verb : "");
 }
 
 enum err

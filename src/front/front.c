@@ -21,6 +21,7 @@ static bool
 split_listen(const char *listen, char *tmp, size_t size, const char **ret_host, const char **ret_port)
 {
 	size_t n = strlen(listen);
+	int64_t port;
 	char *colon;
 
 	if (n >= size)
@@ -31,6 +32,8 @@ split_listen(const char *listen, char *tmp, size_t size, const char **ret_host, 
 	*colon = '\0';
 	*ret_host = tmp;
 	*ret_port = colon + 1;
+	if (!str_int(str_z(*ret_port), &port) || port < 0 || port > 65535)
+		return false;		/* the resolver would take it modulo 65,536 */
 	if (tmp[0] != '[')
 		return strchr(tmp, ':') == NULL;
 	if (colon[-1] != ']')

@@ -466,7 +466,7 @@ TEST(it_listens_where_it_is_told_and_names_the_port_it_got)
 	static const struct { const char *listen, *url; enum err e; } row[] = {
 		{ "127.0.0.1:0", "http://127.0.0.1:", OK }, { "[::1]:0", "http://[::1]:", OK }, { "localhost:0", "http://", OK },
 		{ "127.0.0.1", NULL, E_USAGE }, { ":80", NULL, E_USAGE }, { "::1:80", NULL, E_USAGE }, { "[::1:80", NULL, E_USAGE },
-		{ "127.0.0.1:", NULL, E_USAGE }, { "127.0.0.1:http", NULL, E_SYS }, { "203.0.113.1:0", NULL, E_SYS },
+		{ "127.0.0.1:", NULL, E_USAGE }, { "127.0.0.1:http", NULL, E_USAGE }, { "127.0.0.1:65536", NULL, E_USAGE }, { "203.0.113.1:0", NULL, E_SYS },
 	};
 	struct front_handler handler = { h_head, h_run, h_resumed, h_end, NULL };
 	struct house h;
