@@ -195,7 +195,8 @@ greet(struct db *db, struct error *e)
 	if (PQstatus(p->c) != CONNECTION_OK)
 		return fault(p, NULL, e, "connect");
 	PQsetNoticeReceiver(p->c, quiet, NULL);
-	return pg_script(db, "SET client_min_messages = warning; SET timezone = 'UTC'; SET client_encoding = 'UTF8'", e);
+	/* a read that meets a lock, of a migration or a dump, must not hold its place of the pool; a write says how long it waits */
+	return pg_script(db, "SET client_min_messages = warning; SET timezone = 'UTC'; SET client_encoding = 'UTF8'; SET lock_timeout = '10s'", e);
 }
 
 static enum err
