@@ -5,7 +5,7 @@
  *	BEGIN IMMEDIATE; for each call: mark, run; COMMIT once for all; then done() for each
  *
  * A mark is a mere number at first, for a call that fails has mostly written nothing; when one has, the batch begins anew with
- * a SAVEPOINT for each call (a savepoint copies every page that is changed within it: a tenth of a create's cost).
+ * a SAVEPOINT for each call (a savepoint copies every page that is changed within it: a sixth of a create's cost).
  * So a thousand writers share one fsync, and a batch never waits for company: while one commits, the next one gathers.
  * FULL, IOERR, NOMEM and INTERRUPT end the whole transaction, not the savepoint; when that happens, or COMMIT fails,
  * everything is rolled back and the calls of the batch run once more, each in a transaction of its own: who fails
