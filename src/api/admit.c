@@ -12,6 +12,15 @@ const int nversions = (int)COUNT(versions);
 
 bool version_open(const struct version *v, const struct conf *c) { return !v->test || c->test_version; }
 
+bool
+version_known(str date)
+{
+	for (int i = 0; i < nversions; i++)
+		if (str_eq(str_z(versions[i].date), date))
+			return true;
+	return false;
+}
+
 const struct version *
 version_find(const struct conf *c, str date)
 {

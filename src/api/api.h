@@ -80,6 +80,7 @@ extern const struct version versions[];
 extern const int nversions;
 bool	version_open(const struct version *, const struct conf *);
 const struct version *version_find(const struct conf *, str date);	/* absent: the default */
+bool	version_known(str date);			/* in the table, open or not */
 #define VERSION_CURRENT	"2026-08-01"
 
 /* --- metrics --- */

@@ -192,12 +192,14 @@ static const struct field minted_fields[] = {
 	F_WORDS(minted, key.scopes, "scopes", NULL, 0, &scope_words, "Scopes", NULL),
 	F_STR (minted, key.last4, "last4", NULL, 0, 0, 0, "Last four letters", NULL),
 	F_TIME(minted, key.expires_at, "expiresAt", NULL, F_NULL, "It stops then"),
+	F_STR (minted, key.version, "apiVersion", NULL, F_NULL, 0, 0, "Version of the API when a request names none", NULL),
 	F_STR (minted, token, "key", NULL, 0, 0, 0, "The key itself: shown once", NULL),
 };
 static const struct rec minted_rec = REC(minted, minted_fields, "A new key");
 
 static enum err
-mint(struct admin *ad, struct db *db, workspace_id w, str name, int mode, unsigned scopes, int64_t expires, struct minted *ret, struct error *e)
+mint(struct admin *ad, struct db *db, workspace_id w, str name, int mode, unsigned scopes, int64_t expires, str version, struct minted *ret,
+    struct error *e)
 {
 	char *token = arena_alloc(ad->a, TOKEN_LEN + 1);
 
@@ -212,6 +214,7 @@ mint(struct admin *ad, struct db *db, workspace_id w, str name, int mode, unsign
 	ret->key.last4 = str_cut(ret->token, TOKEN_LEN - 4, TOKEN_LEN);
 	ret->key.created_by = S("command line");
 	ret->key.expires_at = expires;
+	ret->key.version = version;
 	digest h = crypto_hmac(ad->secret, ret->token);
 	TRY(key_insert(db, &ret->key, &h, e));
 	return note_audit(ad, db, w, "key mint", id_text(ad->a, ID_key, &ret->key.id.u), e);
@@ -226,9 +229,11 @@ admin_key_mint(struct admin *ad, struct db *db, struct error *e)
 	unsigned scopes;
 
 	TRY(scopes_parse(ad->a, in->scopes, &scopes, e));
+	if (in->version.p != NULL && !version_known(in->version))
+		return fail(e, E_INVALID_REQUEST, "api-version", "There is no version '%.*s' of the API: use one such as " VERSION_CURRENT ".", STR(in->version));
 	TRY(workspace_get(db, ad->a, in->workspace, &w, e));
 	TRY(mint(ad, db, in->workspace, in->name, in->mode >= 0 ? in->mode : MODE_LIVE, scopes,
-	    in->expires_at != TIME_NONE ? time_day(in->expires_at) : TIME_NONE, &m, e));
+	    in->expires_at != TIME_NONE ? time_day(in->expires_at) : TIME_NONE, in->version, &m, e));
 	return one(ad, &minted_rec, &m);
 }
 
@@ -333,7 +338,7 @@ admin_setup(struct admin *ad, struct db *db, struct error *e)
 	TRY(new_workspace(ad, db, in->workspace.p != NULL ? in->workspace : S("My workspace"), -1, &w, e));
 	TRY(new_project(ad, db, w.id, in->project.p != NULL ? in->project : S("My project"), -1, STR_NONE, &p, e));
 	TRY(scopes_parse(ad->a, S("all"), &all, e));
-	TRY(mint(ad, db, w.id, S("setup"), MODE_LIVE, all, TIME_NONE, &m, e));
+	TRY(mint(ad, db, w.id, S("setup"), MODE_LIVE, all, TIME_NONE, STR_NONE, &m, e));
 	TRY(setup_remember(db, w.id, p.id, e));
 	return tell_setup(ad, w.id, p.id, m.token);
 }

@@ -138,6 +138,8 @@ load(struct auth *u, struct db *db, str token, struct principal *ret, int64_t *l
 		*ret = (struct principal){ .type = PRINCIPAL_API_KEY, .workspace = k.workspace, .key = k.id, .mode = k.mode, .scopes = k.scopes,
 		    .expires_at = k.expires_at, .revoked_at = k.revoked_at, .plan = w.plan, .api_access = w.features.api_access,
 		    .budget = auth_budget(&k.workspace, 0) };
+		if (k.version.n < sizeof(ret->version))
+			memcpy(ret->version, k.version.p != NULL ? k.version.p : "", k.version.n);
 		*last_used = k.last_used_at;
 	}
 	arena_free(&a);

@@ -24,6 +24,7 @@ struct principal {
 	int64_t expires_at, revoked_at;
 	int plan;
 	bool api_access;
+	char version[12];		/* of the API, when the request names none; empty: the rolling default */
 	struct limit_key budget;	/* of its workspace */
 };
 struct auth;

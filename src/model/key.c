@@ -14,9 +14,10 @@ static const struct field fields[] = {
 	F_TIME (key, revoked_at, "revokedAt", "revoked_at", F_NULL, "When it was revoked"),
 	F_STR  (key, revoked_by, "revokedBy", "revoked_by", F_NULL, 0, 0, "Who revoked it", NULL),
 	F_STR  (key, revoked_reason, "revokedReason", "revoked_reason", F_NULL, 0, 0, "Why, if that was said", NULL),
+	F_STR  (key, version, "apiVersion", "version", F_NULL, 0, 0, "The version of the API that a request gets when it names none; null is the rolling default", NULL),
 };
 const struct rec key_rec = REC(key, fields, "An API key; the token itself is shown once and never kept");
-#define COLS "workspace, id, name, mode, scopes, last4, created_by, expires_at, last_used_at, revoked_at, revoked_by, revoked_reason"
+#define COLS "workspace, id, name, mode, scopes, last4, created_by, expires_at, last_used_at, revoked_at, revoked_by, revoked_reason, version"
 
 static const struct field create_fields[] = {
 	F_ID  (key_create, workspace, workspace, "workspace", NULL, F_REQ, "The workspace it opens"),
@@ -24,6 +25,7 @@ static const struct field create_fields[] = {
 	F_WORD(key_create, mode, "mode", NULL, 0, &key_mode_words, "live when left out", "live"),
 	F_STR (key_create, scopes, "scopes", NULL, F_REQ, 1, 400, "all, or scopes, comma-separated", "notes:read,posts:write"),
 	F_FROM(key_create, expires_at, "expires", "Day it stops on, at 00:00 UTC"),
+	F_STR (key_create, version, "api-version", NULL, 0, 10, 10, "Version of the API for requests that name none; the rolling default when left out", "2026-08-01"),
 };
 const struct rec key_create_rec = REC(key_create, create_fields, "A new key");
 
@@ -70,7 +72,8 @@ scopes_parse(struct arena *a, str s, unsigned *ret, struct error *e)
 }
 
 SQL(insert, "key.insert",
-    "INSERT INTO api_key (workspace, id, hash, name, mode, scopes, last4, created_by, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
+    "INSERT INTO api_key (workspace, id, hash, name, mode, scopes, last4, created_by, expires_at, version)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)");
 SQL(by_hash, "key.by_hash", "SELECT " COLS " FROM api_key WHERE hash = $1");
 SQL(list, "key.list", "SELECT " COLS " FROM api_key WHERE workspace = $1 ORDER BY id DESC LIMIT $2");
 /* the command line names a key alone; with few workspaces a walk over them is nothing (CROSS: that SQLite walks them, not the keys) */
@@ -87,7 +90,7 @@ key_insert(struct db *db, const struct key *k, const digest *hash, struct error 
 
 	words_csv(&scope_words, k->scopes, &b);
 	return db_run(db, insert, e, VID(k->workspace), VID(k->id), val_digest(hash), V(k->name), val_word(&key_mode_words, k->mode),
-	    V(buf_str(&b)), V(k->last4), V(k->created_by), VTIME(k->expires_at));
+	    V(buf_str(&b)), V(k->last4), V(k->created_by), VTIME(k->expires_at), V(k->version));
 }
 
 enum err

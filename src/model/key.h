@@ -17,9 +17,10 @@ struct key {
 	str last4, created_by;
 	int64_t expires_at, last_used_at, revoked_at;
 	str revoked_by, revoked_reason;
+	str version;			/* of the API, for requests that name none; absent: the rolling default */
 };
 extern const struct rec key_rec;
-struct key_create { workspace_id workspace; str name; int mode; str scopes; int64_t expires_at; };
+struct key_create { workspace_id workspace; str name; int mode; str scopes; int64_t expires_at; str version; };
 extern const struct rec key_create_rec;
 
 /* Whether a text has the form of a token; its mode. */

@@ -128,9 +128,10 @@ class Server:
     def new_project(self, workspace=None, name='Project'):
         return json.loads(self.cli('project', 'create', '--workspace', workspace or self.id, '--name', name, '--json')[1])['id']
 
-    def mint(self, scopes='all', mode='live', workspace=None, name='test', expires=None):
+    def mint(self, scopes='all', mode='live', workspace=None, name='test', expires=None, version=None):
         args = ['key', 'mint', '--workspace', workspace or self.id, '--name', name, '--mode', mode, '--scopes', scopes]
-        return self.cli(*args, *(['--expires', expires] if expires else []))[1].strip()
+        more = [*(['--expires', expires] if expires else []), *(['--api-version', version] if version else [])]
+        return self.cli(*args, *more)[1].strip()
 
     def keys(self, workspace=None):
         return json.loads(self.cli('key', 'list', '--workspace', workspace or self.id, '--json')[1])

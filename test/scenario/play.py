@@ -297,7 +297,7 @@ class World:
 
     def do_key(self, step, names, options):
         self.vars[names[0]] = self.server.mint(options.get('scopes', 'all'), options.get('mode', 'live'),
-                                               self.of_workspace(options), names[0], options.get('expires'))
+                                               self.of_workspace(options), names[0], options.get('expires'), options.get('version'))
         self.vars[names[0] + '.workspace'] = self.of_workspace(options)
 
     def do_provider(self, step, names, options):
