@@ -1,4 +1,4 @@
-/* admit -- may this caller: version, token, plan, workspace, scope, rate, in the order of contract 12.1. */
+/* admit -- may this caller: version, token, plan, workspace, scope or role, rate, in the order of contract 12.1. */
 #include "api/rq.h"
 #include <stdlib.h>
 
@@ -63,6 +63,7 @@ touch_key(struct rq *rq)
 
 /* --- the checks --- */
 
+/* A key that names another workspace must not learn whether there is one (contract 12.1); a person is told. */
 static enum err
 check_workspace(struct rq *rq)
 {
@@ -73,32 +74,79 @@ check_workspace(struct rq *rq)
 		return OK;
 	if (!rq->x->header_twice[FH_SCRIPE_WORKSPACE_ID] && id_parse(ID_workspace, named, &w.u) && memcmp(w.u.s, rq->who.workspace.u.s, 26) == 0)
 		return OK;
+	if (rq->who.type == PRINCIPAL_USER)
+		return fail(&rq->err, E_WORKSPACE_MISMATCH, NULL, "%s", err_row(E_WORKSPACE_MISMATCH)->message);
 	return fail(&rq->err, E_NOT_FOUND, NULL, "Workspace not found.");
+}
+
+/* {"required":[…]}: the words of the set. */
+static str
+required(struct rq *rq, const struct words *w, unsigned set)
+{
+	struct buf b;
+	struct json j;
+
+	buf_init(&b, rq->a, 400);
+	jw_begin(&j, &b);
+	jw_obj(&j);
+	jw_key(&j, S("required"));
+	jw_arr(&j);
+	for (int i = 0; i < w->n; i++)
+		if (set >> i & 1)
+			jw_str(&j, str_z(w->v[i]));
+	jw_end(&j);
+	jw_end(&j);
+	return buf_str(&b);
 }
 
 static enum err
 check_scope(struct rq *rq)
 {
 	struct buf names;
-	struct json j;
 
 	if (rq->op->scopes == 0 || (rq->op->scopes & rq->who.scopes) != 0)
 		return OK;
 	buf_init(&names, rq->a, 200);
 	words_csv(&scope_words, rq->op->scopes, &names);
 	enum err code = fail(&rq->err, E_SCOPE_MISSING, NULL, "Token lacks the required scope. Need one of: %.*s.", STR(buf_str(&names)));
-	buf_init(&names, rq->a, 400);
-	jw_begin(&j, &names);
-	jw_obj(&j);
-	jw_key(&j, S("required"));
-	jw_arr(&j);
-	for (int i = 0; i < SCOPE_COUNT; i++)
-		if (rq->op->scopes >> i & 1)
-			jw_str(&j, str_z(scope_words.v[i]));
-	jw_end(&j);
-	jw_end(&j);
-	rq->err.extra = buf_str(&names);
+	rq->err.extra = required(rq, &scope_words, rq->op->scopes);
 	return code;
+}
+
+/* "Admin", "Admin or Manager", "Admin, Manager or Creator" */
+static str
+one_of(struct rq *rq, unsigned roles)
+{
+	struct buf b;
+
+	buf_init(&b, rq->a, 100);
+	for (int i = 0; i < ROLE_COUNT; i++) {
+		if (!(roles >> i & 1))
+			continue;
+		bool last = roles >> i == 1;
+		buf_add(&b, b.n == 0 ? S("") : last ? S(" or ") : S(", "));
+		buf_add(&b, str_z(role_words.v[i]));
+	}
+	return buf_str(&b);
+}
+
+static enum err
+check_role(struct rq *rq)
+{
+	unsigned may = op_roles(rq->op);
+
+	if (rq->who.type == PRINCIPAL_USER && may >> rq->who.role & 1)
+		return OK;
+	enum err code = fail(&rq->err, E_ROLE_MISSING, NULL, "Only a signed-in %.*s or the command line may do this.", STR(one_of(rq, may)));
+	rq->err.extra = required(rq, &role_words, may);
+	return code;
+}
+
+/* People by their role, keys by their scopes; some rows are for people alone. */
+static enum err
+check_right(struct rq *rq)
+{
+	return rq->who.type == PRINCIPAL_USER || (rq->op->flags & OP_PEOPLE) ? check_role(rq) : check_scope(rq);
 }
 
 static int
@@ -123,6 +171,8 @@ budget(const struct rq *rq)
 static enum err
 check_rate(struct rq *rq)
 {
+	if (auth_is_console(&rq->who))
+		return OK;
 	int64_t now = sys_mono_us(rq->api->c.clock) / 1000;
 
 	limits_take(rq->api->c.limits, budget(rq), limit_of(rq->conf, rq->op->bucket), now, &rq->rate);
@@ -139,9 +189,22 @@ check_rate(struct rq *rq)
 static enum err
 refuse(struct rq *rq, enum err code)
 {
+	if (auth_is_console(&rq->who))
+		return code;
 	limits_look(rq->api->c.limits, budget(rq), limit_of(rq->conf, rq->op->bucket), sys_mono_us(rq->api->c.clock) / 1000, &rq->rate);
 	rq->counted = rq->rate.limit > 0;
 	return code;
+}
+
+/* What is asked of whoever is known. */
+enum err
+admit_known(struct rq *rq)
+{
+	enum err code = check_workspace(rq);
+
+	if (code == OK)
+		code = check_right(rq);
+	return code == OK ? check_rate(rq) : refuse(rq, code);
 }
 
 enum err
@@ -159,7 +222,5 @@ admit(struct rq *rq, struct db *db)
 		touch_key(rq);
 	if (rq->known != AUTH_KNOWN)
 		return code;
-	if (code != OK || (code = check_workspace(rq)) != OK || (code = check_scope(rq)) != OK)
-		return refuse(rq, code);
-	return check_rate(rq);
+	return code == OK ? admit_known(rq) : refuse(rq, code);
 }

@@ -40,7 +40,11 @@ enum {
 	OP_WAITS      = 1 << 8,	/* may wait for the job it makes */
 	OP_BARE       = 1 << 9,	/* its answer is not wrapped in `data` */
 	OP_MATCHES    = 1 << 10,	/* takes If-Match: its handler calls check_match before the meaning of the body */
+	OP_PEOPLE     = 1 << 23,	/* people only: keys are refused, whatever their scopes */
+	OP_ROLES      = 24,		/* from this bit on: the roles that may, where op_roles would not say so by itself */
 };
+/* of a row that these roles alone may use: OP_PEOPLE | OP_FOR(ADMIN) | OP_FOR(MANAGER) */
+#define OP_FOR(role)	(1u << (OP_ROLES + ROLE_##role))
 
 struct rq;
 struct op {
@@ -48,7 +52,7 @@ struct op {
 	const char *path;		/* template: /v1/notes/{noteId} */
 	const char *name;		/* operationId, also the name of the tool */
 	const char *tag;
-	unsigned scopes;		/* any one of them; 0: any key */
+	unsigned scopes;		/* of a key, any one of them; 0: any key.  What a person may, op_roles tells */
 	enum bucket bucket;
 	unsigned flags;
 	enum err (*handler)(struct rq *);
@@ -62,8 +66,11 @@ struct op {
 };
 extern const struct op ops[];
 extern const int nops;
+const struct op *op_named(const char *);	/* NULL: there is none */
 /* What is wrong with a table, or NULL: sorted, unique, documented, no PUBLIC by accident, writes in a transaction. */
 const char *ops_check(const struct op *, int n);
+/* The roles of people that may, a bit each: as the row says; otherwise all may read and all but Client write. */
+unsigned op_roles(const struct op *);
 
 /* Matching: the row, or NULL with *allowed telling which methods the path has (a bit per method). */
 const struct op *op_match(const struct conf *, str method, str path, ulid *ret_id, unsigned *allowed);

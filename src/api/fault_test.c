@@ -34,15 +34,6 @@ struct round {
 	struct t_tally was;
 };
 
-static const struct op *
-op_named(const char *name)
-{
-	for (int i = 0; i < nops; i++)
-		if (strcmp(ops[i].name, name) == 0)
-			return &ops[i];
-	return NULL;
-}
-
 TEST(every_write_is_prepared)
 {
 	for (int i = 0; i < nops; i++) {

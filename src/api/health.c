@@ -13,7 +13,7 @@ struct check { bool ok; int64_t latency_ms, depth; str backend, error; };
 struct checks { struct check db, redis, audit; };
 struct health { int status; str version; struct checks checks; };
 struct me_workspace { workspace_id id; };
-struct me_principal { int type; key_id id; unsigned scopes; };
+struct me_principal { int type; str id; unsigned scopes; int role; };
 struct health_auth { int status; str version; struct me_workspace workspace; struct me_principal principal; struct checks checks; };
 
 static const char *const states[] = { "ok", "degraded" };
@@ -48,8 +48,9 @@ static const struct field ws_fields[] = { F_ID(me_workspace, id, workspace, "id"
 static const struct rec ws_rec = REC(me_workspace, ws_fields, "The workspace of the key");
 static const struct field principal_fields[] = {
 	F_WORD (me_principal, type, "type", NULL, F_MORE, &principal_type_words, "What kind of caller", "api_key"),
-	F_ID   (me_principal, id, key, "id", NULL, 0, "The key"),
-	F_WORDS(me_principal, scopes, "scopes", NULL, 0, &scope_words, "What it may do", "notes:read"),
+	F_STR  (me_principal, id, "id", NULL, 0, 0, 0, "The key, or the user", "key_01J9ZAB12CD34E56F7G8H9JKMN"),
+	F_WORDS(me_principal, scopes, "scopes", NULL, 0, &scope_words, "What it may do; of a user nothing, for the role decides", "notes:read"),
+	F_WORD (me_principal, role, "role", NULL, F_OMIT | F_MORE, &role_words, "Of a user: the role in this workspace", "Admin"),
 };
 static const struct rec principal_rec = REC(me_principal, principal_fields, "Who asks");
 static const struct field auth_fields[] = {
@@ -210,7 +211,7 @@ enum err
 health_auth(struct rq *rq)
 {
 	struct health_auth h = { .version = S(VERSION_CURRENT), .workspace = { rq->who.workspace },
-	    .principal = { rq->who.type, rq->who.key, rq->who.scopes } };
+	    .principal = { rq->who.type, auth_name(rq->a, &rq->who), rq->who.scopes, auth_role(&rq->who) } };
 
 	(void)fill(rq, &h.checks);	/* the smoke test is of the key: its status is ok (contract 6.2) */
 	return reply(rq, &health_auth_rec, &h);

@@ -120,8 +120,10 @@ put_op_doc(struct openapi *o, const struct op *op)
 	buf_init(&b, &o->a, 8192);
 	buf_add(&b, str_z(op->doc));
 	if (!(op->flags & OP_PUBLIC)) {
-		buf_add(&b, S("\n\nScope: "));
-		if (op->scopes == 0)
+		buf_add(&b, (op->flags & OP_PEOPLE) ? S("\n\nFor people, never for keys. Roles: ") : S("\n\nScope: "));
+		if (op->flags & OP_PEOPLE)
+			words_csv(&role_words, op_roles(op), &b);
+		else if (op->scopes == 0)
 			buf_add(&b, S("any key"));
 		else if ((op->scopes & (op->scopes - 1)) == 0)
 			lead = "";
@@ -152,6 +154,14 @@ put_access(struct openapi *o, const struct op *op)
 		if (op->scopes >> i & 1)
 			jw_str(j, str_z(scope_words.v[i]));
 	jw_end(j);
+	if (op->flags & OP_PEOPLE) {
+		jw_key(j, S("x-roles"));
+		jw_arr(j);
+		for (int i = 0; i < ROLE_COUNT; i++)
+			if (op_roles(op) >> i & 1)
+				jw_str(j, str_z(role_words.v[i]));
+		jw_end(j);
+	}
 	jw_key_str(j, S("x-rate-limit-bucket"), str_z(bucket_names[op->bucket]));
 }
 

@@ -14,6 +14,7 @@ collect(const struct op *o, bool can[ERR_COUNT])
 	can[E_PLAN_NOT_ELIGIBLE] = can[E_RATE_LIMITED] = key;
 	can[E_NOT_FOUND] = key;			/* of a foreign Scripe-Workspace-Id at least */
 	can[E_SCOPE_MISSING] = o->scopes != 0;
+	can[E_ROLE_MISSING] = (o->flags & OP_PEOPLE) != 0;
 	can[E_BAD_PAGINATION] = can[E_BAD_CURSOR] = (o->flags & OP_LIST) != 0;
 	can[E_IDEMPOTENCY_KEY_CONFLICT] = can[E_IDEMPOTENCY_IN_PROGRESS] = (o->flags & OP_IDEMPOTENT) != 0;
 	can[E_PAYLOAD_TOO_LARGE] = can[E_UNSUPPORTED_MEDIA_TYPE] = body;
@@ -120,6 +121,7 @@ static const struct { const char *message, *details; } samples[ERR_COUNT] = {
 	[E_SPEND_CAP_EXCEEDED] = { "Daily AI spend cap reached (498\u00a2 of 500\u00a2). Resets at 00:00 UTC.",
 	    "{\"bucketDate\":\"2026-05-26\",\"capCents\":500,\"spentCents\":498,\"estimateCents\":5}" },
 	[E_SCOPE_MISSING] = { "Token lacks the required scope. Need one of: notes:read.", "{\"required\":[\"notes:read\"]}" },
+	[E_ROLE_MISSING] = { "Only a signed-in Admin or the command line may do this.", "{\"required\":[\"Admin\"]}" },
 	[E_NOT_FOUND] = { "Note not found.", NULL },
 	[E_NOT_CANCELLABLE] = { "Job is in 'RUNNING'; only QUEUED jobs can be cancelled in v1.", NULL },
 	[E_RATE_LIMITED] = { "Rate limit of 120 requests per minute reached. Try again in 17 s.", NULL },

@@ -66,6 +66,10 @@ check_op(const struct op *o, const struct op *prev)
 	}
 	if (o->summary == NULL || o->doc == NULL || o->name == NULL || o->tag == NULL || o->out == NULL || o->handler == NULL)
 		return "a row without name, tag, handler, answer, summary or doc";
+	if ((o->flags & OP_PEOPLE) && (o->scopes != 0 || (o->flags & (OP_PUBLIC | OP_MCP))))
+		return "a row for people alone with scopes, public or a tool";
+	if ((o->flags & OP_PEOPLE) && !(o->flags & OP_ADDITION))
+		return "a row for people alone that is not an addition";
 	if ((o->flags & OP_PUBLIC) && (o->scopes != 0 || o->bucket != BUCKET_NONE || (o->flags & OP_TX)))
 		return "a public row with scopes, a bucket or a write";
 	if (!(o->flags & OP_PUBLIC) && o->bucket == BUCKET_NONE)
@@ -105,6 +109,25 @@ ops_check(const struct op *o, int n)
 			return why;
 		}
 	}
+	return NULL;
+}
+
+unsigned
+op_roles(const struct op *o)
+{
+	unsigned all = (1u << ROLE_COUNT) - 1, named = o->flags >> OP_ROLES;
+
+	if (named != 0)
+		return named;
+	return (o->flags & OP_TX) ? all & ~(1u << ROLE_CLIENT) : all;
+}
+
+const struct op *
+op_named(const char *name)
+{
+	for (int i = 0; i < nops; i++)
+		if (strcmp(ops[i].name, name) == 0)
+			return &ops[i];
 	return NULL;
 }
 

@@ -16,8 +16,8 @@ wants_audit(const struct rq *rq)
 	return rq->op != NULL && (rq->op->flags & OP_TX) && s >= 400 && s < 500 && s != 429;
 }
 
-static void
-stop(struct rq *rq, enum err code)
+void
+rq_stop(struct rq *rq, enum err code)
 {
 	error_body(rq, code);
 	if (wants_audit(rq)) {
@@ -33,7 +33,7 @@ answer(struct rq *rq, enum err code)
 	if (code == OK)
 		respond(rq);
 	else
-		stop(rq, code);
+		rq_stop(rq, code);
 }
 
 /* --- head --- */
@@ -115,7 +115,7 @@ body_cap(const struct rq *rq)
 	return (size_t)((rq->op->flags & OP_TEXT) ? rq->conf->body_max_text : rq->conf->body_max);
 }
 
-static struct rq *
+struct rq *
 rq_new(struct api *api, struct exchange *x)
 {
 	struct rq *rq = arena_alloc(&x->arena, sizeof(*rq));
@@ -153,14 +153,13 @@ on_head(void *ctx, struct exchange *x)
 	if (code == OK || code == E_NEED_DB)
 		x->body_max = body_cap(rq);
 	else
-		stop(rq, code);
+		rq_stop(rq, code);
 }
 
 /* --- run --- */
 
 static void read_done(struct call *, enum err, const struct error *);
 static void write_done(struct call *, enum err, const struct error *);
-static void go_on(struct rq *);
 
 enum err
 handle(struct rq *rq)
@@ -217,7 +216,7 @@ static void
 submit(struct rq *rq, call_run *run, call_done *done, unsigned flags)
 {
 	if (send_call(rq, run, done, flags) != OK)
-		stop(rq, rq->err.code);
+		rq_stop(rq, rq->err.code);
 	else
 		front_park(rq->x);
 }
@@ -252,12 +251,12 @@ on_run(void *ctx, struct exchange *x)
 	if (rq->stage == AT_ADMIT)
 		read_somewhere(rq);
 	else
-		go_on(rq);
+		rq_go_on(rq);
 }
 
 /* Admitted, the body is here. */
-static void
-go_on(struct rq *rq)
+void
+rq_go_on(struct rq *rq)
 {
 	enum err code = take_query(rq);
 
@@ -266,7 +265,7 @@ go_on(struct rq *rq)
 	if (code == OK && rq->op->method != M_GET)
 		code = take_body(rq);
 	if (code != OK)
-		stop(rq, code);
+		rq_stop(rq, code);
 	else if (rq->op->flags & OP_TX)
 		begin_write(rq);
 	else if (rq->op->flags & OP_PUBLIC)
@@ -359,18 +358,15 @@ after_wait(struct rq *rq)
 	respond(rq);
 }
 
-static void
-on_resumed(void *ctx, struct exchange *x)
+void
+rq_resumed(struct rq *rq)
 {
-	struct rq *rq = x->user;
-
-	(void)ctx;
 	switch (rq->stage) {
 	case AT_ADMIT:
 		if (rq->err.code != OK)
 			break;
 		rq->stage = AT_BODY;
-		go_on(rq);
+		rq_go_on(rq);
 		return;
 	case AT_WAIT:
 		if (rq->wait_ms > 0) {
@@ -392,17 +388,6 @@ on_resumed(void *ctx, struct exchange *x)
 /* --- end --- */
 
 static void
-log_id(struct log_line *l, const char *name, enum id_kind k, const ulid *u)
-{
-	char text[48];
-	str prefix = id_prefix(k);
-
-	memcpy(text, prefix.p, prefix.n);
-	memcpy(text + prefix.n, u->s, 26);
-	log_str(l, name, (str){ text, prefix.n + 26 });
-}
-
-static void
 log_request(struct rq *rq, int64_t us)
 {
 	struct log_line l;
@@ -416,8 +401,8 @@ log_request(struct rq *rq, int64_t us)
 	log_i64(&l, "bytes", (int64_t)rq->out.n);
 	log_str(&l, "ip", rq->address);
 	if (rq->known == AUTH_KNOWN) {
-		log_id(&l, "workspace", ID_workspace, &rq->who.workspace.u);
-		log_id(&l, "key", ID_key, &rq->who.key.u);
+		log_str(&l, "workspace", id_text(rq->a, ID_workspace, &rq->who.workspace.u));
+		log_str(&l, rq->who.type == PRINCIPAL_USER ? "user" : "key", auth_name(rq->a, &rq->who));
 	}
 	if (rq->status >= 400 && !rq->replayed)
 		log_str(&l, "code", str_z(err_row(err_outside(rq->err.code))->slug));
@@ -433,17 +418,18 @@ log_request(struct rq *rq, int64_t us)
 	log_end(rq->api->c.log, &l);
 }
 
-static void
-on_end(void *ctx, struct exchange *x)
+void
+rq_ended(struct rq *rq)
 {
-	struct rq *rq = x->user;
-	struct api *api = ctx;
-	int64_t us = sys_mono_us(api->c.clock) - x->began_us;
+	int64_t us = mono(rq) - rq->x->began_us;
 
-	metrics_count(api, rq->op, rq->status, us);
+	metrics_count(rq->api, rq->op, rq->status, us);
 	if (rq->conf->log_requests)
 		log_request(rq, us);
 }
+
+static void on_resumed(void *ctx, struct exchange *x) { (void)ctx; rq_resumed(x->user); }
+static void on_end(void *ctx, struct exchange *x) { (void)ctx; rq_ended(x->user); }
 
 void
 api_front(struct api *api, struct front_handler *ret)

@@ -3,7 +3,7 @@
  * Handlers use: in, id, who, now, db, a, err, reply(), reply_list(), fresh ids, announce(), made(). */
 #ifndef API_RQ_H
 #define API_RQ_H
-#include "api/api.h"
+#include "api/call.h"
 #include "model/ledger.h"
 
 enum stage { AT_ADMIT, AT_BODY, AT_WRITE, AT_READ, AT_WAIT, AT_ANSWER };
@@ -29,6 +29,7 @@ struct rq {
 	ulid id;			/* of the path */
 	void *in;			/* decoded by op->in */
 	struct rec_notes notes;
+	const struct api_call *inside;	/* that this is, or NULL: it came over HTTP */
 	str idem_key;
 	bool idem_malformed;
 	digest fingerprint;
@@ -77,6 +78,7 @@ struct page page_of(const struct rq *, int64_t from, int64_t to);
 
 /* --- for the pipeline --- */
 enum err admit(struct rq *, struct db *);	/* token to rate; E_NEED_DB on a cold cache */
+enum err admit_known(struct rq *);		/* workspace to rate, of rq->who */
 enum err take_media(struct rq *);		/* known before the body comes, so that it need not come */
 enum err take_body(struct rq *);		/* JSON, record, fingerprint */
 enum err take_query(struct rq *);
@@ -88,6 +90,13 @@ enum err err_outside(enum err);
 void	error_body(struct rq *, enum err);	/* the envelope into rq->out, its status into rq->status */
 enum err handle(struct rq *);			/* list_open, then the handler */
 struct audit audit_entry(const struct rq *, int status);
+
+/* pipeline.c, for call.c */
+struct rq *rq_new(struct api *, struct exchange *);
+void	rq_stop(struct rq *, enum err);		/* answers with an error */
+void	rq_go_on(struct rq *);			/* admitted, the body is here */
+void	rq_resumed(struct rq *);
+void	rq_ended(struct rq *);			/* counted and logged */
 
 /* negotiate.c */
 const char *etag_of(struct rq *);

@@ -4,7 +4,7 @@
 static void
 options(const struct rq *rq, struct rec_opts *o)
 {
-	*o = (struct rec_opts){ .strict = rq->conf->strict_bodies, .text_max = rq->conf->text_max };
+	*o = (struct rec_opts){ .strict = rq->conf->strict_bodies || (rq->inside != NULL && rq->inside->strict), .text_max = rq->conf->text_max };
 }
 
 enum err
@@ -86,12 +86,26 @@ take_media(struct rq *rq)
 	return fail(&rq->err, E_UNSUPPORTED_MEDIA_TYPE, NULL, "The body must be application/json.");
 }
 
+/* A body that came as the options of a command. */
+static enum err
+take_fields(struct rq *rq)
+{
+	const struct api_call *c = rq->inside;
+	struct rec_opts o;
+
+	options(rq, &o);
+	rq->in = arena_alloc(rq->a, rq->op->in->size);
+	return rec_decode_pairs(rq->op->in, &o, rq->a, c->fields, c->nfields, rq->in, &rq->notes, &rq->err);
+}
+
 enum err
 take_body(struct rq *rq)
 {
 	struct rec_opts o;
 	json_t *v;
 
+	if (rq->op->in != NULL && rq->inside != NULL && rq->inside->x.body.p == NULL)
+		return take_fields(rq);
 	take_key(rq);
 	if (rq->op->in == NULL)
 		return OK;		/* an operation without a body ignores one */

@@ -1,12 +1,13 @@
 #include "api/rq.h"
 
-struct me_who { int type; key_id id; unsigned scopes; };
+struct me_who { int type; str id; unsigned scopes; int role; };
 struct me { struct workspace workspace; struct me_who principal; };
 
 static const struct field who_fields[] = {
 	F_WORD (me_who, type, "type", NULL, 0, &principal_type_words, "What kind of caller", "api_key"),
-	F_ID   (me_who, id, key, "id", NULL, 0, "The key"),
-	F_WORDS(me_who, scopes, "scopes", NULL, 0, &scope_words, "What it may do", "notes:read"),
+	F_STR  (me_who, id, "id", NULL, 0, 0, 0, "The key, or the user", "key_01J9ZAB12CD34E56F7G8H9JKMN"),
+	F_WORDS(me_who, scopes, "scopes", NULL, 0, &scope_words, "What it may do; of a user nothing, for the role decides", "notes:read"),
+	F_WORD (me_who, role, "role", NULL, F_OMIT | F_MORE, &role_words, "Of a user: the role in this workspace", "Admin"),
 };
 static const struct rec who_rec = REC(me_who, who_fields, "Who asks");
 static const struct field fields[] = {
@@ -18,7 +19,7 @@ const struct rec me_rec = REC(me, fields, "The active workspace and the caller")
 enum err
 workspace_me(struct rq *rq)
 {
-	struct me m = { .principal = { rq->who.type, rq->who.key, rq->who.scopes } };
+	struct me m = { .principal = { rq->who.type, auth_name(rq->a, &rq->who), rq->who.scopes, auth_role(&rq->who) } };
 
 	TRY(workspace_get(rq->db, rq->a, rq->who.workspace, &m.workspace, &rq->err));
 	return reply(rq, &me_rec, &m);

@@ -65,6 +65,14 @@ auth_budget(const workspace_id *w, int bucket)
 	return (struct limit_key){ h * UINT64_C(0xBF58476D1CE4E5B9), v[2] * UINT64_C(0x94D049BB133111EB) ^ v[1] ^ v[3] ^ (uint64_t)bucket << 56 };
 }
 
+str
+auth_name(struct arena *a, const struct principal *p)
+{
+	if (auth_is_console(p))
+		return S("command line");
+	return p->type == PRINCIPAL_USER ? id_text(a, ID_person, &p->person.u) : id_text(a, ID_key, &p->key.u);
+}
+
 /* --- the cache --- */
 
 /* STALE: too old to be believed, but it was a key of ours. */

@@ -15,10 +15,14 @@
 #include "model/key.h"
 #include "model/workspace.h"
 
+/* Of a key: key, scopes, its end, the plan.  Of a user: person and role in that workspace; scopes do not apply to people.
+ * A user without a person is the command line on the machine of the server: an Admin whom no rate limits. */
 struct principal {
 	int type;			/* enum principal_type */
 	workspace_id workspace;
 	key_id key;
+	person_id person;
+	int role;			/* of a user: enum role */
 	int mode;
 	unsigned scopes;
 	int64_t expires_at, revoked_at;
@@ -27,6 +31,10 @@ struct principal {
 	char version[12];		/* of the API, when the request names none; empty: the rolling default */
 	struct limit_key budget;	/* of its workspace */
 };
+static inline bool auth_is_console(const struct principal *p) { return p->type == PRINCIPAL_USER && !id_set(p->person); }
+static inline int auth_role(const struct principal *p) { return p->type == PRINCIPAL_USER ? p->role : -1; }
+/* Its id as the API names it; "command line" of that. */
+str	auth_name(struct arena *, const struct principal *);
 struct auth;
 struct auth *auth_new(const secret *, const struct sys_clock *);
 void	auth_free(struct auth *);

@@ -74,6 +74,7 @@ struct exchange {
 	bool cut;				/* in end(): the connection broke before the answer was out */
 	struct arena arena;
 	void *user;
+	void (*wake)(struct exchange *);	/* of an exchange that is no connection's: what front_wake does; front_park does nothing */
 };
 
 struct front_handler {

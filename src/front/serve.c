@@ -136,13 +136,22 @@ front_answer(struct exchange *x, int status, str body)
 	x->answer = body;
 }
 
-void front_park(struct exchange *x) { ((struct turn *)x)->parks = true; }
+void
+front_park(struct exchange *x)
+{
+	if (x->wake == NULL)
+		((struct turn *)x)->parks = true;
+}
 
 /* Once the turn is PARKED its connection is suspended and stays until we resume it; before that, leaving WOKEN behind is all
  * that may be done, for the turn may be over the moment its loop has seen it. */
 void
 front_wake(struct exchange *x)
 {
+	if (x->wake != NULL) {
+		x->wake(x);
+		return;
+	}
 	struct turn *t = (struct turn *)x;
 	struct loop *l = t->loop;
 	int was = PARK_NO;

@@ -8,7 +8,7 @@ from cases import Wrong, need
 VERSION = '2026-08-01'
 STATUS = {
     'invalid_request': 400, 'bad_pagination': 400, 'bad_cursor': 400, 'version_unsupported': 400, 'invalid_token': 401,
-    'key_expired': 401, 'key_revoked': 401, 'spend_cap_exceeded': 402, 'scope_missing': 403, 'plan_not_eligible': 403,
+    'key_expired': 401, 'key_revoked': 401, 'spend_cap_exceeded': 402, 'scope_missing': 403, 'role_missing': 403, 'plan_not_eligible': 403,
     'workspace_mismatch': 403, 'not_found': 404, 'method_not_allowed': 405, 'idempotency_key_conflict': 409,
     'idempotency_in_progress': 409, 'not_cancellable': 409, 'conflict': 409, 'precondition_failed': 412,
     'payload_too_large': 413, 'unsupported_media_type': 415, 'unprocessable': 422, 'ssrf_blocked': 422,
