@@ -227,7 +227,7 @@ put_text(struct in *in, const struct field *f, str s, void *to)
 		return put_word(in, f, s, to);
 	case T_WORDS:
 		return put_words(in, f, s, to);
-	case T_MAYBE: case T_F64: case T_CREATED: case T_REC: case T_JSON:
+	case T_MAYBE: case T_F64: case T_CREATED: case T_REC: case T_JSON: case T_LIST:
 		break;
 	}
 	return wrong(in, f, "left out");
@@ -294,6 +294,7 @@ put_json(struct in *in, const struct field *f, const json_t *v, void *to)
 		[T_STR] = "a string", [T_I64] = "a whole number", [T_F64] = "left out", [T_BOOL] = "true or false", [T_MAYBE] = "true or false",
 		[T_TIME] = "a date-time string", [T_FROM] = "a date string", [T_TO] = "a date string", [T_ID] = "an id string",
 		[T_CREATED] = "left out", [T_WORD] = "a string", [T_WORDS] = "an array of strings", [T_REC] = "an object", [T_JSON] = "left out",
+		[T_LIST] = "left out",
 	};
 	if (f->type == T_I64 && json_is_integer(v))
 		return put_i64(in, f, json_integer_value(v), to);
@@ -312,7 +313,8 @@ put_json(struct in *in, const struct field *f, const json_t *v, void *to)
 		inner.prefix = str_fmt(in->a, "%.*s%s.", STR(in->prefix), f->name.p);
 		return decode(&inner, f->rec, v, to);
 	}
-	if (!json_is_string(v) || f->type == T_I64 || f->type == T_BOOL || f->type == T_MAYBE || f->type == T_WORDS || f->type == T_REC)
+	if (!json_is_string(v) || f->type == T_I64 || f->type == T_BOOL || f->type == T_MAYBE || f->type == T_WORDS || f->type == T_REC ||
+	    f->type == T_LIST)
 		return wrong(in, f, want[f->type]);
 	return put_text(in, f, (str){ json_string_value(v), json_string_length(v) }, to);
 }
@@ -426,7 +428,7 @@ absent(const struct field *f, const void *p)
 		return isnan(*(const double *)p);
 	case T_REC:
 		return absent(&f->rec->f[0], (const char *)p + f->rec->f[0].off);
-	case T_BOOL: case T_CREATED: case T_WORDS:
+	case T_BOOL: case T_CREATED: case T_WORDS: case T_LIST:
 		break;
 	}
 	return false;
@@ -439,6 +441,15 @@ encode_words(const struct words *w, unsigned set, struct json *j)
 	for (int i = 0; i < w->n; i++)
 		if (set >> i & 1)
 			jw_str(j, str_z(w->v[i]));
+	jw_end(j);
+}
+
+static void
+encode_list(const struct rec *r, const struct rec_list *l, struct json *j)
+{
+	jw_arr(j);
+	for (int i = 0; i < l->n; i++)
+		rec_encode(r, (const char *)l->v + (size_t)i * r->size, j);
 	jw_end(j);
 }
 
@@ -459,6 +470,7 @@ encode_value(const struct field *f, const void *p, struct json *j)
 	case T_WORD:	jw_str(j, str_z(f->words->v[*(const int *)p])); break;
 	case T_WORDS:	encode_words(f->words, *(const unsigned *)p, j); break;
 	case T_REC:	rec_encode(f->rec, p, j); break;
+	case T_LIST:	encode_list(f->rec, p, j); break;
 	}
 }
 

@@ -30,6 +30,7 @@ enum rec_type {
 	T_REC,		/* a struct by value, described by `rec`; in an answer null when its first field is absent */
 	T_JSON,		/* str, JSON already */
 	T_MAYBE,	/* int: a boolean, or -1 when absent */
+	T_LIST,		/* struct rec_list: structs described by `rec`, in answers only */
 };
 enum {
 	F_REQ   = 1 << 0,	/* must be there */
@@ -45,6 +46,7 @@ enum {
 	F_ERASE = 1 << 10,	/* of a change: null takes the time away, TIME_ERASED */
 };
 struct words { const char *const *v; int n; };
+struct rec_list { const void *v; int n; };
 struct rec;
 struct field {
 	str name;
@@ -80,6 +82,7 @@ struct rec {
 #define F_WORD(S, m, nm, cl, fl, w, d, ex)	{ .name = S_INIT(nm), .col = cl, .flags = fl, .words = w, .doc = d, .example = ex, FIELD(S, m, int, T_WORD) }
 #define F_WORDS(S, m, nm, cl, fl, w, d, ex)	{ .name = S_INIT(nm), .col = cl, .flags = fl, .words = w, .doc = d, .example = ex, FIELD(S, m, unsigned, T_WORDS) }
 #define F_REC(S, m, CT, nm, cl, fl, r, d)	{ .name = S_INIT(nm), .col = cl, .flags = fl, .rec = r, .doc = d, FIELD(S, m, CT, T_REC) }
+#define F_LIST(S, m, nm, fl, r, d)		{ .name = S_INIT(nm), .flags = fl, .rec = r, .doc = d, FIELD(S, m, struct rec_list, T_LIST) }
 #define F_JSON(S, m, nm, cl, fl, d, ex)		{ .name = S_INIT(nm), .col = cl, .flags = fl, .doc = d, .example = ex, FIELD(S, m, str, T_JSON) }
 #define REC(S, fields, d)			{ .name = #S, .size = sizeof(struct S), .f = fields, .n = (int)COUNT(fields), .doc = d }
 #define REC_CHECKED(S, fields, ck, d)		{ .name = #S, .size = sizeof(struct S), .f = fields, .n = (int)COUNT(fields), .check = ck, .doc = d }

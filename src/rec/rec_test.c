@@ -548,3 +548,29 @@ TEST(words_come_back_from_a_row)
 	CHECK(words_parse(&colors, STR_NONE, &set, &unknown) && set == 0);
 	arena_free(&a);
 }
+
+struct point { int64_t x; };
+struct line { str name; struct rec_list points; };
+static const struct field point_fields[] = { F_I64(point, x, "x", NULL, 0, 0, 9, "", NULL) };
+static const struct rec point_rec = REC(point, point_fields, "");
+static const struct field line_fields[] = {
+	F_STR (line, name, "name", NULL, 0, 0, 0, "", NULL),
+	F_LIST(line, points, "points", 0, &point_rec, ""),
+};
+static const struct rec line_rec = REC(line, line_fields, "");
+
+TEST(a_list_of_records_is_an_array_and_never_read)
+{
+	static const struct point two[] = { { 1 }, { 2 } };
+	struct line l = { S("l"), { two, 2 } }, empty = { S("e"), { NULL, 0 } };
+	struct bench b;
+	json_t *v;
+
+	setup(&b);
+	CHECK_STR(encoded(&b, &line_rec, &l), S("{\"name\":\"l\",\"points\":[{\"x\":1},{\"x\":2}]}"));
+	CHECK_STR(encoded(&b, &line_rec, &empty), S("{\"name\":\"e\",\"points\":[]}"));
+	CHECK_INT(json_read(S("{\"points\":[{\"x\":1}]}"), &v, &b.e), ==, OK);
+	CHECK_INT(rec_decode(&line_rec, &b.o, &b.a, v, &l, &b.notes, &b.e), ==, E_INVALID_REQUEST);
+	json_decref(v);
+	arena_free(&b.a);
+}

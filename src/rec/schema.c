@@ -128,12 +128,21 @@ put_ref(const struct schema *s, const struct rec *r, const struct field *f, stru
 	}
 }
 
+static void
+put_items(const struct schema *s, const struct rec *r, const struct field *f, struct json *j)
+{
+	jw_key(j, S("items"));
+	jw_obj(j);
+	jw_key_str(j, S("$ref"), s->ref(s->ctx, s->use, r, f));
+	jw_end(j);
+}
+
 void
 schema_field(const struct schema *s, const struct rec *r, const struct field *f, struct json *j)
 {
 	static const char *const types[] = {
 		[T_STR] = "string", [T_I64] = "integer", [T_F64] = "number", [T_BOOL] = "boolean", [T_MAYBE] = "boolean", [T_TIME] = "string",
-		[T_ID] = "string", [T_CREATED] = "string", [T_WORD] = "string", [T_WORDS] = "array", [T_JSON] = "object",
+		[T_ID] = "string", [T_CREATED] = "string", [T_WORD] = "string", [T_WORDS] = "array", [T_JSON] = "object", [T_LIST] = "array",
 		[T_FROM] = NULL, [T_TO] = NULL, [T_REC] = NULL,
 	};
 	bool null = nullable(s, f);
@@ -151,6 +160,7 @@ schema_field(const struct schema *s, const struct rec *r, const struct field *f,
 	case T_WORD:	put_enum(f->words, null, j); break;
 	case T_WORDS:	put_words(f->words, j); break;
 	case T_REC:	put_ref(s, r, f, j); break;
+	case T_LIST:	put_items(s, r, f, j); break;
 	case T_F64: case T_BOOL: case T_MAYBE: case T_JSON:
 			break;
 	}
@@ -214,6 +224,7 @@ put_value(const struct schema *s, const struct field *f, int64_t ms, struct json
 	case T_WORD:	jw_str(j, ex.p != NULL ? ex : str_z(f->words->v[0])); break;
 	case T_WORDS:	put_example_words(f, j); break;
 	case T_REC:	put_example(s, f->rec, ms, j); break;
+	case T_LIST:	jw_arr(j); put_example(s, f->rec, ms, j); jw_end(j); break;
 	}
 }
 

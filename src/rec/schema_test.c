@@ -16,6 +16,7 @@ struct all {
 	int color;
 	unsigned set;
 	struct inner inner;
+	struct rec_list list;
 };
 static const struct field fields[] = {
 	F_ID   (all, id, note, "id", NULL, F_REQ, "Id"),
@@ -35,6 +36,7 @@ static const struct field fields[] = {
 	F_JSON (all, json, "json", NULL, F_NULL, "Json", NULL),
 	F_CREATED(all, id, note, "created", "Created"),
 	F_FROM (all, from, "from", "From"),
+	F_LIST (all, list, "list", 0, &inner_rec, "List"),
 };
 static const struct rec all_rec = REC(all, fields, "All");
 
@@ -85,6 +87,7 @@ TEST(a_field_of_an_answer)
 	check_field(SCHEMA_ANSWER, "set", "{\"type\":\"array\",\"items\":{\"type\":\"string\",\"enum\":[\"red\",\"green\"]}}");
 	check_field(SCHEMA_ANSWER, "inner", "{\"anyOf\":[{\"$ref\":\"#/0/inner\"},{\"type\":\"null\"}]}");
 	check_field(SCHEMA_ANSWER, "json", "{" OR_NULL("object") "}");
+	check_field(SCHEMA_ANSWER, "list", "{\"type\":\"array\",\"items\":{\"$ref\":\"#/0/inner\"}}");
 }
 
 TEST(a_field_of_a_body_has_bounds_and_takes_null_for_absence)
@@ -170,7 +173,7 @@ TEST(examples)
 	schema_example(&t.s, &all_rec, &t.j);
 	CHECK_STR(buf_str(&t.b), S("{\"id\":\"note_" SCHEMA_ULID "\",\"title\":\"abc\",\"body\":\"text\",\"wait\":5,\"count\":null,\"at\":\"later\","
 	    "\"flag\":true,\"more\":true,\"color\":\"green\",\"set\":[\"red\",\"green\"],\"inner\":{\"text\":\"hello\"},\"ratio\":0.5,\"json\":null,"
-	    "\"created\":\"2024-10-12T02:53:49.516Z\",\"from\":\"2024-10-01\"}"));
+	    "\"created\":\"2024-10-12T02:53:49.516Z\",\"from\":\"2024-10-01\",\"list\":[{\"text\":\"hello\"}]}"));
 	arena_free(&t.a);
 	setup(&t, SCHEMA_BODY);
 	t.s.more = false;
