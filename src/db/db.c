@@ -98,7 +98,7 @@ scan_value(const struct field *f, struct val v, struct arena *a, void *to)
 		unknown = (struct buf){ .over = true };		/* a word of a later version is passed over */
 		words_parse(f->words, v.t == V_TEXT && v.s.n != 0 ? v.s : STR_NONE, to, &unknown);
 		break;
-	case T_MAYBE: case T_CREATED: case T_REC: case T_LIST:
+	case T_MAYBE: case T_CREATED: case T_REC: case T_LIST: case T_MADE:
 		break;
 	}
 }

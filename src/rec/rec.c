@@ -204,6 +204,8 @@ put_id(const struct field *f, str s, ulid *to)
 		*to = (ulid){ "-" };
 }
 
+static enum err put_made_text(struct in *, const struct field *, str, void *base);
+
 /* A value that came as text: from a query, a command line, or as a JSON string. */
 static enum err
 put_text(struct in *in, const struct field *f, str s, void *to)
@@ -227,10 +229,81 @@ put_text(struct in *in, const struct field *f, str s, void *to)
 		return put_word(in, f, s, to);
 	case T_WORDS:
 		return put_words(in, f, s, to);
+	case T_MADE:
+		return put_made_text(in, f, s, to);
 	case T_MAYBE: case T_F64: case T_CREATED: case T_REC: case T_JSON: case T_LIST:
 		break;
 	}
 	return wrong(in, f, "left out");
+}
+
+/* --- fields of an older version: no member, but a way to another field and back --- */
+
+union value { int64_t i; double d; str s; char id[32]; };
+
+/* What the field looks like, under the name that it has in this record. */
+static struct field
+face(const struct field *f)
+{
+	struct field as = f->made->as;
+
+	as.name = f->name;
+	return as;
+}
+
+static void
+take_made(const struct made *m, const void *value, void *base)
+{
+	union value newer = { 0 };
+
+	if (m->from->type != T_MADE) {
+		m->take(value, (char *)base + m->from->off);
+		return;
+	}
+	m->take(value, &newer);
+	take_made(m->from->made, &newer, base);
+}
+
+static void
+give_made(const struct made *m, const void *base, union value *ret)
+{
+	union value newer = { 0 };
+
+	if (m->from->type != T_MADE) {
+		m->give((const char *)base + m->from->off, ret);
+		return;
+	}
+	give_made(m->from->made, base, &newer);
+	m->give(&newer, ret);
+}
+
+static enum err
+put_made_text(struct in *in, const struct field *f, str s, void *base)
+{
+	struct field as = face(f);
+	union value v = { 0 };
+
+	TRY(put_text(in, &as, s, &v));
+	take_made(f->made, &v, base);
+	return OK;
+}
+
+/* The place in a record that a value fills: two fields of an older version may be one of the newest. */
+static int
+slot_of(const struct rec *r, const struct field *f)
+{
+	return f->type == T_MADE ? f->made->slot : (int)(f - r->f);
+}
+
+static enum err
+fill(struct in *in, const struct rec *r, const struct field *f, uint64_t *seen)
+{
+	uint64_t bit = UINT64_C(1) << slot_of(r, f);
+
+	if (unlikely(*seen & bit))
+		return fail(in->e, E_INVALID_REQUEST, called(in, f), "'%s' says the same as another field: leave one of them out.", called(in, f));
+	*seen |= bit;
+	return OK;
 }
 
 static void
@@ -287,6 +360,8 @@ put_array(struct in *in, const struct field *f, const json_t *v, unsigned *to)
 	return fail(in->e, E_INVALID_REQUEST, name, "Unknown '%s' value(s): %.*s.", name, STR(buf_str(&none)));
 }
 
+static enum err put_made_json(struct in *, const struct field *, const json_t *, void *base);
+
 static enum err
 put_json(struct in *in, const struct field *f, const json_t *v, void *to)
 {
@@ -296,6 +371,8 @@ put_json(struct in *in, const struct field *f, const json_t *v, void *to)
 		[T_CREATED] = "left out", [T_WORD] = "a string", [T_WORDS] = "an array of strings", [T_REC] = "an object", [T_JSON] = "left out",
 		[T_LIST] = "left out",
 	};
+	if (f->type == T_MADE)
+		return put_made_json(in, f, v, to);
 	if (f->type == T_I64 && json_is_integer(v))
 		return put_i64(in, f, json_integer_value(v), to);
 	if (f->type == T_MAYBE && json_is_boolean(v)) {
@@ -319,6 +396,17 @@ put_json(struct in *in, const struct field *f, const json_t *v, void *to)
 	return put_text(in, f, (str){ json_string_value(v), json_string_length(v) }, to);
 }
 
+static enum err
+put_made_json(struct in *in, const struct field *f, const json_t *v, void *base)
+{
+	struct field as = face(f);
+	union value value = { 0 };
+
+	TRY(put_json(in, &as, v, &value));
+	take_made(f->made, &value, base);
+	return OK;
+}
+
 /* In a create, null for an optional field is its absence; in a change it takes away, where that is possible (contract 12.1). */
 static enum err
 put_null(struct in *in, const struct field *f, void *to)
@@ -334,9 +422,20 @@ static enum err
 missing(struct in *in, const struct rec *r, uint64_t seen)
 {
 	for (int i = 0; i < r->n; i++)
-		if ((r->f[i].flags & F_REQ) && !(seen >> i & 1))
+		if ((r->f[i].flags & F_REQ) && !(seen >> slot_of(r, &r->f[i]) & 1))
 			return fail(in->e, E_INVALID_REQUEST, called(in, &r->f[i]), "'%s' is required.", called(in, &r->f[i]));
 	return OK;
+}
+
+/* A check knows the newest names only. */
+static enum err
+check(struct in *in, const struct rec *r, const void *v)
+{
+	enum err code = r->check != NULL ? r->check(v, in->e) : OK;
+
+	if (code != OK)
+		rec_speak(r, in->a, in->e);
+	return code;
 }
 
 static enum err
@@ -354,11 +453,11 @@ decode(struct in *in, const struct rec *r, const json_t *v, void *ret)
 			TRY(put_null(in, f, (char *)ret + f->off));
 		} else {
 			TRY(put_json(in, f, item, (char *)ret + f->off));
-			seen |= UINT64_C(1) << (f - r->f);
+			TRY(fill(in, r, f, &seen));
 		}
 	}
 	TRY(missing(in, r, seen));
-	return r->check != NULL ? r->check(ret, in->e) : OK;
+	return check(in, r, ret);
 }
 
 enum err
@@ -394,10 +493,10 @@ rec_decode_pairs(const struct rec *r, const struct rec_opts *o, struct arena *a,
 		if (p[i].value.n == 0)
 			continue;
 		TRY(put_text(&in, f, p[i].value, (char *)ret + f->off));
-		seen |= bit;
+		TRY(fill(&in, r, f, &seen));
 	}
 	TRY(missing(&in, r, seen));
-	return r->check != NULL ? r->check(ret, e) : OK;
+	return check(&in, r, ret);
 }
 
 void
@@ -406,6 +505,50 @@ rec_unfree(const struct rec *r, json_t *v)
 	for (int i = 0; i < r->n; i++)
 		if (r->f[i].flags & F_FREE)
 			json_object_del(v, r->f[i].name.p);
+}
+
+/* --- what an error calls a field --- */
+
+/* The name of `path`, of the newest record, in r; absent where nothing is called so. */
+static str
+name_in(const struct rec *r, struct arena *a, str path)
+{
+	const struct rec *newest = r;
+	str first = str_split(&path, '.');
+
+	while (newest->newer != NULL)
+		newest = newest->newer;
+	const struct field *f = named(newest, first);
+	if (f == NULL)
+		return STR_NONE;
+	const struct field *mine = &r->f[f - newest->f];
+	if (path.p == NULL || mine->type != T_REC)
+		return mine->name;
+	str rest = name_in(mine->rec, a, path);
+	return rest.p != NULL ? str_fmt(a, "%.*s.%.*s", STR(mine->name), STR(rest)) : STR_NONE;
+}
+
+void
+rec_speak(const struct rec *r, struct arena *a, struct error *e)
+{
+	str rest = str_z(e->detail), name;
+	struct buf b;
+
+	if (r->newer == NULL)
+		return;
+	if (e->field != NULL && (name = name_in(r, a, str_z(e->field))).p != NULL)
+		e->field = name.p;
+	buf_init(&b, a, sizeof(e->detail) - 1);
+	for (bool quoted = false; rest.p != NULL; quoted = !quoted) {
+		str part = str_split(&rest, '\'');
+		name = quoted && rest.p != NULL ? name_in(r, a, part) : STR_NONE;
+		buf_add(&b, name.p != NULL ? name : part);
+		buf_add(&b, rest.p != NULL ? S("'") : S(""));
+	}
+	if (b.over)
+		return;
+	memcpy(e->detail, b.p, b.n);
+	e->detail[b.n] = '\0';
 }
 
 /* --- out --- */
@@ -428,7 +571,7 @@ absent(const struct field *f, const void *p)
 		return isnan(*(const double *)p);
 	case T_REC:
 		return absent(&f->rec->f[0], (const char *)p + f->rec->f[0].off);
-	case T_BOOL: case T_CREATED: case T_WORDS: case T_LIST:
+	case T_BOOL: case T_CREATED: case T_WORDS: case T_LIST: case T_MADE:
 		break;
 	}
 	return false;
@@ -442,6 +585,20 @@ encode_words(const struct words *w, unsigned set, struct json *j)
 		if (set >> i & 1)
 			jw_str(j, str_z(w->v[i]));
 	jw_end(j);
+}
+
+static void encode_value(const struct field *, const void *, struct json *);
+
+static void
+encode_made(const struct field *f, const void *base, struct json *j)
+{
+	union value v = { 0 };
+
+	give_made(f->made, base, &v);
+	if (absent(&f->made->as, &v))
+		jw_null(j);
+	else
+		encode_value(&f->made->as, &v, j);
 }
 
 static void
@@ -471,6 +628,7 @@ encode_value(const struct field *f, const void *p, struct json *j)
 	case T_WORDS:	encode_words(f->words, *(const unsigned *)p, j); break;
 	case T_REC:	rec_encode(f->rec, p, j); break;
 	case T_LIST:	encode_list(f->rec, p, j); break;
+	case T_MADE:	encode_made(f, p, j); break;
 	}
 }
 

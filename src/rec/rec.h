@@ -31,6 +31,7 @@ enum rec_type {
 	T_JSON,		/* str, JSON already */
 	T_MAYBE,	/* int: a boolean, or -1 when absent */
 	T_LIST,		/* struct rec_list: structs described by `rec`, in answers only */
+	T_MADE,		/* no member of its own: in an older version of the API, made of another field (rec/older.h) */
 };
 enum {
 	F_REQ   = 1 << 0,	/* must be there */
@@ -48,6 +49,7 @@ enum {
 struct words { const char *const *v; int n; };
 struct rec_list { const void *v; int n; };
 struct rec;
+struct made;
 struct field {
 	str name;
 	const char *col;		/* the column; NULL: not in a row */
@@ -56,6 +58,7 @@ struct field {
 	int64_t lo, hi;			/* code points of a string, range of a number */
 	const struct words *words;
 	const struct rec *rec;
+	const struct made *made;
 	const char *doc, *example;
 };
 struct rec {
@@ -65,6 +68,15 @@ struct rec {
 	int n;
 	enum err (*check)(const void *, struct error *);	/* shape that spans fields, or NULL */
 	const char *doc;
+	const struct rec *newer;	/* of an older version: the record that it was made from; its fields stand in the same places */
+};
+/* Of a T_MADE field: what it looks like, and how its value goes together with that of a field of the newer record. */
+struct made {
+	struct field as;
+	const struct field *from;
+	int slot;			/* the place of the field of the newest record that it ends at */
+	void (*give)(const void *from, void *ret);
+	void (*take)(const void *value, void *from);
 };
 
 #define FIELD_IS(S, m, CT)	(0 * sizeof(_Generic(((struct S *)0)->m, CT: 0)))
@@ -103,6 +115,8 @@ MUST_USE enum err rec_decode(const struct rec *, const struct rec_opts *, struct
 MUST_USE enum err rec_decode_pairs(const struct rec *, const struct rec_opts *, struct arena *, const struct rec_pair *, int n, void *ret,
     struct rec_notes *, struct error *);
 void	rec_encode(const struct rec *, const void *, struct json *);
+/* Where an error speaks of fields by the names of the newest record, in `field` and in quotes in `detail`: the names of this one. */
+void	rec_speak(const struct rec *, struct arena *, struct error *);
 /* Removes the F_FREE fields from a decoded body: what is left is fingerprinted. */
 void	rec_unfree(const struct rec *, json_t *);
 int	words_find(const struct words *, str);		/* -1 if it is none of them */

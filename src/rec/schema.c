@@ -137,6 +137,8 @@ put_items(const struct schema *s, const struct rec *r, const struct field *f, st
 	jw_end(j);
 }
 
+static const struct field *face(const struct field *f) { return f->type == T_MADE ? &f->made->as : f; }
+
 void
 schema_field(const struct schema *s, const struct rec *r, const struct field *f, struct json *j)
 {
@@ -145,7 +147,7 @@ schema_field(const struct schema *s, const struct rec *r, const struct field *f,
 		[T_ID] = "string", [T_CREATED] = "string", [T_WORD] = "string", [T_WORDS] = "array", [T_JSON] = "object", [T_LIST] = "array",
 		[T_FROM] = NULL, [T_TO] = NULL, [T_REC] = NULL,
 	};
-	bool null = nullable(s, f);
+	bool null = nullable(s, f = face(f));
 
 	if (types[f->type] != NULL)
 		put_type(types[f->type], null, j);
@@ -161,7 +163,7 @@ schema_field(const struct schema *s, const struct rec *r, const struct field *f,
 	case T_WORDS:	put_words(f->words, j); break;
 	case T_REC:	put_ref(s, r, f, j); break;
 	case T_LIST:	put_items(s, r, f, j); break;
-	case T_F64: case T_BOOL: case T_MAYBE: case T_JSON:
+	case T_F64: case T_BOOL: case T_MAYBE: case T_JSON: case T_MADE:
 			break;
 	}
 }
@@ -203,6 +205,7 @@ static void put_example(const struct schema *, const struct rec *, int64_t ms, s
 static void
 put_value(const struct schema *s, const struct field *f, int64_t ms, struct json *j)
 {
+	f = face(f);
 	str ex = f->example != NULL ? str_z(f->example) : STR_NONE;
 
 	if (ex.p == NULL && nullable(s, f) && (f->type == T_STR || f->type == T_JSON || f->type == T_I64 || f->type == T_F64)) {
@@ -225,6 +228,7 @@ put_value(const struct schema *s, const struct field *f, int64_t ms, struct json
 	case T_WORDS:	put_example_words(f, j); break;
 	case T_REC:	put_example(s, f->rec, ms, j); break;
 	case T_LIST:	jw_arr(j); put_example(s, f->rec, ms, j); jw_end(j); break;
+	case T_MADE:	break;
 	}
 }
 
