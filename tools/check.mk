@@ -5,7 +5,8 @@ PY   := python3
 unit_of   = $(patsubst src/%.c,build/$1/test/%,$(wildcard src/*/*_test.c))
 FUZZERS  := $(patsubst src/%.c,test/%,$(wildcard src/*/*_fuzz.c))
 
-CHECK := layers house build-asan build-release build-clang unit scenario-postgres scenario-sqlite badinput sqlplan replay crash
+CHECK := layers house build-asan build-release build-clang outside unit scenario-postgres scenario-sqlite sweep-postgres sweep-sqlite traffic \
+	badinput sqlplan replay lint crash
 check: $(CHECK)
 
 layers:        ; @$(STEP) $@ sh tools/layers
@@ -13,6 +14,7 @@ house:         ; @$(STEP) $@ sh tools/house
 build-asan:    ; +@$(STEP) $@ $(MAKE) BUILD=asan CC=gcc scriped unit-build fuzz-build build/asan/sqlplan
 build-clang:   ; +@$(STEP) $@ $(MAKE) BUILD=debug O=build/clang CC=clang scriped unit-build fuzz-build
 build-release: ; +@$(STEP) $@ $(MAKE) BUILD=release CC=gcc all
+outside:       ; @$(STEP) $@ sh tools/outside npm python
 
 unit: build-asan
 	@$(STEP) $@ sh tools/each '' $(call unit_of,asan)
@@ -24,6 +26,14 @@ scenario-sqlite: build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/scenario/run.py --engine sqlite
 scenario-postgres: build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/scenario/run.py --engine postgres
+sweep-sqlite: build-asan
+	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/openapi/sweep.py --engine sqlite
+sweep-postgres: build-asan
+	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/openapi/sweep.py --engine postgres
+traffic: outside build-asan | scenario-sqlite scenario-postgres sweep-sqlite sweep-postgres
+	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ build/venv/bin/python test/openapi/traffic.py
+lint: outside
+	@$(STEP) $@ sh test/openapi/lint
 badinput: build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/badinput.py
 crash: build-release

@@ -169,14 +169,15 @@ static void
 put_request(struct openapi *o, const struct op *op)
 {
 	struct schema s = schema_of(o, SCHEMA_BODY);
+	int max = (op->flags & OP_TEXT) ? DEFAULT_body_max_text : DEFAULT_body_max;
 	struct json *j = &o->j;
 
 	if (op->method == M_GET || op->in == NULL)
 		return;
 	jw_key(j, S("requestBody"));
 	jw_obj(j);
-	jw_key_str(j, S("description"), str_fmt(&o->a, "%s. At most %d bytes.", op->in->doc,
-	    (op->flags & OP_TEXT) ? DEFAULT_body_max_text : DEFAULT_body_max));
+	jw_key_str(j, S("description"), str_fmt(&o->a, "%s. At most %d bytes.", op->in->doc, max));
+	jw_key_i64(j, S("x-max-bytes"), max);
 	jw_key(j, S("required"));
 	jw_bool(j, true);
 	jw_key(j, S("content"));
@@ -224,16 +225,16 @@ static const struct schema_sample degraded[] = {
 	{ NULL, NULL, NULL },
 };
 
-/* samples: of the example, in place of the usual ones; NULL: none */
+/* more: headers beside those of the operation.  samples: of the example, in place of the usual ones; NULL: none */
 static void
-put_answer(struct openapi *o, const struct op *op, const char *doc, const struct schema_sample *samples)
+put_answer(struct openapi *o, const struct op *op, const char *doc, unsigned more, const struct schema_sample *samples)
 {
 	enum shape shape = (op->flags & OP_BARE) ? AN_ANSWER : (op->flags & OP_LIST) ? IN_LIST : IN_DATA;
 	struct json *j = &o->j;
 
 	jw_obj(j);
 	jw_key_str(j, S("description"), str_fmt(&o->a, "%s.", doc));
-	put_headers(o, HEAD_ANY | ((op->flags & OP_PUBLIC) ? 0u : HEAD_KEY) | ((op->flags & OP_IDEMPOTENT) ? HEAD_WRITE : 0u) |
+	put_headers(o, more | HEAD_ANY | ((op->flags & OP_PUBLIC) ? 0u : HEAD_KEY) | ((op->flags & OP_IDEMPOTENT) ? HEAD_WRITE : 0u) |
 	    (is_tagged(op) ? HEAD_TAG : 0u));
 	jw_key(j, S("content"));
 	jw_obj(j);
@@ -253,7 +254,7 @@ put_responses(struct openapi *o, const struct op *op)
 	jw_key(&o->j, S("responses"));
 	jw_obj(&o->j);
 	jw_key(&o->j, S("200"));
-	put_answer(o, op, (op->flags & OP_LIST) ? "A page of the list" : op->out->doc, NULL);
+	put_answer(o, op, (op->flags & OP_LIST) ? "A page of the list" : op->out->doc, 0, NULL);
 	if (op->method == M_GET && is_tagged(op)) {
 		jw_key(&o->j, S("304"));
 		put_ref(o, "responses", S("NotModified"));
@@ -261,7 +262,7 @@ put_responses(struct openapi *o, const struct op *op)
 	put_refusals(o, op);
 	if (op->out == &health_rec) {
 		jw_key(&o->j, S("503"));
-		put_answer(o, op, "The same when the service is degraded", degraded);
+		put_answer(o, op, "The same when the service is degraded", HEAD_RETRY, degraded);
 	}
 	jw_end(&o->j);
 }
