@@ -2,32 +2,62 @@
 #include "api/rq.h"
 #include <stdlib.h>
 
-/* Newest first; the first one is the default. */
-const struct version versions[] = {
-	{ .date = VERSION_CURRENT },
-	{ .date = "2026-05-01", .sunset = "2026-12-01", .replacement = VERSION_CURRENT, .deprecated_at = INT64_C(1785542400000),
-	  .sunset_at = INT64_C(1796083200000), .test = true },
-};
-const int nversions = (int)COUNT(versions);
+/* --- version: known before the token, so that refusals are of it too --- */
 
-bool version_open(const struct version *v, const struct conf *c) { return !v->test || c->test_version; }
-
-bool
-version_known(str date)
+static enum err
+version_refused(struct rq *rq, const char *why)
 {
+	struct buf b;
+	struct json j;
+
+	rq->version = NULL;
+	buf_init(&b, rq->a, 1024);
+	jw_begin(&j, &b);
+	jw_obj(&j);
+	jw_key(&j, S("accepted"));
+	jw_arr(&j);
 	for (int i = 0; i < nversions; i++)
-		if (str_eq(str_z(versions[i].date), date))
-			return true;
-	return false;
+		if (version_open(&versions[i], rq->conf, rq->api->c.clock))
+			jw_str(&j, str_z(versions[i].date));
+	jw_end(&j);
+	jw_end(&j);
+	enum err code = fail(&rq->err, E_VERSION_UNSUPPORTED, NULL, "%s", why);
+	rq->err.extra = buf_str(&b);
+	return code;
 }
 
-const struct version *
-version_find(const struct conf *c, str date)
+static bool
+speak(struct rq *rq, str date)
 {
-	for (int i = 0; i < nversions; i++)
-		if (version_open(&versions[i], c) && (date.p == NULL || str_eq(str_z(versions[i].date), date)))
-			return &versions[i];
-	return NULL;
+	rq->version = version_find(date);
+	return rq->version != NULL && version_open(rq->version, rq->conf, rq->api->c.clock);
+}
+
+enum err
+take_version(struct rq *rq)
+{
+	str asked = rq->x->header[FH_SCRIPE_API_VERSION];
+
+	rq->version = versions;
+	if (asked.p == NULL)
+		return OK;
+	rq->version_named = true;
+	if (!rq->x->header_twice[FH_SCRIPE_API_VERSION] && speak(rq, asked))
+		return OK;
+	return version_refused(rq, err_row(E_VERSION_UNSUPPORTED)->message);
+}
+
+/* What a key speaks when its request names nothing.  A pin on a version that is gone is told: another form than the one that
+ * was asked for would be a silent break. */
+static enum err
+take_pin(struct rq *rq)
+{
+	const char *pin = rq->who.version;
+
+	if (likely(pin[0] == '\0') || rq->version_named || speak(rq, str_z(pin)))
+		return OK;
+	return version_refused(rq, str_fmt(rq->a, "This key is pinned to version %s, which is no longer supported: "
+	    "pin it to another one, or name one in the 'Scripe-Api-Version' header.", pin).p);
 }
 
 /* --- lastUsedAt: written at most once a minute, riding on another batch --- */
@@ -200,8 +230,10 @@ refuse(struct rq *rq, enum err code)
 enum err
 admit_known(struct rq *rq)
 {
-	enum err code = check_workspace(rq);
+	enum err code = take_pin(rq);
 
+	if (code == OK)
+		code = check_workspace(rq);
 	if (code == OK)
 		code = check_right(rq);
 	return code == OK ? check_rate(rq) : refuse(rq, code);

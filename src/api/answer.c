@@ -17,7 +17,7 @@ reply(struct rq *rq, const struct rec *rec, const void *v)
 		jw_obj(&j);
 		jw_key(&j, S("data"));
 	}
-	rec_encode(rec, v, &j);
+	rec_encode(version_rec(rq->version, rec), v, &j);
 	if (!(rq->op->flags & OP_BARE))
 		jw_end(&j);
 	rq->status = 200;
@@ -229,13 +229,15 @@ static void
 deprecation(struct rq *rq)
 {
 	const struct version *v = rq->version;
+	int64_t since = 0, end = 0;
 	char sunset[40];
-	time_t t = (time_t)(v->sunset_at / 1000);
 	struct tm tm;
 
-	strftime(sunset, sizeof(sunset), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&t, &tm));
+	if (!date_parse(str_z(v->deprecated), &since) || !date_parse(str_z(v->sunset), &end))
+		return;
+	strftime(sunset, sizeof(sunset), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&(time_t){ end / 1000 }, &tm));
 	front_add(rq->x, "Scripe-Deprecation", str_fmt(rq->a, "%s; sunset=%s; replacement=%s", v->date, v->sunset, v->replacement).p);
-	front_add(rq->x, "Deprecation", str_fmt(rq->a, "@%lld", (long long)(v->deprecated_at / 1000)).p);
+	front_add(rq->x, "Deprecation", str_fmt(rq->a, "@%lld", (long long)(since / 1000)).p);
 	front_add(rq->x, "Sunset", str_dup(rq->a, str_z(sunset)).p);
 	front_add(rq->x, "Link", str_fmt(rq->a, "<%.*s/api/v1/changelog>; rel=\"deprecation\"", STR(docs_base(rq))).p);
 }

@@ -78,16 +78,24 @@ const struct op *op_match(const struct conf *, str method, str path, ulid *ret_i
 /* --- versions (contract 2.2, 12.1) --- */
 struct version {
 	const char *date;
-	/* of one that ends: NULL and 0 for the current one */
-	const char *sunset, *replacement;
-	int64_t deprecated_at, sunset_at;
+	const char *deprecated, *sunset, *replacement;	/* dates; NULL while nothing is known of its end */
 	bool test;			/* exists only under the setting test_version */
 };
-extern const struct version versions[];
+extern const struct version versions[];	/* newest first; the first one is the default */
 extern const int nversions;
-bool	version_open(const struct version *, const struct conf *);
-const struct version *version_find(const struct conf *, str date);	/* absent: the default */
-bool	version_known(str date);			/* in the table, open or not */
+const struct version *version_find(str date);	/* NULL: none of the table */
+static inline bool version_known(str date) { return version_find(date) != NULL; }
+/* Whether requests may be of it now: a test version under its setting, one with a sunset until then. */
+bool	version_open(const struct version *, const struct conf *, const struct sys_clock *);
+const struct rec *version_older(const struct version *, const struct rec *);
+/* A record as this version has it; NULL: as the current one has it. */
+static inline const struct rec *
+version_rec(const struct version *v, const struct rec *r)
+{
+	return likely(v == NULL || v == versions) ? r : version_older(v, r);
+}
+/* What is wrong with the tables, or NULL. */
+const char *versions_check(void);
 #define VERSION_CURRENT	"2026-08-01"
 
 /* --- metrics --- */
@@ -111,6 +119,7 @@ struct api {
 	struct audit_buffer *audit;
 	struct health_state *health;
 	struct op_stats *stats;			/* one per op, and one more for requests without */
+	_Atomic int64_t *of_version;		/* requests, by row of `versions` */
 	_Atomic bool draining;
 };
 MUST_USE enum err api_open(const struct api_conf *, const struct conf *, struct api **ret, struct error *);

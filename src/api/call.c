@@ -37,7 +37,8 @@ api_call_begin(struct api *api, struct api_call *c)
 	rq->op = c->op;
 	rq->who = c->who;
 	rq->known = AUTH_KNOWN;
-	rq->version = version_find(rq->conf, STR_NONE);
+	rq->version = versions;
+	rq->version_named = true;	/* by those inside: a pin is for requests */
 	if (c->op->id_kind >= 0 && !id_parse((enum id_kind)c->op->id_kind, c->id, &rq->id))
 		rq->id = (ulid){ "-" };		/* no row has it */
 	enum err code = admit_known(rq);

@@ -22,22 +22,24 @@ take_limit(struct rq *rq, str text)
 	return OK;
 }
 
-/* Every parameter that filters, by name and value, in the order of the record; not limit and cursor. */
+/* Every parameter that filters, by name and value, in the order of the record; not limit and cursor.  Names are those of the
+ * current version where it has them, so that a cursor outlives an upgrade of its client. */
 static str
 filter_hash(struct rq *rq)
 {
+	const struct rec *in = rec_in(rq);
 	struct crypto_sha256 h;
 	char hex[65];
 
 	crypto_sha256_init(&h);
 	crypto_sha256_add(&h, (str){ rq->who.workspace.u.s, 26 });
 	crypto_sha256_add(&h, str_z(rq->op->path));
-	for (int i = 2; i < rq->op->in->n; i++)
+	for (int i = 2; i < in->n; i++)
 		for (int k = 0; k < rq->x->nquery; k++) {
-			if (!str_eq(rq->x->query[k].name, rq->op->in->f[i].name) || rq->x->query[k].value.n == 0)
+			if (!str_eq(rq->x->query[k].name, in->f[i].name) || rq->x->query[k].value.n == 0)
 				continue;
 			crypto_sha256_add(&h, S("\n"));
-			crypto_sha256_add(&h, rq->x->query[k].name);
+			crypto_sha256_add(&h, in->f[i].type == T_MADE ? in->f[i].name : rq->op->in->f[i].name);
 			crypto_sha256_add(&h, S("="));
 			crypto_sha256_add(&h, rq->x->query[k].value);
 		}
@@ -139,6 +141,7 @@ reply_items(struct rq *rq, const struct rec *rec, const void *v, int n, size_t s
 {
 	struct json j;
 
+	rec = version_rec(rq->version, rec);
 	begin_list(rq, &j);
 	for (int i = 0; i < n; i++)
 		rec_encode(rec, (const char *)v + (size_t)i * size, &j);
@@ -155,6 +158,7 @@ reply_rows(struct rq *rq, struct rows *rows, const struct rec *rec, size_t size,
 	bool more = false;
 	struct json j;
 
+	rec = version_rec(rq->version, rec);
 	begin_list(rq, &j);
 	for (int n = 0; db_next(rows) && !(more = n == rq->limit); n++) {
 		scan(rq, rows, row);

@@ -30,6 +30,13 @@ metrics_count(struct api *api, const struct op *op, int status, int64_t us)
 	atomic_fetch_add_explicit(&s->us, us, memory_order_relaxed);
 }
 
+/* The current version is what is left: only who must move is counted. */
+void
+metrics_older(struct api *api, const struct version *v)
+{
+	atomic_fetch_add_explicit(&api->of_version[v - versions], 1, memory_order_relaxed);
+}
+
 static void
 family(struct buf *b, const char *name, const char *type, const char *help)
 {
@@ -61,6 +68,17 @@ requests(struct api *api, struct buf *b)
 				buf_add(b, S("other"));
 			buf_fmt(b, "\"} %lld\n", (long long)n);
 		}
+}
+
+static void
+older(struct api *api, struct buf *b)
+{
+	family(b, "older_version_requests_total", "counter", "Requests in a version of the API that is not the current one.");
+	for (int i = 1; i < nversions; i++) {
+		int64_t n = atomic_load_explicit(&api->of_version[i], memory_order_relaxed);
+		if (n != 0)
+			buf_fmt(b, "scriped_older_version_requests_total{version=\"%s\"} %lld\n", versions[i].date, (long long)n);
+	}
 }
 
 static void
@@ -158,6 +176,7 @@ api_metrics(struct api *api, int connections, struct buf *b)
 	bool ok;
 
 	requests(api, b);
+	older(api, b);
 	latencies(api, b);
 	jobs(api, b);
 	database(api, b);
@@ -175,11 +194,14 @@ api_open(const struct api_conf *c, const struct conf *conf, struct api **ret, st
 	const char *bad = ops_check(ops, nops);
 	struct api *a = calloc(1, sizeof(*a));
 
+	if (bad == NULL)
+		bad = versions_check();
 	if (bad != NULL) {
 		free(a);
 		return fail(e, E_INTERNAL, NULL, "%s", bad);
 	}
-	if (a == NULL || (a->stats = calloc((size_t)nops + 1, sizeof(*a->stats))) == NULL)
+	if (a == NULL || (a->stats = calloc((size_t)nops + 1, sizeof(*a->stats))) == NULL ||
+	    (a->of_version = calloc((size_t)nversions, sizeof(*a->of_version))) == NULL)
 		abort();
 	a->c = *c;
 	atomic_store(&a->conf, conf);
@@ -195,5 +217,6 @@ api_close(struct api *a)
 	health_free(a->health);
 	audit_buffer_free(a->audit);
 	free(a->stats);
+	free(a->of_version);
 	free(a);
 }

@@ -70,32 +70,6 @@ address_of(const struct rq *rq)
 }
 
 static enum err
-choose_version(struct rq *rq)
-{
-	str asked = rq->x->header[FH_SCRIPE_API_VERSION];
-	struct buf b;
-	struct json j;
-
-	rq->version = version_find(rq->conf, asked);
-	if (rq->version != NULL && !rq->x->header_twice[FH_SCRIPE_API_VERSION])
-		return OK;
-	rq->version = NULL;
-	buf_init(&b, rq->a, 1024);
-	jw_begin(&j, &b);
-	jw_obj(&j);
-	jw_key(&j, S("accepted"));
-	jw_arr(&j);
-	for (int i = 0; i < nversions; i++)
-		if (version_open(&versions[i], rq->conf))
-			jw_str(&j, str_z(versions[i].date));
-	jw_end(&j);
-	jw_end(&j);
-	enum err code = fail(&rq->err, E_VERSION_UNSUPPORTED, NULL, "The 'Scripe-Api-Version' header is missing or unsupported.");
-	rq->err.extra = buf_str(&b);
-	return code;
-}
-
-static enum err
 choose_op(struct rq *rq)
 {
 	if (!rq->x->path_bad)
@@ -140,7 +114,7 @@ on_head(void *ctx, struct exchange *x)
 	struct db *db = NULL;
 	bool health = str_eq(x->path, S("/v1/health"));
 
-	enum err code = health ? OK : choose_version(rq);	/* /v1/health skips all but the route (contract 12.1) */
+	enum err code = health ? OK : take_version(rq);	/* /v1/health skips all but the route (contract 12.1) */
 	if (code == OK)
 		code = choose_op(rq);
 	if (code == OK)
@@ -162,16 +136,26 @@ static void read_done(struct call *, enum err, const struct error *);
 static void write_done(struct call *, enum err, const struct error *);
 
 enum err
+run_handler(struct rq *rq)
+{
+	enum err code = rq->op->handler(rq);
+
+	if (unlikely(code != OK && rq->op->in != NULL))
+		rec_speak(rec_in(rq), rq->a, &rq->err);
+	return code;
+}
+
+enum err
 handle(struct rq *rq)
 {
 	rq->now = sys_wall_ms(rq->api->c.clock);
 	if (!(rq->op->flags & OP_LIST))
-		return rq->op->handler(rq);
+		return run_handler(rq);
 	/* one snapshot for the cursor's row, the project and the page */
 	TRY(rq->db->ops->begin(rq->db, TX_READ, &rq->err));
 	enum err code = list_open(rq);
 	if (code == OK)
-		code = rq->op->handler(rq);
+		code = run_handler(rq);
 	rq->db->ops->rollback(rq->db);
 	return code;
 }
@@ -406,6 +390,8 @@ log_request(struct rq *rq, int64_t us)
 	}
 	if (rq->status >= 400 && !rq->replayed)
 		log_str(&l, "code", str_z(err_row(err_outside(rq->err.code))->slug));
+	if (is_older(rq))
+		log_str(&l, "version", str_z(rq->version->date));
 	if (rq->replayed)
 		log_str(&l, "replayed", S("true"));
 	if (rq->x->cut)
@@ -424,6 +410,8 @@ rq_ended(struct rq *rq)
 	int64_t us = mono(rq) - rq->x->began_us;
 
 	metrics_count(rq->api, rq->op, rq->status, us);
+	if (is_older(rq))
+		metrics_older(rq->api, rq->version);
 	if (rq->conf->log_requests)
 		log_request(rq, us);
 }

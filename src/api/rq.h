@@ -15,6 +15,7 @@ struct rq {
 	const struct conf *conf;
 	const struct op *op;
 	const struct version *version;
+	bool version_named;		/* by the request */
 	enum stage stage;
 	/* who */
 	struct principal who;
@@ -89,6 +90,9 @@ void	respond(struct rq *);			/* headers and body to the front */
 enum err err_outside(enum err);
 void	error_body(struct rq *, enum err);	/* the envelope into rq->out, its status into rq->status */
 enum err handle(struct rq *);			/* list_open, then the handler */
+enum err take_version(struct rq *);		/* that the header names, or the default */
+enum err run_handler(struct rq *);		/* its errors in the names of the caller's version */
+static inline const struct rec *rec_in(const struct rq *rq) { return version_rec(rq->version, rq->op->in); }
 struct audit audit_entry(const struct rq *, int status);
 
 /* pipeline.c, for call.c */
@@ -111,6 +115,8 @@ void	audit_later(struct audit_buffer *, const struct audit *);
 void	audit_depth(struct audit_buffer *, int *depth, int64_t *dropped, bool *ok);
 
 /* metrics.c */
+void	metrics_older(struct api *, const struct version *);
+static inline bool is_older(const struct rq *rq) { return unlikely(rq->version != NULL && rq->version != versions); }
 void	metrics_count(struct api *, const struct op *, int status, int64_t us);
 
 /* health.c */

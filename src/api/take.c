@@ -11,7 +11,7 @@ enum err
 take_query(struct rq *rq)
 {
 	static const struct rec none = { .name = "none", .size = sizeof(struct page_query) };
-	const struct rec *rec = rq->op->method == M_GET && rq->op->in != NULL ? rq->op->in : &none;
+	const struct rec *rec = rq->op->method == M_GET && rq->op->in != NULL ? rec_in(rq) : &none;
 	struct rec_opts o;
 	struct rec_pair *p = NEW_N(rq->a, struct rec_pair, rq->x->nquery + 1);
 
@@ -72,7 +72,7 @@ fingerprint(struct rq *rq, json_t *body)
 {
 	struct crypto_sha256 h;
 
-	rec_unfree(rq->op->in, body);
+	rec_unfree(rec_in(rq), body);
 	crypto_sha256_init(&h);
 	json_canonical(body, add_to, &h);
 	rq->fingerprint = crypto_sha256_end(&h);
@@ -95,7 +95,7 @@ take_fields(struct rq *rq)
 
 	options(rq, &o);
 	rq->in = arena_alloc(rq->a, rq->op->in->size);
-	return rec_decode_pairs(rq->op->in, &o, rq->a, c->fields, c->nfields, rq->in, &rq->notes, &rq->err);
+	return rec_decode_pairs(rec_in(rq), &o, rq->a, c->fields, c->nfields, rq->in, &rq->notes, &rq->err);
 }
 
 enum err
@@ -116,7 +116,7 @@ take_body(struct rq *rq)
 	TRY(json_read(rq->x->body, &v, &rq->err));
 	options(rq, &o);
 	rq->in = arena_alloc(rq->a, rq->op->in->size);
-	enum err code = rec_decode(rq->op->in, &o, rq->a, v, rq->in, &rq->notes, &rq->err);
+	enum err code = rec_decode(rec_in(rq), &o, rq->a, v, rq->in, &rq->notes, &rq->err);
 	if (code == OK && rq->idem_key.p != NULL)
 		fingerprint(rq, v);
 	json_decref(v);

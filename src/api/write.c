@@ -51,7 +51,7 @@ static enum err
 meaning(struct rq *rq)
 {
 	if (rq->notes.later.code == OK || (rq->op->flags & OP_MATCHES))
-		return rq->op->handler(rq);
+		return run_handler(rq);
 	rq->err = rq->notes.later;
 	return rq->err.code;
 }
