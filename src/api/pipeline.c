@@ -388,7 +388,7 @@ log_request(struct rq *rq, int64_t us)
 		log_str(&l, "workspace", id_text(rq->a, ID_workspace, &rq->who.workspace.u));
 		log_str(&l, rq->who.type == PRINCIPAL_USER ? "user" : "key", auth_name(rq->a, &rq->who));
 	}
-	if (rq->status >= 400 && !rq->replayed)
+	if (rq->status >= 400 && !rq->replayed && rq->err.code != OK)
 		log_str(&l, "code", str_z(err_row(err_outside(rq->err.code))->slug));
 	if (is_older(rq))
 		log_str(&l, "version", str_z(rq->version->date));
@@ -423,4 +423,28 @@ void
 api_front(struct api *api, struct front_handler *ret)
 {
 	*ret = (struct front_handler){ on_head, on_run, on_resumed, on_end, api };
+}
+
+/* --- other faces --- */
+
+void api_greet(struct api *api, struct exchange *x) { (void)rq_new(api, x); }
+const char *api_request_id(const struct exchange *x) { return ((const struct rq *)x->user)->id_text; }
+
+void
+api_refuse(struct exchange *x, enum err code, const char *message)
+{
+	struct rq *rq = x->user;
+
+	rq->allowed = 1u << M_GET;
+	rq_stop(rq, fail(&rq->err, code, NULL, "%s", message));
+}
+
+void
+api_part(struct exchange *x)
+{
+	struct rq *rq = x->user;
+
+	rq->status = x->status;
+	rq->out.n = x->answer.n;
+	rq_ended(rq);
 }

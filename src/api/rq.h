@@ -104,7 +104,6 @@ void	rq_ended(struct rq *);			/* counted and logged */
 
 /* negotiate.c */
 const char *etag_of(struct rq *);
-bool	etag_listed(str list, const char *tag);
 bool	prefers_problem(const struct rq *);
 void	problem_body(struct rq *);		/* turns the envelope in rq->out into RFC 9457 */
 

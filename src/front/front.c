@@ -174,11 +174,15 @@ front_open(const struct front_conf *conf, const struct front_handler *h, struct 
 {
 	struct front *f = calloc(1, sizeof(*f));
 
-	if (f == NULL)
-		return fail(e, E_SYS, NULL, "no memory");
+	if (f == NULL || conf->nfaces > FRONT_FACES) {
+		free(f);
+		return fail(e, E_SYS, NULL, "no memory, or more than %d faces", FRONT_FACES);
+	}
 	f->conf = *conf;
 	f->conf.threads = MAX(conf->threads, 1);
 	f->h = *h;
+	for (int i = 0; i < conf->nfaces; i++)
+		f->faces[i] = conf->faces[i];
 	f->listener = f->poll = f->bell = f->spare = -1;
 	raise_limit(f);
 	pthread_mutex_init(&f->lock, NULL);

@@ -9,6 +9,9 @@
  *	resumed()	after front_wake(), again on the loop thread.  The handler answers, or parks again.
  *	end()		the answer is out, or the connection broke.  The last look at x: log, free what `user` holds.
  *
+ * Which handler: that of the first face that takes the path, else the one given to front_open.  A path that cannot be
+ * decoded is no face's.  A request keeps its handler to its end.
+ *
  * Exactly one front_answer per request; front_park at most once per call of run or resumed, as the last act.
  *
  * What the handler can rely on (contract 12.1, design 3):
@@ -33,7 +36,7 @@
 
 /* Request headers that anyone asks for; the rest are skipped in one pass. */
 #define FRONT_HEADERS(X) \
-	X(ACCEPT, "Accept") X(AUTHORIZATION, "Authorization") X(CONTENT_LENGTH, "Content-Length") \
+	X(ACCEPT, "Accept") X(ACCEPT_ENCODING, "Accept-Encoding") X(AUTHORIZATION, "Authorization") X(CONTENT_LENGTH, "Content-Length") \
 	X(CONTENT_TYPE, "Content-Type") X(EXPECT, "Expect") X(HOST, "Host") X(IDEMPOTENCY_KEY, "Idempotency-Key") \
 	X(IF_MATCH, "If-Match") X(IF_NONE_MATCH, "If-None-Match") X(ORIGIN, "Origin") \
 	X(SCRIPE_API_VERSION, "Scripe-Api-Version") X(SCRIPE_WORKSPACE_ID, "Scripe-Workspace-Id") \
@@ -84,6 +87,9 @@ struct front_handler {
 	void (*end)(void *ctx, struct exchange *);
 	void *ctx;
 };
+/* A part of the paths with a handler of its own: this path, and with `below` everything under it. */
+struct front_face { str path; bool below; struct front_handler handler; };
+#define FRONT_FACES	32
 struct front_conf {
 	const char *listen;			/* HOST:PORT, [::1]:PORT */
 	int threads, max_connections;
@@ -92,6 +98,8 @@ struct front_conf {
 	size_t drain_max;
 	size_t arena_budget;			/* per request */
 	const struct sys_clock *clock;
+	const struct front_face *faces;		/* copied; FRONT_FACES at most */
+	int nfaces;
 };
 struct front;
 MUST_USE enum err front_open(const struct front_conf *, const struct front_handler *, struct front **ret, struct error *);

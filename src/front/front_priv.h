@@ -50,6 +50,7 @@ struct turn {				/* one request and its answer */
 	struct exchange x;		/* first: the handler's pointer is ours */
 	struct loop *loop;
 	struct conn *conn;
+	const struct front_handler *h;
 	struct MHD_Connection *mhd;
 	struct turn *next;		/* on the loop's free list */
 	enum stage stage;
@@ -77,7 +78,8 @@ struct lingerer { int fd; int64_t until_us; };
 
 struct front {
 	struct front_conf conf;
-	struct front_handler h;
+	struct front_handler h;			/* of what no face takes */
+	struct front_face faces[FRONT_FACES];
 	char url[sizeof("http://[]:65535") + INET6_ADDRSTRLEN];
 	int listener, poll, bell, spare;	/* spare: a descriptor to give up when there are no others */
 	pthread_t keeper;

@@ -131,6 +131,43 @@ TEST(head_gets_the_length_and_no_body)
 	house_down(&h);
 }
 
+static void face_head(void *ctx, struct exchange *x) { (void)ctx; x->body_max = 100; }
+static void face_run(void *ctx, struct exchange *x) { (void)x; front_answer(x, 200, str_z(ctx)); }
+static void face_end(void *ctx, struct exchange *x) { (void)ctx, (void)x; }
+
+TEST(a_face_takes_its_paths_and_the_rest_is_the_handlers)
+{
+	static const struct { const char *target, *said; } row[] = {
+		{ "/site", "site" }, { "/site/", "site" }, { "/site/a?b", "site" }, { "/site?x", "site" }, { "/%73ite/a", "site" },
+		{ "/one", "one" }, { "/one?x", "one" }, { "/", "root" }, { "/?x", "root" },
+		{ "/sites", "GET /sites" }, { "/sit", "GET /sit" }, { "/one/", "GET /one/" }, { "/one/two", "GET /one/two" },
+		{ "//", "GET //" }, { "//site", "GET //site" }, { "/site%2Fa", "GET  " }, { "/a/site", "GET /a/site" },
+	};
+	char site[] = "site", one[] = "one", root[] = "root";
+	const struct front_face faces[] = {
+		{ S("/site"), true, { face_head, face_run, face_run, face_end, site } },
+		{ S("/one"), false, { face_head, face_run, face_run, face_end, one } },
+		{ S("/"), false, { face_head, face_run, face_run, face_end, root } },
+	};
+	struct house h;
+	char line[200];
+
+	house_prepare(&h);
+	h.conf.faces = faces;
+	h.conf.nfaces = (int)COUNT(faces);
+	house_open(&h);
+	struct caller c = dial(&h);
+	for (size_t i = 0; i < COUNT(row); i++) {
+		snprintf(line, sizeof(line), "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", row[i].target);
+		say(&c, line);
+		CHECK_INT(hear(&c), ==, 200);
+		CHECK(str_starts(str_z(body), str_z(row[i].said)));
+	}
+	CHECK_INT(h.heads, ==, 8);
+	hang_up(&c);
+	house_down(&h);
+}
+
 TEST(a_body_arrives_whole_with_a_length_and_in_chunks)
 {
 	struct house h;

@@ -41,6 +41,7 @@ header_of(str s)
 	case KEY(13, 'a'): h = FH_AUTHORIZATION; break;
 	case KEY(13, 'i'): h = FH_IF_NONE_MATCH; break;
 	case KEY(14, 'c'): h = FH_CONTENT_LENGTH; break;
+	case KEY(15, 'a'): h = FH_ACCEPT_ENCODING; break;
 	case KEY(15, 'i'): h = FH_IDEMPOTENCY_KEY; break;
 	case KEY(15, 'x'): h = FH_X_FORWARDED_FOR; break;
 	case KEY(16, 'x'): h = FH_X_FORWARDED_HOST; break;
@@ -66,7 +67,7 @@ joined(struct arena *a, enum front_header h, str had, str v)
 {
 	if (had.p == NULL)
 		return v;
-	if (h != FH_ACCEPT && h != FH_IF_MATCH && h != FH_IF_NONE_MATCH && h != FH_X_FORWARDED_FOR)
+	if (h != FH_ACCEPT && h != FH_ACCEPT_ENCODING && h != FH_IF_MATCH && h != FH_IF_NONE_MATCH && h != FH_X_FORWARDED_FOR)
 		return had;
 	return had.n + v.n > LIST_MAX ? v : str_fmt(a, "%.*s, %.*s", STR(had), STR(v));
 }

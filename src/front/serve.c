@@ -183,6 +183,21 @@ suspend(struct turn *t)
 	return true;
 }
 
+/* A few faces: each costs a length and a letter to pass over. */
+static const struct front_handler *
+handler_of(const struct front *f, str path)
+{
+	for (int i = 0; i < f->conf.nfaces; i++) {
+		const struct front_face *face = &f->faces[i];
+		size_t n = face->path.n;
+		if (path.n < n || (path.n > n && !(face->below && path.p[n] == '/')))
+			continue;
+		if (memcmp(path.p, face->path.p, n) == 0)
+			return &face->handler;
+	}
+	return &f->h;
+}
+
 typedef void step(void *ctx, struct exchange *);
 
 /* In this order, so that front_close sees what runs, or is seen here. */
@@ -196,7 +211,7 @@ may_run(struct turn *t)
 static enum MHD_Result
 proceed(struct turn *t, step *next)
 {
-	const struct front_handler *h = &t->loop->front->h;
+	const struct front_handler *h = t->h;
 
 	if (!may_run(t) && next == h->run)
 		return MHD_NO;
@@ -222,13 +237,12 @@ turn_away(struct turn *t)
 	if (!t->expects && t->length <= t->loop->front->conf.drain_max)
 		return MHD_YES;
 	t->conn->linger = true;
-	return t->x.status != 0 ? answer(t) : proceed(t, t->loop->front->h.run);
+	return t->x.status != 0 ? answer(t) : proceed(t, t->h->run);
 }
 
 static enum MHD_Result
 begin(struct turn *t, const char *method, const char *version)
 {
-	const struct front_handler *h = &t->loop->front->h;
 	struct exchange *x = &t->x;
 	int status;
 
@@ -240,7 +254,8 @@ begin(struct turn *t, const char *method, const char *version)
 	atomic_store_explicit(&t->conn->got, 0, memory_order_relaxed);
 	conn_mark(t->conn, x->has_body ? PH_BODY : PH_RUN);
 	t->headed = true;
-	h->head(h->ctx, x);
+	t->h = handler_of(t->loop->front, x->path);
+	t->h->head(t->h->ctx, x);
 	t->stage = ST_READ;
 	if (!x->has_body)
 		return MHD_YES;		/* an answer given here would close the connection: it goes out with the next call */
@@ -278,7 +293,7 @@ take(struct turn *t, const char *data, size_t *size)
 	atomic_store_explicit(&t->conn->got, t->got, memory_order_relaxed);
 	if (t->stage == ST_DRAIN && t->got > f->conf.drain_max) {
 		t->midway = true;
-		return t->x.status != 0 ? answer(t) : proceed(t, f->h.run);
+		return t->x.status != 0 ? answer(t) : proceed(t, t->h->run);
 	}
 	*size = 0;
 	return MHD_YES;
@@ -293,7 +308,7 @@ finish(struct turn *t)
 		return answer(t);
 	if (x->has_body && !x->body_over)
 		x->body = t->got != 0 ? (str){ t->buf, (size_t)t->got } : S("");
-	return proceed(t, t->loop->front->h.run);
+	return proceed(t, t->h->run);
 }
 
 enum MHD_Result
@@ -302,13 +317,13 @@ serve_call(void *loop, struct MHD_Connection *c, const char *url, const char *me
 {
 	struct turn *t = *turn;
 
-	(void)c, (void)url;
+	(void)loop, (void)c, (void)url;
 	if (t == NULL || t->stage == ST_DONE)
 		return MHD_NO;
 	if (t->stage == ST_NEW)
 		return begin(t, method, version);
 	if (t->stage == ST_PARKED)
-		return proceed(t, ((struct loop *)loop)->front->h.resumed);
+		return proceed(t, t->h->resumed);
 	return *size != 0 ? take(t, data, size) : finish(t);
 }
 
@@ -344,14 +359,13 @@ void
 serve_done(void *loop, struct MHD_Connection *c, void **turn, enum MHD_RequestTerminationCode why)
 {
 	struct turn *t = *turn;
-	const struct front_handler *h = &((struct loop *)loop)->front->h;
 
-	(void)c;
+	(void)loop, (void)c;
 	if (t == NULL)
 		return;
 	if (t->headed) {
 		t->x.cut = why != MHD_REQUEST_TERMINATED_COMPLETED_OK && !t->sent;
-		h->end(h->ctx, &t->x);
+		t->h->end(t->h->ctx, &t->x);
 	} else if (why == MHD_REQUEST_TERMINATED_WITH_ERROR)
 		t->conn->linger = true;		/* the library refused the headers */
 	t->conn->ended++;
