@@ -540,6 +540,8 @@ offset_at(str s, size_t i, int *ret_min)
 	return true;
 }
 
+#define DAY_MINUTES	(24 * 60)
+
 bool
 time_parse(str s, int64_t *ret_ms)
 {
@@ -561,6 +563,9 @@ time_parse(str s, int64_t *ret_ms)
 	}
 	if (!offset_at(s, i, &east))
 		return false;
+	int minute = (h * 60 + m - east) % DAY_MINUTES;
+	if (sec == 60 && minute != DAY_MINUTES - 1 && minute != -1)
+		return false;		/* a leap second ends a day of UTC (RFC 3339, appendix D) */
 	*ret_ms = days * DAY_MS + ((int64_t)h * 60 + m - east) * 60000 + sec * 1000 + ms;
 	return true;
 }
