@@ -175,6 +175,8 @@ json_read(str text, json_t **ret, struct error *e)
 {
 	json_error_t why;
 
+	if (str_starts(text, S("\xEF\xBB\xBF")))	/* a byte order mark, which some writers put first (RFC 8259, 8.1) */
+		text = str_cut(text, 3, text.n);
 	/* jansson's own limit is 2,048 levels of recursion, fixed when it was compiled */
 	if (json_nesting(text, JSON_DEPTH) > JSON_DEPTH)
 		return fail(e, E_INVALID_REQUEST, NULL, "The body nests deeper than %d levels.", JSON_DEPTH);

@@ -61,7 +61,7 @@ TEST(what_the_contract_refuses_is_refused)
 {
 	static const str bad[] = {
 		S_INIT("{\"a\":1,\"a\":2}"), S_INIT("{\"a\":\"\\u0000\"}"), S_INIT("{\"a\":\"\xff\"}"), S_INIT("{"), S_INIT(""),
-		S_INIT("{} x"), S_INIT("{\"a\":01}"), S_INIT("nul"), S_INIT("{\"a\":\"\\ud800\"}"), S_INIT("[1,]"), S_INIT("\xef\xbb\xbf{}"),
+		S_INIT("{} x"), S_INIT("{\"a\":01}"), S_INIT("nul"), S_INIT("{\"a\":\"\\ud800\"}"), S_INIT("[1,]"), S_INIT("\xef\xbb\xbf"), S_INIT("\xef\xbb\xbf\xef\xbb\xbf{}"), S_INIT("{}\xef\xbb\xbf"),
 		S_INIT("[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]"), S_INIT("{\"a\":99999999999999999999}"), S_INIT("{\"a\":1\0}"),
 	};
 	struct error e;
@@ -73,6 +73,16 @@ TEST(what_the_contract_refuses_is_refused)
 		else
 			CHECK_INT(e.code, ==, E_INVALID_REQUEST);
 	}
+}
+
+TEST(a_byte_order_mark_may_stand_first)
+{
+	struct error e;
+	json_t *v;
+
+	CHECK(json_read(S("\xef\xbb\xbf{\"a\":1}"), &v, &e) == OK);
+	CHECK(json_integer_value(json_object_get(v, "a")) == 1);
+	json_decref(v);
 }
 
 TEST(nesting_counts_outside_strings_only)
