@@ -362,6 +362,24 @@ put_array(struct in *in, const struct field *f, const json_t *v, unsigned *to)
 
 static enum err put_made_json(struct in *, const struct field *, const json_t *, void *base);
 
+#define EXACT	9007199254740992.0	/* up to here a double holds every whole number */
+
+/* JSON has one kind of number: 1.0 and 1e2 are whole ones, and some languages write them so. */
+static bool
+whole(const struct field *f, const json_t *v, int64_t *ret)
+{
+	double d = json_number_value(v);
+
+	if (json_is_integer(v)) {
+		*ret = json_integer_value(v);
+		return true;
+	}
+	if (!json_is_real(v) || d != trunc(d) || (fabs(d) > EXACT && !(f->flags & F_CLAMP)))
+		return false;
+	*ret = d > EXACT ? INT64_MAX : d < -EXACT ? INT64_MIN : (int64_t)d;
+	return true;
+}
+
 static enum err
 put_json(struct in *in, const struct field *f, const json_t *v, void *to)
 {
@@ -371,10 +389,12 @@ put_json(struct in *in, const struct field *f, const json_t *v, void *to)
 		[T_CREATED] = "left out", [T_WORD] = "a string", [T_WORDS] = "an array of strings", [T_REC] = "an object", [T_JSON] = "left out",
 		[T_LIST] = "left out",
 	};
+	int64_t n;
+
 	if (f->type == T_MADE)
 		return put_made_json(in, f, v, to);
-	if (f->type == T_I64 && json_is_integer(v))
-		return put_i64(in, f, json_integer_value(v), to);
+	if (f->type == T_I64 && whole(f, v, &n))
+		return put_i64(in, f, n, to);
 	if (f->type == T_MAYBE && json_is_boolean(v)) {
 		*(int *)to = json_is_true(v);
 		return OK;

@@ -134,7 +134,8 @@ TEST(a_value_of_the_wrong_type_is_named)
 		{ "\"name\":true", E_INVALID_REQUEST, "name", "a string" },
 		{ "\"name\":[\"abc\"]", E_INVALID_REQUEST, "name", "a string" },
 		{ "\"count\":\"7\"", E_INVALID_REQUEST, "count", "'count' must be a whole number." },
-		{ "\"count\":7.0", E_INVALID_REQUEST, "count", "a whole number" },
+		{ "\"count\":7.5", E_INVALID_REQUEST, "count", "a whole number" },
+		{ "\"count\":1e300", E_INVALID_REQUEST, "count", "a whole number" },
 		{ "\"count\":{}", E_INVALID_REQUEST, "count", "a whole number" },
 		{ "\"flag\":\"true\"", E_INVALID_REQUEST, "flag", "true or false" },
 		{ "\"flag\":0", E_INVALID_REQUEST, "flag", "true or false" },
@@ -188,6 +189,8 @@ TEST(numbers_keep_their_range)
 		{ "\"count\":100", OK, "", "" },
 		{ "\"count\":-2", E_INVALID_REQUEST, "count", "'count' must be from -1 to 100." },
 		{ "\"count\":101", E_INVALID_REQUEST, "count", "from -1 to 100" },
+		{ "\"count\":1.01e2", E_INVALID_REQUEST, "count", "from -1 to 100" },
+		{ "\"clamped\":-1e300", E_INVALID_REQUEST, "clamped", "from 0 to 25000" },
 		{ "\"clamped\":-1", E_INVALID_REQUEST, "clamped", "from 0 to 25000" },
 		{ "\"inner\":{\"text\":\"x\",\"level\":10}", E_INVALID_REQUEST, "inner.level", "from 0 to 9" },
 	};
@@ -198,6 +201,12 @@ TEST(numbers_keep_their_range)
 	setup(&b);
 	CHECK(body(&b, "\"clamped\":25001", &v) == OK && v.clamped == 25000);
 	CHECK(body(&b, "\"clamped\":9223372036854775807", &v) == OK && v.clamped == 25000);
+	CHECK(body(&b, "\"clamped\":1e300", &v) == OK && v.clamped == 25000);
+	CHECK(body(&b, "\"count\":7.0", &v) == OK && v.count == 7);
+	CHECK(body(&b, "\"count\":1e2", &v) == OK && v.count == 100);
+	CHECK(body(&b, "\"count\":-0.0", &v) == OK && v.count == 0);
+	CHECK(body(&b, "\"maybe\":-9007199254740992.0", &v) == OK && v.maybe == -INT64_C(9007199254740992));
+	CHECK(body(&b, "\"maybe\":9007199254740994.0", &v) == E_INVALID_REQUEST);
 	CHECK(body(&b, "\"maybe\":9223372036854775807", &v) == OK && v.maybe == INT64_MAX);
 	CHECK(query(&b, "maybe", S("-9223372036854775807"), &v) == OK && v.maybe == -INT64_MAX);
 	CHECK(query(&b, "count", S("9223372036854775808"), &v) == E_INVALID_REQUEST);
