@@ -6,7 +6,7 @@ unit_of   = $(patsubst src/%.c,build/$1/test/%,$(wildcard src/*/*_test.c))
 FUZZERS  := $(patsubst src/%.c,test/%,$(wildcard src/*/*_fuzz.c))
 
 CHECK := layers house build-asan build-release build-clang outside unit scenario-postgres scenario-sqlite sweep-postgres sweep-sqlite traffic \
-	badinput sqlplan replay lint crash
+	matrix badinput sqlplan replay lint crash
 check: $(CHECK)
 
 layers:        ; @$(STEP) $@ sh tools/layers
@@ -36,6 +36,8 @@ lint: outside
 	@$(STEP) $@ sh test/openapi/lint
 badinput: build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/badinput.py
+matrix: build-asan
+	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/matrix/run.py
 crash: build-release
 	@$(STEP) $@ $(PY) test/crash/crash.py 50
 

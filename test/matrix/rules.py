@@ -1,0 +1,52 @@
+"""rules.py -- what the contract says of single fields and operations, beside what holds for every field of a kind (faults.py).
+
+This is the expectation.  It is not read from the program: a row here and a row there must say the same."""
+
+# Caps in code points (2.10, 12.1 Units).  A text over its cap is 413; anything else that is too long, a title or a name, is 400.
+TEXT_CAPS = {('create_note', 'content'): 100000, ('create_post', 'content'): 100000, ('update_post', 'content'): 100000,
+             ('generate_post', 'source.text'): 100000, ('create_source', 'text'): 1000000, ('create_knowledge', 'text'): 1000000}
+NAME_CAPS = {('create_post', 'title'): 500, ('update_post', 'title'): 500, ('generate_post', 'options.instructions'): 2000}
+
+# The whole body: 1.5 MB for texts, 12 MB for sources and knowledge, else 256,000 bytes (12.1 Units).
+BODY_CAPS = {'create_note': 1500000, 'create_post': 1500000, 'update_post': 1500000, 'generate_post': 1500000,
+             'create_source': 12000000, 'create_knowledge': 12000000}
+BODY_CAP = 256000
+
+# An unknown word in a body is 400 but for these: 422 (2.7, division of labour).
+RULED_WORDS = {'contentType'}
+# A reference in a body that names nothing: 404 for these, 422 for the others (12.1 References).
+FOUND_OR_404 = {'projectId', 'source.noteId', 'source.sourceId'}
+# In a change, these may be null (12.1); every other null is 400.
+ERASED = {('update_post', 'scheduledFor')}
+# Moments that must lie in the future: 422 (2.7).
+FUTURE = {'scheduledFor'}
+# Numbers over the top count as the top (6.6).
+CLAMPED = {'wait_for_completion_ms': 25000}
+# Texts that may not be empty: 400 (12.1 Units).
+NOT_EMPTY = {('generate_post', 'source.text')}
+
+# Objects of which exactly one member is given (12.2): without one, or with two, the object is at fault.
+ONE_OF = {('generate_post', 'source'): ('text', 'noteId', 'sourceId')}
+
+# A good body, where the fields that must be there do not make one.  ~name~ is an id of the world.
+BASES = {
+    'generate_post': {'projectId': '~project~', 'source': {'text': 'A sentence to write from.'}},
+    'update_post': {'autoLike': True},
+}
+# In which resource a field is found again, where its name differs.
+SHOWN_AS = {('create_note', 'date'): 'slot.date', ('create_note', 'contentType'): 'slot.contentType', ('create_post', 'scheduledFor'): 'scheduledAt',
+            ('update_post', 'scheduledFor'): 'scheduledAt'}
+# Only the day of these is kept (12.2).
+DAY_ONLY = {('create_note', 'date')}
+# What is stored when a field is left out (12.2).
+DEFAULTS = {
+    ('create_note', 'content'): '', ('create_note', 'folderId'): None, ('create_note', 'contentType'): 'PERSONAL',
+    ('create_post', 'content'): ' ', ('create_post', 'title'): '', ('create_post', 'contentType'): 'PERSONAL', ('create_post', 'scheduledFor'): None,
+}
+# Words that are well formed and yet refused alone: a scheduled post needs a time (12.2).
+WORDS_REFUSED = {('update_post', 'statusCategory', 'scheduled'): (422, 'unprocessable', 'scheduledFor')}
+# The event of a create, and its resource (8.4).
+CREATED_EVENT = {'note': 'note.created', 'post': 'post.created', 'src': 'source.created'}
+
+# What a 404 calls a thing (12.1 not_found).
+NOUNS = {'proj': 'Project', 'note': 'Note', 'post': 'Post', 'job': 'Job', 'src': 'Source', 'org': 'Workspace'}

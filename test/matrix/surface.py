@@ -1,0 +1,116 @@
+"""surface.py -- what there is to test: every operation with its parameters and fields, from what the binary prints of itself.
+
+Only names, kinds and bounds come from there.  What must be answered stands in rules.py and values.py."""
+import json
+import subprocess
+from dataclasses import dataclass, field
+
+from cases import Wrong
+from server import program, surroundings
+
+METHODS = ('get', 'post', 'patch', 'put', 'delete')
+
+
+@dataclass
+class Field:
+    """place: query, create (body of a POST), change (body of a PATCH) or path.  kind: see kind_of.  path: names from the outside in."""
+    place: str
+    path: tuple
+    kind: str
+    required: bool
+    lo: int = None
+    hi: int = None
+    words: tuple = ()
+    prefix: str = None
+    inner: list = field(default_factory=list)
+
+    @property
+    def name(self):
+        return '.'.join(self.path)
+
+
+@dataclass
+class Op:
+    name: str
+    method: str
+    path: str
+    scopes: list
+    query: list
+    body: list
+    listing: bool
+    idempotent: bool
+    tagged: bool        # takes If-None-Match
+    public: bool
+
+    @property
+    def title(self):
+        return f'{self.method} {self.path}'
+
+    @property
+    def id_prefix(self):
+        return self.path_id.prefix if self.path_id else None
+
+    path_id: Field = None
+
+
+def kind_of(schema, follow):
+    """text, id, moment, day, word, words, whole, real, flag or object; and the schema that says so."""
+    if '$ref' in schema:
+        schema = follow(schema['$ref'])
+    some = [follow(s['$ref']) if '$ref' in s else s for s in schema.get('anyOf', [])]
+    some = [s for s in some if s.get('type') != 'null']
+    if {s.get('format') for s in some} == {'date', 'date-time'}:
+        return 'day', schema
+    if len(some) == 1:
+        return kind_of(some[0], follow)
+    t = schema.get('type')
+    t = next((x for x in t if x != 'null'), None) if isinstance(t, list) else t
+    if t == 'string':
+        if 'enum' in schema:
+            return 'word', schema
+        if schema.get('pattern', '').endswith('_[0-7][0-9A-HJKMNP-TV-Z]{25}$'):
+            return 'id', schema
+        return ('moment' if schema.get('format') == 'date-time' else 'text'), schema
+    if t == 'array' and 'enum' in schema['items']:
+        return 'words', schema
+    kinds = {'integer': 'whole', 'number': 'real', 'boolean': 'flag', 'object': 'object'}
+    if t not in kinds:
+        raise Wrong(f'a kind of field that the matrix does not know: {json.dumps(schema)[:300]}')
+    return kinds[t], schema
+
+
+def make_field(place, path, schema, required, follow):
+    kind, s = kind_of(schema, follow)
+    f = Field(place, path, kind, required)
+    f.lo, f.hi = s.get('minLength', s.get('minimum')), s.get('maxLength', s.get('maximum'))
+    f.words = tuple(w for w in s.get('enum', s.get('items', {}).get('enum', [])) if w is not None)
+    f.prefix = s['pattern'][1:s['pattern'].index('[') - 1] if kind == 'id' else None
+    if kind == 'object':
+        f.inner = [make_field(place, path + (n,), p, n in s.get('required', []), follow) for n, p in s.get('properties', {}).items()]
+    return f
+
+
+def make_op(path, method, o, follow):
+    params = [follow(p['$ref']) if '$ref' in p else p for p in o.get('parameters', [])]
+    heads = {p['name'] for p in params if p['in'] == 'header'}
+    query = [make_field('query', (p['name'],), p['schema'], p.get('required', False), follow) for p in params if p['in'] == 'query']
+    ids = [make_field('path', (p['name'],), p['schema'], True, follow) for p in params if p['in'] == 'path']
+    body = []
+    if 'requestBody' in o:
+        whole = make_field('change' if method == 'patch' else 'create', (), o['requestBody']['content']['application/json']['schema'], True, follow)
+        body = whole.inner
+    return Op(o['operationId'], method.upper(), path, o.get('x-scopes', []), query, body, any(f.name == 'cursor' for f in query),
+              'Idempotency-Key' in heads, 'If-None-Match' in heads, o.get('security') == [], ids[0] if ids else None)
+
+
+def read():
+    """Every operation."""
+    p = subprocess.run(program() + ['openapi', '--json'], capture_output=True, check=True, env=surroundings())
+    doc = json.loads(p.stdout)
+
+    def follow(ref):
+        at = doc
+        for part in ref[2:].split('/'):
+            at = at[part.replace('~1', '/').replace('~0', '~')]
+        return at
+    return [make_op(path, m, item[m], follow) for path, item in sorted(doc['paths'].items()) for m in METHODS if m in item]
