@@ -41,7 +41,7 @@ static const struct rec options_rec = REC(gen_options, option_fields, "Optional 
 static const struct field fields[] = {
 	F_ID  (generation_create, project, project, "projectId", NULL, F_REQ, "The project the post belongs to"),
 	F_REC (generation_create, source, struct gen_source, "source", NULL, F_REQ, &source_rec, "What to write from"),
-	F_TIME(generation_create, scheduled_for, "scheduledFor", NULL, 0, "A moment in the future: the post is scheduled for it; otherwise it is a draft"),
+	F_TIME(generation_create, scheduled_for, "scheduledFor", NULL, F_NULL, "A moment in the future: the post is scheduled for it; otherwise it is a draft"),
 	F_REC (generation_create, options, struct gen_options, "options", NULL, 0, &options_rec, "Optional steering"),
 	F_I64 (generation_create, wait_ms, "wait_for_completion_ms", NULL, F_CLAMP | F_FREE, 0, WAIT_MAX,
 	    "How long to wait for the end of the job, up to 25,000; the answer then has whatever state it is in", "12500"),

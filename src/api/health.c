@@ -47,9 +47,9 @@ const struct rec health_rec = REC(health, health_fields, "Health of the service"
 static const struct field ws_fields[] = { F_ID(me_workspace, id, workspace, "id", NULL, 0, "The workspace of the key") };
 static const struct rec ws_rec = REC(me_workspace, ws_fields, "The workspace of the key");
 static const struct field principal_fields[] = {
-	F_WORD (me_principal, type, "type", NULL, F_MORE, &principal_type_words, "What kind of caller", "api_key"),
+	F_WORD (me_principal, type, "type", NULL, F_MORE | F_GROW, &principal_type_words, "What kind of caller", "api_key"),
 	F_STR  (me_principal, id, "id", NULL, 0, 0, 0, "The key, or the user", "key_01J9ZAB12CD34E56F7G8H9JKMN"),
-	F_WORDS(me_principal, scopes, "scopes", NULL, 0, &scope_words, "What it may do; of a user nothing, for the role decides", "notes:read"),
+	F_WORDS(me_principal, scopes, "scopes", NULL, F_GROW, &scope_words, "What it may do; of a user nothing, for the role decides", "notes:read"),
 	F_WORD (me_principal, role, "role", NULL, F_OMIT | F_MORE, &role_words, "Of a user: the role in this workspace", "Admin"),
 };
 static const struct rec principal_rec = REC(me_principal, principal_fields, "Who asks");

@@ -269,11 +269,11 @@ put_error_responses(struct openapi *o)
 #define STRING(doc, more)	"{\"type\":\"string\",\"description\":\"" doc "\"" more "}"
 #define STRINGS(doc)		"{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"description\":\"" doc "\"}"
 #define CENTS(doc)		"{\"type\":\"integer\",\"minimum\":0,\"description\":\"" doc "\"}"
-#define OBJECT(doc, members)	"{\"type\":\"object\",\"description\":\"" doc "\",\"properties\":{" members "}}"
+#define OBJECT(doc, members)	"{\"type\":\"object\",\"description\":\"" doc "\",\"properties\":{" members "},\"additionalProperties\":true}"
 
 static const char response_schema[] =
     "{\"type\":\"object\",\"description\":\"What every refusal and failure looks like.\",\"required\":[\"error\"],"
-    "\"properties\":{\"error\":{\"$ref\":\"#/components/schemas/ErrorBody\"}}}";
+    "\"properties\":{\"error\":{\"$ref\":\"#/components/schemas/ErrorBody\"}},\"additionalProperties\":true}";
 /* Of the envelope (BODY), of the problem (PROBLEM), or of both; `code` stands before them. */
 enum { BODY = 1, PROBLEM = 2, MUST = 4 };
 static const struct { str name; unsigned where; const char *schema; } members[] = {
@@ -347,6 +347,8 @@ put_error_schema(struct openapi *o, unsigned where, str doc)
 			jw_raw(j, str_z(members[i].schema));
 		}
 	jw_end(j);
+	jw_key(j, S("additionalProperties"));
+	jw_bool(j, true);
 	jw_end(j);
 }
 

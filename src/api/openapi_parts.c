@@ -106,13 +106,15 @@ put_data(struct openapi *o, const struct part *p, bool list)
 		put_ref(o, "schemas", S("Pagination"));
 	}
 	jw_end(j);
+	jw_key(j, S("additionalProperties"));
+	jw_bool(j, true);
 	jw_end(j);
 }
 
 static const char pagination[] =
     "{\"type\":\"object\",\"description\":\"Where the next page begins.\",\"required\":[\"next_cursor\",\"has_more\"],\"properties\":{"
     "\"next_cursor\":{\"type\":[\"string\",\"null\"],\"description\":\"The `cursor` of the next page; null on the last one.\"},"
-    "\"has_more\":{\"type\":\"boolean\",\"description\":\"Whether there is a next page. Loop until it is false.\"}}}";
+    "\"has_more\":{\"type\":\"boolean\",\"description\":\"Whether there is a next page. Loop until it is false.\"}},\"additionalProperties\":true}";
 
 /* The list of parts grows as records name others. */
 static void

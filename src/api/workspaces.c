@@ -4,9 +4,9 @@ struct me_who { int type; str id; unsigned scopes; int role; };
 struct me { struct workspace workspace; struct me_who principal; };
 
 static const struct field who_fields[] = {
-	F_WORD (me_who, type, "type", NULL, 0, &principal_type_words, "What kind of caller", "api_key"),
+	F_WORD (me_who, type, "type", NULL, F_GROW, &principal_type_words, "What kind of caller", "api_key"),
 	F_STR  (me_who, id, "id", NULL, 0, 0, 0, "The key, or the user", "key_01J9ZAB12CD34E56F7G8H9JKMN"),
-	F_WORDS(me_who, scopes, "scopes", NULL, 0, &scope_words, "What it may do; of a user nothing, for the role decides", "notes:read"),
+	F_WORDS(me_who, scopes, "scopes", NULL, F_GROW, &scope_words, "What it may do; of a user nothing, for the role decides", "notes:read"),
 	F_WORD (me_who, role, "role", NULL, F_OMIT | F_MORE, &role_words, "Of a user: the role in this workspace", "Admin"),
 };
 static const struct rec who_rec = REC(me_who, who_fields, "Who asks");

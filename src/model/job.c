@@ -7,15 +7,22 @@ static const struct field progress_fields[] = {
 };
 static const struct rec progress_rec = REC(job_progress, progress_fields, "A snapshot, kept one hour");
 
+/* What is in the result of each type of job; the row holds it as JSON. */
+struct job_result { post_id post; };
+static const struct field result_fields[] = {
+	F_ID(job_result, post, post, "postId", NULL, F_OMIT, "The post, of a POST_GENERATION"),
+};
+static const struct rec result_rec = REC(job_result, result_fields, "What a job made");
+
 static const struct field fields[] = {
 	F_ID  (job, id, job, "id", "id", 0, "The job"),
-	F_WORD(job, type, "type", "type", 0, &job_type_words, "What it does", "POST_GENERATION"),
+	F_WORD(job, type, "type", "type", F_GROW, &job_type_words, "What it does", "POST_GENERATION"),
 	F_WORD(job, status, "status", "status", 0, &job_status_words, "Where it is; DONE, FAILED and CANCELLED are final", "DONE"),
 	F_ID  (job, project, project, "projectId", "project", F_NULL, "Its project"),
 	F_TIME(job, started_at, "startedAt", "started_at", F_NULL, "When it was first started"),
 	F_TIME(job, completed_at, "completedAt", "completed_at", F_NULL, "When it ended"),
 	F_REC (job, progress, struct job_progress, "progress", NULL, F_NULL, &progress_rec, "How far it is"),
-	F_JSON(job, result, "result", "result", F_NULL, "What it made, once DONE", "{\"postId\":\"post_01J9ZAB12CD34E56F7G8H9JKMN\"}"),
+	F_JSON_OF(job, result, "result", "result", F_NULL, &result_rec, "What it made, once DONE", "{\"postId\":\"post_01J9ZAB12CD34E56F7G8H9JKMN\"}"),
 	F_STR (job, error_code, "errorCode", "error_code", F_NULL, 0, 0, "Why it failed, for programs", "provider_timeout"),
 	F_STR (job, error_message, "errorMessage", "error_message", F_NULL, 0, 0, "Why it failed and what to do, for people", NULL),
 	F_I64 (job, attempts, "attemptCount", "attempts", 0, 0, INT64_MAX, "How often it was started", "1"),

@@ -22,7 +22,7 @@ const struct rec note_rec = REC(note, fields, "Raw captured content, the input o
 static const struct field create_fields[] = {
 	F_ID  (note_create, project, project, "projectId", NULL, F_REQ, "The project it belongs to"),
 	F_STR (note_create, content, "content", NULL, F_BIG, 0, 0, "The text; empty when left out", "Brain-dump after the customer call"),
-	F_ID  (note_create, folder, folder, "folderId", NULL, 0, "A folder of the project; left out or null is the root"),
+	F_ID  (note_create, folder, folder, "folderId", NULL, F_NULL, "A folder of the project; left out or null is the root"),
 	F_TIME(note_create, date, "date", NULL, 0, "Any moment of the day to plan it for; today when left out"),
 	F_WORD(note_create, content_type, "contentType", NULL, F_RULE, &content_type_words, "Kind of content planned; PERSONAL when left out", "PERSONAL"),
 };

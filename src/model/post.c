@@ -4,7 +4,7 @@ static const struct field fields[] = {
 	F_ID  (post, id, post, "id", "id", 0, "The post"),
 	F_ID  (post, project, project, "projectId", "project", F_NULL, "Its project"),
 	F_WORD(post, status, "status", "status", 0, &post_status_words, "Where it is on its way", "draft"),
-	F_WORD(post, platform, "platform", NULL, 0, &platform_words, "Where it will be published", "linkedin"),
+	F_WORD(post, platform, "platform", NULL, F_GROW, &platform_words, "Where it will be published", "linkedin"),
 	F_WORD(post, content_type, "contentType", "content_type", 0, &content_type_words, "Kind of content", "PERSONAL"),
 	F_STR (post, title, "title", "title", 0, 0, 500, "A name for lists; not published", "What we learned"),
 	F_STR (post, content, "content", "content", 0, 0, 0, "The text", "Three things we learned last week."),

@@ -3,8 +3,8 @@
 static const struct field fields[] = {
 	F_ID  (project, id, project, "id", "id", 0, "The project"),
 	F_STR (project, name, "name", "name", 0, 1, 200, "Name; may hold emoji", "Ada Lovelace"),
-	F_WORD(project, type, "type", "type", 0, &project_type_words, "A person's profile or a company page", "PERSONAL_BRAND"),
-	F_WORD(project, status, "status", "status", 0, &project_status_words, "Clients treat an unknown status as ACTIVE", "ACTIVE"),
+	F_WORD(project, type, "type", "type", F_GROW, &project_type_words, "A person's profile or a company page", "PERSONAL_BRAND"),
+	F_WORD(project, status, "status", "status", F_GROW, &project_status_words, "Clients treat an unknown status as ACTIVE", "ACTIVE"),
 	F_STR (project, url, "url", "url", F_NULL, 1, 1024, "LinkedIn URL, if connected", "https://www.linkedin.com/in/ada"),
 	F_CREATED(project, id, project, "createdAt", "When it was created"),
 };
@@ -31,7 +31,7 @@ static const struct field column_fields[] = {
 	F_I64 (column, order, "order", "position", 0, 0, INT64_MAX, "Its place on the board, from the left", "2"),
 	F_I64 (column, posts, "postCount", "posts", 0, 0, INT64_MAX, "How many posts it holds", "4"),
 };
-const struct rec column_rec = REC(column, column_fields, "A column of the board of a project");
+const struct rec column_rec = REC_NAMED(column, "post_status", column_fields, "A column of the board of a project");
 static const struct field columns_query_fields[] = {
 	PAGE_FIELDS(columns_query),
 	F_ID  (columns_query, project, project, "projectId", NULL, 0, "Only columns of this project"),

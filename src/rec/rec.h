@@ -28,7 +28,7 @@ enum rec_type {
 	T_WORD,		/* int, the place in `words` */
 	T_WORDS,	/* unsigned, a bit per word; an array in JSON, comma-separated in a query and in a row */
 	T_REC,		/* a struct by value, described by `rec`; in an answer null when its first field is absent */
-	T_JSON,		/* str, JSON already */
+	T_JSON,		/* str, JSON already; what is in it is described by `rec`, where there is one */
 	T_MAYBE,	/* int: a boolean, or -1 when absent */
 	T_LIST,		/* struct rec_list: structs described by `rec`, in answers only */
 	T_MADE,		/* no member of its own: in an older version of the API, made of another field (rec/older.h) */
@@ -44,6 +44,7 @@ enum {
 	F_OMIT  = 1 << 7,	/* left out of an answer when absent */
 	F_MORE  = 1 << 8,	/* an addition to the documented API */
 	F_KEEP  = 1 << 9,	/* of a change: absent leaves it as it is, and null is refused */
+	F_GROW  = 1 << 13,	/* of an answer: words may be added inside a version of the API */
 	F_ERASE = 1 << 10,	/* of a change: null takes the time away, TIME_ERASED */
 };
 struct words { const char *const *v; int n; };
@@ -96,7 +97,9 @@ struct made {
 #define F_REC(S, m, CT, nm, cl, fl, r, d)	{ .name = S_INIT(nm), .col = cl, .flags = fl, .rec = r, .doc = d, FIELD(S, m, CT, T_REC) }
 #define F_LIST(S, m, nm, fl, r, d)		{ .name = S_INIT(nm), .flags = fl, .rec = r, .doc = d, FIELD(S, m, struct rec_list, T_LIST) }
 #define F_JSON(S, m, nm, cl, fl, d, ex)		{ .name = S_INIT(nm), .col = cl, .flags = fl, .doc = d, .example = ex, FIELD(S, m, str, T_JSON) }
+#define F_JSON_OF(S, m, nm, cl, fl, r, d, ex)	{ .name = S_INIT(nm), .col = cl, .flags = fl, .rec = r, .doc = d, .example = ex, FIELD(S, m, str, T_JSON) }
 #define REC(S, fields, d)			{ .name = #S, .size = sizeof(struct S), .f = fields, .n = (int)COUNT(fields), .doc = d }
+#define REC_NAMED(S, nm, fields, d)		{ .name = nm, .size = sizeof(struct S), .f = fields, .n = (int)COUNT(fields), .doc = d }
 #define REC_CHECKED(S, fields, ck, d)		{ .name = #S, .size = sizeof(struct S), .f = fields, .n = (int)COUNT(fields), .check = ck, .doc = d }
 
 struct rec_opts { bool strict; int64_t text_max; };

@@ -11,7 +11,7 @@ schema_shows(const struct schema *s, const struct field *f)
 static bool
 nullable(const struct schema *s, const struct field *f)
 {
-	return s->use == SCHEMA_ANSWER ? (f->flags & F_NULL) != 0 : s->use == SCHEMA_BODY && !(f->flags & (F_REQ | F_KEEP));
+	return s->use == SCHEMA_ANSWER ? (f->flags & F_NULL) != 0 : s->use == SCHEMA_BODY && (f->flags & (F_NULL | F_ERASE)) != 0;
 }
 
 static void
@@ -45,43 +45,39 @@ schema_id(enum id_kind k, struct json *j)
 	put_pattern(k, j);
 }
 
+/* Words of an answer that may grow are told and not closed: a generated client fails on what an enum does not name. */
 static void
-put_enum(const struct words *w, bool null, struct json *j)
+put_enum(const struct field *f, bool null, struct json *j)
 {
-	jw_key(j, S("enum"));
+	bool open = (f->flags & F_GROW) != 0;
+	const struct words *w = f->words;
+
+	jw_key(j, open ? S("x-extensible-enum") : S("enum"));
 	jw_arr(j);
 	for (int i = 0; i < w->n; i++)
 		jw_str(j, str_z(w->v[i]));
-	if (null)
+	if (null && !open)
 		jw_null(j);
 	jw_end(j);
 }
 
 static void
-put_words(const struct words *w, struct json *j)
+put_words(const struct field *f, struct json *j)
 {
 	jw_key(j, S("items"));
 	jw_obj(j);
 	put_type("string", false, j);
-	put_enum(w, false, j);
+	put_enum(f, false, j);
 	jw_end(j);
 }
 
-/* A day or a moment. */
+/* A day or a moment: a format of our own, because generated clients make nonsense of a choice between two. */
 static void
 put_days(struct json *j)
 {
-	static const char *const formats[] = { "date", "date-time" };
-
-	jw_key(j, S("anyOf"));
-	jw_arr(j);
-	for (size_t i = 0; i < COUNT(formats); i++) {
-		jw_obj(j);
-		put_type("string", false, j);
-		jw_key_str(j, S("format"), str_z(formats[i]));
-		jw_end(j);
-	}
-	jw_end(j);
+	put_type("string", false, j);
+	jw_key_str(j, S("format"), S("date-or-date-time"));
+	jw_key_str(j, S("pattern"), S("^[0-9]{4}-[0-9]{2}-[0-9]{2}(T.+)?$"));
 }
 
 static void
@@ -149,6 +145,10 @@ schema_field(const struct schema *s, const struct rec *r, const struct field *f,
 	};
 	bool null = nullable(s, f = face(f));
 
+	if (f->type == T_JSON && f->rec != NULL) {
+		put_ref(s, r, f, j);
+		return;
+	}
 	if (types[f->type] != NULL)
 		put_type(types[f->type], null, j);
 	switch ((enum rec_type)f->type) {
@@ -159,13 +159,26 @@ schema_field(const struct schema *s, const struct rec *r, const struct field *f,
 	case T_FROM: case T_TO:
 			put_days(j); break;
 	case T_ID:	put_pattern(f->kind, j); break;
-	case T_WORD:	put_enum(f->words, null, j); break;
-	case T_WORDS:	put_words(f->words, j); break;
+	case T_WORD:	put_enum(f, null, j); break;
+	case T_WORDS:	put_words(f, j); break;
 	case T_REC:	put_ref(s, r, f, j); break;
 	case T_LIST:	put_items(s, r, f, j); break;
 	case T_F64: case T_BOOL: case T_MAYBE: case T_JSON: case T_MADE:
 			break;
 	}
+}
+
+static str
+growing_doc(const struct field *f, struct arena *a)
+{
+	struct buf b;
+
+	buf_init(&b, a, 4096);
+	buf_fmt(&b, "%s.", f->doc);
+	for (int i = 0; i < f->words->n; i++)
+		buf_fmt(&b, "%s`%s`", i > 0 ? ", " : " Known words: ", f->words->v[i]);
+	buf_add(&b, S("; others may be added."));
+	return buf_str(&b);
 }
 
 str
@@ -175,6 +188,8 @@ schema_doc(const struct schema *s, const struct field *f, struct arena *a)
 		return str_fmt(a, "%s. A number over %lld counts as %lld.", f->doc, (long long)f->hi, (long long)f->hi);
 	if (s->use != SCHEMA_ANSWER && (f->flags & F_BIG) && f->hi == 0)
 		return str_fmt(a, "%s. Up to %lld characters, unless this server is set up otherwise.", f->doc, (long long)s->text_max);
+	if (f->flags & F_GROW)
+		return growing_doc(f, a);
 	return str_fmt(a, "%s.", f->doc);
 }
 
@@ -352,7 +367,7 @@ schema_rec(const struct schema *s, const struct rec *r, struct json *j)
 			put_property(s, r, &r->f[i], j);
 		}
 	jw_end(j);
-	if (s->use == SCHEMA_BODY) {
+	if (s->use == SCHEMA_ANSWER) {
 		jw_key(j, S("additionalProperties"));
 		jw_bool(j, true);
 	}

@@ -1,7 +1,9 @@
 /* schema -- a record as JSON Schema 2020-12, from the table that decodes and encodes it, with examples that fit it.
  *
- * An answer lists what is always there as required.  A body stays open to unknown fields and, as in a create null is
- * absence, takes null for what may be left out.  A query's lists of words are arrays, sent comma-separated.
+ * An answer lists what is always there as required, and says in so many words that there may be more: clients made by
+ * openapi-generator refuse a field that was added later, unless additionalProperties is written out.  A body does not say so,
+ * though unknown fields are ignored and null is absence in a create: a client that is checked against it finds its typing errors.
+ * A query's lists of words are arrays, sent comma-separated.
  *
  * Ownership:  writes into the caller's writer.  Threads: none.  Layer: includes base, json. */
 #ifndef REC_SCHEMA_H

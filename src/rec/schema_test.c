@@ -37,6 +37,9 @@ static const struct field fields[] = {
 	F_CREATED(all, id, note, "created", "Created"),
 	F_FROM (all, from, "from", "From"),
 	F_LIST (all, list, "list", 0, &inner_rec, "List"),
+	F_WORD (all, color, "open", NULL, F_GROW, &colors, "Open", NULL),
+	F_JSON_OF(all, json, "made", NULL, F_NULL, &inner_rec, "Made", "{\"text\":\"hello\"}"),
+	F_TIME (all, at, "until", NULL, F_ERASE, "Until"),
 };
 static const struct rec all_rec = REC(all, fields, "All");
 
@@ -84,27 +87,30 @@ TEST(a_field_of_an_answer)
 	check_field(SCHEMA_ANSWER, "created", "{\"type\":\"string\",\"format\":\"date-time\"}");
 	check_field(SCHEMA_ANSWER, "ratio", "{\"type\":\"number\"}");
 	check_field(SCHEMA_ANSWER, "color", "{" OR_NULL("string") ",\"enum\":[\"red\",\"green\",null]}");
+	check_field(SCHEMA_ANSWER, "open", "{\"type\":\"string\",\"x-extensible-enum\":[\"red\",\"green\"]}");
+	check_field(SCHEMA_ANSWER, "made", "{\"anyOf\":[{\"$ref\":\"#/0/inner\"},{\"type\":\"null\"}]}");
 	check_field(SCHEMA_ANSWER, "set", "{\"type\":\"array\",\"items\":{\"type\":\"string\",\"enum\":[\"red\",\"green\"]}}");
 	check_field(SCHEMA_ANSWER, "inner", "{\"anyOf\":[{\"$ref\":\"#/0/inner\"},{\"type\":\"null\"}]}");
 	check_field(SCHEMA_ANSWER, "json", "{" OR_NULL("object") "}");
 	check_field(SCHEMA_ANSWER, "list", "{\"type\":\"array\",\"items\":{\"$ref\":\"#/0/inner\"}}");
 }
 
-TEST(a_field_of_a_body_has_bounds_and_takes_null_for_absence)
+TEST(a_field_of_a_body_has_bounds)
 {
 	check_field(SCHEMA_BODY, "id", "{\"type\":\"string\",\"pattern\":\"^note_[0-7][0-9A-HJKMNP-TV-Z]{25}$\"}");
 	check_field(SCHEMA_BODY, "title", "{" OR_NULL("string") ",\"minLength\":1,\"maxLength\":5}");
-	check_field(SCHEMA_BODY, "body", "{" OR_NULL("string") ",\"maxLength\":1000}");
+	check_field(SCHEMA_BODY, "body", "{\"type\":\"string\",\"maxLength\":1000}");
 	check_field(SCHEMA_BODY, "wait", "{\"type\":\"integer\",\"format\":\"int64\",\"minimum\":0}");
 	check_field(SCHEMA_BODY, "flag", "{\"type\":\"boolean\"}");
 	check_field(SCHEMA_BODY, "inner", "{\"anyOf\":[{\"$ref\":\"#/1/inner\"},{\"type\":\"null\"}]}");
+	check_field(SCHEMA_BODY, "until", "{" OR_NULL("string") ",\"format\":\"date-time\"}");
 }
 
 TEST(a_parameter_is_never_null)
 {
 	check_field(SCHEMA_QUERY, "color", "{\"type\":\"string\",\"enum\":[\"red\",\"green\"]}");
 	check_field(SCHEMA_QUERY, "set", "{\"type\":\"array\",\"items\":{\"type\":\"string\",\"enum\":[\"red\",\"green\"]}}");
-	check_field(SCHEMA_QUERY, "from", "{\"anyOf\":[{\"type\":\"string\",\"format\":\"date\"},{\"type\":\"string\",\"format\":\"date-time\"}]}");
+	check_field(SCHEMA_QUERY, "from", "{\"type\":\"string\",\"format\":\"date-or-date-time\",\"pattern\":\"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T.+)?$\"}");
 }
 
 TEST(descriptions_tell_what_keywords_cannot)
@@ -115,6 +121,7 @@ TEST(descriptions_tell_what_keywords_cannot)
 	CHECK_STR(schema_doc(&t.s, &fields[1], &t.a), S("Title."));
 	CHECK_STR(schema_doc(&t.s, &fields[2], &t.a), S("Body. Up to 1000 characters, unless this server is set up otherwise."));
 	CHECK_STR(schema_doc(&t.s, &fields[5], &t.a), S("Wait. A number over 9 counts as 9."));
+	CHECK_STR(schema_doc(&t.s, &fields[COUNT(fields) - 3], &t.a), S("Open. Known words: `red`, `green`; others may be added."));
 	arena_free(&t.a);
 }
 
@@ -152,13 +159,13 @@ TEST(a_record)
 	CHECK(json_object_get(p, "secret") == NULL);
 	CHECK(required(v, "title") && required(v, "more") && !required(v, "maybe"));
 	CHECK(json_is_true(json_object_get(json_object_get(p, "more"), "x-scriped-addition")));
-	CHECK(json_object_get(v, "additionalProperties") == NULL);
+	CHECK(json_is_true(json_object_get(v, "additionalProperties")));
 	json_decref(v);
 	arena_free(&t.a);
 	v = schema(&t, SCHEMA_BODY, false);
 	CHECK(required(v, "id") && required(v, "wait") && !required(v, "title") && !required(v, "more"));
 	CHECK(json_object_get(json_object_get(v, "properties"), "more") == NULL);
-	CHECK(json_is_true(json_object_get(v, "additionalProperties")));
+	CHECK(json_object_get(v, "additionalProperties") == NULL);
 	json_decref(v);
 	arena_free(&t.a);
 }
@@ -173,7 +180,8 @@ TEST(examples)
 	schema_example(&t.s, &all_rec, &t.j);
 	CHECK_STR(buf_str(&t.b), S("{\"id\":\"note_" SCHEMA_ULID "\",\"title\":\"abc\",\"body\":\"text\",\"wait\":5,\"count\":null,\"at\":\"later\","
 	    "\"flag\":true,\"more\":true,\"color\":\"green\",\"set\":[\"red\",\"green\"],\"inner\":{\"text\":\"hello\"},\"ratio\":0.5,\"json\":null,"
-	    "\"created\":\"2024-10-12T02:53:49.516Z\",\"from\":\"2024-10-01\",\"list\":[{\"text\":\"hello\"}]}"));
+	    "\"created\":\"2024-10-12T02:53:49.516Z\",\"from\":\"2024-10-01\",\"list\":[{\"text\":\"hello\"}],"
+	    "\"open\":\"red\",\"made\":{\"text\":\"hello\"},\"until\":\"2024-10-12T02:54:09.516Z\"}"));
 	arena_free(&t.a);
 	setup(&t, SCHEMA_BODY);
 	t.s.more = false;

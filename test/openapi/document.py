@@ -8,6 +8,7 @@
 Answers are closed: a field that the document does not name is a fault, though a client must ignore it.  Validators are made once per schema.
 """
 import base64
+import datetime
 import json
 import re
 import urllib.parse
@@ -65,9 +66,18 @@ def closed(v):
     if not isinstance(v, dict):
         return v
     copy = {k: closed(one) for k, one in v.items()}
-    if isinstance(v.get('properties'), dict) and 'additionalProperties' not in v and 'type' in v:
+    if isinstance(v.get('properties'), dict) and 'type' in v:
         copy['additionalProperties'] = False
     return copy
+
+
+def is_day_or_moment(text):
+    """The format date-or-date-time, of filters."""
+    try:
+        (datetime.date if len(text) == 10 else datetime.datetime).fromisoformat(text)
+    except ValueError:
+        return False
+    return len(text) == 10 or text[-1] in 'Zz' or text[-6] in '+-'
 
 
 def types_of(schema):
@@ -104,7 +114,7 @@ class Document:
         if key not in self.known:
             text = json.dumps(closed(schema) if answer else schema).replace('"#/', f'"{HOME}#/')
             self.known[key] = jsonschema_rs.Draft202012Validator(json.loads(text), registry=self.shut if answer else self.open,
-                                                                 validate_formats=True)
+                                                                 validate_formats=True, formats={'date-or-date-time': is_day_or_moment})
         validator = self.known[key]
         if validator.is_valid(value):
             return []
