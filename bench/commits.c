@@ -18,10 +18,11 @@ enum { NOTE, IDEMPOTENCY, AUDIT, EVENT, INSERTS };
 #define BODY	640		/* of its event */
 #define ID	27
 
+/* The name of an idempotency record is in no order at all, as the keys of most clients are. */
 static const char *const sql[INSERTS] = {
 	"INSERT INTO note (workspace, id, project, content, slot, slot_date, slot_type) VALUES (?1, ?2, ?3, ?5, ?4, 1790000000000, 'PERSONAL')",
-	"INSERT INTO idempotency (workspace, route, key, hash, status, body, created_at)"
-	" VALUES (?1, 'POST /v1/notes', ?2, x'000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f', 200, ?5, 1790000000000)",
+	"INSERT INTO idempotency (workspace, name, hash, status, body, created_at)"
+	" VALUES (?1, randomblob(25), x'000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f', 200, ?5, 1790000000000)",
 	"INSERT INTO audit (workspace, id, principal, mode, method, route, status, request, resource, ip)"
 	" VALUES (?1, ?2, 'key_01J9ZAB12CD34E56F7G8H9JKMN', 'live', 'POST', '/v1/notes', 200, 'req_' || ?4, 'note_' || ?2, '127.0.0.1')",
 	"INSERT INTO event (workspace, id, type, project, body) VALUES (?1, ?2, 'note.created', ?3, ?5)",
@@ -62,27 +63,16 @@ next_id(struct bench *b, char out[ID])
 	snprintf(out, ID, "01J%023lld", (long long)++b->n);
 }
 
-/* An Idempotency-Key is what a client makes up: in no order at all. */
-static void
-random_key(char out[ID])
-{
-	sqlite3_uint64 r[2];
-
-	sqlite3_randomness(sizeof(r), r);
-	snprintf(out, ID, "%08llx-%016llx", r[0] & 0xFFFFFFFF, r[1]);
-}
-
 static void
 insert_note(struct bench *b)
 {
-	char id[ID], other[ID], key[ID];
+	char id[ID], other[ID];
 
 	next_id(b, id);
 	next_id(b, other);
-	random_key(key);
 	for (int i = 0; i < INSERTS; i++) {
 		sqlite3_stmt *s = b->insert[i];
-		sqlite3_bind_text(s, 2, i == IDEMPOTENCY ? key : id, -1, SQLITE_STATIC);
+		sqlite3_bind_text(s, 2, id, -1, SQLITE_STATIC);
 		if (sqlite3_bind_parameter_count(s) >= 4)
 			sqlite3_bind_text(s, 4, other, -1, SQLITE_STATIC);
 		if (text_size[i] != 0)

@@ -1,11 +1,11 @@
 -- load.lua -- what wrk sends, and its summary as one line of JSON.
 -- BENCH_NOTE=<body>   POST this body, each time under another Idempotency-Key; without it wrk's own GET
 -- BENCH_SEED=<number> the keys are random, as version 4 UUIDs are
--- BENCH_ORDER=<time>  they begin with this and a counter, as version 7 UUIDs do
+-- BENCH_ORDER=<ms>     they are version 7 UUIDs, of a clock that starts there and goes on by a millisecond every ten keys
 -- BENCH_PAUSE=<ms>    each connection waits that long, on average, between an answer and its next request
 
 local body, seed = os.getenv("BENCH_NOTE"), tonumber(os.getenv("BENCH_SEED"))
-local order, pause = os.getenv("BENCH_ORDER"), tonumber(os.getenv("BENCH_PAUSE"))
+local order, pause = tonumber(os.getenv("BENCH_ORDER")), tonumber(os.getenv("BENCH_PAUSE"))
 local threads = 0
 
 function setup(thread)
@@ -24,7 +24,8 @@ if body then
 	local function key()
 		n = n + 1
 		if order then
-			return format("%s-%08x-%d", order, n, id)
+			local ms = order + math.floor(n / 10)
+			return format("%08x-%04x-7%03x-%08x", math.floor(ms / 65536), ms % 65536, random(0, 0xfff), random(0, 0x7fffffff))
 		end
 		return format("%08x-%08x-%08x", random(0, 0x7fffffff), random(0, 0x7fffffff), random(0, 0x7fffffff))
 	end

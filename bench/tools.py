@@ -139,7 +139,7 @@ def wrk_start(url, connections, seconds, headers=(), note=None, ordered=False, p
     if note is not None:
         env['BENCH_NOTE'] = note
     if ordered:
-        env['BENCH_ORDER'] = f'{time.time_ns():016x}'
+        env['BENCH_ORDER'] = str(time.time_ns() // 1000000)
     args = ['wrk', '-t', str(min(connections, CORES)), '-c', str(connections), '-d', f'{seconds}s', '--timeout', '20s', '--latency',
             '-s', os.path.join(HERE, 'load.lua')]
     for h in headers:

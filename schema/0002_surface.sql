@@ -6,6 +6,24 @@
 
 -- --- the request log ---
 
+-- --- idempotency: found by a name of 25 bytes ---
+
+-- Where a key was up to 64 characters behind a route and a workspace, each record dirtied a leaf of an index that was twice
+-- as wide.  The name is what model/ledger.c makes of all three: it begins as the key does, so that keys in the order of
+-- time land together, and ends with 16 bytes of their SHA-256.  It holds the workspace, so it need not begin with it; every
+-- statement binds both.  SQL cannot make the names of the old records, and they live a day: keys used before start anew.
+DROP TABLE idempotency;
+CREATE TABLE idempotency (
+	workspace  {id}    NOT NULL,
+	name       {bytes} NOT NULL,
+	hash       {bytes} NOT NULL,
+	status     {i64}   NOT NULL,
+	body       TEXT    NOT NULL,
+	created_at {i64}   NOT NULL,
+	PRIMARY KEY (name)
+){strict};
+CREATE INDEX idempotency_age ON idempotency (workspace, created_at);
+
 -- --- versions of the API: what a key speaks when a request names none ---
 
 ALTER TABLE api_key ADD COLUMN version TEXT;

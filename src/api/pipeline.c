@@ -219,9 +219,19 @@ read_somewhere(struct rq *rq)
 	answer(rq, code == OK ? run_read(&rq->call, db, &rq->err) : code);
 }
 
+/* Method and template; for PATCH the concrete path. */
+static str
+route_of(const struct rq *rq)
+{
+	const struct op *o = rq->op;
+	return str_fmt(rq->a, "%s %.*s", method_names[o->method], STR(o->method == M_PATCH ? rq->x->path : str_z(o->path)));
+}
+
 static void
 begin_write(struct rq *rq)
 {
+	if (rq->idem_key.p != NULL)
+		rq->idem = idem_name(rq->who.workspace, route_of(rq), rq->idem_key);
 	rq->mark = arena_mark(rq->a);
 	submit(rq, write_run, write_done, 0);
 }

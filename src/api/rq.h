@@ -33,6 +33,7 @@ struct rq {
 	const struct api_call *inside;	/* that this is, or NULL: it came over HTTP */
 	str idem_key;
 	bool idem_malformed;
+	struct idem_name idem;		/* of idem_key, workspace and route */
 	digest fingerprint;
 	/* inside a transaction or a read */
 	struct db *db;

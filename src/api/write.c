@@ -4,14 +4,6 @@
  * what the handler did, but its record and its audit entry commit. */
 #include "api/rq.h"
 
-/* Method and template; for PATCH the concrete path. */
-static str
-route_of(const struct rq *rq)
-{
-	const struct op *o = rq->op;
-	return str_fmt(rq->a, "%s %s", method_names[o->method], o->method == M_PATCH ? str_fmt(rq->a, "%.*s", STR(rq->x->path)).p : o->path);
-}
-
 struct audit
 audit_entry(const struct rq *rq, int status)
 {
@@ -29,7 +21,7 @@ claim(struct rq *rq, struct idem *ret)
 	*ret = (struct idem){ .fresh = true };
 	if (rq->idem_key.p == NULL)
 		return OK;
-	return idem_claim(rq->db, rq->a, rq->who.workspace, route_of(rq), rq->idem_key, &rq->fingerprint, rq->now,
+	return idem_claim(rq->db, rq->a, rq->who.workspace, &rq->idem, &rq->fingerprint, rq->now,
 	    rq->conf->keep_idempotency * 3600000, ret, &rq->err);
 }
 
@@ -92,7 +84,7 @@ transact(struct rq *rq)
 			error_body(rq, code);
 	} else if (rq->idem_key.p != NULL) {
 		rq->first = true;
-		TRY(idem_finish(rq->db, rq->who.workspace, route_of(rq), rq->idem_key, &rq->fingerprint, rq->now, rq->status,
+		TRY(idem_finish(rq->db, rq->who.workspace, &rq->idem, &rq->fingerprint, rq->now, rq->status,
 		    buf_str(&rq->out), &rq->err));
 	}
 	struct audit a = audit_entry(rq, rq->status);

@@ -6,28 +6,72 @@
 /* --- idempotency --- */
 
 SQL(claim, "idem.claim",
-    "INSERT INTO idempotency (workspace, route, key, hash, status, body, created_at) VALUES ($1, $2, $3, $4, 0, '', $5)"
-    " ON CONFLICT (workspace, route, key) DO UPDATE SET hash = excluded.hash, status = 0, body = '', created_at = excluded.created_at"
-    " WHERE idempotency.created_at <= $6");
-SQL(standing, "idem.get", "SELECT hash, status, body FROM idempotency WHERE workspace = $1 AND route = $2 AND key = $3 AND created_at > $4");
+    "INSERT INTO idempotency (workspace, name, hash, status, body, created_at) VALUES ($1, $2, $3, 0, '', $4)"
+    " ON CONFLICT (name) DO UPDATE SET hash = excluded.hash, status = 0, body = '', created_at = excluded.created_at"
+    " WHERE idempotency.workspace = excluded.workspace AND idempotency.created_at <= $5");
+SQL(standing, "idem.get", "SELECT hash, status, body FROM idempotency WHERE workspace = $1 AND name = $2 AND created_at > $3");
 SQL(finish, "idem.finish",
-    "INSERT INTO idempotency (workspace, route, key, hash, status, body, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)"
-    " ON CONFLICT (workspace, route, key) DO UPDATE SET hash = excluded.hash, status = excluded.status, body = excluded.body,"
-    " created_at = excluded.created_at");
+    "INSERT INTO idempotency (workspace, name, hash, status, body, created_at) VALUES ($1, $2, $3, $4, $5, $6)"
+    " ON CONFLICT (name) DO UPDATE SET hash = excluded.hash, status = excluded.status, body = excluded.body,"
+    " created_at = excluded.created_at WHERE idempotency.workspace = excluded.workspace");
+
+/* Where a letter or digit stands among them, in the order of ASCII. */
+static unsigned
+place(char c)
+{
+	return (unsigned)(c <= '9' ? c - '0' : c <= 'Z' ? c - 'A' + 10 : c - 'a' + 36);
+}
+
+/* The first twelve letters and digits of the key, in its order: as much as the moment in a ULID or a version 7 UUID takes. */
+static void
+beginning(str key, uint8_t out[IDEM_BEGINS])
+{
+	unsigned at[IDEM_BEGINS / 3 * 4] = { 0 };
+	size_t n = 0;
+
+	for (size_t i = 0; i < key.n && n < COUNT(at); i++)
+		if (key.p[i] != '-' && key.p[i] != '_')
+			at[n++] = place(key.p[i]);
+	for (size_t i = 0; i < IDEM_BEGINS / 3; i++) {
+		unsigned four = at[4 * i] << 18 | at[4 * i + 1] << 12 | at[4 * i + 2] << 6 | at[4 * i + 3];
+		out[3 * i] = (uint8_t)(four >> 16);
+		out[3 * i + 1] = (uint8_t)(four >> 8);
+		out[3 * i + 2] = (uint8_t)four;
+	}
+}
+
+struct idem_name
+idem_name(workspace_id w, str route, str key)
+{
+	struct idem_name name;
+	struct crypto_sha256 h;
+
+	crypto_sha256_init(&h);
+	crypto_sha256_add(&h, (str){ w.u.s, 26 });
+	crypto_sha256_add(&h, route);
+	crypto_sha256_add(&h, (str){ "", 1 });		/* no route holds a NUL */
+	crypto_sha256_add(&h, key);
+	digest d = crypto_sha256_end(&h);
+	beginning(key, name.b);
+	memcpy(name.b + IDEM_BEGINS, d.b, IDEM_HASH);
+	return name;
+}
+
+static struct val val_name(const struct idem_name *n) { return (struct val){ V_BYTES, 0, { (const char *)n->b, sizeof(n->b) } }; }
 
 enum err
-idem_claim(struct db *db, struct arena *a, workspace_id w, str route, str key, const digest *hash, int64_t now, int64_t keep_ms,
+idem_claim(struct db *db, struct arena *a, workspace_id w, const struct idem_name *name, const digest *hash, int64_t now, int64_t keep_ms,
     struct idem *ret, struct error *e)
 {
 	struct rows r;
 
 	*ret = (struct idem){ .fresh = db->ops->sole(db) };
 	if (!ret->fresh) {
-		TRY(db_run(db, claim, e, VID(w), V(route), V(key), val_digest(hash), V(now), V(now - keep_ms)));
+		TRY(db_run(db, claim, e, VID(w), val_name(name), val_digest(hash), V(now), V(now - keep_ms)));
 		if ((ret->fresh = db->ops->changes(db) == 1))
 			return OK;
 	}
-	TRY(db_query(db, standing, &r, e, VID(w), V(route), V(key), V(now - keep_ms)));
+	TRY(db_query(db, standing, &r, e, VID(w), val_name(name), V(now - keep_ms)));
 	if (db_next(&r)) {
 		str h = db_col(&r, 0).s;
 		ret->fresh = false;
@@ -39,9 +83,9 @@ idem_claim(struct db *db, struct arena *a, workspace_id w, str route, str key, c
 }
 
 enum err
-idem_finish(struct db *db, workspace_id w, str route, str key, const digest *hash, int64_t now, int status, str body, struct error *e)
+idem_finish(struct db *db, workspace_id w, const struct idem_name *name, const digest *hash, int64_t now, int status, str body, struct error *e)
 {
-	return db_run(db, finish, e, VID(w), V(route), V(key), val_digest(hash), V(status), V(body), V(now));
+	return db_run(db, finish, e, VID(w), val_name(name), val_digest(hash), V(status), V(body), V(now));
 }
 
 /* --- audit --- */
@@ -125,7 +169,7 @@ event_put(struct db *db, struct arena *a, workspace_id w, project_id p, event_id
 /* --- keeping --- */
 
 SQL(idem_clean, "idem.clean",
-    "DELETE FROM idempotency WHERE workspace = $1 AND (route, key) IN (SELECT route, key FROM idempotency"
+    "DELETE FROM idempotency WHERE workspace = $1 AND name IN (SELECT name FROM idempotency"
     " WHERE workspace = $1 AND created_at < $2 ORDER BY created_at LIMIT $3)");
 SQL(audit_clean, "audit.clean",
     "DELETE FROM audit WHERE workspace = $1 AND id IN (SELECT id FROM audit WHERE workspace = $1 AND id < $2 ORDER BY id LIMIT $3)");

@@ -3,6 +3,8 @@
  *
  * Idempotency (contract 2.9, 12.1).  idem_claim comes first in the transaction of a write: it looks for a record, and where
  * others write too it inserts one, so that a twin on another connection waits on it.  idem_finish writes the answer into it.
+ * A record is found by its name: workspace, route and key in 25 bytes.  It begins as the key does, so that keys which are in the
+ * order of time share the leaves of the index, and ends with 16 bytes of the SHA-256 of all three.
  * A record older than keep_idempotency is taken over as if it were not there.
  *
  * Layer: includes crypto, db, words. */
@@ -11,10 +13,13 @@
 #include "db/db.h"
 #include "model/words.h"
 
+enum { IDEM_BEGINS = 9, IDEM_HASH = 16 };
+struct idem_name { uint8_t b[IDEM_BEGINS + IDEM_HASH]; };
+struct idem_name idem_name(workspace_id, str route, str key);
 struct idem { bool fresh, same; int status; str body; };	/* fresh: ours to fill; otherwise what stands, same: with the same body */
-MUST_USE enum err idem_claim(struct db *, struct arena *, workspace_id, str route, str key, const digest *, int64_t now, int64_t keep_ms,
+MUST_USE enum err idem_claim(struct db *, struct arena *, workspace_id, const struct idem_name *, const digest *, int64_t now, int64_t keep_ms,
     struct idem *ret, struct error *);
-MUST_USE enum err idem_finish(struct db *, workspace_id, str route, str key, const digest *, int64_t now, int status, str body, struct error *);
+MUST_USE enum err idem_finish(struct db *, workspace_id, const struct idem_name *, const digest *, int64_t now, int status, str body, struct error *);
 
 struct audit {
 	workspace_id workspace;

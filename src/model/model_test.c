@@ -616,32 +616,58 @@ DB_TEST(a_post_comes_back_whole)
 
 /* --- the ledger --- */
 
+static int
+by_name(str a, str b)
+{
+	struct idem_name x = idem_name(MK(workspace, 1), S("r"), a), y = idem_name(MK(workspace, 1), S("r"), b);
+	return memcmp(x.b, y.b, sizeof(x.b));
+}
+
+TEST(an_idempotency_record_is_named_by_all_three_and_in_the_order_of_its_key)
+{
+	struct idem_name a = idem_name(MK(workspace, 1), S("POST /v1/notes"), S("k-1")), b = idem_name(MK(workspace, 1), S("POST /v1/notes"), S("k-1"));
+	static const char *const ascending[] = { "0", "01", "1", "9", "9A", "A", "Z", "a", "z", "zz", "zzzzzzzzzz" };
+
+	CHECK(memcmp(a.b, b.b, sizeof(a.b)) == 0);
+	CHECK(by_name(S("k-1"), S("k1")) != 0);			/* what the beginning leaves out, the hash has */
+	CHECK(by_name(S("0123456789abc"), S("0123456789abd")) != 0);
+	b = idem_name(MK(workspace, 2), S("POST /v1/notes"), S("k-1"));
+	CHECK(memcmp(a.b + IDEM_BEGINS, b.b + IDEM_BEGINS, IDEM_HASH) != 0);
+	b = idem_name(MK(workspace, 1), S("POST /v1/note"), S("sk-1"));
+	CHECK(memcmp(a.b + IDEM_BEGINS, b.b + IDEM_BEGINS, IDEM_HASH) != 0);
+	for (size_t i = 1; i < COUNT(ascending); i++)
+		CHECK(by_name(str_z(ascending[i - 1]), str_z(ascending[i])) < 0);
+	/* version 7 UUIDs of two milliseconds */
+	CHECK(by_name(S("019a1b2c-3d4e-7fff-bfff-ffffffffffff"), S("019a1b2c-3d4f-7000-8000-000000000000")) < 0);
+}
+
 DB_TEST(an_idempotency_key_binds_for_a_while)
 {
 	digest one = { { 1 } }, two = { { 2 } };
 	workspace_id w = MK(workspace, 1);
-	str route = S("POST /v1/notes"), key = S("k");
+	struct idem_name name = idem_name(w, S("POST /v1/notes"), S("k"));
+	struct idem_name elsewhere = idem_name(w, S("POST /v1/posts"), S("k")), other = idem_name(MK(workspace, 2), S("POST /v1/notes"), S("k"));
 	struct bench b;
 	struct idem i;
 	const int64_t keep = 1000;
 
 	setup(&b, t);
-	CHECK_OK(b.e, idem_claim(&b.db, &b.a, w, route, key, &one, now, keep, &i, &b.e));
+	CHECK_OK(b.e, idem_claim(&b.db, &b.a, w, &name, &one, now, keep, &i, &b.e));
 	CHECK(i.fresh);
-	CHECK_OK(b.e, idem_finish(&b.db, w, route, key, &one, now, 200, S("{\"a\":\"ü\"}"), &b.e));
-	CHECK_OK(b.e, idem_claim(&b.db, &b.a, w, route, key, &one, now + keep - 1, keep, &i, &b.e));
+	CHECK_OK(b.e, idem_finish(&b.db, w, &name, &one, now, 200, S("{\"a\":\"ü\"}"), &b.e));
+	CHECK_OK(b.e, idem_claim(&b.db, &b.a, w, &name, &one, now + keep - 1, keep, &i, &b.e));
 	CHECK(!i.fresh && i.same && i.status == 200);
 	CHECK_STR(i.body, S("{\"a\":\"ü\"}"));
-	CHECK_OK(b.e, idem_claim(&b.db, &b.a, w, route, key, &two, now + 1, keep, &i, &b.e));
+	CHECK_OK(b.e, idem_claim(&b.db, &b.a, w, &name, &two, now + 1, keep, &i, &b.e));
 	CHECK(!i.fresh && !i.same);
-	CHECK_OK(b.e, idem_claim(&b.db, &b.a, w, S("POST /v1/posts"), key, &two, now, keep, &i, &b.e));
+	CHECK_OK(b.e, idem_claim(&b.db, &b.a, w, &elsewhere, &two, now, keep, &i, &b.e));
 	CHECK(i.fresh);
-	CHECK_OK(b.e, idem_claim(&b.db, &b.a, MK(workspace, 2), route, key, &two, now, keep, &i, &b.e));
+	CHECK_OK(b.e, idem_claim(&b.db, &b.a, MK(workspace, 2), &other, &two, now, keep, &i, &b.e));
 	CHECK(i.fresh);
-	CHECK_OK(b.e, idem_claim(&b.db, &b.a, w, route, key, &two, now + keep, keep, &i, &b.e));
+	CHECK_OK(b.e, idem_claim(&b.db, &b.a, w, &name, &two, now + keep, keep, &i, &b.e));
 	CHECK(i.fresh);			/* the old answer is gone, whatever the body */
-	CHECK_OK(b.e, idem_finish(&b.db, w, route, key, &two, now + keep, 404, S("{}"), &b.e));
-	CHECK_OK(b.e, idem_claim(&b.db, &b.a, w, route, key, &two, now + keep, keep, &i, &b.e));
+	CHECK_OK(b.e, idem_finish(&b.db, w, &name, &two, now + keep, 404, S("{}"), &b.e));
+	CHECK_OK(b.e, idem_claim(&b.db, &b.a, w, &name, &two, now + keep, keep, &i, &b.e));
 	CHECK(!i.fresh && i.same && i.status == 404);
 	close_bench(&b);
 }
@@ -650,19 +676,20 @@ DB_TEST(a_claim_that_is_undone_binds_nothing)
 {
 	digest one = { { 1 } }, two = { { 2 } };
 	workspace_id w = MK(workspace, 1);
+	struct idem_name name = idem_name(w, S("r"), S("k"));
 	struct bench b;
 	struct idem i;
 
 	setup(&b, t);
 	CHECK_OK(b.e, b.db.ops->begin(&b.db, TX_WRITE, &b.e));
 	CHECK_OK(b.e, b.db.ops->mark(&b.db, true, &b.e));
-	CHECK_OK(b.e, idem_claim(&b.db, &b.a, w, S("r"), S("k"), &one, now, 1000, &i, &b.e));
+	CHECK_OK(b.e, idem_claim(&b.db, &b.a, w, &name, &one, now, 1000, &i, &b.e));
 	CHECK_OK(b.e, b.db.ops->rewind(&b.db, &b.e));
-	CHECK_OK(b.e, idem_claim(&b.db, &b.a, w, S("r"), S("k"), &two, now, 1000, &i, &b.e));
+	CHECK_OK(b.e, idem_claim(&b.db, &b.a, w, &name, &two, now, 1000, &i, &b.e));
 	CHECK(i.fresh);			/* the same transaction binds its refusal after the rewind */
-	CHECK_OK(b.e, idem_finish(&b.db, w, S("r"), S("k"), &two, now, 422, S("{}"), &b.e));
+	CHECK_OK(b.e, idem_finish(&b.db, w, &name, &two, now, 422, S("{}"), &b.e));
 	CHECK_OK(b.e, b.db.ops->commit(&b.db, &b.e));
-	CHECK_OK(b.e, idem_claim(&b.db, &b.a, w, S("r"), S("k"), &two, now, 1000, &i, &b.e));
+	CHECK_OK(b.e, idem_claim(&b.db, &b.a, w, &name, &two, now, 1000, &i, &b.e));
 	CHECK(!i.fresh && i.same && i.status == 422);
 	close_bench(&b);
 }
@@ -706,7 +733,8 @@ DB_TEST(old_entries_go_in_slices)
 			struct audit a = { MK(workspace, w), t_ulid(now + i, i), S("p"), S("live"), S("GET"), S("/"), S("r"), STR_NONE, S("::1"), 200 };
 			CHECK_OK(b.e, audit_insert(&b.db, &a, &b.e));
 			CHECK_OK(b.e, event_put(&b.db, &b.a, MK(workspace, w), MK(project, 1), (event_id){ t_ulid(now + i, i) }, EVENT_NOTE_CREATED, &note_rec, &n, &b.e));
-			CHECK_OK(b.e, idem_finish(&b.db, MK(workspace, w), S("r"), str_fmt(&b.a, "k%d", i), &h, now + i, 200, S("{}"), &b.e));
+			struct idem_name name = idem_name(MK(workspace, w), S("r"), str_fmt(&b.a, "k%d", i));
+			CHECK_OK(b.e, idem_finish(&b.db, MK(workspace, w), &name, &h, now + i, 200, S("{}"), &b.e));
 		}
 	/* 5 keys, 3 entries and 1 event are old; a slice is 4 of each */
 	CHECK_OK(b.e, ledger_clean(&b.db, MK(workspace, 1), now + 5, now + 3, now + 1, 4, &gone, &b.e));
