@@ -151,7 +151,7 @@ posts_update(struct rq *rq)
 	if (same(&old, &p))
 		return reply(rq, &post_rec, &p);
 	p.updated_at = rq->now;
-	TRY(post_update(rq->db, rq->who.workspace, &p, &rq->err));
+	TRY(post_update(rq->db, rq->who.workspace, &old, &p, &rq->err));
 	TRY(announce(rq, p.project, EVENT_POST_UPDATED, &post_rec, &p));
 	if (p.scheduled_at != old.scheduled_at)
 		TRY(announce(rq, p.project, p.scheduled_at != TIME_NONE ? EVENT_POST_SCHEDULED : EVENT_POST_UNSCHEDULED, &post_rec, &p));

@@ -1,5 +1,7 @@
 #include "model/post.h"
 
+#define COUNT_PARTS	16
+
 static const struct field fields[] = {
 	F_ID  (post, id, post, "id", "id", 0, "The post"),
 	F_ID  (post, project, project, "projectId", "project", F_NULL, "Its project"),
@@ -88,9 +90,16 @@ SQL(insert, "post.insert",
     " auto_comment, job) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)");
 SQL(get, "post.get", "SELECT " COLS " FROM post WHERE workspace = $1 AND id = $2");
 SQL(hold, "post.hold", "SELECT " COLS " FROM post WHERE workspace = $1 AND id = $2{for_update}");
-SQL(update, "post.update",
+/* What stays in its column keeps the entries of three indexes: they are written anew when a statement names what they hold. */
+SQL(edit, "post.edit",
+    "UPDATE post SET content_type = $3, title = $4, content = $5, scheduled_at = $6, auto_like = $7, auto_comment = $8, updated_at = $9,"
+    " version = version + 1 WHERE workspace = $1 AND id = $2");
+SQL(move, "post.move",
     "UPDATE post SET status = $3, content_type = $4, title = $5, content = $6, scheduled_at = $7, status_id = $8, auto_like = $9,"
     " auto_comment = $10, updated_at = $11, category = $12, version = version + 1 WHERE workspace = $1 AND id = $2");
+SQL(count, "post.count",
+    "INSERT INTO post_count (workspace, status_id, part, posts) VALUES ($1, $2, $3, $4)"
+    " ON CONFLICT (workspace, status_id, part) DO UPDATE SET posts = post_count.posts + excluded.posts");
 SQL(anchor, "post.anchor", "SELECT 1 FROM post WHERE workspace = $1 AND id = $2");
 #define PAGE	"SELECT " COLS " FROM post WHERE workspace = $1 AND project = $2 AND id < $3 AND id >= $4"
 #define ORDER	" ORDER BY id DESC LIMIT $5"
@@ -101,12 +110,22 @@ SQL(page_one, "post.page_one", ARM($6) ORDER);
 SQL(page_any, "post.page_any", ARM($6) " UNION ALL " ARM($7) " UNION ALL " ARM($8) " UNION ALL " ARM($9) " UNION ALL "
     ARM($10) " UNION ALL " ARM($11) " UNION ALL " ARM($12) " UNION ALL " ARM($13) ORDER);
 
+/* One part is enough where nobody else writes. */
+static enum err
+count_in(struct db *db, workspace_id w, status_id column, post_id id, int more, struct error *e)
+{
+	int part = db->ops->sole(db) ? 0 : id.u.s[25] % COUNT_PARTS;
+
+	return id_set(column) ? db_run(db, count, e, VID(w), VID(column), V(part), V(more)) : OK;
+}
+
 enum err
 post_insert(struct db *db, workspace_id w, const struct post *p, struct error *e)
 {
-	return db_run(db, insert, e, VID(w), VID(p->id), VID(p->project), val_word(&post_status_words, p->status),
+	TRY(db_run(db, insert, e, VID(w), VID(p->id), VID(p->project), val_word(&post_status_words, p->status),
 	    val_word(&content_type_words, p->content_type), V(p->title), V(p->content), VTIME(p->scheduled_at), VID(p->status_id),
-	    val_word(&category_words, p->category), val_bool(p->auto_like), val_bool(p->auto_comment), VID(p->job));
+	    val_word(&category_words, p->category), val_bool(p->auto_like), val_bool(p->auto_comment), VID(p->job)));
+	return count_in(db, w, p->status_id, p->id, 1, e);
 }
 
 static void
@@ -146,12 +165,28 @@ post_hold(struct db *db, struct arena *a, workspace_id w, post_id id, struct pos
 	return one(db, &hold, a, w, id, ret, e);
 }
 
-enum err
-post_update(struct db *db, workspace_id w, const struct post *p, struct error *e)
+/* The two columns in the order of their ids, so that two posts that change places do not wait for each other. */
+static enum err
+recount(struct db *db, workspace_id w, const struct post *was, const struct post *p, struct error *e)
 {
-	return db_run(db, update, e, VID(w), VID(p->id), val_word(&post_status_words, p->status), val_word(&content_type_words, p->content_type),
+	int order = memcmp(was->status_id.u.s, p->status_id.u.s, sizeof(p->status_id.u.s));
+
+	if (order == 0)
+		return OK;
+	TRY(count_in(db, w, order < 0 ? was->status_id : p->status_id, p->id, order < 0 ? -1 : 1, e));
+	return count_in(db, w, order < 0 ? p->status_id : was->status_id, p->id, order < 0 ? 1 : -1, e);
+}
+
+enum err
+post_update(struct db *db, workspace_id w, const struct post *was, const struct post *p, struct error *e)
+{
+	if (was->status == p->status && was->category == p->category && memcmp(&was->status_id, &p->status_id, sizeof(p->status_id)) == 0)
+		return db_run(db, edit, e, VID(w), VID(p->id), val_word(&content_type_words, p->content_type), V(p->title), V(p->content),
+		    VTIME(p->scheduled_at), val_bool(p->auto_like), val_bool(p->auto_comment), VTIME(p->updated_at));
+	TRY(db_run(db, move, e, VID(w), VID(p->id), val_word(&post_status_words, p->status), val_word(&content_type_words, p->content_type),
 	    V(p->title), V(p->content), VTIME(p->scheduled_at), VID(p->status_id), val_bool(p->auto_like), val_bool(p->auto_comment),
-	    VTIME(p->updated_at), val_word(&category_words, p->category));
+	    VTIME(p->updated_at), val_word(&category_words, p->category)));
+	return recount(db, w, was, p, e);
 }
 
 enum err

@@ -1,4 +1,5 @@
-/* post -- the LinkedIn-ready text and its state.  The only code that names table post.
+/* post -- the LinkedIn-ready text and its state.  The only code that writes tables post and post_count:
+ * how many posts a column holds is counted here, in the transaction that puts them there or takes them away.
  * Layer: includes db, page, words. */
 #ifndef MODEL_POST_H
 #define MODEL_POST_H
@@ -38,7 +39,8 @@ MUST_USE enum err post_insert(struct db *, workspace_id, const struct post *, st
 MUST_USE enum err post_get(struct db *, struct arena *, workspace_id, post_id, struct post *ret, struct error *);	/* E_NOT_FOUND */
 /* The same, held until the transaction ends. */
 MUST_USE enum err post_hold(struct db *, struct arena *, workspace_id, post_id, struct post *ret, struct error *);
-MUST_USE enum err post_update(struct db *, workspace_id, const struct post *, struct error *);
+/* From what post_hold gave to what it shall be. */
+MUST_USE enum err post_update(struct db *, workspace_id, const struct post *was, const struct post *, struct error *);
 MUST_USE enum err post_page(struct db *, workspace_id, const struct posts_query *, const struct page *, struct rows *ret, struct error *);
 MUST_USE enum err post_anchor(struct db *, workspace_id, const ulid *, bool *found, struct error *);
 void	post_scan(struct rows *, struct arena *, struct post *ret);

@@ -47,7 +47,7 @@ SQL(column_insert, "post_status.insert",
 SQL(column_default, "post_status.of_category",
     "SELECT id FROM post_status WHERE workspace = $1 AND project = $2 AND category = $3 ORDER BY position LIMIT 1");
 #define COLUMN	"SELECT id, project, name, category, is_default, position," \
-	" (SELECT count(*) FROM post p WHERE p.workspace = post_status.workspace AND p.status_id = post_status.id) AS posts" \
+	" CAST((SELECT COALESCE(sum(c.posts), 0) FROM post_count c WHERE c.workspace = post_status.workspace AND c.status_id = post_status.id) AS {i64}) AS posts" \
 	" FROM post_status WHERE workspace = $1 AND id < $2"
 SQL(columns, "post_status.page", COLUMN " ORDER BY id DESC LIMIT $3");
 SQL(columns_of, "post_status.page_project", COLUMN " AND project = $4 ORDER BY id DESC LIMIT $3");

@@ -204,6 +204,7 @@ class Run:
             raise Mismatch('\n  '.join(bad[:20] + ([f'and {len(bad) - 20} more'] if len(bad) > 20 else [])))
         for kind in PATHS:
             known[kind] |= rows[kind].keys()
+        self.count_columns(len(known['post']))
 
     def count_jobs(self, jobs, posts, written):
         """Each job has one post of its own or was cancelled; each post has one job or was written by a client."""
@@ -223,6 +224,14 @@ class Run:
             yield f'{post} is there without a job and nobody was told'
         for post in owner.keys() & written:
             yield f'{post} was written by a client and is the result of {owner[post]}'
+
+    def count_columns(self, posts):
+        """Each post stands in a column, and the columns of the board know how many they hold."""
+        c = self.client()
+        columns = c.get(f'/v1/post-statuses?projectId={self.server.project}').json()['data']
+        c.close()
+        if sum(column['postCount'] for column in columns) != posts:
+            raise Mismatch(f"{posts} posts, and the columns hold {[column['postCount'] for column in columns]}")
 
     def replay(self, writes):
         c = self.client()
