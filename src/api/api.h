@@ -96,6 +96,7 @@ version_rec(const struct version *v, const struct rec *r)
 }
 /* What is wrong with the tables, or NULL. */
 const char *versions_check(void);
+void	versions_print(struct buf *);		/* both tables, as Markdown */
 #define VERSION_CURRENT	"2026-08-01"
 
 /* --- metrics --- */

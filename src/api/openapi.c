@@ -11,8 +11,9 @@ static const char about[] =
     "\n"
     "**Authentication.** `Authorization: Bearer scripe_sk_live_...` on everything but `GET /v1/health`.\n"
     "\n"
-    "**Versions.** `Scripe-Api-Version: " VERSION_CURRENT "` pins the behaviour; without it the current default answers. Inside a version fields, "
-    "operations and error codes are only ever added, so clients ignore what they do not know.\n"
+    "**Versions.** `Scripe-Api-Version: %s` pins the behaviour; without it the version that the key is pinned to answers, or the current one. "
+    "Inside a version fields, operations and error codes are only ever added, so clients ignore what they do not know. "
+    "The version that answered is in `Scripe-Api-Version`; one that will go says so in `Scripe-Deprecation` and `Sunset`.%s\n"
     "\n"
     "**Bodies** are JSON objects. In a create, null for an optional field is its absence; a change refuses it where the schema does not allow it. "
     "Unknown fields are ignored and named in `Scripe-Ignored-Fields`.\n"
@@ -42,6 +43,15 @@ shown(const struct openapi *o, const struct op *op)
 }
 
 static void
+put_about(struct openapi *o)
+{
+	const struct version *v = o->version;
+	str end = v->sunset == NULL ? S("") : str_fmt(&o->a, " This is a version that goes on %s: move to %s.", v->sunset, v->replacement);
+
+	jw_key_str(&o->j, S("description"), str_fmt(&o->a, about, v->date, end.p));
+}
+
+static void
 put_info(struct openapi *o)
 {
 	struct json *j = &o->j;
@@ -49,9 +59,9 @@ put_info(struct openapi *o)
 	jw_key(j, S("info"));
 	jw_obj(j);
 	jw_key_str(j, S("title"), S("Scripe API"));
-	jw_key_str(j, S("version"), S(VERSION_CURRENT));
+	jw_key_str(j, S("version"), str_z(o->version->date));
 	jw_key_str(j, S("summary"), S("Notes, posts and generated drafts for LinkedIn."));
-	jw_key_str(j, S("description"), str_z(about));
+	put_about(o);
 	jw_key(j, S("contact"));
 	jw_raw(j, S("{\"name\":\"The operator of this server\"}"));
 	jw_key(j, S("license"));
@@ -315,7 +325,10 @@ put_paths(struct openapi *o)
 			jw_key(&o->j, str_z(path));
 			jw_obj(&o->j);
 		}
-		put_op(o, &ops[i]);
+		struct op of = ops[i];		/* with the records of the version */
+		of.in = of.in != NULL ? version_rec(o->version, of.in) : NULL;
+		of.out = version_rec(o->version, of.out);
+		put_op(o, &of);
 	}
 	if (path != NULL)
 		jw_end(&o->j);
@@ -338,10 +351,10 @@ put_document(struct openapi *o, const char *url)
 }
 
 void
-api_openapi(bool contract, bool json, const char *server_url, struct buf *out)
+api_openapi(bool contract, bool json, const struct version *version, const char *server_url, struct buf *out)
 {
 	const char *url = server_url != NULL && server_url[0] != '\0' ? server_url : NULL;
-	struct openapi o = { .contract = contract, .server = url != NULL ? url : LOCAL };
+	struct openapi o = { .contract = contract, .version = version != NULL ? version : versions, .server = url != NULL ? url : LOCAL };
 	struct error e;
 	struct buf text;
 	json_t *v;

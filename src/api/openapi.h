@@ -9,8 +9,10 @@
 #define API_OPENAPI_H
 #include "base/base.h"
 
+struct version;
+
 #define OPENAPI_MAX	((size_t)4 << 20)
 
-/* YAML, or compact JSON.  server_url: where this server is reached, without a slash at its end; NULL or empty: left to the reader. */
-void	api_openapi(bool contract, bool json, const char *server_url, struct buf *out);
+/* YAML, or compact JSON, of a version of the API; NULL: the current one.  server_url: where this server is reached, without a slash at its end; NULL or empty: left to the reader. */
+void	api_openapi(bool contract, bool json, const struct version *, const char *server_url, struct buf *out);
 #endif

@@ -213,8 +213,8 @@ put_header_parts(struct openapi *o)
 
 enum param { P_VERSION, P_WORKSPACE, P_IDEMPOTENCY, P_KNOWN, P_LIMIT, P_CURSOR };
 static const struct { str part, name; const char *in, *schema, *example, *doc; } params[] = {
-	[P_VERSION] = { S_INIT("ApiVersion"), S_INIT("Scripe-Api-Version"), "header", NULL, "\"" VERSION_CURRENT "\"",
-	  "The version to be answered in; the current default when left out." },
+	[P_VERSION] = { S_INIT("ApiVersion"), S_INIT("Scripe-Api-Version"), "header", NULL, NULL,
+	  "The version to be answered in; when left out, the one that the key is pinned to, or the current one." },
 	[P_WORKSPACE] = { S_INIT("WorkspaceId"), S_INIT("Scripe-Workspace-Id"), "header",
 	  "{\"type\":\"string\",\"pattern\":\"^org_[0-7][0-9A-HJKMNP-TV-Z]{25}$\"}", "\"org_" SCHEMA_ULID "\"",
 	  "The workspace that is meant. A key has one: naming another is `not_found`." },
@@ -230,14 +230,14 @@ static const struct { str part, name; const char *in, *schema, *example, *doc; }
 };
 
 static void
-put_versions(struct json *j)
+put_versions(const struct openapi *o, struct json *j)
 {
 	jw_obj(j);
 	jw_key_str(j, S("type"), S("string"));
 	jw_key(j, S("enum"));
 	jw_arr(j);
 	for (int i = 0; i < nversions; i++)
-		if (!versions[i].test)
+		if (!versions[i].test || &versions[i] == o->version)
 			jw_str(j, str_z(versions[i].date));
 	jw_end(j);
 	jw_end(j);
@@ -258,9 +258,11 @@ put_param_parts(struct openapi *o)
 		jw_key_str(j, S("description"), str_z(params[i].doc));
 		jw_key(j, S("schema"));
 		if (i == P_VERSION)
-			put_versions(j);
+			put_versions(o, j);
 		else
 			jw_raw(j, str_z(params[i].schema));
+		if (i == P_VERSION)
+			jw_key_str(j, S("example"), str_z(o->version->date));
 		if (params[i].example != NULL) {
 			jw_key(j, S("example"));
 			jw_raw(j, str_z(params[i].example));

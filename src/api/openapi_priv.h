@@ -17,6 +17,7 @@ struct openapi {
 	struct arena a;
 	struct json j;
 	bool contract, over;		/* over: more parts than there is room for */
+	const struct version *version;
 	const char *server;		/* where examples lead */
 	struct part parts[PARTS_MAX];
 	int nparts;

@@ -14,7 +14,7 @@ printed(struct arena *a, bool contract, bool json, const char *url)
 	struct buf b;
 
 	buf_init(&b, a, OPENAPI_MAX);
-	api_openapi(contract, json, url, &b);
+	api_openapi(contract, json, NULL, url, &b);
 	CHECK(!b.over);
 	return buf_str(&b);
 }
@@ -451,7 +451,7 @@ TEST(too_little_room_is_told)
 
 	arena_init(&a, 1 << 20);
 	buf_init(&b, &a, 5000);
-	api_openapi(false, false, NULL, &b);
+	api_openapi(false, false, NULL, NULL, &b);
 	CHECK(b.over);
 	arena_free(&a);
 }
@@ -498,5 +498,27 @@ TEST(yaml_texts_that_could_be_something_else_are_quoted)
 	arena_init(&a, 1 << 20);
 	for (size_t i = 0; i < COUNT(rows); i++)
 		check_yaml(str_fmt(&a, "{\"k\":\"%s\"}", rows[i].json).p, str_fmt(&a, "k: %s\n", rows[i].yaml).p);
+	arena_free(&a);
+}
+
+TEST(an_older_version_has_a_document_of_its_own)
+{
+	struct arena a;
+	struct error e;
+	struct buf b;
+	json_t *v;
+
+	arena_init(&a, 4 * OPENAPI_MAX);
+	buf_init(&b, &a, OPENAPI_MAX);
+	api_openapi(false, true, version_find(S("2026-05-01")), NULL, &b);
+	CHECK_INT(json_read(buf_str(&b), &v, &e), ==, OK);
+	CHECK_STR(str_z(json_string_value(at(v, "info", "version", NULL))), S("2026-05-01"));
+	CHECK(strstr(json_string_value(at(v, "info", "description", NULL)), "goes on 2099-12-31: move to " VERSION_CURRENT) != NULL);
+	const json_t *schemas = at(v, "components", "schemas", NULL);
+	const json_t *note = at(schemas, "Note", "properties", NULL), *post = at(schemas, "PostCreate", "properties", NULL);
+	CHECK(at(note, "text", NULL, NULL) != NULL && at(note, "content", NULL, NULL) == NULL);
+	CHECK(at(post, "business", NULL, NULL) != NULL && at(post, "contentType", NULL, NULL) != NULL);
+	CHECK_INT(json_array_size(at(at(v, "components", "parameters", "ApiVersion"), "schema", "enum", NULL)), ==, 2);
+	json_decref(v);
 	arena_free(&a);
 }

@@ -112,3 +112,31 @@ version_older(const struct version *v, const struct rec *newest)
 	pthread_once(&once, make_all);
 	return older_find(&older[v - versions], newest);
 }
+
+/* --- said to people --- */
+
+static void
+print_change(const struct change *c, struct buf *b)
+{
+	buf_fmt(b, "| %s | %s | ", c->since, c->rec->name);
+	if (c->kind == CHANGE_RENAMED)
+		buf_fmt(b, "`%.*s` was called `%.*s`. |\n", STR(c->now), STR(c->then));
+	else
+		buf_fmt(b, "`%.*s` is gone: use `%.*s`. %s |\n", STR(c->then), STR(c->now), c->doc);
+}
+
+void
+versions_print(struct buf *b)
+{
+	buf_add(b, S("| Version | Status | Deprecated | Sunset | Replaced by |\n| --- | --- | --- | --- | --- |\n"));
+	for (int i = 0; i < nversions; i++) {
+		const struct version *v = &versions[i];
+		const char *status = v->test ? "for tests" : v->sunset != NULL ? "deprecated" : i == 0 ? "current" : "supported";
+		const char *none = "";
+		buf_fmt(b, "| %s | %s | %s | %s | %s |\n", v->date, status, v->deprecated != NULL ? v->deprecated : none,
+		    v->sunset != NULL ? v->sunset : none, v->replacement != NULL ? v->replacement : none);
+	}
+	buf_add(b, S("\n| Since | Record | Change |\n| --- | --- | --- |\n"));
+	for (size_t i = 0; i < COUNT(changes); i++)
+		print_change(&changes[i], b);
+}

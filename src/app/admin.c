@@ -230,7 +230,7 @@ admin_key_mint(struct admin *ad, struct db *db, struct error *e)
 
 	TRY(scopes_parse(ad->a, in->scopes, &scopes, e));
 	if (in->version.p != NULL && !version_known(in->version))
-		return fail(e, E_INVALID_REQUEST, "api-version", "There is no version '%.*s' of the API: use one such as " VERSION_CURRENT ".", STR(in->version));
+		return fail(e, E_INVALID_REQUEST, "api-version", "There is no version '%.*s' of the API: see scriped versions.", STR(in->version));
 	TRY(workspace_get(db, ad->a, in->workspace, &w, e));
 	TRY(mint(ad, db, in->workspace, in->name, in->mode >= 0 ? in->mode : MODE_LIVE, scopes,
 	    in->expires_at != TIME_NONE ? time_day(in->expires_at) : TIME_NONE, in->version, &m, e));

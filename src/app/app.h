@@ -72,7 +72,7 @@ enum err admin_key_revoke(struct admin *, struct db *, struct error *);
 enum err admin_user_create(struct admin *, struct db *, struct error *);
 enum err admin_user_list(struct admin *, struct db *, struct error *);
 enum err admin_audit_list(struct admin *, struct db *, struct error *);
-extern const struct rec setup_rec, plan_set_rec, list_rec, list_all_rec, revoke_rec;
+extern const struct rec openapi_rec, setup_rec, plan_set_rec, list_rec, list_all_rec, revoke_rec;
 
 /* --- the data folder --- */
 struct home {
@@ -101,6 +101,7 @@ int	serve_run(const struct command *, struct options *);
 int	doctor_run(const struct command *, struct options *);
 int	conf_run(const struct command *, struct options *);
 int	openapi_run(const struct command *, struct options *);
+int	versions_run(const struct command *, struct options *);
 int	version_run(const struct command *, struct options *);
 int	help_run(const struct command *, struct options *);
 #endif

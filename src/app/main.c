@@ -32,9 +32,10 @@ const struct command commands[] = {
 	  "scriped user create --data ./var --workspace org_… --email ada@example.com --name Ada --role Admin", "Make a user a member of a workspace" },
 	{ "user", "list", admin_run, &list_rec, NULL, admin_user_list, NULL, "scriped user list --data ./var --workspace org_… --json", "List members" },
 	{ "audit", "list", admin_run, &list_rec, NULL, admin_audit_list, NULL, "scriped audit list --data ./var --workspace org_… --limit 20", "Show the audit log" },
-	{ "openapi", NULL, openapi_run, NULL, NULL, NULL, NULL, "scriped openapi --contract > openapi.yaml", "Print the OpenAPI document; --contract: the documented surface alone" },
+	{ "openapi", NULL, openapi_run, &openapi_rec, NULL, NULL, NULL, "scriped openapi --contract > openapi.yaml", "Print the OpenAPI document; --contract: the documented surface alone" },
 	{ "conf", NULL, conf_run, NULL, NULL, NULL, NULL, "scriped conf --config scriped.conf", "Print the effective settings, secrets masked" },
 	{ "doctor", NULL, doctor_run, NULL, NULL, NULL, NULL, "scriped doctor --data ./var", "Check folder, space, database, clock and provider" },
+	{ "versions", NULL, versions_run, NULL, NULL, NULL, NULL, "scriped versions", "Print the versions of the API and what each one changed, as Markdown" },
 	{ "version", NULL, version_run, NULL, NULL, NULL, NULL, "scriped version", "Print the version" },
 	{ "help", NULL, help_run, NULL, NULL, NULL, NULL, "scriped help", "Print this" },
 };
@@ -141,6 +142,18 @@ version_run(const struct command *c, struct options *o)
 }
 
 int
+versions_run(const struct command *c, struct options *o)
+{
+	struct buf b;
+
+	(void)c;
+	buf_init(&b, &o->a, 1 << 18);
+	versions_print(&b);
+	printf("%.*s", STR(buf_str(&b)));
+	return EXIT_DONE;
+}
+
+int
 conf_run(const struct command *c, struct options *o)
 {
 	struct conf conf;
@@ -157,20 +170,40 @@ conf_run(const struct command *c, struct options *o)
 	return EXIT_DONE;
 }
 
+struct of_version { str date; };
+static const struct field openapi_fields[] = {
+	F_STR(of_version, date, "api-version", NULL, 0, 10, 10, "Of which version of the API; the current one when left out", VERSION_CURRENT),
+};
+const struct rec openapi_rec = REC(of_version, openapi_fields, "Which document");
+
+static enum err
+take_version(const struct command *c, struct options *o, const struct version **ret, struct error *e)
+{
+	struct rec_opts strict = { .strict = true };
+	struct rec_notes notes = { 0 };
+	struct of_version v;
+
+	*ret = versions;
+	TRY(rec_decode_pairs(c->in, &strict, &o->a, o->fields, o->nfields, &v, &notes, e));
+	if (v.date.p == NULL || (*ret = version_find(v.date)) != NULL)
+		return OK;
+	return fail(e, E_INVALID_REQUEST, "api-version", "There is no version '%.*s' of the API: see scriped versions.", STR(v.date));
+}
+
 int
 openapi_run(const struct command *c, struct options *o)
 {
+	const struct version *v;
 	struct conf conf;
 	struct arena a;
 	struct error e;
 	struct buf b;
 
-	(void)c;
-	if (options_conf(o, &conf, &e) != OK)
+	if (take_version(c, o, &v, &e) != OK || options_conf(o, &conf, &e) != OK)
 		return complain(&e);
 	arena_init(&a, OPENAPI_MAX * 4);
 	buf_init(&b, &a, OPENAPI_MAX);
-	api_openapi(o->contract, o->json, conf.public_url, &b);
+	api_openapi(o->contract, o->json, v, conf.public_url, &b);
 	fwrite(b.p, 1, b.n, stdout);
 	arena_free(&a);
 	conf_free(&conf);
