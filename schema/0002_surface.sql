@@ -6,6 +6,48 @@
 
 -- --- the request log ---
 
+-- not indexed by what it is filtered by, errors excepted: it is bounded, and each index would be written with each row
+CREATE TABLE request_log (
+	workspace   {id}  NOT NULL,
+	id          {id}  NOT NULL,
+	principal   {id}  NOT NULL,
+	mode        TEXT,
+	method      TEXT  NOT NULL,
+	operation   {id}  NOT NULL,
+	path        TEXT  NOT NULL,
+	query       TEXT,
+	status      {i64} NOT NULL,
+	error       {id}  NOT NULL,
+	us          {i64} NOT NULL,
+	bytes_in    {i64} NOT NULL,
+	bytes_out   {i64} NOT NULL,
+	ip          TEXT  NOT NULL,
+	agent       TEXT,
+	version     TEXT,
+	idempotency TEXT  NOT NULL,
+	ignored     TEXT,
+	weight      {i64} NOT NULL,
+	PRIMARY KEY (workspace, id)
+){clustered};
+CREATE INDEX request_log_errors ON request_log (workspace, id) WHERE status >= 400;
+
+-- how many rows the log of a workspace has: counted in the transactions that add and remove them
+CREATE TABLE request_log_size (
+	workspace {id}  NOT NULL PRIMARY KEY,
+	n         {i64} NOT NULL
+){clustered};
+
+-- a row for each day and each counter that ran (run): sums, so that writing one twice does no harm
+CREATE TABLE usage_day (
+	workspace {id}  NOT NULL,
+	day       {i64} NOT NULL,
+	run       {id}  NOT NULL,
+	requests  {i64} NOT NULL,
+	writes    {i64} NOT NULL,
+	errors    {i64} NOT NULL,
+	PRIMARY KEY (workspace, day, run)
+){clustered};
+
 -- --- how many posts a column holds ---
 
 -- Counted in the transaction that moves a post: to count a million of them takes 50 ms of a thread that serves others.  Where

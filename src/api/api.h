@@ -113,11 +113,13 @@ struct api_conf {
 	const struct sys_clock *clock;
 };
 struct audit_buffer;
+struct journal;
 struct health_state;
 struct api {
 	struct api_conf c;
 	_Atomic(const struct conf *) conf;	/* replaced at SIGHUP; old ones live until the end */
 	struct audit_buffer *audit;
+	struct journal *journal;
 	struct health_state *health;
 	struct op_stats *stats;			/* one per op, and one more for requests without */
 	_Atomic int64_t *of_version;		/* requests, by row of `versions` */

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct kept { workspace_id workspace; ulid id; int64_t status; char principal[40], mode[8], method[16], route[96], request[40], ip[48]; };
+struct kept { workspace_id workspace; audit_id id; int64_t status; char principal[40], mode[8], method[16], route[96], request[40], ip[48]; };
 struct audit_buffer {
 	struct call call;
 	struct engine *engine;

@@ -171,6 +171,7 @@ database(struct api *api, struct buf *b)
 void
 api_metrics(struct api *api, int connections, struct buf *b)
 {
+	struct journal_stats st;
 	int64_t dropped;
 	int depth;
 	bool ok;
@@ -180,6 +181,12 @@ api_metrics(struct api *api, int connections, struct buf *b)
 	latencies(api, b);
 	jobs(api, b);
 	database(api, b);
+	journal_stats(api->journal, &st);
+	gauge(b, "request_log_buffer", "gauge", "Rows of the request log that wait to be written.", st.depth);
+	gauge(b, "request_log_dropped_total", "counter", "Rows of the request log that found the buffer full.", st.dropped);
+	gauge(b, "request_log_rows_total", "counter", "Rows of the request log that were written.", st.written);
+	gauge(b, "request_log_trimmed_total", "counter", "Rows of the request log that made room for newer ones.", st.trimmed);
+	gauge(b, "usage_lost_total", "counter", "Requests that were not counted in the usage of their workspace.", st.lost);
 	audit_depth(api->audit, &depth, &dropped, &ok);
 	gauge(b, "audit_buffer", "gauge", "Refusals that wait to be written.", depth);
 	gauge(b, "audit_dropped_total", "counter", "Refusals that found the buffer full.", dropped);
@@ -206,6 +213,7 @@ api_open(const struct api_conf *c, const struct conf *conf, struct api **ret, st
 	a->c = *c;
 	atomic_store(&a->conf, conf);
 	a->audit = audit_buffer_new(c->engine, (int)conf->audit_buffer);
+	a->journal = journal_new(&a->c, (int)conf->request_log_buffer);
 	a->health = health_new(a);
 	*ret = a;
 	return OK;
@@ -215,6 +223,7 @@ void
 api_close(struct api *a)
 {
 	health_free(a->health);
+	journal_free(a->journal);
 	audit_buffer_free(a->audit);
 	free(a->stats);
 	free(a->of_version);

@@ -2,6 +2,7 @@
 #include "model/note.h"
 #include "model/post.h"
 #include "model/project.h"
+#include "model/request.h"
 #include <stdio.h>
 
 const char *const method_names[METHOD_COUNT] = { "GET", "POST", "PATCH", "DELETE" };
@@ -13,6 +14,9 @@ const char *const method_names[METHOD_COUNT] = { "GET", "POST", "PATCH", "DELETE
 /* Every operation of the product, sorted by path and method.  One row is all there is to an endpoint: the pipeline, the
  * OpenAPI document, the metrics and the tests read it. */
 const struct op ops[] = {
+	{ M_GET, "/v1/audit-log", "list_audit_log", "Logs", 0, BUCKET_READ, OP_LIST | OP_ADDITION | OP_PEOPLE | OP_FOR(ADMIN), audit_log_list, -1, &audit_query_rec, &audit_rec,
+	  audit_anchor, NULL,
+	  "List who changed what", "Newest first: every write of a known caller, every refusal of one by 401 or 403, and what the command line did. Entries are never changed." },
 	{ M_GET, "/v1/health", "get_health", "Health", 0, BUCKET_NONE, OP_PUBLIC | OP_BARE, health, -1, NULL, &health_rec, NULL, NULL,
 	  "Health of the service", "Unauthenticated. 200 when ok, 503 when degraded: switch on `status`. At most a second old." },
 	{ M_GET, "/v1/health/auth", "check_auth", "Health", 0, BUCKET_READ, OP_BARE, health_auth, -1, NULL, &health_auth_rec, NULL, NULL,
@@ -49,6 +53,12 @@ const struct op ops[] = {
 	  "List projects", "By creation time, newest first." },
 	{ M_GET, "/v1/projects/{projectId}", "get_project", "Projects", 0, BUCKET_READ, OP_MCP, projects_get, ID_project, NULL, &project_rec, NULL, ERRORS(E_NOT_FOUND),
 	  "Get a project", "One project." },
+	{ M_GET, "/v1/request-logs", "list_request_logs", "Logs", 0, BUCKET_READ, OP_LIST | OP_ADDITION | OP_FOR(ADMIN) | OP_FOR(MANAGER), request_logs_list, -1,
+	  &request_logs_query_rec, &request_log_rec, request_log_anchor, NULL,
+	  "List requests as they were answered", "Newest first, a second after their answer: every write, every error, and a sample of the reads. A key sees its own, people those of the workspace." },
+	{ M_GET, "/v1/request-logs/{requestId}", "get_request_log", "Logs", 0, BUCKET_READ, OP_ADDITION | OP_FOR(ADMIN) | OP_FOR(MANAGER), request_logs_get, ID_request, NULL,
+	  &request_log_rec, NULL, ERRORS(E_NOT_FOUND),
+	  "Get a request as it was answered", "By the id of its `X-Request-Id`. Bodies are never kept." },
 	{ M_GET, "/v1/workspaces", "list_workspaces", "Workspaces", 0, BUCKET_READ, OP_LIST | OP_MCP, workspaces_list, -1, &workspaces_query_rec, &workspace_rec, workspace_anchor, NULL,
 	  "List the workspaces that the caller can reach", "A key reaches its own workspace." },
 	{ M_GET, "/v1/workspaces/me", "get_workspace", "Workspaces", 0, BUCKET_READ, OP_BARE | OP_MCP, workspace_me, -1, NULL, &me_rec, NULL, NULL,

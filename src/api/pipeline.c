@@ -422,6 +422,7 @@ rq_ended(struct rq *rq)
 	metrics_count(rq->api, rq->op, rq->status, us);
 	if (is_older(rq))
 		metrics_older(rq->api, rq->version);
+	journal_note(rq->api->journal, rq, us);
 	if (rq->conf->log_requests)
 		log_request(rq, us);
 }

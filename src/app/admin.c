@@ -78,7 +78,7 @@ static int limit_of(const struct list *l) { return l->limit != 0 ? (int)l->limit
 static enum err
 note_audit(struct admin *ad, struct db *db, workspace_id w, const char *what, str resource, struct error *e)
 {
-	struct audit a = { .workspace = w, .id = fresh(ad), .principal = S("command line"), .mode = S("live"), .method = S("COMMAND"),
+	struct audit a = { .workspace = w, .id = { fresh(ad) }, .principal = S("command line"), .mode = S("live"), .method = S("COMMAND"),
 	    .route = str_z(what), .status = 200, .request = S(""), .resource = resource, .ip = S("") };
 
 	return audit_insert(db, &a, e);

@@ -195,6 +195,18 @@ token_of(str authorization, str *ret, struct error *e)
 	return token_ok(*ret, &mode) ? OK : fail(e, E_INVALID_TOKEN, NULL, "The API key is malformed.");
 }
 
+bool
+auth_peek(struct auth *u, const struct conf *c, str authorization, struct principal *ret)
+{
+	struct error e;
+	bool touch;
+	str token;
+
+	if (token_of(authorization, &token, &e) != OK)
+		return false;
+	return recall(u, crypto_siphash(u->tag_key, token), c->auth_cache * 1000000, sys_mono_us(u->clock), 0, ret, &touch) == FRESH;
+}
+
 static enum err
 refused_address(struct auth *u, const struct conf *c, str address, int64_t now_us, struct error *e)
 {

@@ -46,6 +46,9 @@ enum auth_known { AUTH_UNKNOWN, AUTH_KNOWN };
  * *known tells whether *ret is filled although the answer is a refusal.  *touch: lastUsedAt wants to be written. */
 MUST_USE enum err auth_check(struct auth *, const struct conf *, str authorization, str address, struct db *, struct principal *ret,
     enum auth_known *known, bool *touch, struct error *);
+/* Whose token it is, from memory alone and whatever has become of the key: for the log of a request that was refused before
+ * anybody asked.  False: not known here and now. */
+bool	auth_peek(struct auth *, const struct conf *, str authorization, struct principal *ret);
 /* One key for the limiter out of an id and a small number. */
 struct limit_key auth_budget(const workspace_id *, int bucket);
 digest	auth_hash(const struct auth *, str token);

@@ -91,6 +91,8 @@ idem_finish(struct db *db, workspace_id w, const struct idem_name *name, const d
 /* --- audit --- */
 
 static const struct field audit_fields[] = {
+	F_ID (audit, id, audit, "id", "id", 0, "The entry"),
+	F_CREATED(audit, id, audit, "createdAt", "When"),
 	F_STR(audit, principal, "principal", "principal", 0, 0, 0, "Who", "key_01J9ZAB12CD34E56F7G8H9JKMN"),
 	F_STR(audit, mode, "mode", "mode", 0, 0, 0, "live or test", "live"),
 	F_STR(audit, method, "method", "method", 0, 0, 0, "HTTP method", "POST"),
@@ -102,17 +104,31 @@ static const struct field audit_fields[] = {
 };
 const struct rec audit_rec = REC(audit, audit_fields, "One line of the audit log");
 
+static const struct field audit_query_fields[] = {
+	PAGE_FIELDS(audit_query),
+	F_STR (audit_query, principal, "principal", NULL, 0, 0, 64, "Only entries of this key or user, or of `command line`; looked for among 50,000 entries, so give `dateTo` to go further back", "key_01J9ZAB12CD34E56F7G8H9JKMN"),
+	F_FROM(audit_query, from, "dateFrom", "Only entries of this UTC day or moment, or later"),
+	F_TO  (audit_query, to, "dateTo", "Only entries of this UTC day or moment, or earlier"),
+};
+const struct rec audit_query_rec = REC(audit_query, audit_query_fields, "Filters of the audit log");
+
 /* Once, however often: entries that wait are written again when it is not known whether their commit stands. */
 SQL(audit_add, "audit.insert",
     "INSERT INTO audit (workspace, id, principal, mode, method, route, status, request, resource, ip)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (workspace, id) DO NOTHING");
-SQL(audit_page, "audit.list",
-    "SELECT principal, mode, method, route, status, request, resource, ip, id FROM audit WHERE workspace = $1 ORDER BY id DESC LIMIT $2");
+#define AUDIT	"SELECT id, principal, mode, method, route, status, request, resource, ip FROM audit WHERE workspace = $1"
+SQL(audit_last, "audit.list", AUDIT " ORDER BY id DESC LIMIT $2");
+SQL(audit_some, "audit.page", AUDIT " AND id < $2 AND id >= $3 ORDER BY id DESC LIMIT $4");
+/* Whose they are is judged on the way, among so many: an index would be written with every write of the API. */
+SQL(audit_some_of, "audit.page_of",
+    AUDIT " AND id < $2 AND id >= $3 AND id >= (SELECT min(n.id) FROM (SELECT id FROM audit WHERE workspace = $1 AND id < $2 ORDER BY id DESC LIMIT 50000) n)"
+    " AND principal = $5 ORDER BY id DESC LIMIT $4");
+SQL(audit_there, "audit.anchor", "SELECT 1 FROM audit WHERE workspace = $1 AND id = $2");
 
 enum err
 audit_insert(struct db *db, const struct audit *r, struct error *e)
 {
-	return db_run(db, audit_add, e, VID(r->workspace), val_ulid(&r->id), V(r->principal), V(r->mode), V(r->method), V(r->route),
+	return db_run(db, audit_add, e, VID(r->workspace), VID(r->id), V(r->principal), V(r->mode), V(r->method), V(r->route),
 	    V(r->status), V(r->request), V(r->resource), V(r->ip));
 }
 
@@ -122,11 +138,27 @@ audit_list(struct db *db, struct arena *a, workspace_id w, int limit, struct aud
 	struct rows r;
 
 	*n = 0;
-	TRY(db_query(db, audit_page, &r, e, VID(w), V(limit)));
-	for (; *n < limit && db_next(&r); ++*n) {
-		db_scan(&audit_rec, &r, a, &ret[*n]);
-		memcpy(ret[*n].id.s, db_col(&r, 8).s.p, 26);
-	}
+	TRY(db_query(db, audit_last, &r, e, VID(w), V(limit)));
+	while (*n < limit && db_next(&r))
+		db_scan(&audit_rec, &r, a, &ret[(*n)++]);
+	return db_done(&r, e);
+}
+
+enum err
+audit_page(struct db *db, workspace_id w, const struct audit_query *q, const struct page *p, struct rows *ret, struct error *e)
+{
+	if (q->principal.n != 0)
+		return db_query(db, audit_some_of, ret, e, VID(w), val_ulid(&p->before), val_ulid(&p->from), V(p->limit), V(q->principal));
+	return db_query(db, audit_some, ret, e, VID(w), val_ulid(&p->before), val_ulid(&p->from), V(p->limit));
+}
+
+enum err
+audit_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, struct error *e)
+{
+	struct rows r;
+
+	TRY(db_query(db, audit_there, &r, e, VID(w), val_ulid(id)));
+	*found = db_next(&r);
 	return db_done(&r, e);
 }
 

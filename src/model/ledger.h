@@ -7,10 +7,11 @@
  * order of time share the leaves of the index, and ends with 16 bytes of the SHA-256 of all three.
  * A record older than keep_idempotency is taken over as if it were not there.
  *
- * Layer: includes crypto, db, words. */
+ * Layer: includes crypto, db, page, words. */
 #ifndef MODEL_LEDGER_H
 #define MODEL_LEDGER_H
 #include "db/db.h"
+#include "model/page.h"
 #include "model/words.h"
 
 enum { IDEM_BEGINS = 9, IDEM_HASH = 16 };
@@ -22,13 +23,17 @@ MUST_USE enum err idem_claim(struct db *, struct arena *, workspace_id, const st
 MUST_USE enum err idem_finish(struct db *, workspace_id, const struct idem_name *, const digest *, int64_t now, int status, str body, struct error *);
 
 struct audit {
+	audit_id id;			/* carries the moment */
 	workspace_id workspace;
-	ulid id;			/* carries the moment */
 	str principal, mode, method, route, request, resource, ip;
 	int64_t status;
 };
 extern const struct rec audit_rec;
 MUST_USE enum err audit_insert(struct db *, const struct audit *, struct error *);
+struct audit_query { struct page_query page; str principal; int64_t from, to; };
+extern const struct rec audit_query_rec;
+MUST_USE enum err audit_page(struct db *, workspace_id, const struct audit_query *, const struct page *, struct rows *ret, struct error *);
+MUST_USE enum err audit_anchor(struct db *, workspace_id, const ulid *, bool *found, struct error *);
 MUST_USE enum err audit_list(struct db *, struct arena *, workspace_id, int limit, struct audit *ret, int *n, struct error *);
 
 /* The event of contract 12.6: its body is the whole envelope, with the resource as `data`. */

@@ -735,12 +735,12 @@ DB_TEST(audit_and_events)
 
 	setup(&b, t);
 	for (int i = 0; i < 3; i++) {
-		a.id = t_ulid(now + i, 1);
+		a.id.u = t_ulid(now + i, 1);
 		a.status = 200 + i;
 		CHECK_OK(b.e, audit_insert(&b.db, &a, &b.e));
 	}
 	CHECK_OK(b.e, audit_list(&b.db, &b.a, MK(workspace, 1), 2, list, &got, &b.e));
-	CHECK(got == 2 && list[0].status == 202 && list[1].status == 201 && strcmp(list[1].id.s, t_ulid(now + 1, 1).s) == 0 && list[0].resource.p == NULL);
+	CHECK(got == 2 && list[0].status == 202 && list[1].status == 201 && strcmp(list[1].id.u.s, t_ulid(now + 1, 1).s) == 0 && list[0].resource.p == NULL);
 	CHECK_OK(b.e, audit_list(&b.db, &b.a, MK(workspace, 2), 2, list, &got, &b.e));
 	CHECK_INT(got, ==, 0);
 	CHECK_OK(b.e, event_put(&b.db, &b.a, MK(workspace, 1), MK(project, 1), (event_id){ t_ulid(now, 1) }, EVENT_NOTE_CREATED, &note_rec, &n, &b.e));
@@ -761,7 +761,7 @@ DB_TEST(old_entries_go_in_slices)
 	setup(&b, t);
 	for (int i = 0; i < 10; i++)
 		for (int w = 1; w <= 2; w++) {
-			struct audit a = { MK(workspace, w), t_ulid(now + i, i), S("p"), S("live"), S("GET"), S("/"), S("r"), STR_NONE, S("::1"), 200 };
+			struct audit a = { { t_ulid(now + i, i) }, MK(workspace, w), S("p"), S("live"), S("GET"), S("/"), S("r"), STR_NONE, S("::1"), 200 };
 			CHECK_OK(b.e, audit_insert(&b.db, &a, &b.e));
 			CHECK_OK(b.e, event_put(&b.db, &b.a, MK(workspace, w), MK(project, 1), (event_id){ t_ulid(now + i, i) }, EVENT_NOTE_CREATED, &note_rec, &n, &b.e));
 			struct idem_name name = idem_name(MK(workspace, w), S("r"), str_fmt(&b.a, "k%d", i));

@@ -1,5 +1,6 @@
 #include "model/ledger.h"
 #include "work/work_priv.h"
+#include "model/request.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -205,13 +206,26 @@ renew(void *ctx, struct db *db, struct error *e)
 
 struct cleaning { struct work *w; workspace_id at, next; int64_t gone; bool last; };
 
+static enum err
+clean_requests(struct db *db, const struct conf *conf, workspace_id w, int64_t now, int64_t *ret, struct error *e)
+{
+	int64_t gone;
+
+	TRY(request_log_clean(db, w, now - conf->request_log_days * DAY_MS, SLICE, ret, e));
+	TRY(request_log_trim(db, w, 0, conf->request_log_rows, SLICE, &gone, e));
+	*ret += gone;
+	TRY(usage_clean(db, w, now / DAY_MS - conf->keep_usage, SLICE, &gone, e));
+	*ret += gone;
+	return OK;
+}
+
 /* One workspace, one slice. */
 static enum err
 clean(void *ctx, struct db *db, struct error *e)
 {
 	struct cleaning *c = ctx;
 	const struct conf *conf = settings(c->w);
-	int64_t now = sys_wall_ms(c->w->c.clock), jobs = 0;
+	int64_t now = sys_wall_ms(c->w->c.clock), jobs = 0, requests = 0;
 	struct workspace ws;
 	struct arena a;
 	int n;
@@ -225,7 +239,9 @@ clean(void *ctx, struct db *db, struct error *e)
 		    now - conf->keep_events * DAY_MS, SLICE, &c->gone, e);
 		if (code == OK)
 			code = job_clean(db, ws.id, now - conf->keep_jobs * DAY_MS, SLICE, &jobs, e);
-		c->gone += jobs;
+		if (code == OK)
+			code = clean_requests(db, conf, ws.id, now, &requests, e);
+		c->gone += jobs + requests;
 		if (c->gone == 0)
 			c->next = ws.id;	/* nothing left here: on to the next one */
 	}

@@ -16,7 +16,7 @@ STATUS = {
 }
 ULID = '[0-7][0-9A-HJKMNP-TV-Z]{25}'
 PREFIX = {'workspace': 'org', 'project': 'proj', 'note': 'note', 'slot': 'slot', 'folder': 'fold', 'post': 'post', 'status': 'stat',
-          'source': 'src', 'job': 'job', 'key': 'key', 'user': 'usr', 'request': 'req', 'event': 'evt'}
+          'source': 'src', 'job': 'job', 'key': 'key', 'user': 'usr', 'request': 'req', 'audit': 'aud', 'event': 'evt'}
 TIME = re.compile(r'^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$')
 CONTENT_TYPES = 'PERSONAL|BUSINESS_INTERNAL|BUSINESS_EXTERNAL|EDUCATIONAL|UNKNOWN'
 
@@ -39,6 +39,13 @@ SHAPES = {
             'estimatedCompletionMs': 'integer or null', 'createdAt': 'time', 'updatedAt': 'time'},
     'progress': {'progress': 'number', 'updatedAt': 'time', 'message': 'string or null'},
     'result': {'postId': 'id post'},
+    'request': {'id': 'id request', 'createdAt': 'time', 'principal': 'string', 'mode': 'live|test or null',
+                'method': 'GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|OTHER', 'operation': 'string or null', 'route': 'string or null',
+                'path': 'string', 'query': 'string or null', 'status': 'integer', 'errorCode': 'string or null', 'durationUs': 'integer',
+                'bytesIn': 'integer', 'bytesOut': 'integer', 'ip': 'string', 'userAgent': 'string or null', 'apiVersion': 'string or null',
+                'idempotencyKey': 'none|first|replayed|refused|malformed', 'ignored': 'string or null', 'weight': 'integer'},
+    'audit': {'id': 'id audit', 'createdAt': 'time', 'principal': 'string', 'mode': 'string', 'method': 'string', 'route': 'string',
+              'status': 'integer', 'requestId': 'string', 'resourceId': 'string or null', 'ip': 'string'},
 }
 
 # What older versions had otherwise: the name of a field there, and here; None: it is gone.
@@ -89,13 +96,15 @@ def resource(value, a):
     """The shape of a resource, told by the prefix of its id; and what its fields say of each other."""
     if not isinstance(value, dict) or not isinstance(value.get('id'), str):
         return
-    names = {'proj': 'project', 'note': 'note', 'post': 'post', 'job': 'job'}
+    names = {'proj': 'project', 'note': 'note', 'post': 'post', 'job': 'job', 'req': 'request', 'aud': 'audit'}
     name = names.get(value['id'].split('_')[0])
     if name and 'createdAt' in value:
         shape(modern(value, name, a), name)
         need(born(value['id']) == value['createdAt'], f"createdAt {value['createdAt']} is not the millisecond in {value['id']}")
     if name == 'job':
         job(value)
+    if name == 'request':
+        request(value)
 
 
 def born(ident):
@@ -119,6 +128,12 @@ def job(j):
     need(j['status'] in ('QUEUED', 'CANCELLED') or j['startedAt'] is not None, f"a job that is {j['status']} has no startedAt")
     if j['progress']:
         need(0 <= j['progress']['progress'] <= 1, f"progress is {j['progress']['progress']}")
+
+
+def request(r):
+    need((r['errorCode'] is not None) == (r['status'] >= 400), f"a request with status {r['status']} has the errorCode {r['errorCode']}")
+    need((r['operation'] is None) == (r['route'] is None), f"a request has the operation {r['operation']} and the route {r['route']}")
+    need(r['weight'] == 1 or (r['weight'] > 1 and r['status'] < 400), f"a request with status {r['status']} has the weight {r['weight']}")
 
 
 def lists(value, a):

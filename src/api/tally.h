@@ -1,0 +1,41 @@
+/* tally -- what each workspace asked today, in memory, and which of its reads are written down.
+ *
+ * Counting is exact: every request of a known caller, its writes and its errors, by UTC day.  Sums are collected to be
+ * written to usage_day; a process that is killed loses at most the last second.
+ *
+ * Sampling: a workspace may keep so many rows in so many days.  It earns an equal share each hour, saves up to a day's
+ * worth, and each row that is kept costs one.  Writes and errors are always kept; a read with a chance of 1 in 2^k, and
+ * then stands for 2^k reads.  k is chosen at the beginning of an hour from what came in the hour before, and grows by one
+ * whenever a quarter of what may be kept in the hour is gone.  It depends on the past alone, never on the request at hand:
+ * so a sum of weights has no bias, whatever requests it is taken of.
+ *
+ * Limits:   65,536 workspaces; beyond that those that were idle for the longest make room.
+ * Threads:  all; a lock for each of 64 shards, held for some 50 ns.  Layer: private to api/. */
+#ifndef API_TALLY_H
+#define API_TALLY_H
+#include "auth/auth.h"
+#include "model/request.h"
+
+struct sampler {
+	int64_t hour;			/* since 1970; 0: never used */
+	int64_t credit;			/* rows that may be kept */
+	int64_t quarter;		/* of what may be kept in this hour */
+	int64_t kept;			/* reads of this hour */
+	int64_t reads, before;		/* of this hour, of the one before */
+	int k;
+};
+/* The weight of the row to be kept, 0 for none.  whole: a write or an error. */
+int64_t	sampler_take(struct sampler *, int64_t now_ms, int64_t rows, int64_t days, bool whole, uint64_t random);
+
+struct tallies;
+struct tallies *tallies_new(const struct sys_clock *);
+void	tallies_free(struct tallies *);
+struct tally_seen { const struct principal *who; int64_t now_ms; bool write, error; };
+/* Counts one and returns its weight; *news: there is something to collect that was not there before. */
+int64_t	tally_count(struct tallies *, const struct conf *, const struct tally_seen *, bool *news);
+
+struct tally_sum { workspace_id workspace; int64_t day; ulid run; struct usage n; };
+/* Takes what has changed since it was taken last, at most `most`. */
+int	tally_collect(struct tallies *, struct tally_sum *ret, int most);
+int64_t	tally_lost(struct tallies *);	/* requests that found no room to be counted */
+#endif
