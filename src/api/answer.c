@@ -1,4 +1,5 @@
 /* answer -- headers and envelopes (contract 2.4, 2.7, 2.8, 12.1). */
+#include "api/cors.h"
 #include "api/rq.h"
 #include <stdio.h>
 #include <time.h>
@@ -176,25 +177,6 @@ challenge(struct rq *rq)
 	    STR(origin(rq)), more).p);
 }
 
-static void
-allow(struct rq *rq)
-{
-	struct buf b;
-
-	buf_init(&b, rq->a, 64);
-	for (int m = 0; m < METHOD_COUNT; m++) {
-		if (!(rq->allowed >> m & 1))
-			continue;
-		if (b.n != 0)
-			buf_add(&b, S(", "));
-		buf_add(&b, str_z(method_names[m]));
-		if (m == M_GET)
-			buf_add(&b, S(", HEAD"));
-	}
-	buf_char(&b, '\0');
-	front_add(rq->x, "Allow", b.p);
-}
-
 /* A field's name must not write a header: percent-encoded outside A-Za-z0-9_.- and cut at 64 (contract 12.1). */
 static void
 ignored(struct rq *rq)
@@ -254,7 +236,7 @@ special(struct rq *rq)
 	if (rq->status == 401 || (rq->status == 403 && rq->err.code == E_SCOPE_MISSING))
 		challenge(rq);
 	if (rq->status == 405)
-		allow(rq);
+		front_add(rq->x, "Allow", op_methods(rq->a, rq->allowed));
 	if (rq->status == 429 || rq->status == 503 || (rq->status == 409 && (err_row(rq->err.code)->flags & EF_RETRY)))
 		front_add(rq->x, "Retry-After", number(rq, MAX(rq->err.retry_s, RETRY_S)));
 }
@@ -299,6 +281,7 @@ respond(struct rq *rq)
 		deprecation(rq);
 	tag(rq);
 	special(rq);
+	cors_headers(rq->conf, x);
 	if (atomic_load_explicit(&rq->api->draining, memory_order_relaxed))
 		x->close = true;
 	rq->stage = AT_ANSWER;

@@ -72,6 +72,7 @@ const char *ops_check(const struct op *, int n);
 /* The roles of people that may, a bit each: as the row says; otherwise all may read and all but Client write. */
 unsigned op_roles(const struct op *);
 
+const char *op_methods(struct arena *, unsigned set);	/* "GET, HEAD, POST" of a bit per method */
 /* Matching: the row, or NULL with *allowed telling which methods the path has (a bit per method). */
 const struct op *op_match(const struct conf *, str method, str path, ulid *ret_id, unsigned *allowed);
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 /* The statuses an operation can answer with, by place in op_stats.status. */
-static const int statuses[] = { 200, 304, 400, 401, 402, 403, 404, 405, 409, 412, 413, 415, 422, 429, 500, 503 };
+static const int statuses[] = { 200, 204, 304, 400, 401, 402, 403, 404, 405, 409, 412, 413, 415, 422, 429, 500, 503 };
 
 static int
 place(int status)

@@ -141,6 +141,25 @@ op_named(const char *name)
 	return NULL;
 }
 
+const char *
+op_methods(struct arena *a, unsigned set)
+{
+	struct buf b;
+
+	buf_init(&b, a, 64);
+	for (int m = 0; m < METHOD_COUNT; m++) {
+		if (!(set >> m & 1))
+			continue;
+		if (b.n != 0)
+			buf_add(&b, S(", "));
+		buf_add(&b, str_z(method_names[m]));
+		if (m == M_GET)
+			buf_add(&b, S(", HEAD"));
+	}
+	buf_char(&b, '\0');
+	return b.p;
+}
+
 /* --- matching --- */
 
 /* Segment by segment.  A text segment wins over a parameter because it stands before it in no order that matters:

@@ -1,4 +1,5 @@
 /* pipeline -- the way of a request, stage by stage (see api.h).  Everything that is asked of every request is asked here. */
+#include "api/cors.h"
 #include "api/rq.h"
 
 static int64_t mono(const struct rq *rq) { return sys_mono_us(rq->api->c.clock); }
@@ -107,11 +108,30 @@ rq_new(struct api *api, struct exchange *x)
 	return rq;
 }
 
+/* A browser asks before it lets a page of another origin send what pages may not send by themselves. */
+static bool
+preflight(struct rq *rq)
+{
+	ulid id;
+
+	if (!rq->x->path_bad)
+		(void)op_match(rq->conf, rq->x->method, rq->x->path, &id, &rq->allowed);
+	if (!cors_preflight(rq->conf, rq->x, rq->allowed))
+		return false;
+	front_add(rq->x, "X-Request-Id", rq->id_text);
+	rq->status = rq->x->status;
+	rq->stage = AT_ANSWER;
+	return true;
+}
+
 static void
 on_head(void *ctx, struct exchange *x)
 {
 	struct rq *rq = rq_new(ctx, x);
 	struct db *db = NULL;
+
+	if (unlikely(x->header[FH_ORIGIN].p != NULL) && preflight(rq))
+		return;
 	bool health = str_eq(x->path, S("/v1/health"));
 
 	enum err code = health ? OK : take_version(rq);	/* /v1/health skips all but the route (contract 12.1) */

@@ -1,5 +1,6 @@
 /* doctor -- looks for what would go wrong, one line a check; exit 1 when one of them fails. */
 #include "app/app.h"
+#include "api/cors.h"
 #include "db/migrate.h"
 #include "dial/dial.h"
 #include <errno.h>
@@ -169,6 +170,17 @@ check_limits(struct doctor *d)
 }
 
 static void
+check_origins(struct doctor *d)
+{
+	str odd = cors_odd(d->conf.cors_origins);
+
+	if (odd.p != NULL)
+		tell(d, WARN, "cors", "%.*s in cors_origins is no origin: write scheme://host[:port], as in https://app.example.com", STR(odd));
+	else if (d->conf.cors_origins[0] != '\0')
+		tell(d, GOOD, "cors", "pages of %s may call the API", d->conf.cors_origins);
+}
+
+static void
 check_server(struct doctor *d)
 {
 	struct error e;
@@ -204,6 +216,7 @@ doctor_run(const struct command *c, struct options *o)
 	check_clock(&d);
 	check_provider(&d);
 	check_limits(&d);
+	check_origins(&d);
 	check_server(&d);
 	jw_end(&d.j);
 	if (d.json)

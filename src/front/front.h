@@ -36,7 +36,7 @@
 
 /* Request headers that anyone asks for; the rest are skipped in one pass. */
 #define FRONT_HEADERS(X) \
-	X(ACCEPT, "Accept") X(ACCEPT_ENCODING, "Accept-Encoding") X(AUTHORIZATION, "Authorization") X(CONTENT_LENGTH, "Content-Length") \
+	X(ACCEPT, "Accept") X(ACCESS_CONTROL_REQUEST_METHOD, "Access-Control-Request-Method") X(ACCEPT_ENCODING, "Accept-Encoding") X(AUTHORIZATION, "Authorization") X(CONTENT_LENGTH, "Content-Length") \
 	X(CONTENT_TYPE, "Content-Type") X(EXPECT, "Expect") X(HOST, "Host") X(IDEMPOTENCY_KEY, "Idempotency-Key") \
 	X(IF_MATCH, "If-Match") X(IF_NONE_MATCH, "If-None-Match") X(ORIGIN, "Origin") \
 	X(SCRIPE_API_VERSION, "Scripe-Api-Version") X(SCRIPE_WORKSPACE_ID, "Scripe-Workspace-Id") \
@@ -50,7 +50,7 @@ enum front_header {
 };
 
 struct front_param { str name, value; };	/* of the query, decoded, in order */
-#define FRONT_OUT_MAX	24
+#define FRONT_OUT_MAX	32
 struct front_out { const char *name; const char *value; };	/* NUL-terminated: what libmicrohttpd takes */
 
 struct exchange {

@@ -49,6 +49,7 @@ header_of(str s)
 	case KEY(17, 'x'): h = FH_X_FORWARDED_PROTO; break;
 	case KEY(18, 's'): h = FH_SCRIPE_API_VERSION; break;
 	case KEY(19, 's'): h = FH_SCRIPE_WORKSPACE_ID; break;
+	case KEY(29, 'a'): h = FH_ACCESS_CONTROL_REQUEST_METHOD; break;
 	default: return FH_COUNT;
 	}
 #undef KEY
