@@ -5,7 +5,7 @@
 BUILD ?= release
 O     := build/$(BUILD)
 CC    ?= cc
-PKGS  := libmicrohttpd jansson libsodium sqlite3 libpq libcurl
+PKGS  := libmicrohttpd jansson libsodium sqlite3 libpq libcurl zlib
 STD   := -std=c17 -D_GNU_SOURCE
 WARN  := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
          -Wcast-qual -Wwrite-strings -Wvla -Wformat=2 -Werror
@@ -39,6 +39,12 @@ $O/scriped: $(OBJ) ; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $O/sqlplan: $O/tools/sqlplan.o $(filter-out $O/src/app/%,$(OBJ)) ; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $O/select: $O/bench/writer/select.o $(filter-out $O/src/app/%,$(OBJ)) ; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $O/src/db/migrate.o: $(wildcard schema/*.sql)
+# The documentation: a program made of the tables of src prints it, and the server holds it as it is.
+MKDOCS := $(patsubst %.c,$O/%.o,$(wildcard tools/mkdocs/*.c)) $O/src/docs/gzip.o
+$O/mkdocs: $(MKDOCS) $(filter-out $O/src/app/% $O/src/docs/%,$(OBJ)) ; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(shell pkg-config --libs md4c-html)
+$O/site.pack: $O/mkdocs CHANGES.md $(wildcard docs/* docs/assets/*) ; $< $@
+$O/src/docs/site.o: $O/site.pack
+$O/src/docs/site.o: private CPPFLAGS += -DSITE_PACK='"$O/site.pack"'
 $O/%.o: %.c ; @mkdir -p $(@D); $(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 # layers_to,m: the modules at and above m in src/LAYERS
@@ -62,4 +68,4 @@ build/bench/%: bench/%.c ; @mkdir -p $(@D); $(CC) $(CPPFLAGS) $(CFLAGS) $(link_$
 clean: ; rm -rf build
 .PHONY: all scriped unit-build fuzz-build fuzz bench-build clean
 .SECONDARY:
--include $(OBJ:.o=.d) $(patsubst %.c,$O/%.d,$(wildcard src/*/*_test.c src/*/*_fuzz.c test/lib/*.c tools/*.c))
+-include $(OBJ:.o=.d) $(patsubst %.c,$O/%.d,$(wildcard src/*/*_test.c src/*/*_fuzz.c test/lib/*.c tools/*.c tools/mkdocs/*.c))

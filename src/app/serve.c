@@ -3,6 +3,7 @@
  * Threads: main waits for signals; loops of the front; the writer (or the pool); job workers and their keeper; the log's;
  * the control socket's; one loop for metrics where that is asked for. */
 #include "app/app.h"
+#include "docs/docs.h"
 #include <errno.h>
 #include <malloc.h>
 #include <signal.h>
@@ -26,6 +27,7 @@ struct server {
 	struct limits *limits;
 	struct work *work;
 	struct api *api;
+	struct docs *docs;
 	struct front *front, *metrics;
 	struct control *control;
 	_Atomic(const struct conf *) conf;
@@ -106,17 +108,19 @@ open_work(struct server *s, struct error *e)
 	ac.limits = s->limits = limits_new(LIMIT_KEYS);
 	TRY(work_open(&wc, &s->work, e));
 	ac.work = s->work;
-	return api_open(&ac, s->confs[0], &s->api, e);
+	TRY(api_open(&ac, s->confs[0], &s->api, e));
+	return docs_new(s->api, &s->docs, e);
 }
 
 static enum err
-listen_on(struct server *s, const char *at, int threads, const struct front_handler *h, struct front **ret, struct error *e)
+listen_on(struct server *s, const char *at, int threads, const struct front_handler *h, const struct front_face *faces, int nfaces,
+    struct front **ret, struct error *e)
 {
 	const struct conf *c = s->confs[0];
 	struct front_conf fc = {
 		.listen = at, .threads = threads, .max_connections = (int)c->max_connections, .header_ms = c->header_timeout * 1000,
 		.keepalive_ms = c->keepalive * 1000, .body_rate = c->body_rate, .drain_max = (size_t)c->drain_max,
-		.arena_budget = ARENA_BUDGET, .clock = &sys_clock_real,
+		.arena_budget = ARENA_BUDGET, .clock = &sys_clock_real, .faces = faces, .nfaces = nfaces,
 	};
 
 	return front_open(&fc, h, ret, e);
@@ -127,12 +131,14 @@ open_front(struct server *s, struct error *e)
 {
 	const struct conf *c = s->confs[0];
 	struct front_handler api, metrics = { metrics_head, metrics_run, metrics_run, metrics_end, s };
+	struct front_face faces[DOCS_FACES];
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
 	api_front(s->api, &api);
-	TRY(listen_on(s, c->listen, c->threads != 0 ? (int)c->threads : (int)MAX(cores, 1), &api, &s->front, e));
+	docs_faces(s->docs, faces);
+	TRY(listen_on(s, c->listen, c->threads != 0 ? (int)c->threads : (int)MAX(cores, 1), &api, faces, DOCS_FACES, &s->front, e));
 	if (c->metrics_listen[0] != '\0')
-		TRY(listen_on(s, c->metrics_listen, 1, &metrics, &s->metrics, e));
+		TRY(listen_on(s, c->metrics_listen, 1, &metrics, NULL, 0, &s->metrics, e));
 	if (c->data[0] != '\0')
 		TRY(control_open(&s->home, s->auth, s->log, &s->control, e));
 	return OK;
@@ -246,6 +252,8 @@ close_all(struct server *s)
 		front_close(s->metrics);
 	if (s->front != NULL)
 		front_close(s->front);
+	if (s->docs != NULL)
+		docs_free(s->docs);
 	if (s->work != NULL)
 		work_close(s->work);
 	if (s->api != NULL)
