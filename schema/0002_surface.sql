@@ -4,6 +4,9 @@
 
 -- --- projects, folders, columns, people: what editing them needs ---
 
+-- what this workspace calls a member; the name in table person is nobody's to change but the person's
+ALTER TABLE membership ADD COLUMN name TEXT;
+
 -- --- the request log ---
 
 -- not indexed by what it is filtered by, errors excepted: it is bounded, and each index would be written with each row

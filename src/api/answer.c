@@ -248,7 +248,7 @@ tag(struct rq *rq)
 {
 	str known = rq->x->header[FH_IF_NONE_MATCH];
 
-	if (rq->status != 200 || rq->op == NULL || (rq->op->flags & (OP_LIST | OP_BARE)) || rq->replayed)
+	if (rq->status != 200 || rq->op == NULL || rq->op->method == M_DELETE || (rq->op->flags & (OP_LIST | OP_BARE)) || rq->replayed)
 		return;
 	const char *etag = etag_of(rq);
 	front_add(rq->x, "ETag", etag);

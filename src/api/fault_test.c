@@ -1,9 +1,12 @@
 #include "t_app.h"
+#include "api/call.h"
+#include "model/person.h"
 
 /* Every write of the table with the database failing at each of its calls.  A row that is not here fails the test. */
 struct prepared {
 	const char *name;		/* of the operation */
-	const char *path, *body;	/* {p}: the project, {j}: a QUEUED job made for it, {q}: a post made for it */
+	const char *path, *body;	/* {p}: the project, {j}: a QUEUED job made for it, {q}: a post made for it,
+					 * {k}: a key, {u}: a member beside an Admin */
 	struct t_tally makes;
 	int status;			/* 200, or an error that is bound */
 	bool wakes;
@@ -19,6 +22,16 @@ static const struct prepared prepared[] = {
 	{ "generate_post", "/v1/posts/generations", "{\"projectId\":\"{p}\",\"source\":{\"text\":\"A text.\"}}", { .job = 1, .reserved = 5 }, 200, true },
 	{ "create_job", "/v1/jobs", "{\"type\":\"NOOP\",\"count\":2}", { .job = 2 }, 200, true },
 	{ "cancel_job", "/v1/jobs/{j}/cancel", NULL, { .reserved = -5 }, 200, false },
+	{ "create_project", "/v1/projects", "{\"name\":\"x\"}", { .kept = 6 }, 200, false },
+	{ "update_project", "/v1/projects/{p}", "{\"name\":\"y\"}", { 0 }, 200, false },
+	{ "create_key", "/v1/keys", "{\"name\":\"x\",\"scopes\":[]}", { .kept = 1 }, 200, false },
+	{ "update_key", "/v1/keys/{k}", "{\"scopes\":[]}", { 0 }, 200, false },
+	{ "revoke_key", "/v1/keys/{k}/revoke", "{\"reason\":\"x\"}", { 0 }, 200, false },
+	{ "create_member", "/v1/members", "{\"email\":\"new{n}@example.com\",\"name\":\"x\"}", { .kept = 2 }, 200, false },
+	{ "create_member", "/v1/members", "{\"email\":\"{e}\",\"name\":\"x\"}", { 0 }, 409, false },
+	{ "update_member", "/v1/members/{u}", "{\"role\":\"Client\"}", { 0 }, 200, false },
+	{ "delete_member", "/v1/members/{u}", NULL, { .kept = -1 }, 200, false },
+	{ "update_workspace", "/v1/workspaces/me", "{\"name\":\"y\"}", { 0 }, 200, false },
 	{ "cancel_job", "/v1/jobs/job_01J9ZAB12CD34E56F7G8H9JKMN/cancel", NULL, { 0 }, 404, false },
 };
 static const char *const kind_names[] = { "call", "commit, before", "commit, after" };
@@ -30,7 +43,7 @@ struct round {
 	enum db_fault_kind kind;
 	int n;
 	bool each;
-	const char *path, *body, *headers;
+	const char *path, *body, *key, *headers;
 	struct t_tally was;
 };
 
@@ -49,20 +62,27 @@ TEST(every_write_is_prepared)
 
 static bool idempotent(const struct round *r) { return (r->op->flags & OP_IDEMPOTENT) != 0; }
 
+/* What stands for what in a path or a body. */
+struct stand_in { const char *mark; char text[48]; };
+enum { MADE_P, MADE_J, MADE_Q, MADE_K, MADE_U, MADE_E, MADE_N, MADE_COUNT };
+#define MADE_NONE { [MADE_P] = { "{p}", "" }, [MADE_J] = { "{j}", "" }, [MADE_Q] = { "{q}", "" }, [MADE_K] = { "{k}", "" }, \
+	[MADE_U] = { "{u}", "" }, [MADE_E] = { "{e}", "" }, [MADE_N] = { "{n}", "" } }
+
 static const char *
-filled(struct t_app *a, const char *text, const char *job, const char *post)
+filled(struct t_app *a, const char *text, const struct stand_in *m)
 {
 	char out[500];
 	size_t n = 0;
 
-	for (; *text != '\0'; text++) {
-		const char *with = strncmp(text, "{p}", 3) == 0 ? a->project : strncmp(text, "{j}", 3) == 0 ? job :
-		    strncmp(text, "{q}", 3) == 0 ? post : NULL;
-		if (with != NULL) {
-			n += (size_t)snprintf(out + n, sizeof(out) - n, "%s", with);
-			text += 2;
+	while (*text != '\0') {
+		int i = 0;
+		while (i < MADE_COUNT && strncmp(text, m[i].mark, 3) != 0)
+			i++;
+		if (i < MADE_COUNT) {
+			n += (size_t)snprintf(out + n, sizeof(out) - n, "%s", m[i].text);
+			text += 3;
 		} else
-			out[n++] = *text;
+			out[n++] = *text++;
 	}
 	out[n] = '\0';
 	return t_fmt(a, "%s", out);
@@ -92,6 +112,7 @@ check_rows(const struct round *r, const char *when, int times)
 	want.job += times * m->job;
 	want.event += times * m->event;
 	want.reserved += times * m->reserved;
+	want.kept += times * m->kept;
 	want.audit = is.audit;
 	want.idempotency += times * idempotent(r);
 	if (!t_same(&is, &want))
@@ -107,9 +128,38 @@ check_audit(const struct round *r, int more)
 	CHECK_INT(t_tally(&r->app->h).audit - r->was.audit, ==, more);
 }
 
+/* What only people may is asked for from inside, by an Admin. */
+static struct t_answer
+ask_inside(const struct round *r, const char *key)
+{
+	struct t_app *a = r->app;
+	struct principal who = { .type = PRINCIPAL_USER, .role = ROLE_ADMIN, .workspace = a->h.ws };
+	struct t_answer got = { 0 };
+	struct api_call c;
+
+	api_call_init(&c, r->op, &who);
+	c.id = r->op->id_kind >= 0 ? str_cut(str_z(r->path), (size_t)(strchr(r->op->path, '{') - r->op->path), strlen(r->path)) : STR_NONE;
+	c.id = str_split(&c.id, '/');
+	c.x.body = r->body != NULL ? str_z(r->body) : STR_NONE;
+	if (key != NULL)
+		c.x.header[FH_IDEMPOTENCY_KEY] = str_z(key);
+	api_call_wait(a->api, &c);
+	got.status = c.x.status;
+	got.text = str_dup(&a->h.a, c.x.answer);
+	got.head = S("");
+	for (int i = 0; i < c.x.nout; i++)
+		got.head = str_fmt(&a->h.a, "%.*s%s: %s\r\n", STR(got.head), c.x.out[i].name, c.x.out[i].value);
+	if ((got.body = json_loadb(got.text.p, got.text.n, 0, NULL)) != NULL)
+		json_array_append_new(a->c.kept, got.body);
+	api_call_end(&c);
+	return got;
+}
+
 static struct t_answer
 ask(const struct round *r)
 {
+	if (r->op->flags & OP_PEOPLE)
+		return ask_inside(r, idempotent(r) ? r->key : NULL);
 	return t_call(r->app, method_names[r->op->method], r->path, r->body, r->headers);
 }
 
@@ -122,21 +172,53 @@ new_post(struct t_app *a)
 	return t_fmt(a, "%.*s", STR(t_text(made.body, "data.id")));
 }
 
+struct member { struct t_app *a; person_id id; str email; int role; };
+
+static enum err
+join(void *ctx, struct db *db, struct error *e)
+{
+	const struct member *m = ctx;
+	struct person_create c = { m->email, S("x"), m->role };
+	struct person p;
+
+	return person_join(db, &m->a->h.a, m->a->h.ws, &c, m->id, &p, e);
+}
+
+static void
+new_member(struct t_app *a, const char *email, int role, char ret[48])
+{
+	struct member m = { a, { sys_ulid(&a->h.clock.c) }, str_z(email), role };
+
+	t_write(&a->h, join, &m);
+	snprintf(ret, 48, "usr_%s", m.id.u.s);
+}
+
+static bool mentions(const struct prepared *p, const char *mark) { return strstr(p->path, mark) != NULL || (p->body != NULL && strstr(p->body, mark) != NULL); }
+
 static void
 prepare(struct round *r)
 {
 	static int made;
 	struct t_app *a = r->app;
-	char job[40] = "", post[40] = "";
+	struct stand_in m[MADE_COUNT] = MADE_NONE;
+	char token[80];
 
-	if (strstr(r->p->path, "{j}") != NULL)
-		snprintf(job, sizeof(job), "job_%s", t_job(&a->h, JT_NOOP, "{}", 5).u.s);
-	if (strstr(r->p->path, "{q}") != NULL)
-		snprintf(post, sizeof(post), "%s", new_post(a));
+	snprintf(m[MADE_P].text, sizeof(m->text), "%s", a->project);
+	snprintf(m[MADE_N].text, sizeof(m->text), "%d", ++made);
+	snprintf(m[MADE_E].text, sizeof(m->text), "old%d@example.com", made);
+	if (mentions(r->p, "{j}"))
+		snprintf(m[MADE_J].text, sizeof(m->text), "job_%s", t_job(&a->h, JT_NOOP, "{}", 5).u.s);
+	if (mentions(r->p, "{q}"))
+		snprintf(m[MADE_Q].text, sizeof(m->text), "%s", new_post(a));
+	if (mentions(r->p, "{k}"))
+		snprintf(m[MADE_K].text, sizeof(m->text), "key_%s", t_key(a, a->h.ws, MODE_TEST, T_ALL_SCOPES, TIME_NONE, token).u.s);
+	if (mentions(r->p, "{u}") || mentions(r->p, "{e}"))
+		new_member(a, m[MADE_E].text, ROLE_CREATOR, m[MADE_U].text);
 	r->op = op_named(r->p->name);
-	r->path = filled(a, r->p->path, job, post);
-	r->body = r->p->body != NULL ? filled(a, r->p->body, job, post) : NULL;
-	r->headers = idempotent(r) ? t_fmt(a, "Idempotency-Key: k%d\r\n", ++made) : NULL;
+	r->path = filled(a, r->p->path, m);
+	r->body = r->p->body != NULL ? filled(a, r->p->body, m) : NULL;
+	r->key = t_fmt(a, "k%d", made);
+	r->headers = idempotent(r) ? t_fmt(a, "Idempotency-Key: %s\r\n", r->key) : NULL;
 	r->was = t_tally(&a->h);
 	(void)woken(a);
 }

@@ -44,7 +44,7 @@ enum {
 enum { HEAD_ANY = 1, HEAD_KEY = 2, HEAD_WRITE = 4, HEAD_CHALLENGE = 8, HEAD_RETRY = 16, HEAD_TAG = 32 };
 
 /* A single resource, the answers that have a tag. */
-static inline bool is_tagged(const struct op *op) { return !(op->flags & (OP_LIST | OP_BARE)); }
+static inline bool is_tagged(const struct op *op) { return op->method != M_DELETE && !(op->flags & (OP_LIST | OP_BARE)); }
 str	camel(struct openapi *, str snake);			/* note_create: NoteCreate */
 void	put_ref(struct openapi *, const char *where, str name);	/* {"$ref":"#/components/where/name"} */
 void	put_headers(struct openapi *, unsigned heads);		/* the member `headers` */

@@ -1,5 +1,7 @@
 #include "api/rq.h"
+#include "model/key.h"
 #include "model/note.h"
+#include "model/person.h"
 #include "model/post.h"
 #include "model/project.h"
 #include "model/request.h"
@@ -10,6 +12,8 @@ const char *const method_names[METHOD_COUNT] = { "GET", "POST", "PATCH", "DELETE
 #define ERRORS(...)	(const enum err[]){ __VA_ARGS__, OK }
 #define S_(name)	SCOPE_BIT(name)
 #define WRITE		(OP_TX | OP_IDEMPOTENT | OP_MCP)
+#define ADMIN		(OP_ADDITION | OP_PEOPLE | OP_FOR(ADMIN))
+#define MANAGER		(ADMIN | OP_FOR(MANAGER))
 
 /* Every operation of the product, sorted by path and method.  One row is all there is to an endpoint: the pipeline, the
  * OpenAPI document, the metrics and the tests read it. */
@@ -29,6 +33,28 @@ const struct op ops[] = {
 	  "Get a job", "With a snapshot of its progress." },
 	{ M_POST, "/v1/jobs/{jobId}/cancel", "cancel_job", "Jobs", 0, BUCKET_WRITE, OP_TX | OP_MCP, jobs_cancel, ID_job, NULL, &job_rec, NULL, ERRORS(E_NOT_FOUND, E_NOT_CANCELLABLE),
 	  "Cancel a `QUEUED` job", "Its spend reservation is released. A job that runs or has ended cannot be cancelled." },
+	{ M_GET, "/v1/keys", "list_keys", "Keys", 0, BUCKET_READ, OP_LIST | ADMIN, keys_list, -1, &keys_query_rec, &key_rec, key_anchor, NULL,
+	  "List API keys", "By creation time, newest first; revoked and expired ones too." },
+	{ M_POST, "/v1/keys", "create_key", "Keys", 0, BUCKET_WRITE, OP_TX | ADMIN, keys_create, -1, &key_create_rec, &key_minted_rec, NULL, NULL,
+	  "Mint an API key", "The key is in this answer and is kept nowhere. It takes no Idempotency-Key: a stored answer would keep the key in plain text. When an answer is lost, list the keys and revoke the one that nobody knows." },
+	{ M_GET, "/v1/keys/{keyId}", "get_key", "Keys", 0, BUCKET_READ, ADMIN, keys_get, ID_key, NULL, &key_rec, NULL, ERRORS(E_NOT_FOUND),
+	  "Get an API key", "What is known of a key; never the key itself." },
+	{ M_PATCH, "/v1/keys/{keyId}", "update_key", "Keys", 0, BUCKET_WRITE, OP_TX | OP_IDEMPOTENT | OP_MATCHES | ADMIN, keys_update, ID_key, &key_patch_rec, &key_rec, NULL,
+	  ERRORS(E_NOT_FOUND, E_CONFLICT, E_PRECONDITION_FAILED),
+	  "Update an API key (name, scopes, expiry, version)", "What is left out stays. It holds at once on the server that answers, within seconds on others. A revoked key can no longer be changed." },
+	{ M_POST, "/v1/keys/{keyId}/revoke", "revoke_key", "Keys", 0, BUCKET_WRITE, OP_TX | ADMIN, keys_revoke, ID_key, &key_revocation_rec, &key_rec, NULL, ERRORS(E_NOT_FOUND, E_CONFLICT),
+	  "Revoke an API key", "For good, and at once on the server that answers. The reason is kept for the audit log." },
+	{ M_GET, "/v1/members", "list_members", "Members", 0, BUCKET_READ, OP_LIST | MANAGER, members_list, -1, &persons_query_rec, &person_rec, person_anchor, NULL,
+	  "List members of the workspace", "By creation time of the user, newest first." },
+	{ M_POST, "/v1/members", "create_member", "Members", 0, BUCKET_WRITE, OP_TX | OP_IDEMPOTENT | ADMIN, members_create, -1, &person_create_rec, &person_rec, NULL, ERRORS(E_CONFLICT),
+	  "Add a member", "Makes the user when the e-mail address is new. Who is a member already is not changed: that is a conflict." },
+	{ M_GET, "/v1/members/{userId}", "get_member", "Members", 0, BUCKET_READ, MANAGER, members_get, ID_person, NULL, &person_rec, NULL, ERRORS(E_NOT_FOUND),
+	  "Get a member", "One member with the role in this workspace." },
+	{ M_PATCH, "/v1/members/{userId}", "update_member", "Members", 0, BUCKET_WRITE, OP_TX | OP_IDEMPOTENT | OP_MATCHES | ADMIN, members_update, ID_person, &person_patch_rec, &person_rec, NULL,
+	  ERRORS(E_NOT_FOUND, E_CONFLICT, E_PRECONDITION_FAILED),
+	  "Update a member (name, role)", "What is left out stays; other workspaces of the user see nothing of it. The last Admin stays Admin." },
+	{ M_DELETE, "/v1/members/{userId}", "delete_member", "Members", 0, BUCKET_WRITE, OP_TX | ADMIN, members_delete, ID_person, NULL, &deleted_person_rec, NULL, ERRORS(E_NOT_FOUND, E_CONFLICT),
+	  "Remove a member", "From this workspace; the user stays. The last Admin cannot be removed." },
 	{ M_GET, "/v1/notes", "list_notes", "Notes", S_(NOTES_READ), BUCKET_READ, OP_LIST | OP_MCP, notes_list, -1, &notes_query_rec, &note_rec, note_anchor, ERRORS(E_NOT_FOUND),
 	  "List notes of a project", "Newest first. A date filter looks at the queue slot: notes without a slot drop out." },
 	{ M_POST, "/v1/notes", "create_note", "Notes", S_(NOTES_WRITE), BUCKET_WRITE, WRITE | OP_TEXT, notes_create, -1, &note_create_rec, &note_rec, NULL, ERRORS(E_NOT_FOUND, E_UNPROCESSABLE),
@@ -51,8 +77,13 @@ const struct op ops[] = {
 	  "Update a post (content, status, schedule)", "What is left out stays. A published post can no longer be changed. With `If-Match` the change is made only if nobody was faster." },
 	{ M_GET, "/v1/projects", "list_projects", "Projects", 0, BUCKET_READ, OP_LIST | OP_MCP, projects_list, -1, &projects_query_rec, &project_rec, project_anchor, NULL,
 	  "List projects", "By creation time, newest first." },
+	{ M_POST, "/v1/projects", "create_project", "Projects", 0, BUCKET_WRITE, OP_TX | OP_IDEMPOTENT | MANAGER, projects_create, -1, &project_create_rec, &project_rec, NULL, NULL,
+	  "Create a project", "It is born with one column per category on its board." },
 	{ M_GET, "/v1/projects/{projectId}", "get_project", "Projects", 0, BUCKET_READ, OP_MCP, projects_get, ID_project, NULL, &project_rec, NULL, ERRORS(E_NOT_FOUND),
 	  "Get a project", "One project." },
+	{ M_PATCH, "/v1/projects/{projectId}", "update_project", "Projects", 0, BUCKET_WRITE, OP_TX | OP_IDEMPOTENT | OP_MATCHES | MANAGER, projects_update, ID_project, &project_patch_rec, &project_rec, NULL,
+	  ERRORS(E_NOT_FOUND, E_PRECONDITION_FAILED),
+	  "Update a project (name, type, status, url)", "What is left out stays. With `If-Match` the change is made only if nobody was faster." },
 	{ M_GET, "/v1/request-logs", "list_request_logs", "Logs", 0, BUCKET_READ, OP_LIST | OP_ADDITION | OP_FOR(ADMIN) | OP_FOR(MANAGER), request_logs_list, -1,
 	  &request_logs_query_rec, &request_log_rec, request_log_anchor, NULL,
 	  "List requests as they were answered", "Newest first, a second after their answer: every write, every error, and a sample of the reads. A key sees its own, people those of the workspace." },
@@ -63,6 +94,8 @@ const struct op ops[] = {
 	  "List the workspaces that the caller can reach", "A key reaches its own workspace." },
 	{ M_GET, "/v1/workspaces/me", "get_workspace", "Workspaces", 0, BUCKET_READ, OP_BARE | OP_MCP, workspace_me, -1, NULL, &me_rec, NULL, NULL,
 	  "The active workspace and the caller", "What plan and features the workspace has, and which key asks." },
+	{ M_PATCH, "/v1/workspaces/me", "update_workspace", "Workspaces", 0, BUCKET_WRITE, OP_TX | OP_IDEMPOTENT | OP_BARE | ADMIN, workspace_update, -1, &workspace_patch_rec, &me_rec, NULL, NULL,
+	  "Rename the workspace", "Answers like the read." },
 };
 const int nops = (int)COUNT(ops);
 

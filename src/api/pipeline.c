@@ -342,6 +342,8 @@ write_done(struct call *c, enum err code, const struct error *why)
 		work_wake(rq->api->c.work);
 	if (code == OK && rq->gone)
 		work_gone(rq->api->c.work, &rq->job);
+	if (rq->bust && (code == OK || code == E_UNCERTAIN))
+		auth_bust(rq->api->c.auth);
 	rq->stage = code == OK ? AT_WRITE : AT_BODY;
 	if (code != OK)
 		keep_error(rq, code, why);

@@ -55,6 +55,7 @@ struct rq {
 	/* published after COMMIT */
 	bool wake;			/* a job was enqueued */
 	bool gone;			/* rq->job was cancelled */
+	bool bust;			/* a key was changed: the caches of auth must forget */
 	job_id job;
 	int64_t wait_ms;
 	struct work_wait wait;
@@ -77,6 +78,15 @@ void	made(struct rq *, enum id_kind, const ulid *);
 /* If-Match against the row as it stands, then what was wrong with the meaning of the body (contract 12.1). */
 enum err check_match(struct rq *, const struct rec *, const void *);
 struct page page_of(const struct rq *, int64_t from, int64_t to);
+
+/* What a deletion answers: the id of what is gone. */
+#define DELETED(K, what) \
+	struct deleted_##K { K##_id id; bool deleted; }; \
+	static const struct field deleted_##K##_fields[] = { \
+		F_ID  (deleted_##K, id, K, "id", NULL, 0, what), \
+		F_BOOL(deleted_##K, deleted, "deleted", NULL, 0, "It is gone"), \
+	}; \
+	const struct rec deleted_##K##_rec = REC(deleted_##K, deleted_##K##_fields, "What was deleted");
 
 /* --- for the pipeline --- */
 enum err admit(struct rq *, struct db *);	/* token to rate; E_NEED_DB on a cold cache */
@@ -138,11 +148,14 @@ void	health_free(struct health_state *);
 /* handlers, one file per resource */
 #define HANDLER(name)	enum err name(struct rq *);
 HANDLER(health) HANDLER(health_auth) HANDLER(workspace_me) HANDLER(workspaces_list) HANDLER(columns_list)
-HANDLER(projects_list) HANDLER(projects_get)
+HANDLER(projects_list) HANDLER(projects_get) HANDLER(projects_create) HANDLER(projects_update) HANDLER(workspace_update)
+HANDLER(keys_list) HANDLER(keys_get) HANDLER(keys_create) HANDLER(keys_update) HANDLER(keys_revoke)
+HANDLER(members_list) HANDLER(members_get) HANDLER(members_create) HANDLER(members_update) HANDLER(members_delete)
 HANDLER(notes_list) HANDLER(notes_get) HANDLER(notes_create)
 HANDLER(posts_list) HANDLER(posts_get) HANDLER(posts_create) HANDLER(posts_update) HANDLER(posts_generate)
 HANDLER(jobs_list) HANDLER(jobs_get) HANDLER(jobs_cancel) HANDLER(jobs_create)
 HANDLER(request_logs_list) HANDLER(request_logs_get) HANDLER(audit_log_list)
 #undef HANDLER
+extern const struct rec deleted_person_rec;
 extern const struct rec health_rec, health_auth_rec, me_rec, generation_create_rec, job_create_rec;
 #endif

@@ -86,7 +86,7 @@ take_media(struct rq *rq)
 	return fail(&rq->err, E_UNSUPPORTED_MEDIA_TYPE, NULL, "The body must be application/json.");
 }
 
-/* A body that came as the options of a command. */
+/* A body that came as the options of a command, or not at all. */
 static enum err
 take_fields(struct rq *rq)
 {
@@ -95,7 +95,17 @@ take_fields(struct rq *rq)
 
 	options(rq, &o);
 	rq->in = arena_alloc(rq->a, rq->op->in->size);
-	return rec_decode_pairs(rec_in(rq), &o, rq->a, c->fields, c->nfields, rq->in, &rq->notes, &rq->err);
+	return rec_decode_pairs(rec_in(rq), &o, rq->a, c != NULL ? c->fields : NULL, c != NULL ? c->nfields : 0, rq->in, &rq->notes, &rq->err);
+}
+
+/* An action whose fields are all optional can be asked for without a body. */
+static bool
+may_be_left_out(const struct op *o)
+{
+	for (int i = 0; i < o->in->n; i++)
+		if (o->in->f[i].flags & F_REQ)
+			return false;
+	return o->in->check == NULL && !(o->flags & OP_IDEMPOTENT);
 }
 
 enum err
@@ -111,6 +121,8 @@ take_body(struct rq *rq)
 		return OK;		/* an operation without a body ignores one */
 	if (rq->x->body_over)
 		return fail(&rq->err, E_PAYLOAD_TOO_LARGE, NULL, "The body is larger than %zu bytes.", rq->x->body_max);
+	if (rq->x->body.n == 0 && may_be_left_out(rq->op))
+		return take_fields(rq);
 	if (rq->x->body.n == 0)
 		return fail(&rq->err, E_INVALID_REQUEST, NULL, "A JSON object is expected in the body.");
 	TRY(json_read(rq->x->body, &v, &rq->err));

@@ -25,6 +25,14 @@ workspace_me(struct rq *rq)
 	return reply(rq, &me_rec, &m);
 }
 
+enum err
+workspace_update(struct rq *rq)
+{
+	TRY(workspace_rename(rq->db, rq->who.workspace, IN(rq, workspace_patch)->name, rq->now, &rq->err));
+	made(rq, ID_workspace, &rq->who.workspace.u);
+	return workspace_me(rq);
+}
+
 /* A page of one row: what a key reaches. */
 enum err
 workspaces_list(struct rq *rq)

@@ -101,7 +101,7 @@ write_run(struct call *c, struct db *db, struct error *e)
 	rq->db = db;
 	rq->now = sys_wall_ms(rq->api->c.clock);
 	rq->resource = STR_NONE;
-	rq->replayed = rq->first = rq->wake = rq->gone = false;
+	rq->replayed = rq->first = rq->wake = rq->gone = rq->bust = false;
 	rq->err.code = OK;
 	enum err code = transact(rq);
 	rq->db = NULL;

@@ -1,10 +1,13 @@
 /* app -- main, sub-commands, wiring.  Private to app/.
  *
- *	main.c		the table of commands, help, version
+ *	commands.c	the table of commands, and what is printed from it: help, completions
+ *	main.c		main, version and other small commands
  *	options.c	the command line: settings, fields of a command's record, operands
  *	home.c		the data folder: lock, secret, database, opened for one command or for serve
- *	admin.c		commands on workspaces, projects, keys and people, as rows
- *	control.c	the socket of a running server, through which such commands reach it
+ *	operate.c	commands that are operations of the API, for the command line as an Admin
+ *	admin.c		the commands that no operation stands behind: setup, workspaces
+ *	site.c		where either is done: here, or in the server that holds the data folder
+ *	control.c	the socket of that server
  *	serve.c		the server: wiring, signals, drain
  *	doctor.c	what could be wrong, checked
  *
@@ -24,6 +27,7 @@ struct options {
 	int nsets;
 	struct rec_pair fields[OPTIONS_MAX];	/* --name value, for the record of a command */
 	int nfields;
+	const char *word;			/* an operand of a command without a record */
 	bool json, help, contract;
 };
 struct command;
@@ -34,17 +38,39 @@ MUST_USE enum err options_conf(struct options *, struct conf *ret, struct error 
 struct command {
 	const char *noun, *verb;		/* verb NULL: the noun is the command */
 	int (*run)(const struct command *, struct options *);
-	const struct rec *in;			/* options beyond the common ones, or NULL */
-	const char *operand;			/* field that may stand without its name, or NULL */
-	/* of rows that admin_run runs: the work, in one transaction */
-	enum err (*admin)(struct admin *, struct db *, struct error *);
-	const char *plain;			/* field that is printed alone without --json; NULL: a table */
-	const char *example, *summary;
+	/* of rows that site_run runs, one of the two */
+	const char *op;				/* the operation: its record, its path's id and its words are the command's */
+	enum err (*admin)(struct admin *, struct db *, struct error *);	/* the work, in one transaction; options are the fields of `in` */
+	const struct rec *in;
+	/* of an operation: the workspace of the path's id, where that can be told without --workspace */
+	enum err (*whose)(struct db *, const ulid *, workspace_id *ret, struct error *);
+	const char *plain;			/* field that is printed alone without --json */
+	const char *example, *summary;		/* summary NULL: the operation's */
 };
 extern const struct command commands[];
 extern const int ncommands;
 const struct command *command_find(const char *noun, const char *verb);
+const struct op *command_op(const struct command *);			/* NULL: there is none */
+const struct rec *command_rec(const struct command *);			/* of its options, or NULL */
+/* The field that an option means: its name, in camelCase or with-dashes; a trailing Id or At may be left off. */
+const struct field *command_field(const struct command *, str option);
+void	command_help(const struct command *);
+int	commands_help(const char *noun);	/* of all for NULL; how many there are */
 int	complain(const struct error *);		/* one line on standard error; EXIT_FAILED, or EXIT_USAGE for E_USAGE */
+
+/* --- where the work is done --- */
+struct home;
+struct desk {
+	struct engine *engine;
+	const secret *secret;
+	const struct sys_clock *clock;
+	struct auth *auth;
+	struct api *api;
+};
+/* The fields are texts; result is JSON in the arena: an answer's body, or what an admin function wrote. */
+MUST_USE enum err desk_do(struct desk *, struct arena *, const struct command *, const struct rec_pair *, int n, str *result, struct error *);
+MUST_USE enum err operate(struct desk *, struct arena *, const struct command *, const struct rec_pair *, int n, str *result, struct error *);
+int	site_run(const struct command *, struct options *);
 
 /* --- administration --- */
 struct admin {
@@ -53,26 +79,15 @@ struct admin {
 	const secret *secret;
 	void *in;
 	struct buf out;				/* JSON: one object, or one array of records */
-	bool bust;				/* keys or workspaces changed: caches must forget */
+	bool bust;				/* workspaces changed: caches must forget */
 };
-int	admin_run(const struct command *, struct options *);
-/* Decodes the fields, runs the row in a transaction; result is JSON in the arena. */
-struct home;
-MUST_USE enum err admin_call(struct engine *, const secret *, const struct sys_clock *, struct arena *, const struct command *,
-    const struct rec_pair *, int n, str *result, bool *bust, struct error *);
+MUST_USE enum err admin_call(struct desk *, struct arena *, const struct command *, const struct rec_pair *, int n, str *result, struct error *);
 enum err admin_setup(struct admin *, struct db *, struct error *);
 enum err admin_workspace_create(struct admin *, struct db *, struct error *);
 enum err admin_workspace_list(struct admin *, struct db *, struct error *);
 enum err admin_workspace_plan(struct admin *, struct db *, struct error *);
-enum err admin_project_create(struct admin *, struct db *, struct error *);
-enum err admin_project_list(struct admin *, struct db *, struct error *);
-enum err admin_key_mint(struct admin *, struct db *, struct error *);
-enum err admin_key_list(struct admin *, struct db *, struct error *);
-enum err admin_key_revoke(struct admin *, struct db *, struct error *);
-enum err admin_user_create(struct admin *, struct db *, struct error *);
-enum err admin_user_list(struct admin *, struct db *, struct error *);
 enum err admin_audit_list(struct admin *, struct db *, struct error *);
-extern const struct rec openapi_rec, setup_rec, plan_set_rec, list_rec, list_all_rec, revoke_rec;
+extern const struct rec openapi_rec, setup_rec, plan_set_rec, list_rec, list_all_rec;
 
 /* --- the data folder --- */
 struct home {
@@ -91,7 +106,7 @@ const char *home_pg(const struct conf *);			/* NULL: embedded */
 
 /* --- the control socket --- */
 struct control;
-MUST_USE enum err control_open(struct home *, struct auth *, struct log *, struct control **ret, struct error *);
+MUST_USE enum err control_open(const struct conf *, struct desk *, struct log *, struct control **ret, struct error *);
 void	control_close(struct control *);
 /* Hands a command to the server that holds the folder.  E_SYS: nobody listens. */
 MUST_USE enum err control_call(struct arena *, const struct conf *, const struct command *, const struct rec_pair *, int n, str *result, struct error *);
@@ -104,4 +119,5 @@ int	openapi_run(const struct command *, struct options *);
 int	versions_run(const struct command *, struct options *);
 int	version_run(const struct command *, struct options *);
 int	help_run(const struct command *, struct options *);
+int	completion_run(const struct command *, struct options *);
 #endif

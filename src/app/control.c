@@ -3,6 +3,7 @@
  * One line of JSON each way:
  *	{"command":["key","revoke"],"options":{"id":"key_…"}}
  *	{"result":…}  or  {"error":"…","usage":false}
+ * Options are texts; the result of an operation is the body of its answer.
  * The socket is mode 0600 in a folder of mode 0700: who can open it could read the database as well. */
 #include "app/app.h"
 #include <errno.h>
@@ -14,12 +15,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define LINE_MOST	((size_t)4 << 20)
+#define ASKED_MOST	((size_t)4 << 20)	/* of a command */
+#define LINE_MOST	((size_t)65 << 20)	/* of an answer: a page of the longest texts */
 #define PATIENCE_MS	10000
 
 struct control {
-	struct home *home;
-	struct auth *auth;
+	struct desk *desk;
 	struct log *log;
 	int fd, bell[2];		/* bell: written to at the end */
 	struct sockaddr_un at;
@@ -38,14 +39,14 @@ address(struct arena *a, const struct conf *c, struct sockaddr_un *ret, struct e
 	return OK;
 }
 
-/* Up to the newline; absent when the other end is slow, gone or talks too much, or when the bell rings (-1: there is none). */
+/* Up to the newline, or `most` and a little more; absent when the other end is slow or gone, or when the bell rings (-1: there is none). */
 static str
-read_line(struct arena *a, int fd, int bell)
+read_line(struct arena *a, int fd, int bell, size_t most)
 {
 	struct buf b;
 	char piece[4096];
 
-	buf_init(&b, a, LINE_MOST);
+	buf_init(&b, a, most + 2 * sizeof(piece));
 	for (;;) {
 		struct pollfd p[2] = { { fd, POLLIN, 0 }, { bell, POLLIN, 0 } };
 		if (poll(p, 2, PATIENCE_MS) <= 0 || p[1].revents != 0)
@@ -54,8 +55,8 @@ read_line(struct arena *a, int fd, int bell)
 		if (n <= 0)
 			return STR_NONE;
 		buf_add(&b, (str){ piece, (size_t)n });
-		if (b.over)
-			return STR_NONE;
+		if (b.n > most)
+			return buf_str(&b);
 		if (b.p[b.n - 1] == '\n')
 			return (str){ b.p, b.n - 1 };
 	}
@@ -94,20 +95,18 @@ static enum err
 obey(struct control *c, struct arena *a, str line, str *result, struct error *e)
 {
 	struct rec_pair p[OPTIONS_MAX];
-	bool bust = false;
 	json_t *v;
 
+	if (line.n > ASKED_MOST)
+		return fail(e, E_USAGE, NULL, "a command is at most %zu bytes", ASKED_MOST);
 	TRY(json_read(line, &v, e));
 	const json_t *name = json_object_get(v, "command");
 	const char *noun = json_string_value(json_array_get(name, 0)), *verb = json_string_value(json_array_get(name, 1));
 	const struct command *cmd = noun != NULL ? command_find(noun, verb) : NULL;
 	int n = fields_of(a, json_object_get(v, "options"), p);
-	enum err code = cmd != NULL && cmd->admin != NULL
-	    ? admin_call(c->home->engine, &c->home->secret, c->home->clock, a, cmd, p, n, result, &bust, e)
+	enum err code = cmd != NULL && cmd->run == site_run ? desk_do(c->desk, a, cmd, p, n, result, e)
 	    : fail(e, E_USAGE, NULL, "the running server does not know this command: it is of another version");
 	json_decref(v);
-	if (bust)
-		auth_bust(c->auth);
 	return code;
 }
 
@@ -120,8 +119,8 @@ serve_one(struct control *c, int fd)
 	struct json j;
 	str result;
 
-	arena_init(&a, 16 << 20);
-	str line = read_line(&a, fd, c->bell[0]);
+	arena_init(&a, LINE_MOST);
+	str line = read_line(&a, fd, c->bell[0], ASKED_MOST);
 	if (line.p != NULL) {
 		enum err code = obey(c, &a, line, &result, &e);
 		buf_init(&b, &a, LINE_MOST);
@@ -176,14 +175,17 @@ listen_at(struct control *c, struct error *e)
 }
 
 enum err
-control_open(struct home *h, struct auth *auth, struct log *log, struct control **ret, struct error *e)
+control_open(const struct conf *conf, struct desk *desk, struct log *log, struct control **ret, struct error *e)
 {
 	struct control *c = calloc(1, sizeof(*c));
+	struct arena a;
 
 	if (c == NULL)
 		abort();
-	*c = (struct control){ .home = h, .auth = auth, .log = log, .fd = -1, .bell = { -1, -1 } };
-	enum err code = address(&h->conf->a, h->conf, &c->at, e);
+	arena_init(&a, 4096);
+	*c = (struct control){ .desk = desk, .log = log, .fd = -1, .bell = { -1, -1 } };
+	enum err code = address(&a, conf, &c->at, e);
+	arena_free(&a);
 	if (code == OK)
 		code = listen_at(c, e);
 	if (code != OK) {
@@ -244,6 +246,8 @@ understand(struct arena *a, str line, str *result, struct error *e)
 
 	if (line.p == NULL)
 		return fail(e, E_UNAVAILABLE, NULL, "the running server did not answer: look at its log, and try again");
+	if (line.n > LINE_MOST)
+		return fail(e, E_UNAVAILABLE, NULL, "the answer is larger than %zu bytes", LINE_MOST);
 	TRY(json_read(line, &v, e));
 	const json_t *r = json_object_get(v, "result"), *bad = json_object_get(v, "error");
 	enum err code = OK;
@@ -271,7 +275,7 @@ control_call(struct arena *a, const struct conf *conf, const struct command *c, 
 			close(fd);
 		return code;
 	}
-	str line = write_line(fd, request(a, c, p, n)) ? read_line(a, fd, -1) : STR_NONE;
+	str line = write_line(fd, request(a, c, p, n)) ? read_line(a, fd, -1, LINE_MOST) : STR_NONE;
 	close(fd);
 	return understand(a, line, result, e);
 }

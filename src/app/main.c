@@ -1,56 +1,9 @@
 #include "app/app.h"
 #include "api/openapi.h"
-#include "model/project.h"
 #include <stdio.h>
 #include <stdlib.h>
 
 #define OPENAPI_MAX	((size_t)4 << 20)
-
-/* Every sub-command.  A row with `admin` is a transaction whose options are the fields of `in`; it runs here, or through
- * the socket of the server that holds the data folder. */
-const struct command commands[] = {
-	{ "serve", NULL, serve_run, NULL, NULL, NULL, NULL,
-	  "scriped serve --data ./var --listen 127.0.0.1:8080", "Serve the API until SIGTERM; SIGHUP reloads settings" },
-	{ "setup", NULL, admin_run, &setup_rec, NULL, admin_setup, NULL,
-	  "scriped setup --data ./var --workspace Acme --project Ada", "Make the first workspace, project and key, once; prints one JSON object" },
-	{ "workspace", "create", admin_run, &workspace_create_rec, NULL, admin_workspace_create, "id",
-	  "scriped workspace create --data ./var --name Acme --plan BUSINESS", "Make a workspace" },
-	{ "workspace", "list", admin_run, &list_all_rec, NULL, admin_workspace_list, NULL, "scriped workspace list --data ./var --json", "List workspaces" },
-	{ "workspace", "plan", admin_run, &plan_set_rec, NULL, admin_workspace_plan, "plan",
-	  "scriped workspace plan --data ./var --workspace org_… --plan ADVANCED", "Change the plan of a workspace" },
-	{ "project", "create", admin_run, &project_create_rec, NULL, admin_project_create, "id",
-	  "scriped project create --data ./var --workspace org_… --name Ada --type COMPANY_PAGE", "Make a project" },
-	{ "project", "list", admin_run, &list_rec, NULL, admin_project_list, NULL, "scriped project list --data ./var --workspace org_… --json", "List projects" },
-	{ "key", "mint", admin_run, &key_create_rec, NULL, admin_key_mint, "key",
-	  "scriped key mint --data ./var --workspace org_… --name Zapier --mode live --scopes notes:read,posts:write", "Mint an API key; prints it, once" },
-	{ "key", "create", admin_run, &key_create_rec, NULL, admin_key_mint, "key",
-	  "scriped key create --data ./var --workspace org_… --name Zapier --scopes all", "The same as key mint" },
-	{ "key", "list", admin_run, &list_rec, NULL, admin_key_list, NULL, "scriped key list --data ./var --workspace org_… --json", "List keys" },
-	{ "key", "revoke", admin_run, &revoke_rec, "id", admin_key_revoke, "id",
-	  "scriped key revoke --data ./var key_… --reason leaked", "Revoke a key for good; holds at once" },
-	{ "user", "create", admin_run, &person_create_rec, NULL, admin_user_create, "id",
-	  "scriped user create --data ./var --workspace org_… --email ada@example.com --name Ada --role Admin", "Make a user a member of a workspace" },
-	{ "user", "list", admin_run, &list_rec, NULL, admin_user_list, NULL, "scriped user list --data ./var --workspace org_… --json", "List members" },
-	{ "audit", "list", admin_run, &list_rec, NULL, admin_audit_list, NULL, "scriped audit list --data ./var --workspace org_… --limit 20", "Show the audit log" },
-	{ "openapi", NULL, openapi_run, &openapi_rec, NULL, NULL, NULL, "scriped openapi --contract > openapi.yaml", "Print the OpenAPI document; --contract: the documented surface alone" },
-	{ "conf", NULL, conf_run, NULL, NULL, NULL, NULL, "scriped conf --config scriped.conf", "Print the effective settings, secrets masked" },
-	{ "doctor", NULL, doctor_run, NULL, NULL, NULL, NULL, "scriped doctor --data ./var", "Check folder, space, database, clock and provider" },
-	{ "versions", NULL, versions_run, NULL, NULL, NULL, NULL, "scriped versions", "Print the versions of the API and what each one changed, as Markdown" },
-	{ "version", NULL, version_run, NULL, NULL, NULL, NULL, "scriped version", "Print the version" },
-	{ "help", NULL, help_run, NULL, NULL, NULL, NULL, "scriped help", "Print this" },
-};
-const int ncommands = (int)COUNT(commands);
-
-const struct command *
-command_find(const char *noun, const char *verb)
-{
-	for (int i = 0; i < ncommands; i++) {
-		const struct command *c = &commands[i];
-		if (strcmp(c->noun, noun) == 0 && (c->verb == NULL || (verb != NULL && strcmp(c->verb, verb) == 0)))
-			return c;
-	}
-	return NULL;
-}
 
 int
 complain(const struct error *e)
@@ -76,22 +29,6 @@ print_settings(void)
 	arena_free(&a);
 }
 
-/* The commands of a noun, or all of them for NULL; how many. */
-static int
-print_commands(const char *noun)
-{
-	int n = 0;
-
-	for (int i = 0; i < ncommands; i++) {
-		const struct command *c = &commands[i];
-		if (noun != NULL && strcmp(c->noun, noun) != 0)
-			continue;
-		printf("  %-10s%-8s  %s\n", c->noun, c->verb != NULL ? c->verb : "", c->summary);
-		n++;
-	}
-	return n;
-}
-
 int
 help_run(const struct command *self, struct options *o)
 {
@@ -99,7 +36,7 @@ help_run(const struct command *self, struct options *o)
 	printf("scriped setup --data ./var            make the first workspace, project and key\n"
 	    "scriped serve --data ./var            serve the API on http://127.0.0.1:8080\n\n"
 	    "Commands (scriped COMMAND --help tells more):\n");
-	(void)print_commands(NULL);
+	(void)commands_help(NULL);
 	printf("\nCommon options:\n"
 	    "  --data DIR          the data folder\n"
 	    "  --db URI            postgres:// URI, in the place of the embedded database\n"
@@ -113,14 +50,7 @@ help_run(const struct command *self, struct options *o)
 static int
 help_of(const struct command *c)
 {
-	printf("%s\n\n%s.\n", c->example, c->summary);
-	if (c->in != NULL)
-		printf("\nOptions:\n");
-	for (int i = 0; c->in != NULL && i < c->in->n; i++) {
-		const struct field *f = &c->in->f[i];
-		printf("  --%-12.*s %s%s%s\n", STR(f->name), f->doc, (f->flags & F_REQ) ? " (required)" : "",
-		    c->operand != NULL && str_eq(f->name, str_z(c->operand)) ? "; may stand without --" : "");
-	}
+	command_help(c);
 	if (c->run == serve_run || c->run == conf_run) {
 		printf("\nSettings (--set NAME=VALUE, or a line of --config FILE):\n\n");
 		print_settings();
@@ -217,7 +147,7 @@ static bool asks_help(const char *word) { return strcmp(word, "--help") == 0 || 
 static int
 unknown(int argc, char **argv)
 {
-	if (argc > 2 && asks_help(argv[2]) && print_commands(argv[1]) > 0)
+	if (argc > 2 && asks_help(argv[2]) && commands_help(argv[1]) > 0)
 		return EXIT_DONE;
 	fprintf(stderr, "scriped: there is no command '%s%s%s': see scriped help\n", argv[1], argc > 2 ? " " : "", argc > 2 ? argv[2] : "");
 	return EXIT_USAGE;

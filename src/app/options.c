@@ -2,6 +2,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define ARENA_BUDGET	((size_t)64 << 20)	/* a page of the longest texts */
+
 extern char **environ;
 
 /* Flags that stand for a setting, so that --data DIR and --set data=DIR are the same. */
@@ -31,15 +33,6 @@ add_set(struct options *o, const char *text, struct error *e)
 	return OK;
 }
 
-static bool
-has_field(const struct rec *r, str name)
-{
-	for (int i = 0; r != NULL && i < r->n; i++)
-		if (str_eq(r->f[i].name, name))
-			return true;
-	return false;
-}
-
 static enum err
 add_field(struct options *o, str name, str value, struct error *e)
 {
@@ -59,7 +52,10 @@ take(struct options *o, const struct command *c, str name, str value, struct err
 		o->config = value.p;
 		return OK;
 	}
-	if (has_field(c->in, name))
+	const struct field *f = command_field(c, name);
+	if (f != NULL)
+		return add_field(o, f->name, value, e);
+	if (c->op != NULL && str_eq(name, S("workspace")))
 		return add_field(o, name, value, e);
 	if (is_short(name))
 		return add_set(o, str_fmt(&o->a, "%.*s=%.*s", STR(name), STR(value)).p, e);
@@ -81,8 +77,12 @@ take_switch(struct options *o, str name)
 static enum err
 take_operand(struct options *o, const struct command *c, char *text, struct error *e)
 {
-	if (c->operand != NULL)
-		return add_field(o, str_z(c->operand), str_z(text), e);
+	if (c->op != NULL && command_op(c)->id_kind >= 0)
+		return add_field(o, S("id"), str_z(text), e);
+	if (c->run == completion_run && o->word == NULL) {
+		o->word = text;
+		return OK;
+	}
 	return fail(e, E_USAGE, NULL, "'%.100s' is one word too many: see scriped %s%s%s --help", text, c->noun, c->verb != NULL ? " " : "",
 	    c->verb != NULL ? c->verb : "");
 }
@@ -92,7 +92,7 @@ options_read(struct options *o, const struct command *c, int argc, char **argv, 
 {
 	bool only_operands = false;
 
-	arena_init(&o->a, 1 << 20);
+	arena_init(&o->a, ARENA_BUDGET);
 	for (int i = 0; i < argc; i++) {
 		str value = str_z(argv[i]);
 		if (only_operands || !str_starts(value, S("--"))) {

@@ -29,6 +29,7 @@ struct server {
 	struct api *api;
 	struct docs *docs;
 	struct front *front, *metrics;
+	struct desk desk;
 	struct control *control;
 	_Atomic(const struct conf *) conf;
 	sigset_t signals;
@@ -134,13 +135,14 @@ open_front(struct server *s, struct error *e)
 	struct front_face faces[DOCS_FACES];
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
+	s->desk = (struct desk){ s->home.engine, &s->home.secret, &sys_clock_real, s->auth, s->api };
 	api_front(s->api, &api);
 	docs_faces(s->docs, faces);
 	TRY(listen_on(s, c->listen, c->threads != 0 ? (int)c->threads : (int)MAX(cores, 1), &api, faces, DOCS_FACES, &s->front, e));
 	if (c->metrics_listen[0] != '\0')
 		TRY(listen_on(s, c->metrics_listen, 1, &metrics, NULL, 0, &s->metrics, e));
 	if (c->data[0] != '\0')
-		TRY(control_open(&s->home, s->auth, s->log, &s->control, e));
+		TRY(control_open(c, &s->desk, s->log, &s->control, e));
 	return OK;
 }
 

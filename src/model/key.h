@@ -5,12 +5,13 @@
 #ifndef MODEL_KEY_H
 #define MODEL_KEY_H
 #include "db/db.h"
+#include "model/page.h"
 #include "model/words.h"
 
 #define TOKEN_LEN	79		/* 15 of prefix, 64 of hex */
 struct key {
-	workspace_id workspace;
 	key_id id;
+	workspace_id workspace;
 	str name;
 	int mode;
 	unsigned scopes;
@@ -20,18 +21,30 @@ struct key {
 	str version;			/* of the API, for requests that name none; absent: the rolling default */
 };
 extern const struct rec key_rec;
-struct key_create { workspace_id workspace; str name; int mode; str scopes; int64_t expires_at; str version; };
+struct key_minted { struct key key; str token; };
+extern const struct rec key_minted_rec;
+struct key_create { str name; int mode; unsigned scopes; int64_t expires_at; str version; };
 extern const struct rec key_create_rec;
+/* A change: what is absent stays.  expires_at TIME_ERASED: no end; version empty: the rolling default. */
+struct key_patch { str name; unsigned scopes; int64_t expires_at; str version; };
+extern const struct rec key_patch_rec;
+struct key_revocation { str reason; };
+extern const struct rec key_revocation_rec;
+struct keys_query { struct page_query page; };
+extern const struct rec keys_query_rec;
 
 /* Whether a text has the form of a token; its mode. */
 bool	token_ok(str token, int *ret_mode);
 void	token_make(int mode, char ret[TOKEN_LEN + 1]);
-/* "all", or names, comma-separated. */
-MUST_USE enum err scopes_parse(struct arena *, str, unsigned *ret, struct error *);
+void	key_make(const struct key_create *, workspace_id, key_id, str by, char *token, struct key *ret);
 
 MUST_USE enum err key_insert(struct db *, const struct key *, const digest *, struct error *);
 MUST_USE enum err key_by_hash(struct db *, struct arena *, const digest *, struct key *ret, bool *found, struct error *);
-MUST_USE enum err key_list(struct db *, struct arena *, workspace_id, int limit, struct key *ret, int *n, struct error *);
+MUST_USE enum err key_get(struct db *, struct arena *, workspace_id, key_id, struct key *ret, struct error *);	/* E_NOT_FOUND */
+MUST_USE enum err key_hold(struct db *, struct arena *, workspace_id, key_id, struct key *ret, struct error *);	/* until the transaction ends */
+MUST_USE enum err key_update(struct db *, const struct key *, struct error *);
+MUST_USE enum err key_page(struct db *, workspace_id, key_id before, int limit, struct rows *ret, struct error *);
+MUST_USE enum err key_anchor(struct db *, workspace_id, const ulid *, bool *found, struct error *);
 MUST_USE enum err key_find(struct db *, key_id, workspace_id *ret, struct error *);	/* for the command line; E_NOT_FOUND */
 MUST_USE enum err key_revoke(struct db *, workspace_id, key_id, int64_t now, str by, str reason, struct error *);
 MUST_USE enum err key_touch(struct db *, workspace_id, key_id, int64_t now, struct error *);

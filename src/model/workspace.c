@@ -26,6 +26,11 @@ static const struct field create_fields[] = {
 };
 const struct rec workspace_create_rec = REC(workspace_create, create_fields, "A new workspace");
 
+static const struct field patch_fields[] = {
+	F_STR(workspace_patch, name, "name", NULL, F_REQ | F_NAME, 1, 200, "Name of the workspace", "Acme Corp"),
+};
+const struct rec workspace_patch_rec = REC(workspace_patch, patch_fields, "A change of a workspace");
+
 /* What each plan opens, and its AI-spend cap in cents a day (contract 7.6, 12.2, 12.3). */
 static const struct { bool api; int64_t cap; } plans[PLAN_COUNT] = {
 	[PLAN_FREE] = { false, 0 }, [PLAN_SOLO] = { false, 500 }, [PLAN_TRIAL] = { true, 500 },
@@ -44,6 +49,8 @@ SQL(insert, "workspace.insert",
     "INSERT INTO workspace (id, name, plan, subscription) VALUES ($1, $2, $3, $4)");
 SQL(get, "workspace.get", "SELECT " COLS " FROM workspace WHERE id = $1");
 SQL(page, "workspace.page", "SELECT " COLS " FROM workspace WHERE id < $1 ORDER BY id DESC LIMIT $2");
+SQL(hold, "workspace.hold", "SELECT " COLS " FROM workspace WHERE id = $1{for_update}");
+SQL(rename_it, "workspace.rename", "UPDATE workspace SET name = $2, updated_at = $3 WHERE id = $1");
 SQL(set_plan, "workspace.set_plan", "UPDATE workspace SET plan = $2, updated_at = $3 WHERE id = $1");
 
 enum err
@@ -52,16 +59,34 @@ workspace_insert(struct db *db, const struct workspace *w, struct error *e)
 	return db_run(db, insert, e, VID(w->id), V(w->name), val_word(&plan_words, w->plan), val_word(&subscription_words, w->subscription));
 }
 
-enum err
-workspace_get(struct db *db, struct arena *a, workspace_id id, struct workspace *ret, struct error *e)
+static enum err
+one(struct db *db, const struct stmt *q, struct arena *a, workspace_id id, struct workspace *ret, struct error *e)
 {
 	bool found;
 
-	TRY(db_one(db, get, &workspace_rec, a, ret, &found, e, VID(id)));
+	TRY(db_one_(db, q, &workspace_rec, a, ret, &found, e, VALS(VID(id))));
 	if (!found)
 		return fail(e, E_NOT_FOUND, NULL, "Workspace not found.");
 	ret->features.api_access = workspace_api_access(ret);
 	return OK;
+}
+
+enum err
+workspace_get(struct db *db, struct arena *a, workspace_id id, struct workspace *ret, struct error *e)
+{
+	return one(db, &get, a, id, ret, e);
+}
+
+enum err
+workspace_hold(struct db *db, struct arena *a, workspace_id id, struct workspace *ret, struct error *e)
+{
+	return one(db, &hold, a, id, ret, e);
+}
+
+enum err
+workspace_rename(struct db *db, workspace_id id, str name, int64_t now, struct error *e)
+{
+	return db_run(db, rename_it, e, VID(id), V(name), V(now));
 }
 
 enum err
@@ -93,83 +118,6 @@ workspace_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, str
 	(void)db, (void)e;
 	*found = memcmp(w.u.s, id->s, 26) == 0;
 	return OK;
-}
-
-/* --- people --- */
-
-static const struct field person_fields[] = {
-	F_ID  (person, id, person, "id", "id", 0, "The user"),
-	F_STR (person, email, "email", "email", 0, 3, 254, "E-mail address, in lower case", "ada@example.com"),
-	F_STR (person, name, "name", "name", 0, 1, 200, "Name", "Ada"),
-	F_WORD(person, role, "role", "role", 0, &role_words, "Role in the workspace", "Admin"),
-};
-const struct rec person_rec = REC(person, person_fields, "A member of a workspace");
-
-static enum err
-check_person(const void *v, struct error *e)
-{
-	const struct person_create *c = v;
-	const char *at = memchr(c->email.p, '@', c->email.n);
-
-	if (at == NULL || at == c->email.p || at + 1 == c->email.p + c->email.n)
-		return fail(e, E_INVALID_REQUEST, "email", "'email' must be an e-mail address, such as ada@example.com.");
-	return OK;
-}
-
-static const struct field person_create_fields[] = {
-	F_ID  (person_create, workspace, workspace, "workspace", NULL, F_REQ, "The workspace to join"),
-	F_STR (person_create, email, "email", NULL, F_REQ, 3, 254, "E-mail address", "ada@example.com"),
-	F_STR (person_create, name, "name", NULL, F_REQ, 1, 200, "Name", "Ada"),
-	F_WORD(person_create, role, "role", NULL, 0, &role_words, "Role; Admin when left out", "Admin"),
-};
-const struct rec person_create_rec = REC_CHECKED(person_create, person_create_fields, check_person, "A new member");
-
-SQL(person_insert, "person.insert", "INSERT INTO person (id, email, name) VALUES ($1, $2, $3) ON CONFLICT (email) DO NOTHING");
-SQL(person_by_email, "person.by_email", "SELECT id FROM person WHERE email = $1");
-SQL(member_put, "membership.put",
-    "INSERT INTO membership (workspace, person, role) VALUES ($1, $2, $3) ON CONFLICT (workspace, person) DO UPDATE SET role = $3");
-SQL(member_get, "membership.get",
-    "SELECT p.id, p.email, p.name, m.role FROM membership m JOIN person p ON p.id = m.person WHERE m.workspace = $1 AND m.person = $2");
-SQL(member_list, "membership.list",
-    "SELECT p.id, p.email, p.name, m.role FROM membership m JOIN person p ON p.id = m.person WHERE m.workspace = $1 ORDER BY m.person DESC LIMIT $2");
-
-static str
-lower_case(struct arena *a, str s)
-{
-	char *p = arena_raw(a, s.n + 1);
-
-	for (size_t i = 0; i < s.n; i++)
-		p[i] = s.p[i] >= 'A' && s.p[i] <= 'Z' ? (char)(s.p[i] + 32) : s.p[i];
-	p[s.n] = '\0';
-	return (str){ p, s.n };
-}
-
-enum err
-person_join(struct db *db, struct arena *a, const struct person_create *c, person_id fresh, struct person *ret, struct error *e)
-{
-	str email = lower_case(a, c->email);
-	struct rows r;
-	bool found;
-
-	TRY(db_run(db, person_insert, e, VID(fresh), V(email), V(c->name)));
-	TRY(db_query(db, person_by_email, &r, e, V(email)));
-	if (db_next(&r))
-		memcpy(fresh.u.s, db_col(&r, 0).s.p, 26);
-	TRY(db_done(&r, e));
-	TRY(db_run(db, member_put, e, VID(c->workspace), VID(fresh), val_word(&role_words, c->role >= 0 ? c->role : ROLE_ADMIN)));
-	return db_one(db, member_get, &person_rec, a, ret, &found, e, VID(c->workspace), VID(fresh));
-}
-
-enum err
-person_list(struct db *db, struct arena *a, workspace_id w, int limit, struct person *ret, int *n, struct error *e)
-{
-	struct rows r;
-
-	*n = 0;
-	TRY(db_query(db, member_list, &r, e, VID(w), V(limit)));
-	while (*n < limit && db_next(&r))
-		db_scan(&person_rec, &r, a, &ret[(*n)++]);
-	return db_done(&r, e);
 }
 
 /* --- spend --- */

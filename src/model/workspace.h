@@ -1,4 +1,4 @@
-/* workspace -- the tenant, its people and its spend.  The only code that names tables workspace, person, membership, spend.
+/* workspace -- the tenant and its spend.  The only code that names tables workspace and spend.
  * Layer: includes db, words. */
 #ifndef MODEL_WORKSPACE_H
 #define MODEL_WORKSPACE_H
@@ -19,20 +19,17 @@ extern const struct rec workspaces_query_rec;
 MUST_USE enum err workspace_anchor(struct db *, workspace_id, const ulid *, bool *found, struct error *);
 struct workspace_create { str name; int plan; };
 extern const struct rec workspace_create_rec;
+struct workspace_patch { str name; };
+extern const struct rec workspace_patch_rec;
 
 bool	workspace_api_access(const struct workspace *);	/* the plan gate of contract 3 and 12.3 */
 MUST_USE enum err workspace_insert(struct db *, const struct workspace *, struct error *);
 MUST_USE enum err workspace_get(struct db *, struct arena *, workspace_id, struct workspace *ret, struct error *);	/* E_NOT_FOUND */
+/* The same, held until the transaction ends: what changes its people takes turns. */
+MUST_USE enum err workspace_hold(struct db *, struct arena *, workspace_id, struct workspace *ret, struct error *);
+MUST_USE enum err workspace_rename(struct db *, workspace_id, str name, int64_t now, struct error *);
 MUST_USE enum err workspace_page(struct db *, struct arena *, workspace_id before, int limit, struct workspace *ret, int *n, struct error *);
 MUST_USE enum err workspace_set_plan(struct db *, workspace_id, int plan, int64_t now, struct error *);
-
-struct person { person_id id; str email, name; int role; };
-extern const struct rec person_rec;
-struct person_create { workspace_id workspace; str email, name; int role; };
-extern const struct rec person_create_rec;
-/* Makes the person if the address is new, and the membership. */
-MUST_USE enum err person_join(struct db *, struct arena *, const struct person_create *, person_id fresh, struct person *ret, struct error *);
-MUST_USE enum err person_list(struct db *, struct arena *, workspace_id, int limit, struct person *ret, int *n, struct error *);
 
 /* Spend of a UTC day (contract 7.6).  reserved in cents, spent in millionths of a cent. */
 #define CENT		INT64_C(1000000)

@@ -83,6 +83,8 @@ rec_init(const struct rec *r, void *ret)
 			*(int64_t *)to = INT_NONE;
 		else if (f->type == T_F64)
 			*(double *)to = NAN;
+		else if (f->type == T_WORDS && (f->flags & F_KEEP))
+			*(unsigned *)to = WORDS_NONE;
 		else if (f->type == T_WORD || f->type == T_MAYBE)
 			*(int *)to = -1;
 		else if (f->type == T_REC)
@@ -115,6 +117,28 @@ wrong(struct in *in, const struct field *f, const char *want)
 	return fail(in->e, E_INVALID_REQUEST, name, "'%s' must be %s.", name, want);
 }
 
+/* White space and what draws nothing, by Unicode's list. */
+static bool
+is_blank(uint32_t c)
+{
+	return c == ' ' || c == 0xA0 || c == 0xAD || c == 0x1680 || (c >= 0x2000 && c <= 0x200F) || (c >= 0x202A && c <= 0x202F) ||
+	    (c >= 0x205F && c <= 0x2064) || c == 0x2800 || c == 0x3000 || c == 0x3164 || c == 0xFEFF;
+}
+
+static bool
+is_line(str s)
+{
+	bool blank = true;
+
+	for (size_t i = 0; i < s.n;) {
+		uint32_t c = utf8_next(s, &i);
+		if (c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x2028 || c == 0x2029)
+			return false;
+		blank &= is_blank(c);
+	}
+	return !blank;
+}
+
 static enum err
 put_str(struct in *in, const struct field *f, str s, str *to)
 {
@@ -127,6 +151,8 @@ put_str(struct in *in, const struct field *f, str s, str *to)
 	if ((int64_t)s.n < f->lo * 4 && (int64_t)utf8_count(s) < f->lo)
 		return f->lo == 1 ? fail(in->e, E_INVALID_REQUEST, name, "'%s' must not be empty.", name)
 		    : fail(in->e, E_INVALID_REQUEST, name, "'%s' must have at least %lld characters.", name, (long long)f->lo);
+	if ((f->flags & F_NAME) && !is_line(s))
+		return fail(in->e, E_INVALID_REQUEST, name, "'%s' must be one line of text that is not blank.", name);
 	*to = str_dup(in->a, s);
 	return OK;
 }
@@ -191,6 +217,10 @@ put_words(struct in *in, const struct field *f, str csv, unsigned *to)
 	const char *name = called(in, f);
 	struct buf unknown;
 
+	if ((f->flags & F_ALL) && str_eq(csv, S("all"))) {
+		*to = (1u << f->words->n) - 1;
+		return OK;
+	}
 	buf_init(&unknown, in->a, 120);
 	if (words_parse(f->words, csv, to, &unknown))
 		return OK;
@@ -231,7 +261,10 @@ put_text(struct in *in, const struct field *f, str s, void *to)
 		return put_words(in, f, s, to);
 	case T_MADE:
 		return put_made_text(in, f, s, to);
-	case T_MAYBE: case T_F64: case T_CREATED: case T_REC: case T_JSON: case T_LIST:
+	case T_MAYBE:
+		*(int *)to = str_eq(s, S("true"));
+		return *(int *)to || str_eq(s, S("false")) ? OK : wrong(in, f, "true or false");
+	case T_F64: case T_CREATED: case T_REC: case T_JSON: case T_LIST:
 		break;
 	}
 	return wrong(in, f, "left out");
@@ -433,7 +466,9 @@ put_null(struct in *in, const struct field *f, void *to)
 {
 	if (f->flags & F_KEEP)
 		return wrong(in, f, "left out to stay as it is; it cannot be null");
-	if (f->flags & F_ERASE)
+	if ((f->flags & F_ERASE) && f->type == T_STR)
+		*(str *)to = S("");
+	else if (f->flags & F_ERASE)
 		*(int64_t *)to = TIME_ERASED;
 	return OK;
 }
@@ -510,8 +545,11 @@ rec_decode_pairs(const struct rec *r, const struct rec_opts *o, struct arena *a,
 		if (named_twice & bit)
 			return fail(e, E_INVALID_REQUEST, f->name.p, "'%s' is given more than once.", f->name.p);
 		named_twice |= bit;
-		if (p[i].value.n == 0)
+		if (p[i].value.n == 0) {
+			if (f->flags & F_ERASE)
+				TRY(put_null(&in, f, (char *)ret + f->off));
 			continue;
+		}
 		TRY(put_text(&in, f, p[i].value, (char *)ret + f->off));
 		TRY(fill(&in, r, f, &seen));
 	}

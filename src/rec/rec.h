@@ -17,6 +17,7 @@
 #define TIME_NONE	INT64_MIN
 #define TIME_ERASED	(INT64_MIN + 1)
 #define WORD_UNKNOWN	(-2)		/* a word of an F_RULE field that was given and is none: the rule is told later */
+#define WORDS_NONE	(~0u)		/* of a T_WORDS that a change leaves out */
 #define INT_NONE	INT64_MIN	/* of a T_I64 that may be null */
 
 enum rec_type {
@@ -44,8 +45,10 @@ enum {
 	F_OMIT  = 1 << 7,	/* left out of an answer when absent */
 	F_MORE  = 1 << 8,	/* an addition to the documented API */
 	F_KEEP  = 1 << 9,	/* of a change: absent leaves it as it is, and null is refused */
+	F_ERASE = 1 << 10,	/* of a change: null takes it away: TIME_ERASED, an empty text; of options, so does the empty value */
+	F_NAME  = 1 << 11,	/* one line of text that is not blank */
+	F_ALL   = 1 << 12,	/* of a T_WORDS: the text "all" stands for every word */
 	F_GROW  = 1 << 13,	/* of an answer: words may be added inside a version of the API */
-	F_ERASE = 1 << 10,	/* of a change: null takes the time away, TIME_ERASED */
 };
 struct words { const char *const *v; int n; };
 struct rec_list { const void *v; int n; };

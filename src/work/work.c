@@ -390,8 +390,8 @@ start(struct work *w, struct error *e)
 	return OK;
 }
 
-enum err
-work_open(const struct work_conf *c, struct work **ret, struct error *e)
+struct work *
+work_idle(const struct work_conf *c)
 {
 	struct work *w = calloc(1, sizeof(*w));
 
@@ -404,7 +404,15 @@ work_open(const struct work_conf *c, struct work **ret, struct error *e)
 	sys_cond_init(&w->keeper);
 	sys_cond_init(&w->pause);
 	clean_from_the_top(w);
+	return w;
+}
+
+enum err
+work_open(const struct work_conf *c, struct work **ret, struct error *e)
+{
+	struct work *w = work_idle(c);
 	enum err code = start(w, e);
+
 	if (code != OK) {
 		work_close(w);
 		return code;

@@ -28,6 +28,8 @@ struct work_conf {
 };
 struct work;
 MUST_USE enum err work_open(const struct work_conf *, struct work **ret, struct error *);
+/* Without workers and keeper: for a process that only submits, shows and cancels jobs. */
+struct work *work_idle(const struct work_conf *);
 /* Running jobs are asked to stop and go back to the queue, without a start being counted. */
 void	work_close(struct work *);
 void	work_wake(struct work *);			/* a job was committed */

@@ -1,0 +1,286 @@
+/* commands -- the table of commands.  A row that names an operation takes everything else from it: options from its record, the
+ * operand from its path, words from its summary. */
+#include "app/app.h"
+#include "model/key.h"
+#include <stdio.h>
+
+static enum err
+whose_key(struct db *db, const ulid *id, workspace_id *ret, struct error *e)
+{
+	return key_find(db, (key_id){ *id }, ret, e);
+}
+
+/* plain: the field that is printed alone; NULL: the record, or a table */
+#define CALLS(n, v, operation, field, ex) { .noun = n, .verb = v, .run = site_run, .op = operation, .plain = field, .example = ex }
+#define CALLS_KEY(v, operation, field, ex) { .noun = "key", .verb = v, .run = site_run, .op = operation, .whose = whose_key, .plain = field, .example = ex }
+#define RUNS(n, function, ex, words) { .noun = n, .run = function, .example = ex, .summary = words }
+#define ADMIN(n, v, function, record, field, ex, words) \
+	{ .noun = n, .verb = v, .run = site_run, .admin = function, .in = &record, .plain = field, .example = ex, .summary = words }
+
+const struct command commands[] = {
+	RUNS("serve", serve_run, "scriped serve --data ./var --listen 127.0.0.1:8080", "Serve the API until SIGTERM; SIGHUP reloads settings"),
+	ADMIN("setup", NULL, admin_setup, setup_rec, NULL,
+	    "scriped setup --data ./var --workspace Acme --project Ada", "Make the first workspace, project and key, once; prints one JSON object"),
+	ADMIN("workspace", "create", admin_workspace_create, workspace_create_rec, "id",
+	    "scriped workspace create --data ./var --name Acme --plan BUSINESS", "Make a workspace"),
+	ADMIN("workspace", "list", admin_workspace_list, list_all_rec, NULL, "scriped workspace list --data ./var --json", "List workspaces"),
+	ADMIN("workspace", "plan", admin_workspace_plan, plan_set_rec, "plan",
+	    "scriped workspace plan --data ./var --workspace org_… --plan ADVANCED", "Change the plan of a workspace"),
+	CALLS("workspace", "edit", "update_workspace", NULL, "scriped workspace edit --data ./var --workspace org_… --name 'Acme Corp'"),
+	CALLS("project", "create", "create_project", "id", "scriped project create --data ./var --workspace org_… --name Ada --type COMPANY_PAGE"),
+	CALLS("project", "list", "list_projects", NULL, "scriped project list --data ./var --workspace org_… --json"),
+	CALLS("project", "get", "get_project", NULL, "scriped project get --data ./var proj_…"),
+	CALLS("project", "edit", "update_project", "id", "scriped project edit --data ./var proj_… --status PAUSED"),
+	CALLS("key", "mint", "create_key", "key", "scriped key mint --data ./var --workspace org_… --name Zapier --mode live --scopes notes:read,posts:write"),
+	CALLS("key", "create", "create_key", "key", "scriped key create --data ./var --workspace org_… --name Zapier --scopes all"),
+	CALLS("key", "list", "list_keys", NULL, "scriped key list --data ./var --workspace org_… --json"),
+	CALLS_KEY("get", "get_key", NULL, "scriped key get --data ./var key_…"),
+	CALLS_KEY("edit", "update_key", "id", "scriped key edit --data ./var key_… --scopes notes:read --expires 2027-01-01"),
+	CALLS_KEY("revoke", "revoke_key", "id", "scriped key revoke --data ./var key_… --reason leaked"),
+	CALLS("user", "create", "create_member", "id", "scriped user create --data ./var --workspace org_… --email ada@example.com --name Ada --role Admin"),
+	CALLS("user", "list", "list_members", NULL, "scriped user list --data ./var --workspace org_… --json"),
+	CALLS("user", "get", "get_member", NULL, "scriped user get --data ./var usr_…"),
+	CALLS("user", "edit", "update_member", "id", "scriped user edit --data ./var usr_… --role Manager"),
+	CALLS("user", "remove", "delete_member", "id", "scriped user remove --data ./var usr_…"),
+	ADMIN("audit", "list", admin_audit_list, list_rec, NULL, "scriped audit list --data ./var --workspace org_… --limit 20", "Show the audit log"),
+	{ .noun = "openapi", .run = openapi_run, .in = &openapi_rec, .example = "scriped openapi --contract > openapi.yaml",
+	  .summary = "Print the OpenAPI document; --contract: the documented surface alone" },
+	RUNS("conf", conf_run, "scriped conf --config scriped.conf", "Print the effective settings, secrets masked"),
+	RUNS("doctor", doctor_run, "scriped doctor --data ./var", "Check folder, space, database, clock and provider"),
+	RUNS("completion", completion_run, "scriped completion bash >/etc/bash_completion.d/scriped", "Print what bash or fish needs to complete commands"),
+	RUNS("versions", versions_run, "scriped versions", "Print the versions of the API and what each one changed, as Markdown"),
+	RUNS("version", version_run, "scriped version", "Print the version"),
+	RUNS("help", help_run, "scriped help", "Print this"),
+};
+const int ncommands = (int)COUNT(commands);
+
+const struct command *
+command_find(const char *noun, const char *verb)
+{
+	for (int i = 0; i < ncommands; i++) {
+		const struct command *c = &commands[i];
+		if (strcmp(c->noun, noun) == 0 && (c->verb == NULL || (verb != NULL && strcmp(c->verb, verb) == 0)))
+			return c;
+	}
+	return NULL;
+}
+
+/* --- what follows from a row --- */
+
+const struct op *command_op(const struct command *c) { return c->op != NULL ? op_named(c->op) : NULL; }
+const struct rec *command_rec(const struct command *c) { return c->op != NULL ? command_op(c)->in : c->in; }
+
+static const char *
+summary(const struct command *c)
+{
+	return c->summary != NULL ? c->summary : command_op(c)->summary;
+}
+
+/* Pages are followed by whoever lists. */
+static bool
+is_option(const struct command *c, const struct field *f)
+{
+	return c->op == NULL || !str_eq(f->name, S("cursor"));
+}
+
+/* with-dashes is withDashes */
+static bool
+same_name(str option, str name)
+{
+	size_t n = 0;
+	bool up = false;
+
+	if (str_eq(option, name))
+		return true;
+	for (size_t i = 0; i < option.n; i++) {
+		char ch = option.p[i];
+		if (ch == '-' && i > 0) {
+			up = true;
+			continue;
+		}
+		if (up && ch >= 'a' && ch <= 'z')
+			ch = (char)(ch - 'a' + 'A');
+		up = false;
+		if (n == name.n || name.p[n++] != ch)
+			return false;
+	}
+	return n == name.n;
+}
+
+static str
+short_name(str name)
+{
+	return str_ends(name, S("Id")) || str_ends(name, S("At")) ? str_cut(name, 0, name.n - 2) : name;
+}
+
+const struct field *
+command_field(const struct command *c, str option)
+{
+	const struct rec *r = command_rec(c);
+
+	for (int pass = 0; pass < 2; pass++)
+		for (int i = 0; r != NULL && i < r->n; i++)
+			if (is_option(c, &r->f[i]) && same_name(option, pass == 0 ? r->f[i].name : short_name(r->f[i].name)))
+				return &r->f[i];
+	return NULL;
+}
+
+/* How an option is shown: the way people write options. */
+static str
+option_name(str name, char to[64])
+{
+	size_t n = 0;
+
+	name = short_name(name);
+	for (size_t i = 0; i < name.n && n < 60; i++) {
+		if (name.p[i] >= 'A' && name.p[i] <= 'Z' && n > 0) {
+			to[n++] = '-';
+			to[n++] = (char)(name.p[i] - 'A' + 'a');
+		} else
+			to[n++] = name.p[i];
+	}
+	return (str){ to, n };
+}
+
+/* --- help --- */
+
+int
+commands_help(const char *noun)
+{
+	int n = 0;
+
+	for (int i = 0; i < ncommands; i++) {
+		const struct command *c = &commands[i];
+		if (noun != NULL && strcmp(c->noun, noun) != 0)
+			continue;
+		printf("  %-12s%-8s  %s\n", c->noun, c->verb != NULL ? c->verb : "", summary(c));
+		n++;
+	}
+	return n;
+}
+
+static void
+print_option(const struct field *f)
+{
+	char name[64];
+	int width = 14 - (int)option_name(f->name, name).n;
+
+	printf("  --%.*s%*s %s%s\n", STR(option_name(f->name, name)), MAX(width, 0), "", f->doc, (f->flags & F_REQ) ? " (required)" : "");
+	if (f->words != NULL && f->words->n <= 8) {
+		printf("  %*s  one of", 14, "");
+		for (int i = 0; i < f->words->n; i++)
+			printf(" %s", f->words->v[i]);
+		printf("%s\n", (f->flags & F_ALL) ? ", comma-separated, or all" : "");
+	}
+}
+
+static void
+print_options(const struct command *c)
+{
+	const struct op *op = command_op(c);
+	const struct rec *r = command_rec(c);
+
+	if (r == NULL && op == NULL)
+		return;
+	printf("\nOptions:\n");
+	if (op != NULL && op->id_kind >= 0)
+		printf("  %.*s…%*s %s (required; stands without a name)\n", STR(id_prefix((enum id_kind)op->id_kind)), 15 - (int)id_prefix((enum id_kind)op->id_kind).n, "", "Which one");
+	if (op != NULL)
+		printf("  --workspace      The workspace; not needed when there is one\n");
+	for (int i = 0; r != NULL && i < r->n; i++)
+		if (is_option(c, &r->f[i]))
+			print_option(&r->f[i]);
+}
+
+void
+command_help(const struct command *c)
+{
+	printf("%s\n\n%s.\n", c->example, summary(c));
+	if (c->op != NULL)
+		printf("%s\n", command_op(c)->doc);
+	print_options(c);
+}
+
+/* --- completions --- */
+
+static void
+complete_bash(void)
+{
+	printf("_scriped() {\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} at=\"${COMP_WORDS[1]} ${COMP_WORDS[2]}\" words=\n"
+	    "\tif [ $COMP_CWORD = 1 ]; then\n\t\twords='");
+	for (int i = 0; i < ncommands; i++)
+		if (i == 0 || strcmp(commands[i].noun, commands[i - 1].noun) != 0)
+			printf("%s ", commands[i].noun);
+	printf("'\n\telse\n\t\tcase $at in\n");
+	for (int i = 0; i < ncommands; i++) {
+		const struct command *c = &commands[i];
+		const struct rec *r = command_rec(c);
+		char name[64];
+		printf("\t\t'%s %s'*) words='--data --db --config --set --json --help%s", c->noun, c->verb != NULL ? c->verb : "", c->op != NULL ? " --workspace" : "");
+		for (int k = 0; r != NULL && k < r->n; k++)
+			if (is_option(c, &r->f[k]))
+				printf(" --%.*s", STR(option_name(r->f[k].name, name)));
+		printf("' ;;\n");
+	}
+	printf("\t\tesac\n\t\tif [ $COMP_CWORD = 2 ]; then\n\t\t\tcase ${COMP_WORDS[1]} in\n");
+	for (int i = 0; i < ncommands; i++)
+		if (commands[i].verb != NULL)
+			printf("\t\t\t%s) words=\"$words %s\" ;;&\n", commands[i].noun, commands[i].verb);
+	printf("\t\t\tesac\n\t\tfi\n\tfi\n\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n}\ncomplete -o default -F _scriped scriped\n");
+}
+
+/* In single quotes, where fish takes everything but these two as it is. */
+static void
+quoted(const char *text)
+{
+	putchar('\'');
+	for (; *text != '\0'; text++) {
+		if (*text == '\'' || *text == '\\')
+			putchar('\\');
+		putchar(*text);
+	}
+	putchar('\'');
+}
+
+static void
+complete_fish(void)
+{
+	char name[64];
+
+	for (int i = 0; i < ncommands; i++) {
+		const struct command *c = &commands[i];
+		const struct rec *r = command_rec(c);
+		if (i == 0 || strcmp(c->noun, commands[i - 1].noun) != 0)
+			printf("complete -c scriped -f -n __fish_use_subcommand -a %s\n", c->noun);
+		if (c->verb == NULL)
+			continue;
+		printf("complete -c scriped -f -n '__fish_seen_subcommand_from %s' -a %s -d ", c->noun, c->verb);
+		quoted(summary(c));
+		printf("\n");
+		for (int k = 0; r != NULL && k < r->n; k++) {
+			if (!is_option(c, &r->f[k]))
+				continue;
+			printf("complete -c scriped -n '__fish_seen_subcommand_from %s; and __fish_seen_subcommand_from %s' -x -l %.*s -d ", c->noun, c->verb,
+			    STR(option_name(r->f[k].name, name)));
+			quoted(r->f[k].doc);
+			printf("\n");
+		}
+	}
+	printf("complete -c scriped -l data -r\ncomplete -c scriped -l db -x\ncomplete -c scriped -l config -r\ncomplete -c scriped -l set -x\n"
+	    "complete -c scriped -l workspace -x\ncomplete -c scriped -l json\ncomplete -c scriped -l help\n");
+}
+
+int
+completion_run(const struct command *self, struct options *o)
+{
+	struct error e;
+
+	(void)self;
+	if (o->word != NULL && strcmp(o->word, "bash") == 0)
+		complete_bash();
+	else if (o->word != NULL && strcmp(o->word, "fish") == 0)
+		complete_fish();
+	else
+		return (void)fail(&e, E_USAGE, NULL, "say which shell: scriped completion bash, or fish"), complain(&e);
+	return EXIT_DONE;
+}

@@ -1,0 +1,143 @@
+#include "model/person.h"
+
+static const struct field fields[] = {
+	F_ID  (person, id, person, "id", "id", 0, "The user"),
+	F_STR (person, email, "email", "email", 0, 3, 254, "E-mail address, in lower case", "ada@example.com"),
+	F_STR (person, name, "name", "name", 0, 1, 200, "Name in this workspace", "Ada"),
+	F_WORD(person, role, "role", "role", 0, &role_words, "Role in this workspace", "Admin"),
+	F_CREATED(person, id, person, "createdAt", "When the user was created"),
+};
+const struct rec person_rec = REC(person, fields, "A member of a workspace");
+#define MEMBER "SELECT p.id, p.email, coalesce(m.name, p.name), m.role FROM membership m JOIN person p ON p.id = m.person WHERE m.workspace = $1"
+
+/* Something on both sides of the last @, and no blanks: whether it exists, only a letter tells. */
+static enum err
+check_create(const void *v, struct error *e)
+{
+	str s = ((const struct person_create *)v)->email;
+	size_t at = s.n;
+	bool plain = true;
+
+	for (size_t i = 0; i < s.n; i++) {
+		plain &= (uint8_t)s.p[i] > ' ' && s.p[i] != 0x7F && strchr("<>,;:\"()[]\\", s.p[i]) == NULL;
+		if (s.p[i] == '@')
+			at = i;
+	}
+	if (!plain || at == 0 || at + 1 >= s.n)
+		return fail(e, E_INVALID_REQUEST, "email", "'email' must be an e-mail address, such as ada@example.com.");
+	return OK;
+}
+
+static const struct field create_fields[] = {
+	F_STR (person_create, email, "email", NULL, F_REQ, 3, 254, "E-mail address", "ada@example.com"),
+	F_STR (person_create, name, "name", NULL, F_REQ | F_NAME, 1, 200, "Name", "Ada"),
+	F_WORD(person_create, role, "role", NULL, 0, &role_words, "Role; Admin when left out", "Creator"),
+};
+const struct rec person_create_rec = REC_CHECKED(person_create, create_fields, check_create, "A new member");
+
+static enum err
+check_patch(const void *v, struct error *e)
+{
+	const struct person_patch *p = v;
+
+	if (p->name.p == NULL && p->role == -1)
+		return fail(e, E_INVALID_REQUEST, NULL, "The body changes nothing: give at least one field.");
+	return OK;
+}
+
+static const struct field patch_fields[] = {
+	F_STR (person_patch, name, "name", NULL, F_KEEP | F_NAME, 1, 200, "Name in this workspace", "Ada"),
+	F_WORD(person_patch, role, "role", NULL, F_KEEP, &role_words, "Role in this workspace", "Manager"),
+};
+const struct rec person_patch_rec = REC_CHECKED(person_patch, patch_fields, check_patch, "A change of a member; what is left out stays");
+
+static const struct field query_fields[] = { PAGE_FIELDS(persons_query) };
+const struct rec persons_query_rec = REC(persons_query, query_fields, "Paging of the list of members");
+
+SQL(insert, "person.insert", "INSERT INTO person (id, email, name) VALUES ($1, $2, $3) ON CONFLICT (email) DO NOTHING");
+SQL(by_email, "person.by_email", "SELECT id FROM person WHERE email = $1");
+SQL(join, "membership.insert",
+    "INSERT INTO membership (workspace, person, role, name) VALUES ($1, $2, $3, $4) ON CONFLICT (workspace, person) DO NOTHING");
+SQL(get, "membership.get", MEMBER " AND m.person = $2");
+SQL(page, "membership.page", MEMBER " AND m.person < $2 ORDER BY m.person DESC LIMIT $3");
+SQL(anchor, "membership.anchor", "SELECT 1 FROM membership WHERE workspace = $1 AND person = $2");
+SQL(update, "membership.update", "UPDATE membership SET role = $3, name = $4 WHERE workspace = $1 AND person = $2");
+SQL(leave, "membership.delete", "DELETE FROM membership WHERE workspace = $1 AND person = $2");
+SQL(other_admin, "membership.other_admin", "SELECT 1 FROM membership WHERE workspace = $1 AND role = $3 AND person <> $2 LIMIT 1");
+
+static str
+lower_case(struct arena *a, str s)
+{
+	char *p = arena_raw(a, s.n + 1);
+
+	for (size_t i = 0; i < s.n; i++)
+		p[i] = s.p[i] >= 'A' && s.p[i] <= 'Z' ? (char)(s.p[i] + 32) : s.p[i];
+	p[s.n] = '\0';
+	return (str){ p, s.n };
+}
+
+enum err
+person_join(struct db *db, struct arena *a, workspace_id w, const struct person_create *c, person_id fresh, struct person *ret, struct error *e)
+{
+	str email = lower_case(a, c->email);
+	struct rows r;
+
+	TRY(db_run(db, insert, e, VID(fresh), V(email), V(c->name)));
+	TRY(db_query(db, by_email, &r, e, V(email)));
+	if (db_next(&r))
+		memcpy(fresh.u.s, db_col(&r, 0).s.p, 26);
+	TRY(db_done(&r, e));
+	TRY(db_run(db, join, e, VID(w), VID(fresh), val_word(&role_words, c->role >= 0 ? c->role : ROLE_ADMIN), V(c->name)));
+	if (db->ops->changes(db) == 0)
+		return fail(e, E_CONFLICT, NULL, "This person is a member already: change the member instead.");
+	return person_get(db, a, w, fresh, ret, e);
+}
+
+enum err
+person_get(struct db *db, struct arena *a, workspace_id w, person_id id, struct person *ret, struct error *e)
+{
+	bool found;
+
+	TRY(db_one(db, get, &person_rec, a, ret, &found, e, VID(w), VID(id)));
+	return found ? OK : fail(e, E_NOT_FOUND, NULL, "User not found.");
+}
+
+enum err
+person_update(struct db *db, workspace_id w, const struct person *p, struct error *e)
+{
+	return db_run(db, update, e, VID(w), VID(p->id), val_word(&role_words, p->role), V(p->name));
+}
+
+enum err
+person_leave(struct db *db, workspace_id w, person_id id, struct error *e)
+{
+	return db_run(db, leave, e, VID(w), VID(id));
+}
+
+static enum err
+any(struct db *db, const struct stmt *q, const struct val *v, int n, bool *ret, struct error *e)
+{
+	struct rows r;
+
+	TRY(db_query_(db, q, &r, e, v, n));
+	*ret = db_next(&r);
+	return db_done(&r, e);
+}
+
+enum err
+person_other_admin(struct db *db, workspace_id w, person_id id, bool *ret, struct error *e)
+{
+	return any(db, &other_admin, VALS(VID(w), VID(id), val_word(&role_words, ROLE_ADMIN)), ret, e);
+}
+
+enum err
+person_page(struct db *db, workspace_id w, person_id before, int limit, struct rows *ret, struct error *e)
+{
+	return db_query(db, page, ret, e, VID(w), VID(before), V(limit));
+}
+
+enum err
+person_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, struct error *e)
+{
+	return any(db, &anchor, VALS(VID(w), val_ulid(id)), found, e);
+}
