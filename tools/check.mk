@@ -6,7 +6,7 @@ unit_of   = $(patsubst src/%.c,build/$1/test/%,$(wildcard src/*/*_test.c))
 FUZZERS  := $(patsubst src/%.c,test/%,$(wildcard src/*/*_fuzz.c))
 
 CHECK := layers house build-asan build-release build-clang outside unit scenario-postgres scenario-sqlite sweep-postgres sweep-sqlite traffic \
-	matrix badinput sqlplan replay lint crash
+	matrix clients-typescript badinput sqlplan replay lint crash
 check: $(CHECK)
 
 layers:        ; @$(STEP) $@ sh tools/layers
@@ -34,6 +34,8 @@ traffic: outside build-asan | scenario-sqlite scenario-postgres sweep-sqlite swe
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ build/venv/bin/python test/openapi/traffic.py
 lint: outside
 	@$(STEP) $@ sh test/openapi/lint
+clients-typescript: outside build-release
+	@$(STEP) $@ $(PY) test/clients/run.py typescript
 badinput: build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/badinput.py
 matrix: build-asan
@@ -42,7 +44,7 @@ crash: build-release
 	@$(STEP) $@ $(PY) test/crash/crash.py 50
 
 # The long ones.  build/traffic belongs to the scenarios of `check`: what comes later must not run beside them.
-FULL := build-tsan build-debug unit-tsan unit-valgrind scenario-tsan scenario-valgrind crash-postgres crash-long coverage
+FULL := outside-generator clients clients-contract build-tsan build-debug unit-tsan unit-valgrind scenario-tsan scenario-valgrind crash-postgres crash-long coverage
 full: check $(FULL) $(FUZZERS:%=fuzz-%)
 
 build-tsan:  ; +@$(STEP) $@ $(MAKE) BUILD=tsan CC=gcc scriped unit-build
@@ -50,6 +52,11 @@ build-debug: ; +@$(STEP) $@ $(MAKE) BUILD=debug CC=gcc scriped unit-build
 build-fuzz:  ; +@$(STEP) $@ $(MAKE) fuzz
 build-cover: ; +@$(STEP) $@ $(MAKE) BUILD=cover CC=gcc scriped unit-build
 VALGRIND := valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite
+outside-generator: outside ; @$(STEP) $@ sh tools/outside generator
+clients: outside-generator build-release
+	@$(STEP) $@ $(PY) test/clients/run.py python go java
+clients-contract: clients clients-typescript
+	@$(STEP) $@ $(PY) test/clients/run.py --document contract typescript python go java
 unit-tsan: build-tsan
 	@$(STEP) $@ sh tools/each '' $(call unit_of,tsan)
 unit-valgrind: build-debug

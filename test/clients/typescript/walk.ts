@@ -1,0 +1,77 @@
+// What an integration does first, with the client that @hey-api/openapi-ts makes of the document.
+import { randomUUID } from 'node:crypto';
+import { createClient } from './scripe/client/index.js';
+import { createNote, generatePost, getNote, getPost, getWorkspace, listNotes } from './scripe/sdk.gen.js';
+import type { Note, NoteCreate, NoteList } from './scripe/types.gen.js';
+
+const env = (name: string): string => {
+	const value = process.env[name];
+	if (!value) throw new Error(`${name} is not set`);
+	return value;
+};
+const client = createClient({ baseUrl: env('API_URL'), auth: env('API_KEY') });
+const projectId = env('API_PROJECT');
+
+let failed = 0;
+const check = (what: string, ok: boolean): void => {
+	if (!ok) failed++;
+	console.log(`${ok ? 'ok' : 'not ok'} - typescript: ${what}`);
+};
+
+async function whoAmI(): Promise<void> {
+	const { data } = await getWorkspace({ client, throwOnError: true });
+	check('who am I', data.principal.type === 'api_key' && data.workspace.features.apiAccess);
+}
+
+async function writeOnce(): Promise<void> {
+	const body: NoteCreate = { projectId, content: 'Written once.', contentType: 'EDUCATIONAL' };
+	const headers = { 'Idempotency-Key': randomUUID() };
+	const first = await createNote({ client, throwOnError: true, body, headers });
+	const again = await createNote({ client, throwOnError: true, body, headers });
+	check('a retry with the same key is a replay', again.data.data.id === first.data.data.id &&
+		first.response.headers.get('Idempotent-Replayed') === 'false' && again.response.headers.get('Idempotent-Replayed') === 'true');
+	check('what may be null is null or there', first.data.data.updatedAt === null && first.data.data.slot?.contentType === 'EDUCATIONAL');
+}
+
+async function* pages(): AsyncGenerator<Note[]> {
+	let cursor: string | undefined;
+	for (;;) {
+		const { data }: { data: NoteList } = await listNotes({ client, throwOnError: true, query: { projectId, limit: 3, ...(cursor && { cursor }) } });
+		yield data.data;
+		if (!data.pagination.has_more || data.pagination.next_cursor === null) return;
+		cursor = data.pagination.next_cursor;
+	}
+}
+
+async function listAll(): Promise<void> {
+	for (let i = 0; i < 7; i++) await createNote({ client, throwOnError: true, body: { projectId, content: `Note ${i}` } });
+	const ids: string[] = [];
+	let n = 0;
+	for await (const page of pages()) {
+		n++;
+		ids.push(...page.map((note) => note.id));
+	}
+	check('a list is walked to its end', n === 3 && ids.length === 8 && new Set(ids).size === 8);
+}
+
+async function generate(): Promise<void> {
+	const { data } = await generatePost({ client, throwOnError: true,
+		body: { projectId, source: { text: 'We changed one form. Support calls fell by half.' }, wait_for_completion_ms: 20000 } });
+	const postId = data.data.result?.postId;
+	check('a generation is waited for', data.data.status === 'DONE' && postId !== undefined);
+	const post = await getPost({ client, throwOnError: true, path: { postId: postId ?? '' } });
+	check('the job names its post', post.data.data.status === 'draft' && post.data.data.content.includes('Support calls'));
+}
+
+async function refused(): Promise<void> {
+	const { data, error, response } = await getNote({ client, path: { noteId: 'note_01J9ZAB12CD34E56F7G8H9JKMN' } });
+	check('a refusal is an error with code, message and request id', data === undefined && response?.status === 404 &&
+		error !== undefined && 'error' in error && error.error.code === 'not_found' && error.error.request_id === response.headers.get('X-Request-Id'));
+}
+
+await whoAmI();
+await writeOnce();
+await listAll();
+await generate();
+await refused();
+process.exit(failed ? 1 : 0);
