@@ -211,7 +211,7 @@ put_header_parts(struct openapi *o)
 
 /* --- parameters --- */
 
-enum param { P_VERSION, P_WORKSPACE, P_IDEMPOTENCY, P_KNOWN, P_LIMIT, P_CURSOR };
+enum param { P_VERSION, P_WORKSPACE, P_IDEMPOTENCY, P_KNOWN, P_MATCH, P_LIMIT, P_CURSOR };
 static const struct { str part, name; const char *in, *schema, *example, *doc; } params[] = {
 	[P_VERSION] = { S_INIT("ApiVersion"), S_INIT("Scripe-Api-Version"), "header", NULL, NULL,
 	  "The version to be answered in; when left out, the one that the key is pinned to, or the current one." },
@@ -223,6 +223,8 @@ static const struct { str part, name; const char *in, *schema, *example, *doc; }
 	  "Makes a retry safe: within 24 hours the same key and body get the first answer again, another body is a conflict." },
 	[P_KNOWN] = { S_INIT("IfNoneMatch"), S_INIT("If-None-Match"), "header", A_TEXT, TAG,
 	  "The `ETag` of what you have: when it still holds, the answer is 304 without a body." },
+	[P_MATCH] = { S_INIT("IfMatch"), S_INIT("If-Match"), "header", A_TEXT, TAG,
+	  "The `ETag` of what you have read: when somebody else has changed it since, nothing is done and the answer is 412." },
 	[P_LIMIT] = { S_INIT("Limit"), S_INIT("limit"), "query",
 	  "{\"type\":\"integer\",\"minimum\":1,\"maximum\":500,\"default\":50}", "50", "Rows of a page. 201 to 500 counts as 200." },
 	[P_CURSOR] = { S_INIT("Cursor"), S_INIT("cursor"), "query", "{\"type\":\"string\",\"maxLength\":400}", NULL,
@@ -357,6 +359,8 @@ put_parameters(struct openapi *o, const struct op *op)
 		put_ref(o, "parameters", params[P_IDEMPOTENCY].part);
 	if (op->method == M_GET && is_tagged(op))
 		put_ref(o, "parameters", params[P_KNOWN].part);
+	if (op->flags & OP_MATCHES)
+		put_ref(o, "parameters", params[P_MATCH].part);
 	if (!(op->flags & OP_PUBLIC)) {
 		put_ref(o, "parameters", params[P_WORKSPACE].part);
 		put_ref(o, "parameters", params[P_VERSION].part);
