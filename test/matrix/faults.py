@@ -33,7 +33,8 @@ def good_value(f):
         return '~' + KINDS[f.prefix][0] + '~'
     if f.kind == 'object':
         return {x.path[-1]: good_value(x) for x in f.inner if x.required}
-    return {'text': GOOD_TEXT, 'word': f.words[0] if f.words else None, 'words': list(f.words[:1]), 'moment': '2031-05-15T08:21:00.000Z', 'day': '2026-05-15',
+    return {'text': GOOD_TEXT, 'word': f.words[0] if f.words else None, 'words': list(f.words[:1]), 'moment': '2031-05-15T08:21:00.000Z',
+            'day': '2026-05-15',
             'whole': f.lo if f.lo is not None else 1, 'real': f.lo if f.lo is not None else 1, 'flag': True}[f.kind]
 
 
@@ -107,7 +108,8 @@ class BodyField:
 
     def case(self, fault, value, want=None, check=None):
         return Case(self.op, self.f.name, fault, target(self.op, ident='~fresh~' if self.change and want is None else None),
-                    written(put(self.without, self.f.path, value)), want, check, fresh=KINDS[self.op.id_prefix][0] if self.change and want is None else None)
+                    written(put(self.without, self.f.path, value)), want, check,
+                    fresh=KINDS[self.op.id_prefix][0] if self.change and want is None else None)
 
     def kept(self, value):
         """The check that an accepted value is found again as it was given."""
@@ -194,7 +196,8 @@ class BodyField:
     def as_id(self):
         f, (name, table) = self.f, KINDS[self.f.prefix]
         missing = refusal(404, 'not_found') if f.name in rules.FOUND_OR_404 else refusal(422, 'unprocessable', f.name)
-        for fault, value in [('never was', f'~{name}_never~'), ('of another workspace', f'~{name}_theirs~'), ('deleted', f'~{name}_gone~'), ('empty', '')] + \
+        for fault, value in [('never was', f'~{name}_never~'), ('of another workspace', f'~{name}_theirs~'), ('deleted', f'~{name}_gone~'),
+                             ('empty', '')] + \
                 other_kinds(f.prefix) + values.malformed(f.prefix, ulid()):
             if has(value):
                 yield self.case(fault, value, missing)
@@ -286,21 +289,25 @@ class BodyField:
 
 def has(value):
     """Whether there is such an id in the world (or it is no name of one)."""
-    absent = {'~source~', '~source_theirs~', '~source_gone~', '~hook~', '~hook_theirs~', '~hook_gone~', '~project_gone~', '~job_gone~', '~status_gone~', '~workspace_gone~'}
+    absent = {'~source~', '~source_theirs~', '~source_gone~', '~hook~', '~hook_theirs~', '~hook_gone~', '~project_gone~', '~job_gone~',
+              '~status_gone~', '~workspace_gone~'}
     return value not in absent
 
 
 def other_kinds(prefix):
     """Ids of another kind; one has the same 26 letters behind another prefix."""
     name = KINDS[prefix][0]
-    out = [(f'of another kind: a {n}', f'~{n}~') for p, (n, t) in KINDS.items() if p != prefix and n in ('project', 'note', 'post', 'job', 'workspace')]
+    out = [(f'of another kind: a {n}', f'~{n}~') for p, (n, t) in KINDS.items() if p != prefix and n in ('project', 'note', 'post', 'job',
+            'workspace')]
     return out + [('the letters of ours behind another prefix', f'~{name}_misnamed~')] if has(f'~{name}~') else out
 
 
 def unknown_words(words):
     w = words[0]
-    return [('an unknown word', 'BOGUS'), ('in the other case', w.swapcase()), ('with a blank behind', w + ' '), ('a part of one', w[:-1]), ('an emoji', '😀'),
-            ('with a zero width blank', w + '\u200b'), ('two in one', f'{w},{w}'), ('5,000 characters', 'x' * 5000), ('empty', ''), ('the word null', 'null')]
+    return [('an unknown word', 'BOGUS'), ('in the other case', w.swapcase()), ('with a blank behind', w + ' '), ('a part of one', w[:-1]),
+            ('an emoji', '😀'),
+            ('with a zero width blank', w + '\u200b'), ('two in one', f'{w},{w}'), ('5,000 characters', 'x' * 5000), ('empty', ''),
+            ('the word null', 'null')]
 
 
 def drop(body, path):
@@ -338,7 +345,8 @@ class Param:
         if f.kind != 'id' or has(good):
             yield self.case('given twice', good, bad(f.name), more=[(f.name, good)])
             yield self.case('given twice, once empty', '', bad(f.name), more=[(f.name, good)])
-        for fault, text in (('a NUL', 'a%00b'), ('half an escape', '%4'), ('no escape', '%zz'), ('a bare percent sign', '%'), ('bytes that are no UTF-8', '%ff'),
+        for fault, text in (('a NUL', 'a%00b'), ('half an escape', '%4'), ('no escape', '%zz'), ('a bare percent sign', '%'),
+                            ('bytes that are no UTF-8', '%ff'),
                             ('an overlong form', '%c0%af'), ('an encoded surrogate', '%ed%a0%80'), ('a cut sequence', '%f0%9f%98')):
             yield self.raw(fault, text, bad())
         yield from getattr(self, 'as_' + f.kind, self.as_other)()
@@ -370,7 +378,8 @@ class Param:
 
     def as_limit(self):
         wrong = refusal(400, 'bad_pagination', 'limit')
-        for text in ('0', '-1', '-0', '501', '999', '1000', '2147483648', '9223372036854775807', '9223372036854775808', '9' * 300, 'foo', 'null', 'NaN', '1.0', '1.5', '1e2',
+        for text in ('0', '-1', '-0', '501', '999', '1000', '2147483648', '9223372036854775807', '9223372036854775808', '9' * 300, 'foo', 'null',
+                     'NaN', '1.0', '1.5', '1e2',
                      '0x10', '5 ', ' 5', '+5', '5,5', '٣', '５', '😀', '5\u200b', 'true', '[]', "5'"):
             yield self.case(f'wrong: {text[:30]}', text, wrong)
         for n in (1, 2, 50, 199, 200, 201, 499, 500):
@@ -400,7 +409,8 @@ class Param:
             if w and fault not in ('two in one', 'with a blank behind'):
                 yield self.case(fault, w, bad(f.name))
                 yield self.case(fault + ', behind a good one', f'{f.words[0]},{w}', bad(f.name))
-        for fault, text in (('a comma alone', ','), ('a comma behind', f.words[0] + ','), ('a comma before', ',' + f.words[0]), ('a semicolon between', ';'.join(f.words[:2] * 2))):
+        for fault, text in (('a comma alone', ','), ('a comma behind', f.words[0] + ','), ('a comma before', ',' + f.words[0]),
+                            ('a semicolon between', ';'.join(f.words[:2] * 2))):
             yield self.case(fault, text, bad(f.name))
 
     def as_id(self):
@@ -453,7 +463,8 @@ def path_cases(op):
                 yield Case(op, '{' + f.name + '}', fault, target(op, ident=value))
         elif has(value):
             yield Case(op, '{' + f.name + '}', fault, target(op, ident=value), body, refusal(404, 'not_found'), says)
-    for fault, value in (('nothing', ''), ('an encoded slash', 'a%2Fb'), ('an encoded NUL', 'a%00'), ('bytes that are no UTF-8', '%ff'), ('half an escape', '%4')):
+    for fault, value in (('nothing', ''), ('an encoded slash', 'a%2Fb'), ('an encoded NUL', 'a%00'), ('bytes that are no UTF-8', '%ff'),
+                         ('half an escape', '%4')):
         yield Case(op, '{' + f.name + '}', fault, op.path.replace('{' + f.name + '}', value), body, refusal(404, 'not_found'), routed=False)
 
 
@@ -499,9 +510,12 @@ def body_cases(op):
 def ignored_names():
     """Unknown names, and how Scripe-Ignored-Fields tells them (12.1)."""
     return [
-        ('plain', 'a.b-c_D9', 'a.b-c_D9'), ('a blank', 'a b', 'a%20b'), ('a comma', 'a,b', 'a%2Cb'), ('a quote', 'a"b', 'a%22b'), ('a header', 'a\r\nSet-Cookie: b', 'a%0D%0ASet-Cookie%3A%20b'),
-        ('a percent sign', '%41', '%2541'), ('an accent', 'é', '%C3%A9'), ('an emoji', '😀', '%F0%9F%98%80'), ('a question mark', 'a?b', 'a%3Fb'), ('a tilde', '\u007e', '%7E'),
-        ('64 letters', 'a' * 64, 'a' * 64), ('65 letters', 'a' * 65, 'a' * 64), ('an escape that would be cut', 'a' * 63 + 'é', 'a' * 63), ('5,000 letters', 'a' * 5000, 'a' * 64),
+        ('plain', 'a.b-c_D9', 'a.b-c_D9'), ('a blank', 'a b', 'a%20b'), ('a comma', 'a,b', 'a%2Cb'), ('a quote', 'a"b', 'a%22b'),
+        ('a header', 'a\r\nSet-Cookie: b', 'a%0D%0ASet-Cookie%3A%20b'),
+        ('a percent sign', '%41', '%2541'), ('an accent', 'é', '%C3%A9'), ('an emoji', '😀', '%F0%9F%98%80'), ('a question mark', 'a?b', 'a%3Fb'),
+        ('a tilde', '\u007e', '%7E'),
+        ('64 letters', 'a' * 64, 'a' * 64), ('65 letters', 'a' * 65, 'a' * 64), ('an escape that would be cut', 'a' * 63 + 'é', 'a' * 63),
+        ('5,000 letters', 'a' * 5000, 'a' * 64),
         ('21 emoji', '😀' * 21, '%F0%9F%98%80' * 5 + '%F0'), ('a name in the wrong case', 'PROJECTID', 'PROJECTID'),
     ]
 
@@ -517,7 +531,8 @@ def query_cases(op):
     """Parameters that nobody knows, on any operation."""
     def case(fault, more, check):
         fresh = KINDS[op.id_prefix][0] if op.method == 'PATCH' else None
-        return Case(op, 'the query', fault, target(op, more, ident='~fresh~' if fresh else None), written(base(op)) if op.body else None, None, check, fresh=fresh)
+        return Case(op, 'the query', fault, target(op, more, ident='~fresh~' if fresh else None), written(base(op)) if op.body else None, None, check,
+                    fresh=fresh)
     for fault, key, told in ignored_names():
         if key != '~' and '\n' not in key:
             cut = ('?' + told)[:64] if '%' not in told[-4:] else '?' + told

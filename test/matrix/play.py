@@ -6,6 +6,7 @@ import re
 import shlex
 import sys
 import threading
+import traceback
 from dataclasses import dataclass, field
 
 from cases import Wrong, need
@@ -14,6 +15,7 @@ from server import ROOT, Closed
 sys.path.append(os.path.join(ROOT, 'test', 'scenario'))
 import house
 
+BOUND = (404, 409, 422)     # refusals that an Idempotency-Key binds (12.1)
 ID = re.compile(r'[0-7][0-9A-HJKMNP-TV-Z]{25}')
 RECENT = re.compile(r'"(createdAt|updatedAt|date)":"[^"]*"')
 
@@ -33,7 +35,10 @@ class Case:
     fresh: str = None
     key: str = 'ours'
     code: str = ''      # an Idempotency-Key of its own, so that it can be seen whether it was bound
-    routed: bool = True     # whether the path is one of an operation: nothing is bound otherwise
+    routed: bool = True     # whether it comes as far as the key: nothing is bound otherwise
+    problem: bool = False   # the refusal has the form of RFC 9457
+    alike: bool = True      # the answer is the same on every engine
+    script: object = None   # script(client, world) instead of one request
 
     @property
     def title(self):
@@ -98,6 +103,8 @@ class Player:
             c.close()
 
     def attempt(self, clients, case):
+        if case.script:
+            return self.follow(clients[case.key], case), None
         names = dict(self.world.names)
         if case.fresh:
             names['fresh'] = self.world.create(clients['ours'], case.fresh)
@@ -109,9 +116,21 @@ class Player:
             return f'no answer: {e!r}\n{self.replay(case, target, body, headers)}', None
         try:
             self.judge(clients, case, a)
-            return None, signature(a)
+            if case.code and case.want:
+                self.once_more(case, a, clients[case.key].request(case.op.method, target, body, headers))
+            return None, signature(a) if case.alike else None
         except Wrong as e:
             return f'{e}\nit answered {a.status} {a.body[:300].decode(errors="replace")}\n{self.replay(case, target, body, headers)}', signature(a)
+
+    def follow(self, c, case):
+        try:
+            case.script(c, self.world)
+            return None
+        except Wrong as e:
+            return str(e)
+        except Exception:
+            c.close()
+            return traceback.format_exc()
 
     def filled(self, case, names):
         def fill(data):
@@ -124,7 +143,7 @@ class Player:
     def judge(self, clients, case, a):
         house.answer(case.op.method, case.target, a, self.seen, self.world.server.url, self.docs)
         if case.want:
-            code, name = details(a)
+            code, name = details(a) if not case.problem else (a.json().get('code'), None)
             need((a.status, code, name) == case.want, f'expected {case.want}, not {(a.status, code, name)}')
             data = None
         else:
@@ -134,6 +153,13 @@ class Player:
             self.stands(clients[case.key], case, data)
         if case.check:
             case.check(a, data, self.world)
+
+    def once_more(self, case, a, b):
+        """The same refused request with the same key: what a key binds is replayed, anything else is refused anew (12.1)."""
+        bound = case.routed and case.want[0] in BOUND
+        told = b.get('Idempotent-Replayed') == 'true'
+        need(told == bound, f"its key is {'' if told else 'not '}bound, and should {'' if bound else 'not '}be")
+        need(b.status == a.status and (b.body == a.body) == bound and b.get('X-Request-Id') != a.get('X-Request-Id'), f'once more it is {b}')
 
     def stands(self, c, case, data):
         """What was answered is what is read afterwards."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from cases import Wrong
 from server import program, surroundings
 
+FORMATS = {None: 'text', 'date-time': 'moment', 'date-or-date-time': 'day', 'uri': 'text'}
 METHODS = ('get', 'post', 'patch', 'put', 'delete')
 
 
@@ -51,27 +52,30 @@ class Op:
         return self.path_id.prefix if self.path_id else None
 
     path_id: Field = None
+    heads: frozenset = frozenset()      # the headers that it takes
+
+
+def words(schema):
+    return [w for w in schema.get('enum', schema.get('x-extensible-enum', [])) if w is not None]
 
 
 def kind_of(schema, follow):
     """text, id, moment, day, word, words, whole, real, flag or object; and the schema that says so."""
     if '$ref' in schema:
         schema = follow(schema['$ref'])
-    some = [follow(s['$ref']) if '$ref' in s else s for s in schema.get('anyOf', [])]
-    some = [s for s in some if s.get('type') != 'null']
-    if {s.get('format') for s in some} == {'date', 'date-time'}:
-        return 'day', schema
+    some = [s for s in schema.get('anyOf', []) if s.get('type') != 'null']
     if len(some) == 1:
         return kind_of(some[0], follow)
     t = schema.get('type')
     t = next((x for x in t if x != 'null'), None) if isinstance(t, list) else t
     if t == 'string':
-        if 'enum' in schema:
+        if words(schema):
             return 'word', schema
         if schema.get('pattern', '').endswith('_[0-7][0-9A-HJKMNP-TV-Z]{25}$'):
             return 'id', schema
-        return ('moment' if schema.get('format') == 'date-time' else 'text'), schema
-    if t == 'array' and 'enum' in schema['items']:
+        if schema.get('format') in FORMATS:
+            return FORMATS[schema.get('format')], schema
+    if t == 'array' and words(schema['items']):
         return 'words', schema
     kinds = {'integer': 'whole', 'number': 'real', 'boolean': 'flag', 'object': 'object'}
     if t not in kinds:
@@ -83,7 +87,7 @@ def make_field(place, path, schema, required, follow):
     kind, s = kind_of(schema, follow)
     f = Field(place, path, kind, required)
     f.lo, f.hi = s.get('minLength', s.get('minimum')), s.get('maxLength', s.get('maximum'))
-    f.words = tuple(w for w in s.get('enum', s.get('items', {}).get('enum', [])) if w is not None)
+    f.words = tuple(words(s) or words(s.get('items', {})))
     f.prefix = s['pattern'][1:s['pattern'].index('[') - 1] if kind == 'id' else None
     if kind == 'object':
         f.inner = [make_field(place, path + (n,), p, n in s.get('required', []), follow) for n, p in s.get('properties', {}).items()]
@@ -100,7 +104,7 @@ def make_op(path, method, o, follow):
         whole = make_field('change' if method == 'patch' else 'create', (), o['requestBody']['content']['application/json']['schema'], True, follow)
         body = whole.inner
     return Op(o['operationId'], method.upper(), path, o.get('x-scopes', []), query, body, any(f.name == 'cursor' for f in query),
-              'Idempotency-Key' in heads, 'If-None-Match' in heads, o.get('security') == [], ids[0] if ids else None)
+              'Idempotency-Key' in heads, 'If-None-Match' in heads, o.get('security') == [], ids[0] if ids else None, frozenset(heads))
 
 
 def read():

@@ -9,8 +9,12 @@ import secrets
 import sqlite3
 import time
 
-from server import Failure, Server, psql
+from server import Failure, Server, psql, wait_for
 
+# Moments of the slots of notes in ~project_dated~, in this order; the note says which it is.
+SLOTS = ['1969-12-31T23:59:59.999Z', '2030-03-09T00:00:00Z', '2030-03-10T00:00:00Z', '2030-03-10T23:59:59.999Z', '2030-03-11T05:29:59.999+05:30',
+         '2030-03-11T00:00:00Z',
+         '2030-03-10T12:00:00-12:00', '2032-02-29T12:00:00Z', '9999-12-31T23:59:59.999Z', '0000-01-01T00:00:00Z']
 DIGITS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 # prefix of the id -> (name in ~name~, table)
 KINDS = {'proj': ('project', 'project'), 'note': ('note', 'note'), 'post': ('post', 'post'), 'job': ('job', 'job'), 'stat': ('status', 'post_status'),
@@ -26,13 +30,15 @@ def ulid(ms=None):
 
 
 class World:
-    """settings: of its server.  use() it from one thread; what the cases need is there before they run."""
+    """What the cases need is there before they run, for they run on several threads."""
 
-    def __init__(self, engine, settings=None):
+    def __init__(self, engine):
         self.engine, self.names = engine, {}
-        self.server = Server(settings or {}, db=engine)
+        self.server = Server(db=engine)
         self.server.setup()
-        self.server.start()
+        self.file = self.server.data + '/settings'
+        self.write_settings('')
+        self.server.start(extra=('--config', self.file))
         self.theirs = self.server.workspace('Theirs')
         self.keys = {'ours': self.server.key, 'theirs': self.server.mint(workspace=self.theirs)}
         self.names['own_workspace'] = self.server.id
@@ -48,7 +54,69 @@ class World:
             if name in self.names:
                 self.names[name + '_misnamed'] = ('post_' if prefix != 'post' else 'note_') + self.bare(name)
                 self.names[name + '_encoded'] = ''.join(f'%{ord(c):02x}' for c in self.names[name])
+        self.names['workspace_lower'] = self.server.id.lower()
         self.delete_some()
+        # what makes one more row of a kind
+        self.extra = {'note': lambda c: self.create(c, 'note'), 'post': lambda c: self.create(c, 'post'), 'job': self.made_job,
+                      'fold': lambda c: self.made_folder(self.server.id, self.names['project']),
+                      'proj': lambda c: self.copied('project', 'project', 'proj'), 'stat': lambda c: self.copied('post_status', 'status', 'stat')}
+        self.more()
+
+    def more(self):
+        """Rows enough for some pages, and a project of notes whose slots lie at the edges of days."""
+        c = self.server.client()
+        for kind in ('note', 'post', 'post', 'note', 'job', 'job'):
+            self.extra[kind](c)
+        self.names['project_dated'] = self.server.new_project(name='Dated')
+        for i, moment in enumerate(SLOTS):
+            a = c.post('/v1/notes', {'projectId': self.names['project_dated'], 'content': str(i), 'date': moment})
+            if a.status != 200:
+                raise Failure(f'no note for {moment}: {a}')
+        for kind in ('note', 'post'):
+            for turn in range(2):
+                self.create(c, kind, self.second)
+        theirs = self.server.client(self.keys['theirs'])
+        for kind in ('note', 'post'):
+            self.create(theirs, kind, self.names['project_theirs'])
+        self.server.new_project(self.theirs, 'Also theirs')
+        c.close()
+        theirs.close()
+
+    def made_job(self, c):
+        job = c.post('/v1/posts/generations', {'projectId': self.names['project'],
+                                               'source': {'text': 'A sentence to write from.'}}).json()['data']['id']
+        c.wait_job(job)
+        return job
+
+    def copied(self, table, name, prefix):
+        """A row like that of ~name~, with an id of its own."""
+        at = ulid()
+        columns = self.columns(table)
+        chosen = ', '.join(f"'{at}'" if col == 'id' else col for col in columns)
+        self.sql(f"INSERT INTO {table} ({', '.join(columns)}) SELECT {chosen} FROM {table} WHERE id = '{self.bare(name)}'")
+        return f'{prefix}_{at}'
+
+    def columns(self, table):
+        if self.engine == 'postgres':
+            return [r[0] for r in self.sql(f"SELECT attname FROM pg_attribute WHERE attrelid = '{table}'::regclass AND attnum > 0")]
+        return [r[1] for r in self.sql(f'PRAGMA table_info({table})')]
+
+    def remove(self, ident):
+        prefix, letters = ident.split('_')
+        self.sql(f"DELETE FROM {KINDS[prefix][1]} WHERE id = '{letters}'")
+
+    def write_settings(self, text):
+        with open(self.file, 'w') as f:
+            f.write(text)
+
+    def be_strict(self):
+        """From now on what nobody knows is refused."""
+        c = self.server.client()
+        self.write_settings('strict_bodies = true\n')
+        self.server.hup()
+        if not wait_for(lambda: c.get('/v1/projects?bogus=1').status == 400):
+            raise Failure('strict_bodies was not taken up')
+        c.close()
 
     def fill(self, key, suffix, workspace, project):
         c = self.server.client(self.keys[key])
@@ -124,10 +192,6 @@ class World:
         """The events, decoded.  Through hexadecimal: psql leaves out characters that it cannot print."""
         text = "encode(convert_to(body, 'UTF8'), 'hex')" if self.engine == 'postgres' else 'hex(body)'
         return [json.loads(bytes.fromhex(r[0])) for r in self.sql(f'SELECT {text} FROM event')]
-
-    def bound(self):
-        """The idempotency keys that are bound, with the status of what they bind."""
-        return {r[0]: int(r[1]) for r in self.sql('SELECT key, status FROM idempotency')}
 
     def close(self):
         self.server.close()
