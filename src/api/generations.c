@@ -6,43 +6,35 @@
 
 #define WAIT_MAX	25000
 
-struct gen_source { str text; note_id note; source_id source; };
-struct gen_options { str language; hook_id hook; int length; str instructions; };
+struct generation_source { str text; note_id note; source_id source; };
+struct generation_options { str language; hook_id hook; int length; str instructions; };
 struct generation_create {
 	project_id project;
-	struct gen_source source;
+	struct generation_source source;
 	int64_t scheduled_for;
-	struct gen_options options;
+	struct generation_options options;
 	int64_t wait_ms;
 };
 
-static enum err
-one_source(const void *v, struct error *e)
-{
-	const struct gen_source *s = v;
-	int n = (s->text.p != NULL) + id_set(s->note) + id_set(s->source);
-
-	return n == 1 ? OK : fail(e, E_INVALID_REQUEST, "source", "'source' must have exactly one of 'text', 'noteId' and 'sourceId'.");
-}
-
 static const struct field source_fields[] = {
-	F_STR(gen_source, text, "text", NULL, F_BIG, 1, 0, "The text to write from", "Last week we moved our support to a public tracker."),
-	F_ID (gen_source, note, note, "noteId", NULL, 0, "A note to write from"),
-	F_ID (gen_source, source, source, "sourceId", NULL, 0, "A source to write from"),
+	F_STR(generation_source, text, "text", NULL, F_BIG, 1, 0, "The text to write from", "Last week we moved our support to a public tracker."),
+	F_ID (generation_source, note, note, "noteId", NULL, 0, "A note to write from"),
+	F_ID (generation_source, source, source, "sourceId", NULL, 0, "A source to write from"),
 };
-static const struct rec source_rec = REC_CHECKED(gen_source, source_fields, one_source, "What to write from: exactly one of the three");
+static const struct rec source_rec = REC_FORMS(generation_source, source_fields, "What to write from: exactly one of the three",
+    { NULL, "text", "noteId,sourceId" }, { NULL, "noteId", "text,sourceId" }, { NULL, "sourceId", "text,noteId" });
 static const struct field option_fields[] = {
-	F_STR (gen_options, language, "language", NULL, 0, 2, 35, "BCP 47; that of the source when left out", "en"),
-	F_ID  (gen_options, hook, hook, "hookId", NULL, F_MORE, "A hook of the source to begin with"),
-	F_WORD(gen_options, length, "length", NULL, F_MORE, &gen_length_words, "About 600, 1,200 or 2,000 characters; medium when left out", "medium"),
-	F_STR (gen_options, instructions, "instructions", NULL, F_MORE, 0, 2000, "Further steering, in plain words", "Address founders."),
+	F_STR (generation_options, language, "language", NULL, 0, 2, 35, "BCP 47; that of the source when left out", "en"),
+	F_ID  (generation_options, hook, hook, "hookId", NULL, F_MORE, "A hook of the source to begin with"),
+	F_WORD(generation_options, length, "length", NULL, F_MORE, &gen_length_words, "About 600, 1,200 or 2,000 characters; medium when left out", "medium"),
+	F_STR (generation_options, instructions, "instructions", NULL, F_MORE, 0, 2000, "Further steering, in plain words", "Address founders."),
 };
-static const struct rec options_rec = REC(gen_options, option_fields, "Optional steering");
+static const struct rec options_rec = REC(generation_options, option_fields, "Optional steering");
 static const struct field fields[] = {
 	F_ID  (generation_create, project, project, "projectId", NULL, F_REQ, "The project the post belongs to"),
-	F_REC (generation_create, source, struct gen_source, "source", NULL, F_REQ, &source_rec, "What to write from"),
+	F_REC (generation_create, source, struct generation_source, "source", NULL, F_REQ, &source_rec, "What to write from"),
 	F_TIME(generation_create, scheduled_for, "scheduledFor", NULL, F_NULL, "A moment in the future: the post is scheduled for it; otherwise it is a draft"),
-	F_REC (generation_create, options, struct gen_options, "options", NULL, 0, &options_rec, "Optional steering"),
+	F_REC (generation_create, options, struct generation_options, "options", NULL, 0, &options_rec, "Optional steering"),
 	F_I64 (generation_create, wait_ms, "wait_for_completion_ms", NULL, F_CLAMP | F_FREE, 0, WAIT_MAX,
 	    "How long to wait for the end of the job, up to 25,000; the answer then has whatever state it is in", "12500"),
 };
@@ -115,7 +107,7 @@ posts_generate(struct rq *rq)
 
 struct job_create { int type; int64_t count; };
 static const char *const bench_types[] = { "NOOP" };
-static const struct words bench_words = { bench_types, 1 };
+static const struct words bench_words = { bench_types, 1, 0 };
 static const struct field job_fields[] = {
 	F_WORD(job_create, type, "type", NULL, F_REQ, &bench_words, "What to do: nothing", "NOOP"),
 	F_I64 (job_create, count, "count", NULL, 0, 1, 1000, "How many jobs to enqueue; one when left out", "1"),

@@ -9,15 +9,16 @@
 #define PROBE_US	INT64_C(900000)
 #define STUCK_US	INT64_C(5000000)
 
-struct check { bool ok; int64_t latency_ms, depth; str backend, error; };
-struct checks { struct check db, redis, audit; };
+struct check { bool ok; int64_t latency_ms; str backend, error; };
+struct buffer_check { bool ok; int64_t depth; str error; };
+struct checks { struct check db, redis; struct buffer_check audit; };
 struct health { int status; str version; struct checks checks; };
-struct me_workspace { workspace_id id; };
-struct me_principal { int type; str id; unsigned scopes; int role; };
-struct health_auth { int status; str version; struct me_workspace workspace; struct me_principal principal; struct checks checks; };
+struct health_workspace { workspace_id id; };
+struct health_principal { int type; str id; unsigned scopes; int role; };
+struct health_auth { int status; str version; struct health_workspace workspace; struct health_principal principal; struct checks checks; };
 
 static const char *const states[] = { "ok", "degraded" };
-static const struct words state_words = { states, 2 };
+static const struct words state_words = { states, 2, 0 };
 
 static const struct field check_fields[] = {
 	F_BOOL(check, ok, "ok", NULL, 0, "Whether it works"),
@@ -27,15 +28,15 @@ static const struct field check_fields[] = {
 };
 static const struct rec check_rec = REC(check, check_fields, "One dependency");
 static const struct field buffer_fields[] = {
-	F_BOOL(check, ok, "ok", NULL, 0, "Whether it takes entries and writes them"),
-	F_I64 (check, depth, "depth", NULL, F_NULL, 0, INT64_MAX, "Entries that wait", "0"),
-	F_STR (check, error, "error", NULL, F_OMIT, 0, 0, "What is wrong", NULL),
+	F_BOOL(buffer_check, ok, "ok", NULL, 0, "Whether it takes entries and writes them"),
+	F_I64 (buffer_check, depth, "depth", NULL, F_NULL, 0, INT64_MAX, "Entries that wait", "0"),
+	F_STR (buffer_check, error, "error", NULL, F_OMIT, 0, 0, "What is wrong", NULL),
 };
-static const struct rec buffer_rec = REC(check, buffer_fields, "The buffer of the audit log");
+static const struct rec buffer_rec = REC(buffer_check, buffer_fields, "The buffer of the audit log");
 static const struct field checks_fields[] = {
 	F_REC(checks, db, struct check, "db", NULL, 0, &check_rec, "The database"),
 	F_REC(checks, redis, struct check, "redis", NULL, 0, &check_rec, "The shared state of rate limits"),
-	F_REC(checks, audit, struct check, "auditBuffer", NULL, 0, &buffer_rec, "The buffer of the audit log"),
+	F_REC(checks, audit, struct buffer_check, "auditBuffer", NULL, 0, &buffer_rec, "The buffer of the audit log"),
 };
 static const struct rec checks_rec = REC(checks, checks_fields, "The dependencies");
 static const struct field health_fields[] = {
@@ -44,20 +45,20 @@ static const struct field health_fields[] = {
 	F_REC (health, checks, struct checks, "checks", NULL, 0, &checks_rec, "Each dependency"),
 };
 const struct rec health_rec = REC(health, health_fields, "Health of the service");
-static const struct field ws_fields[] = { F_ID(me_workspace, id, workspace, "id", NULL, 0, "The workspace of the key") };
-static const struct rec ws_rec = REC(me_workspace, ws_fields, "The workspace of the key");
+static const struct field ws_fields[] = { F_ID(health_workspace, id, workspace, "id", NULL, 0, "The workspace of the key") };
+static const struct rec ws_rec = REC(health_workspace, ws_fields, "The workspace of the key");
 static const struct field principal_fields[] = {
-	F_WORD (me_principal, type, "type", NULL, F_MORE | F_GROW, &principal_type_words, "What kind of caller", "api_key"),
-	F_STR  (me_principal, id, "id", NULL, 0, 0, 0, "The key, or the user", "key_01J9ZAB12CD34E56F7G8H9JKMN"),
-	F_WORDS(me_principal, scopes, "scopes", NULL, F_GROW, &scope_words, "What it may do; of a user nothing, for the role decides", "notes:read"),
-	F_WORD (me_principal, role, "role", NULL, F_OMIT | F_MORE, &role_words, "Of a user: the role in this workspace", "Admin"),
+	F_WORD (health_principal, type, "type", NULL, F_MORE | F_GROW, &principal_type_words, "What kind of caller", "api_key"),
+	F_STR  (health_principal, id, "id", NULL, 0, 0, 0, "The key, or the user", "key_01J9ZAB12CD34E56F7G8H9JKMN"),
+	F_WORDS(health_principal, scopes, "scopes", NULL, F_GROW, &scope_words, "What it may do; of a user nothing, for the role decides", "notes:read"),
+	F_WORD (health_principal, role, "role", NULL, F_OMIT | F_MORE, &role_words, "Of a user: the role in this workspace", "Admin"),
 };
-static const struct rec principal_rec = REC(me_principal, principal_fields, "Who asks");
+static const struct rec principal_rec = REC(health_principal, principal_fields, "Who asks");
 static const struct field auth_fields[] = {
 	F_WORD(health_auth, status, "status", NULL, 0, &state_words, "Whether the service is well", "ok"),
 	F_STR (health_auth, version, "version", NULL, 0, 0, 0, "Default API version of this server", VERSION_CURRENT),
-	F_REC (health_auth, workspace, struct me_workspace, "workspace", NULL, 0, &ws_rec, "The workspace of the key"),
-	F_REC (health_auth, principal, struct me_principal, "principal", NULL, 0, &principal_rec, "Who asks"),
+	F_REC (health_auth, workspace, struct health_workspace, "workspace", NULL, 0, &ws_rec, "The workspace of the key"),
+	F_REC (health_auth, principal, struct health_principal, "principal", NULL, 0, &principal_rec, "Who asks"),
 	F_REC (health_auth, checks, struct checks, "checks", NULL, F_MORE, &checks_rec, "Each dependency"),
 };
 const struct rec health_auth_rec = REC(health_auth, auth_fields, "Health of the service, and who asks");
@@ -189,7 +190,7 @@ fill(struct rq *rq, struct checks *ret)
 		ret->db.error = stuck ? S("the database does not answer") : S("the database refuses transactions: see the log");
 	pthread_mutex_unlock(&h->lock);
 	ret->redis = (struct check){ .ok = true, .backend = S("memory") };
-	ret->audit = (struct check){ .ok = audit_ok, .depth = depth };
+	ret->audit = (struct buffer_check){ .ok = audit_ok, .depth = depth };
 	if (!audit_ok)
 		ret->audit.error = S("entries cannot be written");
 	return ret->db.ok && audit_ok;

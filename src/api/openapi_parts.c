@@ -38,20 +38,6 @@ static const struct schema_sample samples[] = {
 	{ NULL, NULL, NULL },
 };
 
-static str
-ref_of(void *ctx, enum schema_use use, const struct rec *outer, const struct field *f)
-{
-	struct openapi *o = ctx;
-	str name = part_name(o, use == SCHEMA_BODY ? A_BODY : AN_ANSWER, f->rec, outer, f);
-	return str_fmt(&o->a, "#/components/schemas/%.*s", STR(name));
-}
-
-struct schema
-schema_of(struct openapi *o, enum schema_use use)
-{
-	return (struct schema){ .use = use, .more = !o->contract, .text_max = DEFAULT_text_max, .samples = samples, .ref = ref_of, .ctx = o };
-}
-
 static const struct part *
 named(const struct openapi *o, str name)
 {
@@ -61,6 +47,44 @@ named(const struct openapi *o, str name)
 	return NULL;
 }
 
+static void
+add_part(struct openapi *o, struct part p)
+{
+	if (named(o, p.name) != NULL)
+		return;
+	if (o->nparts == PARTS_MAX)
+		o->over = true;
+	else
+		o->parts[o->nparts++] = p;
+}
+
+static str
+ref_of(void *ctx, enum schema_use use, const struct rec *outer, const struct field *f)
+{
+	struct openapi *o = ctx;
+	str name = part_name(o, use == SCHEMA_BODY ? A_BODY : AN_ANSWER, f->rec, outer, f);
+	return str_fmt(&o->a, "#/components/schemas/%.*s", STR(name));
+}
+
+/* By the word that chooses the form, or by the field that it needs: SourceCreateText, GenerationSourceNoteId. */
+static str
+form_ref_of(void *ctx, const struct rec *rec, const struct rec_form *form)
+{
+	struct openapi *o = ctx;
+	str list = str_z(form->needs), last = form->when != NULL ? str_z(form->when) : str_split(&list, ',');
+	str name = str_fmt(&o->a, "%.*s%.*s", STR(part_name(o, A_BODY, rec, NULL, NULL)), STR(camel(o, last)));
+
+	add_part(o, (struct part){ A_BODY, rec, form, name });
+	return str_fmt(&o->a, "#/components/schemas/%.*s", STR(name));
+}
+
+struct schema
+schema_of(struct openapi *o, enum schema_use use)
+{
+	return (struct schema){ .use = use, .more = !o->contract, .text_max = DEFAULT_text_max, .samples = samples, .ref = ref_of, .form_ref = form_ref_of,
+	    .ctx = o };
+}
+
 /* A record is called by its own name; where another one has that, by the field it stands in. */
 str
 part_name(struct openapi *o, enum shape shape, const struct rec *rec, const struct rec *outer, const struct field *f)
@@ -68,16 +92,13 @@ part_name(struct openapi *o, enum shape shape, const struct rec *rec, const stru
 	static const char *const tails[] = { [AN_ANSWER] = "", [A_BODY] = "", [IN_DATA] = "Response", [IN_LIST] = "List" };
 
 	for (int i = 0; i < o->nparts; i++)
-		if (o->parts[i].shape == shape && o->parts[i].rec == rec)
+		if (o->parts[i].shape == shape && o->parts[i].rec == rec && o->parts[i].form == NULL)
 			return o->parts[i].name;
 	str name = str_fmt(&o->a, "%.*s%s", STR(camel(o, str_z(rec->name))), tails[shape]);
 	if (named(o, name) != NULL)
 		name = outer != NULL ? str_fmt(&o->a, "%.*s%.*s", STR(camel(o, str_z(outer->name))), STR(camel(o, f->name)))
 		    : str_fmt(&o->a, "%.*sInput", STR(name));
-	if (o->nparts == PARTS_MAX)
-		o->over = true;
-	else
-		o->parts[o->nparts++] = (struct part){ shape, rec, name };
+	add_part(o, (struct part){ shape, rec, NULL, name });
 	return name;
 }
 
@@ -129,6 +150,8 @@ put_schemas(struct openapi *o)
 		jw_key(&o->j, p.name);
 		if (p.shape == IN_DATA || p.shape == IN_LIST)
 			put_data(o, &p, p.shape == IN_LIST);
+		else if (p.form != NULL)
+			schema_form(&body, p.rec, p.form, &o->j);
 		else
 			schema_rec(p.shape == A_BODY ? &body : &answer, p.rec, &o->j);
 	}

@@ -10,7 +10,7 @@
 #define CODES_MAX	8		/* of one status of one operation */
 
 enum shape { AN_ANSWER, A_BODY, IN_DATA, IN_LIST };
-struct part { enum shape shape; const struct rec *rec; str name; };
+struct part { enum shape shape; const struct rec *rec; const struct rec_form *form; str name; };	/* form NULL: all of the record */
 /* The errors of one status, as one response. */
 struct refusal { enum err code[CODES_MAX]; int n; unsigned heads; str name; };
 struct openapi {

@@ -1,18 +1,18 @@
 #include "api/rq.h"
 
-struct me_who { int type; str id; unsigned scopes; int role; };
-struct me { struct workspace workspace; struct me_who principal; };
+struct me_principal { int type; str id; unsigned scopes; int role; };
+struct me { struct workspace workspace; struct me_principal principal; };
 
 static const struct field who_fields[] = {
-	F_WORD (me_who, type, "type", NULL, F_GROW, &principal_type_words, "What kind of caller", "api_key"),
-	F_STR  (me_who, id, "id", NULL, 0, 0, 0, "The key, or the user", "key_01J9ZAB12CD34E56F7G8H9JKMN"),
-	F_WORDS(me_who, scopes, "scopes", NULL, F_GROW, &scope_words, "What it may do; of a user nothing, for the role decides", "notes:read"),
-	F_WORD (me_who, role, "role", NULL, F_OMIT | F_MORE, &role_words, "Of a user: the role in this workspace", "Admin"),
+	F_WORD (me_principal, type, "type", NULL, F_GROW, &principal_type_words, "What kind of caller", "api_key"),
+	F_STR  (me_principal, id, "id", NULL, 0, 0, 0, "The key, or the user", "key_01J9ZAB12CD34E56F7G8H9JKMN"),
+	F_WORDS(me_principal, scopes, "scopes", NULL, F_GROW, &scope_words, "What it may do; of a user nothing, for the role decides", "notes:read"),
+	F_WORD (me_principal, role, "role", NULL, F_OMIT | F_MORE, &role_words, "Of a user: the role in this workspace", "Admin"),
 };
-static const struct rec who_rec = REC(me_who, who_fields, "Who asks");
+static const struct rec who_rec = REC(me_principal, who_fields, "Who asks");
 static const struct field fields[] = {
 	F_REC(me, workspace, struct workspace, "workspace", NULL, 0, &workspace_rec, "The active workspace"),
-	F_REC(me, principal, struct me_who, "principal", NULL, 0, &who_rec, "Who asks"),
+	F_REC(me, principal, struct me_principal, "principal", NULL, 0, &who_rec, "Who asks"),
 };
 const struct rec me_rec = REC(me, fields, "The active workspace and the caller");
 

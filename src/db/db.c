@@ -71,11 +71,14 @@ scan_value(const struct field *f, struct val v, struct arena *a, void *to)
 	struct buf unknown;
 
 	switch ((enum rec_type)f->type) {
-	case T_STR: case T_JSON:
+	case T_STR: case T_JSON: case T_TEXTS:
 		*(str *)to = v.t == V_NULL ? STR_NONE : a != NULL ? str_dup(a, v.s) : v.s;
 		break;
 	case T_I64:
 		*(int64_t *)to = v.t == V_NULL && (f->flags & F_NULL) ? INT_NONE : v.i;
+		break;
+	case T_MILLI:
+		*(int64_t *)to = v.t == V_NULL ? INT_NONE : v.i;
 		break;
 	case T_BOOL:
 		*(bool *)to = v.i != 0;

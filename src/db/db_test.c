@@ -115,7 +115,7 @@ TEST(values_of_our_types)
 {
 	ulid u = t_ulid(5, 1), none = { { 0 } }, odd = { "-" };
 	static const char *const list[] = { "a", "b" };
-	static const struct words w = { list, 2 };
+	static const struct words w = { list, 2, 0 };
 
 	CHECK(val_ulid(&none).t == V_NULL && val_ulid(&u).t == V_TEXT && val_ulid(&u).s.n == 26 && val_ulid(&odd).s.n == 1);
 	CHECK(val_time(TIME_NONE).t == V_NULL && val_time(0).t == V_I64);
@@ -299,7 +299,7 @@ DB_TEST(a_list_may_be_left_early)
 /* --- rows into records --- */
 
 static const char *const color_list[] = { "red", "green", "blue" };
-static const struct words colors = { color_list, 3 };
+static const struct words colors = { color_list, 3, 0 };
 struct inner { note_id note; int64_t at; int color; };
 static const struct field inner_fields[] = {
 	F_ID  (inner, note, note, "noteId", "note", 0, ""),

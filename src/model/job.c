@@ -16,7 +16,7 @@ static const struct rec result_rec = REC(job_result, result_fields, "What a job 
 
 static const struct field fields[] = {
 	F_ID  (job, id, job, "id", "id", 0, "The job"),
-	F_WORD(job, type, "type", "type", F_GROW, &job_type_words, "What it does", "POST_GENERATION"),
+	F_WORD(job, type, "type", "type", F_GROW, &job_any_words, "What it does", "POST_GENERATION"),
 	F_WORD(job, status, "status", "status", 0, &job_status_words, "Where it is; DONE, FAILED and CANCELLED are final", "DONE"),
 	F_ID  (job, project, project, "projectId", "project", F_NULL, "Its project"),
 	F_TIME(job, started_at, "startedAt", "started_at", F_NULL, "When it was first started"),

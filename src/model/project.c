@@ -46,7 +46,7 @@ const struct rec project_create_rec = REC_CHECKED(project_create, create_fields,
 /* ERROR is what the server says, not what people set; it is the last word of the list. */
 _Static_assert(PS_ERROR == PS_COUNT - 1, "settable");
 static const char *const settable[] = { "ACTIVE", "PAUSED", "ARCHIVED" };
-static const struct words settable_words = { settable, PS_ERROR };
+static const struct words settable_words = { settable, PS_ERROR, 0 };
 static const struct field patch_fields[] = {
 	F_STR (project_patch, name, "name", NULL, F_KEEP | F_NAME, 1, 200, "Name", "Ada Lovelace"),
 	F_WORD(project_patch, type, "type", NULL, F_KEEP, &project_type_words, "A person's profile or a company page", "COMPANY_PAGE"),

@@ -3,8 +3,9 @@
 #define W(prefix, name, word) word,
 #define WORDS(list, prefix, ...) \
 	static const char *const list##_list[] = { __VA_ARGS__ }; \
-	const struct words list##_words = { list##_list, (int)COUNT(list##_list) };
+	const struct words list##_words = { list##_list, (int)COUNT(list##_list), 0 };
 #include "model/words.def"
 
-/* NOOP, the last job type, is no word of the API. */
-const struct words job_kind_words = { job_type_list, JT_NOOP };
+/* NOOP, the last job type, is no word of the API: nobody may ask for it, and no document names it. */
+const struct words job_kind_words = { job_type_list, JT_NOOP, 0 };
+const struct words job_any_words = { job_type_list, JT_COUNT, 1 };

@@ -12,6 +12,6 @@
 #define WORDS(list, prefix, ...) extern const struct words list##_words;
 #include "model/words.def"
 #undef WORDS
-extern const struct words job_kind_words;	/* job types that a caller may ask for */
+extern const struct words job_kind_words, job_any_words;	/* job types that a caller may ask for, and may be told */
 #define SCOPE_BIT(name)	(1u << SCOPE_##name)
 #endif

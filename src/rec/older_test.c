@@ -7,9 +7,9 @@
 
 enum { KIND_RED, KIND_GREEN, KIND_COUNT };
 static const char *const kind_list[] = { "red", "green" };
-static const struct words kinds = { kind_list, KIND_COUNT };
+static const struct words kinds = { kind_list, KIND_COUNT, 0 };
 static const char *const word_list[] = { "small", "big" };
-static const struct words sizes = { word_list, 2 };
+static const struct words sizes = { word_list, 2, 0 };
 
 struct inner { int64_t level; };
 static const struct field inner_fields[] = { F_I64(inner, level, "level", NULL, F_REQ, 0, 9, "Level", NULL) };

@@ -1,5 +1,7 @@
-#include "rec/rec.h"
+#include "rec/rec_priv.h"
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 /* --- words --- */
 
@@ -80,6 +82,8 @@ rec_init(const struct rec *r, void *ret)
 		if (f->type == T_TIME || f->type == T_FROM || f->type == T_TO)
 			*(int64_t *)to = TIME_NONE;
 		else if (f->type == T_I64 && (f->flags & F_NULL))
+			*(int64_t *)to = INT_NONE;
+		else if (f->type == T_MILLI)
 			*(int64_t *)to = INT_NONE;
 		else if (f->type == T_F64)
 			*(double *)to = NAN;
@@ -264,7 +268,7 @@ put_text(struct in *in, const struct field *f, str s, void *to)
 	case T_MAYBE:
 		*(int *)to = str_eq(s, S("true"));
 		return *(int *)to || str_eq(s, S("false")) ? OK : wrong(in, f, "true or false");
-	case T_F64: case T_CREATED: case T_REC: case T_JSON: case T_LIST:
+	case T_F64: case T_CREATED: case T_REC: case T_JSON: case T_LIST: case T_MILLI: case T_TEXTS:
 		break;
 	}
 	return wrong(in, f, "left out");
@@ -357,6 +361,14 @@ unknown(struct in *in, const char *lead, str name)
 	return OK;
 }
 
+static const struct rec *
+newest_of(const struct rec *r)
+{
+	while (r->newer != NULL)
+		r = r->newer;
+	return r;
+}
+
 static const struct field *
 named(const struct rec *r, str name)
 {
@@ -420,7 +432,7 @@ put_json(struct in *in, const struct field *f, const json_t *v, void *to)
 		[T_STR] = "a string", [T_I64] = "a whole number", [T_F64] = "left out", [T_BOOL] = "true or false", [T_MAYBE] = "true or false",
 		[T_TIME] = "a date-time string", [T_FROM] = "a date string", [T_TO] = "a date string", [T_ID] = "an id string",
 		[T_CREATED] = "left out", [T_WORD] = "a string", [T_WORDS] = "an array of strings", [T_REC] = "an object", [T_JSON] = "left out",
-		[T_LIST] = "left out",
+		[T_LIST] = "left out", [T_MILLI] = "left out", [T_TEXTS] = "left out",
 	};
 	int64_t n;
 
@@ -482,12 +494,14 @@ missing(struct in *in, const struct rec *r, uint64_t seen)
 	return OK;
 }
 
-/* A check knows the newest names only. */
+/* Checks know the newest names only. */
 static enum err
-check(struct in *in, const struct rec *r, const void *v)
+check(struct in *in, const struct rec *r, const void *v, uint64_t seen)
 {
-	enum err code = r->check != NULL ? r->check(v, in->e) : OK;
+	enum err code = form_check(newest_of(r), v, seen, in->prefix, in->a, in->e);
 
+	if (code == OK && r->check != NULL)
+		code = r->check(v, in->e);
 	if (code != OK)
 		rec_speak(r, in->a, in->e);
 	return code;
@@ -512,7 +526,7 @@ decode(struct in *in, const struct rec *r, const json_t *v, void *ret)
 		}
 	}
 	TRY(missing(in, r, seen));
-	return check(in, r, ret);
+	return check(in, r, ret, seen);
 }
 
 enum err
@@ -554,7 +568,7 @@ rec_decode_pairs(const struct rec *r, const struct rec_opts *o, struct arena *a,
 		TRY(fill(&in, r, f, &seen));
 	}
 	TRY(missing(&in, r, seen));
-	return check(&in, r, ret);
+	return check(&in, r, ret, seen);
 }
 
 void
@@ -571,11 +585,9 @@ rec_unfree(const struct rec *r, json_t *v)
 static str
 name_in(const struct rec *r, struct arena *a, str path)
 {
-	const struct rec *newest = r;
+	const struct rec *newest = newest_of(r);
 	str first = str_split(&path, '.');
 
-	while (newest->newer != NULL)
-		newest = newest->newer;
 	const struct field *f = named(newest, first);
 	if (f == NULL)
 		return STR_NONE;
@@ -615,7 +627,7 @@ static bool
 absent(const struct field *f, const void *p)
 {
 	switch ((enum rec_type)f->type) {
-	case T_STR: case T_JSON:
+	case T_STR: case T_JSON: case T_TEXTS:
 		return ((const str *)p)->p == NULL;
 	case T_ID:
 		return *(const char *)p == '\0';
@@ -625,6 +637,8 @@ absent(const struct field *f, const void *p)
 		return *(const int *)p < 0;
 	case T_I64:
 		return (f->flags & F_NULL) && *(const int64_t *)p == INT_NONE;
+	case T_MILLI:
+		return *(const int64_t *)p == INT_NONE;
 	case T_F64:
 		return isnan(*(const double *)p);
 	case T_REC:
@@ -659,6 +673,18 @@ encode_made(const struct field *f, const void *base, struct json *j)
 		encode_value(&f->made->as, &v, j);
 }
 
+/* 482000 is 482, and 1500 is 1.5. */
+static void
+encode_milli(int64_t v, struct json *j)
+{
+	char text[32];
+	int n = snprintf(text, sizeof(text), "%s%lld.%03lld", v < 0 ? "-" : "", (long long)llabs(v / 1000), (long long)llabs(v % 1000));
+
+	while (text[n - 1] == '0')
+		n--;
+	jw_raw(j, (str){ text, (size_t)(text[n - 1] == '.' ? n - 1 : n) });
+}
+
 static void
 encode_list(const struct rec *r, const struct rec_list *l, struct json *j)
 {
@@ -673,7 +699,9 @@ encode_value(const struct field *f, const void *p, struct json *j)
 {
 	switch ((enum rec_type)f->type) {
 	case T_STR:	jw_str(j, *(const str *)p); break;
-	case T_JSON:	jw_raw(j, *(const str *)p); break;
+	case T_JSON: case T_TEXTS:
+			jw_raw(j, *(const str *)p); break;
+	case T_MILLI:	encode_milli(*(const int64_t *)p, j); break;
 	case T_I64:	jw_i64(j, *(const int64_t *)p); break;
 	case T_F64:	jw_f64(j, *(const double *)p); break;
 	case T_BOOL:	jw_bool(j, *(const bool *)p); break;

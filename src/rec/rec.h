@@ -3,7 +3,7 @@
  *
  * A row of the table is type-checked against the struct at compile time.  What "absent" is depends on the type:
  * a str without pointer, an id that starts with NUL, a time of TIME_NONE, a word of -1, a T_F64 that is
- * not a number; rec_init writes these.
+ * not a number, a T_MILLI of INT_NONE; rec_init writes these.
  *
  * Two kinds of refusal: shape (400, returned) and meaning (422, the first one kept in notes->later), because an
  * idempotency key is looked at between the two (contract 12.1, order of checks).
@@ -18,7 +18,7 @@
 #define TIME_ERASED	(INT64_MIN + 1)
 #define WORD_UNKNOWN	(-2)		/* a word of an F_RULE field that was given and is none: the rule is told later */
 #define WORDS_NONE	(~0u)		/* of a T_WORDS that a change leaves out */
-#define INT_NONE	INT64_MIN	/* of a T_I64 that may be null */
+#define INT_NONE	INT64_MIN	/* of a T_I64 that may be null, and of a T_MILLI */
 
 enum rec_type {
 	T_STR, T_I64, T_F64, T_BOOL,
@@ -32,6 +32,8 @@ enum rec_type {
 	T_JSON,		/* str, JSON already; what is in it is described by `rec`, where there is one */
 	T_MAYBE,	/* int: a boolean, or -1 when absent */
 	T_LIST,		/* struct rec_list: structs described by `rec`, in answers only */
+	T_MILLI,	/* int64_t, thousandths; in answers only, a number with at most three decimals */
+	T_TEXTS,	/* str, a JSON array of strings already; in answers only */
 	T_MADE,		/* no member of its own: in an older version of the API, made of another field (rec/older.h) */
 };
 enum {
@@ -50,7 +52,7 @@ enum {
 	F_ALL   = 1 << 12,	/* of a T_WORDS: the text "all" stands for every word */
 	F_GROW  = 1 << 13,	/* of an answer: words may be added inside a version of the API */
 };
-struct words { const char *const *v; int n; };
+struct words { const char *const *v; int n, hidden; };	/* hidden: so many of the last ones are in no document */
 struct rec_list { const void *v; int n; };
 struct rec;
 struct made;
@@ -65,6 +67,12 @@ struct field {
 	const struct made *made;
 	const char *doc, *example;
 };
+/* One of the shapes of a body that has several.  With `when`, that word of the record's first field chooses it; without, it
+ * is the one whose fields are there.  The others are names of fields, comma-separated. */
+struct rec_form {
+	const char *when;
+	const char *needs, *bars;	/* fields that must be there, and that must not; NULL: none */
+};
 struct rec {
 	const char *name;
 	size_t size;
@@ -72,6 +80,8 @@ struct rec {
 	int n;
 	enum err (*check)(const void *, struct error *);	/* shape that spans fields, or NULL */
 	const char *doc;
+	const struct rec_form *forms;	/* ends with one that needs nothing and bars nothing; NULL: it has one shape */
+	bool either;			/* an answer that is one of the records in its fields, which are all T_REC; never encoded itself */
 	const struct rec *newer;	/* of an older version: the record that it was made from; its fields stand in the same places */
 };
 /* Of a T_MADE field: what it looks like, and how its value goes together with that of a field of the newer record. */
@@ -99,11 +109,17 @@ struct made {
 #define F_WORDS(S, m, nm, cl, fl, w, d, ex)	{ .name = S_INIT(nm), .col = cl, .flags = fl, .words = w, .doc = d, .example = ex, FIELD(S, m, unsigned, T_WORDS) }
 #define F_REC(S, m, CT, nm, cl, fl, r, d)	{ .name = S_INIT(nm), .col = cl, .flags = fl, .rec = r, .doc = d, FIELD(S, m, CT, T_REC) }
 #define F_LIST(S, m, nm, fl, r, d)		{ .name = S_INIT(nm), .flags = fl, .rec = r, .doc = d, FIELD(S, m, struct rec_list, T_LIST) }
+#define F_MILLI(S, m, nm, cl, fl, d, ex)		{ .name = S_INIT(nm), .col = cl, .flags = fl, .doc = d, .example = ex, FIELD(S, m, int64_t, T_MILLI) }
+#define F_TEXTS(S, m, nm, cl, fl, d, ex)		{ .name = S_INIT(nm), .col = cl, .flags = fl, .doc = d, .example = ex, FIELD(S, m, str, T_TEXTS) }
 #define F_JSON(S, m, nm, cl, fl, d, ex)		{ .name = S_INIT(nm), .col = cl, .flags = fl, .doc = d, .example = ex, FIELD(S, m, str, T_JSON) }
 #define F_JSON_OF(S, m, nm, cl, fl, r, d, ex)	{ .name = S_INIT(nm), .col = cl, .flags = fl, .rec = r, .doc = d, .example = ex, FIELD(S, m, str, T_JSON) }
 #define REC(S, fields, d)			{ .name = #S, .size = sizeof(struct S), .f = fields, .n = (int)COUNT(fields), .doc = d }
 #define REC_NAMED(S, nm, fields, d)		{ .name = nm, .size = sizeof(struct S), .f = fields, .n = (int)COUNT(fields), .doc = d }
+#define F_EITHER(nm, r, d)			{ .name = S_INIT(nm), .type = T_REC, .rec = r, .doc = d }
 #define REC_CHECKED(S, fields, ck, d)		{ .name = #S, .size = sizeof(struct S), .f = fields, .n = (int)COUNT(fields), .check = ck, .doc = d }
+#define FORMS(...)				(const struct rec_form[]){ __VA_ARGS__, { NULL, NULL, NULL } }
+#define REC_FORMS(S, fields, d, ...)		{ .name = #S, .size = sizeof(struct S), .f = fields, .n = (int)COUNT(fields), .doc = d, .forms = FORMS(__VA_ARGS__) }
+#define REC_EITHER(nm, fields, d)		{ .name = nm, .f = fields, .n = (int)COUNT(fields), .doc = d, .either = true }
 
 struct rec_opts { bool strict; int64_t text_max; };
 #define REC_IGNORED	20

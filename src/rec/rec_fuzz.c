@@ -4,7 +4,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static const char *const color_list[] = { "red", "green", "blue" };
-static const struct words colors = { color_list, 3 };
+static const struct words colors = { color_list, 3, 0 };
 
 struct inner { str text; note_id note; };
 static const struct field inner_fields[] = {

@@ -3,7 +3,7 @@
 #include <math.h>
 
 static const char *const color_list[] = { "red", "green", "blue" };
-static const struct words colors = { color_list, 3 };
+static const struct words colors = { color_list, 3, 0 };
 
 struct inner { str text; note_id note; int64_t level; };
 static const struct field inner_fields[] = {
@@ -581,5 +581,102 @@ TEST(a_list_of_records_is_an_array_and_never_read)
 	CHECK_INT(json_read(S("{\"points\":[{\"x\":1}]}"), &v, &b.e), ==, OK);
 	CHECK_INT(rec_decode(&line_rec, &b.o, &b.a, v, &l, &b.notes, &b.e), ==, E_INVALID_REQUEST);
 	json_decref(v);
+	arena_free(&b.a);
+}
+
+/* --- forms --- */
+
+struct parcel { int kind; str text, link; note_id note; };
+static const struct field parcel_fields[] = {
+	F_WORD(parcel, kind, "kind", NULL, F_REQ, &colors, "", NULL),
+	F_STR (parcel, text, "text", NULL, 0, 0, 0, "", NULL),
+	F_STR (parcel, link, "link", NULL, 0, 0, 0, "", NULL),
+	F_ID  (parcel, note, note, "noteId", NULL, 0, ""),
+};
+static const struct rec parcel_rec = REC_FORMS(parcel, parcel_fields, "",
+    { "red", "text", "link,noteId" }, { "green", "text,link", "noteId" }, { "blue", "noteId", "text,link" });
+static const struct field any_fields[] = {
+	F_STR (parcel, text, "text", NULL, 0, 0, 0, "", NULL),
+	F_STR (parcel, link, "link", NULL, 0, 0, 0, "", NULL),
+	F_ID  (parcel, note, note, "noteId", NULL, 0, ""),
+};
+static const struct rec any_rec = REC_FORMS(parcel, any_fields, "", { NULL, "text", "link,noteId" }, { NULL, "link", "text,noteId" },
+    { NULL, "noteId", "text,link" });
+struct crate { struct parcel parcel; };
+static const struct field crate_fields[] = { F_REC(crate, parcel, struct parcel, "parcel", NULL, 0, &any_rec, "") };
+static const struct rec crate_rec = REC(crate, crate_fields, "");
+
+/* want NULL: it is taken; otherwise the field at fault and what is said */
+static void
+check_form(const struct rec *r, const char *body, const char *field, const char *want)
+{
+	char room[sizeof(struct crate)];
+	struct bench b;
+	json_t *v;
+
+	setup(&b);
+	CHECK_INT(json_read(str_z(body), &v, &b.e), ==, OK);
+	enum err code = rec_decode(r, &b.o, &b.a, v, room, &b.notes, &b.e);
+	json_decref(v);
+	CHECK_INT(code, ==, want == NULL ? OK : E_INVALID_REQUEST);
+	if (want != NULL)
+		CHECK_STR(str_z(b.e.detail), str_z(want));
+	if (field != NULL)
+		CHECK_STR(str_z(b.e.field), str_z(field));
+	arena_free(&b.a);
+}
+
+TEST(a_word_chooses_the_form_of_a_body)
+{
+	check_form(&parcel_rec, "{\"kind\":\"red\",\"text\":\"x\"}", NULL, NULL);
+	check_form(&parcel_rec, "{\"kind\":\"red\",\"text\":\"x\",\"noteId\":null,\"link\":null}", NULL, NULL);
+	check_form(&parcel_rec, "{\"text\":\"x\",\"link\":\"y\",\"kind\":\"green\"}", NULL, NULL);
+	check_form(&parcel_rec, "{\"kind\":\"blue\",\"noteId\":\"" NOTE "\"}", NULL, NULL);
+	check_form(&parcel_rec, "{\"kind\":\"red\"}", "text", "'text' is required when 'kind' is 'red'.");
+	check_form(&parcel_rec, "{\"kind\":\"red\",\"text\":null}", "text", "'text' is required when 'kind' is 'red'.");
+	check_form(&parcel_rec, "{\"kind\":\"green\",\"text\":\"x\"}", "link", "'link' is required when 'kind' is 'green'.");
+	check_form(&parcel_rec, "{\"kind\":\"red\",\"text\":\"x\",\"noteId\":\"" NOTE "\"}", "noteId",
+	    "'noteId' must be left out when 'kind' is 'red'.");
+	check_form(&parcel_rec, "{\"text\":\"x\"}", "kind", "'kind' is required.");
+}
+
+TEST(fields_choose_the_form_of_a_body)
+{
+	static const char what[] = "'parcel' must have exactly one of 'text', 'link' and 'noteId'.";
+
+	check_form(&crate_rec, "{\"parcel\":{\"text\":\"x\"}}", NULL, NULL);
+	check_form(&crate_rec, "{\"parcel\":{\"text\":null,\"noteId\":\"nonsense\"}}", NULL, NULL);
+	check_form(&crate_rec, "{}", NULL, NULL);
+	check_form(&crate_rec, "{\"parcel\":{}}", "parcel", what);
+	check_form(&crate_rec, "{\"parcel\":{\"text\":\"x\",\"link\":\"y\"}}", "parcel", what);
+	check_form(&crate_rec, "{\"parcel\":{\"text\":\"x\",\"link\":\"y\",\"noteId\":\"" NOTE "\"}}", "parcel", what);
+}
+
+/* --- thousandths and texts --- */
+
+struct amount { int64_t v, none; str texts; };
+static const struct field amount_fields[] = {
+	F_MILLI(amount, v, "v", NULL, 0, "", NULL),
+	F_MILLI(amount, none, "none", NULL, F_NULL, "", NULL),
+	F_TEXTS(amount, texts, "texts", NULL, 0, "", NULL),
+};
+static const struct rec amount_rec = REC(amount, amount_fields, "");
+
+TEST(thousandths_are_numbers)
+{
+	static const struct { int64_t v; const char *want; } row[] = {
+		{ 0, "0" }, { 1, "0.001" }, { 482000, "482" }, { 1500, "1.5" }, { 12340, "12.34" }, { -1, "-0.001" }, { -2050, "-2.05" },
+		{ 86400000123, "86400000.123" }, { INT64_MAX, "9223372036854775.807" },
+	};
+	struct amount m;
+	struct bench b;
+
+	setup(&b);
+	for (size_t i = 0; i < COUNT(row); i++) {
+		rec_init(&amount_rec, &m);
+		m.v = row[i].v;
+		m.texts = S("[\"a\",\"b\"]");
+		CHECK_STR(encoded(&b, &amount_rec, &m), str_fmt(&b.a, "{\"v\":%s,\"none\":null,\"texts\":[\"a\",\"b\"]}", row[i].want));
+	}
 	arena_free(&b.a);
 }

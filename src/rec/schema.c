@@ -54,7 +54,7 @@ put_enum(const struct field *f, bool null, struct json *j)
 
 	jw_key(j, open ? S("x-extensible-enum") : S("enum"));
 	jw_arr(j);
-	for (int i = 0; i < w->n; i++)
+	for (int i = 0; i < w->n - w->hidden; i++)
 		jw_str(j, str_z(w->v[i]));
 	if (null && !open)
 		jw_null(j);
@@ -135,14 +135,15 @@ put_items(const struct schema *s, const struct rec *r, const struct field *f, st
 
 static const struct field *face(const struct field *f) { return f->type == T_MADE ? &f->made->as : f; }
 
+static const char *const types[] = {
+	[T_STR] = "string", [T_I64] = "integer", [T_F64] = "number", [T_BOOL] = "boolean", [T_MAYBE] = "boolean", [T_TIME] = "string",
+	[T_ID] = "string", [T_CREATED] = "string", [T_WORD] = "string", [T_WORDS] = "array", [T_JSON] = "object", [T_LIST] = "array",
+	[T_MILLI] = "number", [T_TEXTS] = "array", [T_FROM] = NULL, [T_TO] = NULL, [T_REC] = NULL,
+};
+
 void
 schema_field(const struct schema *s, const struct rec *r, const struct field *f, struct json *j)
 {
-	static const char *const types[] = {
-		[T_STR] = "string", [T_I64] = "integer", [T_F64] = "number", [T_BOOL] = "boolean", [T_MAYBE] = "boolean", [T_TIME] = "string",
-		[T_ID] = "string", [T_CREATED] = "string", [T_WORD] = "string", [T_WORDS] = "array", [T_JSON] = "object", [T_LIST] = "array",
-		[T_FROM] = NULL, [T_TO] = NULL, [T_REC] = NULL,
-	};
 	bool null = nullable(s, f = face(f));
 
 	if (f->type == T_JSON && f->rec != NULL) {
@@ -163,7 +164,8 @@ schema_field(const struct schema *s, const struct rec *r, const struct field *f,
 	case T_WORDS:	put_words(f, j); break;
 	case T_REC:	put_ref(s, r, f, j); break;
 	case T_LIST:	put_items(s, r, f, j); break;
-	case T_F64: case T_BOOL: case T_MAYBE: case T_JSON: case T_MADE:
+	case T_TEXTS:	jw_key(j, S("items")); jw_raw(j, S("{\"type\":\"string\"}")); break;
+	case T_F64: case T_BOOL: case T_MAYBE: case T_JSON: case T_MILLI: case T_MADE:
 			break;
 	}
 }
@@ -223,15 +225,17 @@ put_value(const struct schema *s, const struct field *f, int64_t ms, struct json
 	f = face(f);
 	str ex = f->example != NULL ? str_z(f->example) : STR_NONE;
 
-	if (ex.p == NULL && nullable(s, f) && (f->type == T_STR || f->type == T_JSON || f->type == T_I64 || f->type == T_F64)) {
+	if (ex.p == NULL && nullable(s, f) && (f->type == T_STR || f->type == T_JSON || f->type == T_I64 || f->type == T_F64 ||
+	    f->type == T_MILLI)) {
 		jw_null(j);
 		return;
 	}
 	switch ((enum rec_type)f->type) {
 	case T_STR:	jw_str(j, ex.p != NULL ? ex : S("text")); break;
-	case T_I64: case T_F64:
+	case T_I64: case T_F64: case T_MILLI:
 			jw_raw(j, ex.p != NULL ? ex : S("0")); break;
 	case T_JSON:	jw_raw(j, ex.p != NULL ? ex : S("{}")); break;
+	case T_TEXTS:	jw_raw(j, ex.p != NULL ? ex : S("[]")); break;
 	case T_BOOL: case T_MAYBE:
 			jw_bool(j, true); break;
 	case T_TIME:	jw_time(j, ms); break;
@@ -275,6 +279,10 @@ sample(const struct schema *s, const struct rec *r, const struct field *f)
 static void
 put_example(const struct schema *s, const struct rec *r, int64_t ms, struct json *j)
 {
+	if (r->either) {
+		put_example(s, r->f[0].rec, ms, j);
+		return;
+	}
 	jw_obj(j);
 	for (int i = 0; i < r->n; i++) {
 		const struct field *f = &r->f[i];
@@ -304,14 +312,29 @@ schema_field_example(const struct schema *s, const struct field *f, struct json 
 
 /* --- records --- */
 
+/* Whether field i is in a list of a form, which knows the newest names. */
+static bool
+is_listed(const struct rec *r, const char *list, int i)
+{
+	str rest = list != NULL ? str_z(list) : STR_NONE;
+
+	while (r->newer != NULL)
+		r = r->newer;
+	while (i < r->n && rest.p != NULL)
+		if (str_eq(str_split(&rest, ','), r->f[i].name))
+			return true;
+	return false;
+}
+
+/* form NULL: the record has one shape */
 static void
-put_required(const struct schema *s, const struct rec *r, struct json *j)
+put_required(const struct schema *s, const struct rec *r, const struct rec_form *form, struct json *j)
 {
 	bool any = false;
 
 	for (int i = 0; i < r->n; i++) {
 		const struct field *f = &r->f[i];
-		bool must = s->use == SCHEMA_ANSWER ? !(f->flags & F_OMIT) : (f->flags & F_REQ) != 0;
+		bool must = s->use == SCHEMA_ANSWER ? !(f->flags & F_OMIT) : (f->flags & F_REQ) || (form != NULL && is_listed(r, form->needs, i));
 		if (!must || !schema_shows(s, f))
 			continue;
 		if (!any) {
@@ -348,25 +371,106 @@ put_property(const struct schema *s, const struct rec *r, const struct field *f,
 	jw_end(j);
 }
 
-void
-schema_rec(const struct schema *s, const struct rec *r, struct json *j)
+static void
+put_doc(const struct rec *r, struct json *j)
 {
 	struct arena a;
 
-	jw_obj(j);
-	put_type("object", false, j);
 	arena_init(&a, 4096);
 	jw_key_str(j, S("description"), str_fmt(&a, "%s.", r->doc));
 	arena_free(&a);
-	put_required(s, r, j);
+}
+
+static void
+put_chooser(const char *word, struct json *j)
+{
+	jw_obj(j);
+	put_type("string", false, j);
+	jw_key_str(j, S("const"), str_z(word));
+	jw_end(j);
+}
+
+static void
+put_properties(const struct schema *s, const struct rec *r, const struct rec_form *form, struct json *j)
+{
 	jw_key(j, S("properties"));
 	jw_obj(j);
-	for (int i = 0; i < r->n; i++)
-		if (schema_shows(s, &r->f[i])) {
-			jw_key(j, r->f[i].name);
+	for (int i = 0; i < r->n; i++) {
+		if (!schema_shows(s, &r->f[i]) || (form != NULL && is_listed(r, form->bars, i)))
+			continue;
+		jw_key(j, r->f[i].name);
+		if (form != NULL && form->when != NULL && i == 0)
+			put_chooser(form->when, j);
+		else
 			put_property(s, r, &r->f[i], j);
-		}
+	}
 	jw_end(j);
+}
+
+void
+schema_form(const struct schema *s, const struct rec *r, const struct rec_form *form, struct json *j)
+{
+	jw_obj(j);
+	put_type("object", false, j);
+	put_doc(r, j);
+	put_required(s, r, form, j);
+	put_properties(s, r, form, j);
+	jw_end(j);
+}
+
+static void
+put_one_of(str ref, struct json *j)
+{
+	jw_obj(j);
+	jw_key_str(j, S("$ref"), ref);
+	jw_end(j);
+}
+
+/* The word that chooses a form also leads programs to it. */
+static void
+put_discriminator(const struct schema *s, const struct rec *r, struct json *j)
+{
+	jw_key(j, S("discriminator"));
+	jw_obj(j);
+	jw_key_str(j, S("propertyName"), r->f[0].name);
+	jw_key(j, S("mapping"));
+	jw_obj(j);
+	for (const struct rec_form *f = r->forms; f->needs != NULL; f++)
+		jw_key_str(j, str_z(f->when), s->form_ref(s->ctx, r, f));
+	jw_end(j);
+	jw_end(j);
+}
+
+/* One of the forms of a body, or one of the records in the fields of an answer. */
+static void
+put_choice(const struct schema *s, const struct rec *r, struct json *j)
+{
+	jw_obj(j);
+	put_doc(r, j);
+	jw_key(j, S("oneOf"));
+	jw_arr(j);
+	for (const struct rec_form *f = r->forms; f != NULL && f->needs != NULL; f++)
+		put_one_of(s->form_ref(s->ctx, r, f), j);
+	for (int i = 0; r->either && i < r->n; i++)
+		put_one_of(s->ref(s->ctx, s->use, r, &r->f[i]), j);
+	jw_end(j);
+	if (r->forms != NULL && r->forms->when != NULL)
+		put_discriminator(s, r, j);
+	jw_end(j);
+}
+
+void
+schema_rec(const struct schema *s, const struct rec *r, struct json *j)
+{
+	if (r->either || (r->forms != NULL && s->use == SCHEMA_BODY)) {
+		put_choice(s, r, j);
+		return;
+	}
+	jw_obj(j);
+	put_type("object", false, j);
+	put_doc(r, j);
+	put_required(s, r, NULL, j);
+	put_properties(s, r, NULL, j);
 	if (s->use == SCHEMA_ANSWER) {
 		jw_key(j, S("additionalProperties"));
 		jw_bool(j, true);

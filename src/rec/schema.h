@@ -20,12 +20,14 @@ struct schema {
 	const struct schema_sample *samples;	/* ends with a rec of NULL */
 	/* what $ref says of the record inside a field */
 	str (*ref)(void *ctx, enum schema_use, const struct rec *outer, const struct field *);
+	str (*form_ref)(void *ctx, const struct rec *, const struct rec_form *);	/* what $ref says of a form of a body */
 	void *ctx;
 };
 #define SCHEMA_ULID	"01J9ZAB12CD34E56F7G8H9JKMN"	/* of every id in an example */
 
 bool	schema_shows(const struct schema *, const struct field *);
 void	schema_rec(const struct schema *, const struct rec *, struct json *);		/* a schema */
+void	schema_form(const struct schema *, const struct rec *, const struct rec_form *, struct json *);	/* that of one form of a body */
 /* The keywords of one field into an open object, without its description and examples. */
 void	schema_field(const struct schema *, const struct rec *, const struct field *, struct json *);
 str	schema_doc(const struct schema *, const struct field *, struct arena *);

@@ -2,7 +2,7 @@
 #include "t.h"
 
 static const char *const color_list[] = { "red", "green" };
-static const struct words colors = { color_list, 2 };
+static const struct words colors = { color_list, 2, 0 };
 struct inner { str text; };
 static const struct field inner_fields[] = { F_STR(inner, text, "text", NULL, F_REQ, 1, 0, "Text", "hello") };
 static const struct rec inner_rec = REC(inner, inner_fields, "Inner");
@@ -187,5 +187,91 @@ TEST(examples)
 	t.s.more = false;
 	schema_example(&t.s, &inner_rec, &t.j);
 	CHECK_STR(buf_str(&t.b), S("{\"text\":\"hello\"}"));
+	arena_free(&t.a);
+}
+
+struct parcel { int kind; str text; note_id note; };
+static const struct field parcel_fields[] = {
+	F_WORD(parcel, kind, "kind", NULL, F_REQ, &colors, "Kind", "red"),
+	F_STR (parcel, text, "text", NULL, 0, 0, 0, "Text", "x"),
+	F_ID  (parcel, note, note, "noteId", NULL, 0, "Note"),
+};
+static const struct rec by_word = REC_FORMS(parcel, parcel_fields, "One or the other",
+    { "red", "text", "noteId" }, { "green", "noteId", "text" });
+static const struct rec by_fields = REC_FORMS(parcel, parcel_fields, "One or the other",
+    { NULL, "text", "noteId" }, { NULL, "noteId", "text" });
+
+static str
+form_by_need(void *ctx, const struct rec *r, const struct rec_form *f)
+{
+	return str_fmt(ctx, "#/%s/%s", r->name, f->needs);
+}
+
+static void
+check_choice(const struct rec *r, enum schema_use use, const struct rec_form *form, const char *want)
+{
+	struct bench t;
+
+	setup(&t, use);
+	t.s.form_ref = form_by_need;
+	if (form != NULL)
+		schema_form(&t.s, r, form, &t.j);
+	else
+		schema_rec(&t.s, r, &t.j);
+	CHECK_STR(buf_str(&t.b), str_z(want));
+	arena_free(&t.a);
+}
+
+#define DOC	"\"description\":\"One or the other.\""
+#define EITHER	"{" DOC ",\"oneOf\":[{\"$ref\":\"#/parcel/text\"},{\"$ref\":\"#/parcel/noteId\"}]"
+#define TEXT	"\"text\":{\"type\":\"string\",\"description\":\"Text.\",\"examples\":[\"x\"]}"
+
+TEST(a_body_with_forms_is_one_of_them)
+{
+	check_choice(&by_fields, SCHEMA_BODY, NULL, EITHER "}");
+	check_choice(&by_word, SCHEMA_BODY, NULL, EITHER ",\"discriminator\":{\"propertyName\":\"kind\",\"mapping\":{"
+	    "\"red\":\"#/parcel/text\",\"green\":\"#/parcel/noteId\"}}}");
+}
+
+TEST(a_form_has_the_fields_that_it_does_not_bar)
+{
+	check_choice(&by_word, SCHEMA_BODY, &by_word.forms[0], "{\"type\":\"object\"," DOC ",\"required\":[\"kind\",\"text\"],\"properties\":{"
+	    "\"kind\":{\"type\":\"string\",\"const\":\"red\"}," TEXT "}}");
+	check_choice(&by_fields, SCHEMA_BODY, &by_fields.forms[0], "{\"type\":\"object\"," DOC ",\"required\":[\"kind\",\"text\"],\"properties\":{"
+	    "\"kind\":{\"type\":\"string\",\"enum\":[\"red\",\"green\"],\"description\":\"Kind.\",\"examples\":[\"red\"]}," TEXT "}}");
+}
+
+static str
+ref_by_name(void *ctx, enum schema_use use, const struct rec *outer, const struct field *f)
+{
+	return str_fmt(ctx, "#/%s/%s/%d", outer->name, f->rec->name, (int)use);
+}
+
+TEST(an_answer_can_be_one_of_two_records)
+{
+	static const struct rec r = REC(parcel, parcel_fields, "A parcel");
+	static const struct field two[] = { F_EITHER("inner", &inner_rec, ""), F_EITHER("parcel", &r, "") };
+	static const struct rec either = REC_EITHER("inner_or_parcel", two, "One of them");
+	struct bench t;
+
+	setup(&t, SCHEMA_ANSWER);
+	t.s.ref = ref_by_name;
+	schema_rec(&t.s, &either, &t.j);
+	CHECK_STR(buf_str(&t.b), S("{\"description\":\"One of them.\",\"oneOf\":[{\"$ref\":\"#/inner_or_parcel/inner/0\"},{\"$ref\":\"#/inner_or_parcel/parcel/0\"}]}"));
+	arena_free(&t.a);
+}
+
+TEST(hidden_words_are_in_no_schema)
+{
+	static const struct words some = { color_list, 2, 1 };
+	static const struct field one[] = { F_WORD(parcel, kind, "kind", NULL, 0, &some, "Kind", NULL) };
+	static const struct rec r = REC(parcel, one, "");
+	struct bench t;
+
+	setup(&t, SCHEMA_ANSWER);
+	jw_obj(&t.j);
+	schema_field(&t.s, &r, &one[0], &t.j);
+	jw_end(&t.j);
+	CHECK_STR(buf_str(&t.b), S("{\"type\":\"string\",\"enum\":[\"red\"]}"));
 	arena_free(&t.a);
 }

@@ -83,6 +83,15 @@ def kind_of(schema, follow):
     return kinds[t], schema
 
 
+def whole(schema, follow):
+    """An object that has several forms as one with the fields of all of them; what each of them needs is required."""
+    forms = [follow(f['$ref']) for f in schema.get('oneOf', [])]
+    if not forms:
+        return schema
+    return {'properties': {n: p for f in forms for n, p in f['properties'].items()},
+            'required': [n for n in forms[0].get('required', []) if all(n in f.get('required', []) for f in forms)]}
+
+
 def make_field(place, path, schema, required, follow):
     kind, s = kind_of(schema, follow)
     f = Field(place, path, kind, required)
@@ -90,6 +99,7 @@ def make_field(place, path, schema, required, follow):
     f.words = tuple(words(s) or words(s.get('items', {})))
     f.prefix = s['pattern'][1:s['pattern'].index('[') - 1] if kind == 'id' else None
     if kind == 'object':
+        s = whole(s, follow)
         f.inner = [make_field(place, path + (n,), p, n in s.get('required', []), follow) for n, p in s.get('properties', {}).items()]
     return f
 

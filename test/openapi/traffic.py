@@ -35,7 +35,6 @@ BEYOND = [
     ('invalid_request', "Unknown (field|parameter)", 'only under the setting `strict_bodies`'),
     ('invalid_request', 'changes nothing', 'a body of unknown fields only counts as empty: no schema counts the known ones'),
     ('invalid_request', "'statusId' and 'statusCategory' exclude", 'generators of clients make nonsense of a `not`; the description says it'),
-    ('invalid_request', "exactly one of 'text', 'noteId'", 'said in words'),
 ]
 # Requests that are taken though the document refuses them: (what is at fault, why it is taken).
 TAKEN = [
