@@ -1,7 +1,8 @@
 -- load.lua -- what wrk sends, and its summary as one line of JSON.
 -- BENCH_NOTE=<body>   POST this body, each time under another Idempotency-Key; without it wrk's own GET
 -- BENCH_SEED=<number> the keys are random, as version 4 UUIDs are
--- BENCH_ORDER=<ms>     they are version 7 UUIDs, of a clock that starts there and goes on by a millisecond every ten keys
+-- BENCH_ORDER=<ms>    they are version 7 UUIDs, of a clock that starts there and goes on by a millisecond every ten keys
+-- BENCH_IDS=<file>    PATCH instead, each time one of the ids that stand there, a line each; XXXXXXXX in the body becomes a random number
 -- BENCH_PAUSE=<ms>    each connection waits that long, on average, between an answer and its next request
 
 local body, seed = os.getenv("BENCH_NOTE"), tonumber(os.getenv("BENCH_SEED"))
@@ -30,14 +31,28 @@ if body then
 		return format("%08x-%08x-%08x", random(0, 0x7fffffff), random(0, 0x7fffffff), random(0, 0x7fffffff))
 	end
 
+	local ids = {}
+	for id in io.lines(os.getenv("BENCH_IDS") or "/dev/null") do
+		ids[#ids + 1] = id
+	end
+
+	local function split()
+		local text = wrk.format(#ids > 0 and "PATCH" or "POST", nil, nil, body)
+		local line = text:find(" HTTP", 1, true)
+		local rest = text:find("\r\n", 1, true)
+		head, tail = { text:sub(1, line - 1), text:sub(line, rest + 1) }, text:sub(rest)
+	end
+
 	function request()
 		if head == nil then
-			local text = wrk.format("POST", nil, nil, body)
-			local at = text:find("\r\n", 1, true)
-			head = text:sub(1, at + 1) .. "Content-Type: application/json\r\nIdempotency-Key: "
-			tail = text:sub(at)
+			split()
 		end
-		return head .. key() .. tail
+		local key = "Content-Type: application/json\r\nIdempotency-Key: " .. key()
+		if #ids > 0 then
+			local fresh = tail:gsub("XXXXXXXX", format("%08x", random(0, 0x7fffffff)))
+			return head[1] .. ids[random(#ids)] .. head[2] .. key .. fresh
+		end
+		return head[1] .. head[2] .. key .. tail
 	end
 end
 

@@ -5,13 +5,14 @@ import os
 import re
 import statistics
 import subprocess
+import tempfile
 import time
 import urllib.request
 from dataclasses import dataclass
 
 from server import Failure, program, surroundings, wait_for
-from tools import (CONTENT, CORES, ROOT, Figure, MemoryWatch, Nginx, auth, cpu_us, database, fill_jobs, fill_notes, free_port,
-                   memory, note_body, pids, progress, reading, reaped, scriped, wrk, wrk_end, wrk_start)
+from tools import (CONTENT, CORES, ROOT, Figure, MemoryWatch, Nginx, auth, cpu_us, database, fill_jobs, fill_notes, fill_posts,
+                   free_port, memory, note_body, pids, progress, reading, reaped, scriped, wrk, wrk_end, wrk_start)
 
 ROWS = 100000           # notes in the project that is read and listed
 MOST, LEAST = 'at most', 'at least'
@@ -121,11 +122,11 @@ def get(plan):
         Row('  the same by CPU time', '/s', capacity(mine), capacity(logged), 'nginx')]
 
 
-def cursor_after(s, pages):
-    """The cursor behind that many pages of 50."""
+def cursor_after(s, target, pages):
+    """The cursor behind that many pages of a list."""
     client, cursor = s.client(), None
     for _ in range(pages):
-        page = client.get(f'/v1/notes?projectId={s.project}' + (f'&cursor={cursor}' if cursor else '')).json()
+        page = client.get(target + (f'&cursor={cursor}' if cursor else '')).json()
         cursor = page['pagination']['next_cursor']
     client.close()
     return cursor
@@ -135,7 +136,7 @@ def page(plan):
     """A list of 50 at 100,000 rows, beside nginx with the same bytes; and the 1,000th page beside the first."""
     with scriped(lambda s: fill_notes(s, ROWS)) as s, Nginx() as nginx:
         first = f'/v1/notes?projectId={s.project}'
-        deep = f'{first}&cursor={cursor_after(s, 999)}'
+        deep = f'{first}&cursor={cursor_after(s, first, 999)}'
         body = fetched(s, first).body
         if len(json.loads(fetched(s, deep).body)['data']) != 50:
             raise Failure('the 1,000th page is not full')
@@ -152,6 +153,43 @@ def page(plan):
         Row('the 1,000th page', '/s', rates(last), rates(mine), 'the first', (LEAST, 0.90), 'ratio'),
         Row('  the same by CPU time', '/s', capacity(last), capacity(mine), 'the first', (LEAST, 0.90), 'ratio'),
         Row('  p50 of its latency', 'ms', middle(last), middle(mine), 'the first')]
+
+
+STATES = 'draft,approved,scheduled'
+
+
+def filters(s, limit):
+    """The filters of the list of posts, by their names; the project holds two fifths of all."""
+    day = lambda ago: time.strftime('%Y-%m-%d', time.gmtime(time.time() - ago * 86400))     # noqa: E731
+    base = f'/v1/posts?projectId={s.project}&limit={limit}'
+    return {'project': base, 'one state': f'{base}&status=draft', 'three states': f'{base}&status={STATES}',
+            'three states, from a day on': f'{base}&status={STATES}&dateFrom={day(90)}',
+            'three states, between two days': f'{base}&status={STATES}&dateFrom={day(90)}&dateTo={day(5)}'}
+
+
+def filtered_on(plan, db, count, limit):
+    """Of each filter the first page and the 1,000th; and the columns of the board, which know how many posts they hold."""
+    with scriped(lambda s: fill_posts(s, count, 100), db=db) as s:
+        rows, load = [], lambda target: wrk(s.url + target, 8, max(plan.seconds // 2, 1), auth(s))   # noqa: E731
+        for name, target in filters(s, limit).items():
+            progress(f'filter: {name}')
+            deep = f'{target}&cursor={cursor_after(s, target, 999)}'
+            if len(fetched(s, deep).json()['data']) != limit:
+                raise Failure(f'the 1,000th page of {target} is not full')
+            first, last = rounds(plan, f'filter: {name}', lambda: load(target), lambda: load(deep))
+            p50 = lambda runs: Figure([r.p50 for r in runs])                                # noqa: E731
+            rows.append(Row(f'  {name}: p50 of the 1,000th page', 'ms', p50(last), p50(first), 'the first', (MOST, 2), 'ratio'))
+        board, = rounds(plan, 'filter: columns', lambda: load(f'/v1/post-statuses?projectId={s.project}'))
+    rows[0].what = f'{count:,} posts in 100 projects, {db}, {rows[0].what.strip()}'
+    return rows + [Row('  columns of the board with their numbers, p50', 'ms', Figure([r.p50 for r in board]))]
+
+
+def filtered(plan):
+    """Lists of posts by status and date at a million posts, the 1,000th page beside the first."""
+    rows = filtered_on(plan, 'sqlite', 100000 if plan.quick else 1000000, 10 if plan.quick else 50)
+    if os.environ.get('SCRIPED_TEST_PG'):
+        rows += filtered_on(plan, 'postgres', 100000 if plan.quick else 300000, 10)
+    return rows
 
 
 # ---------------------------------------------------------------------------------------------------------- writes
@@ -194,6 +232,24 @@ def verify(s):
         keys = db.execute('SELECT count(*) FROM idempotency WHERE status = 200').fetchone()[0]
     if not n == others == keys:
         raise Failure(f'{n} notes, {others} events, {keys} idempotency records')
+
+
+def patch(plan):
+    """PATCH of the text of one of 100,000 posts, each under a key of its own, beside POST /notes on the same server."""
+    with scriped(lambda s: fill_posts(s, ROWS)) as s, tempfile.NamedTemporaryFile('w') as ids:
+        with reading(s) as db:
+            ids.writelines(f'post_{i}\n' for i, in db.execute("SELECT id FROM post WHERE status <> 'published'"))
+        ids.flush()
+        change = json.dumps({'content': 'XXXXXXXX' + CONTENT[8:]})
+        ours = lambda n: wrk(s.url + '/v1/posts/', n, plan.seconds, auth(s), note=change, ids=ids.name)         # noqa: E731
+        post = lambda n: wrk(s.url + '/v1/notes', n, plan.seconds, auth(s), note=note_body(s))                  # noqa: E731
+        ours(64)
+        many, notes, one, note = rounds(plan, 'patch', lambda: charged(pids(s), lambda: ours(64)), lambda: charged(pids(s), lambda: post(64)),
+                                        lambda: charged(pids(s), lambda: ours(1)), lambda: charged(pids(s), lambda: post(1)))
+    return [Row(f'PATCH one of {ROWS:,} posts, 64 connections', '/s', rates(many), rates(notes), 'POST /notes', (LEAST, 0.8), 'ratio'),
+            Row('  the same by CPU time', '/s', capacity(many), capacity(notes), 'POST /notes', (LEAST, 0.8), 'ratio'),
+            Row('  CPU of the server per PATCH', 'µs', costs(many), costs(notes), 'POST /notes'),
+            Row('  1 connection', '/s', rates(one), rates(note), 'POST /notes')]
 
 
 def mixed(plan):
@@ -354,4 +410,4 @@ def size(plan):
     return [Row('server binary, stripped', 'MB', Figure([os.path.getsize(path) / 1e6]), bound=(MOST, 2))]
 
 
-CASES = {'get': get, 'page': page, 'post': post, 'mixed': mixed, 'jobs': jobs, 'memory': memory_case, 'start': start, 'size': size}
+CASES = {'get': get, 'page': page, 'filter': filtered, 'post': post, 'patch': patch, 'mixed': mixed, 'jobs': jobs, 'memory': memory_case, 'start': start, 'size': size}

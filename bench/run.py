@@ -3,7 +3,7 @@
 
     python3 bench/run.py [--json] [--quick] [NAME ...]
 
-NAMEs: get page post mixed jobs memory start size; all of them when none is given.  README.md says how each is measured.
+NAMEs: get page filter post patch mixed jobs memory start size; all of them when none is given.  README.md says how each is measured.
 Each pair is measured alternately; the table shows medians, and the spread: largest minus smallest, as a part of the median.
 SCRIPED_BIN names another program than build/scriped.  Exit status 0: measured, whatever was found; 1: could not; 2: usage."""
 import argparse

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 sys.path.insert(0, os.path.join(ROOT, 'test', 'lib'))
-from server import Failure, Server, wait_for        # noqa: E402
+from server import Failure, Server, psql, wait_for        # noqa: E402
 
 CORES = os.cpu_count() or 1
 TICK = os.sysconf('SC_CLK_TCK')
@@ -133,13 +133,16 @@ class Load:
     requests: int
 
 
-def wrk_start(url, connections, seconds, headers=(), note=None, ordered=False, pause=0):
-    """note: the body of POSTs, under random Idempotency-Keys or ordered ones.  pause: ms between an answer and the next request."""
+def wrk_start(url, connections, seconds, headers=(), note=None, ordered=False, pause=0, ids=None):
+    """note: the body of POSTs, under random Idempotency-Keys or ordered ones; with ids, a file of them, of PATCHes behind the URL.
+    pause: ms between an answer and the next request."""
     env = dict(os.environ, BENCH_PAUSE=str(pause), BENCH_SEED=str(random.getrandbits(31)))
     if note is not None:
         env['BENCH_NOTE'] = note
     if ordered:
         env['BENCH_ORDER'] = str(time.time_ns() // 1000000)
+    if ids is not None:
+        env['BENCH_IDS'] = ids
     args = ['wrk', '-t', str(min(connections, CORES)), '-c', str(connections), '-d', f'{seconds}s', '--timeout', '20s', '--latency',
             '-s', os.path.join(HERE, 'load.lua')]
     for h in headers:
@@ -237,9 +240,9 @@ class Nginx:
 # -------------------------------------------------------------------------------------------------------- scriped
 
 @contextmanager
-def scriped(fill=None, **settings):
+def scriped(fill=None, db='sqlite', **settings):
     """A server whose requests are logged to a file; fill(server) puts data into its database before it starts."""
-    s = Server(settings)
+    s = Server(settings, db=db)
     s.settings['log_file'] = s.data + '/requests.log'
     try:
         s.setup()
@@ -292,6 +295,7 @@ def loading(s):
     db = sqlite3.connect(database(s), isolation_level=None)
     try:
         db.execute('PRAGMA synchronous=OFF')
+        db.execute('PRAGMA cache_size=-400000')
         db.execute('BEGIN')
         yield db
         db.execute('COMMIT')
@@ -316,3 +320,36 @@ def fill_jobs(s, count):
     with loading(s) as db:
         db.executemany("INSERT INTO job (workspace, id, type, status, input, result, attempts, run_at, queued_us, started_at, completed_at,"
                        " updated_at) VALUES (?, ?, 'NOOP', 'DONE', '{}', '{}', 1, ?, ?, ?, ?, ?)", rows)
+
+
+# Both engines make the rows themselves: a million take some 20 s.  Ids are ULIDs of their moment; the random part counts.
+ALPHABET = "substr('" + CROCKFORD + "', 1 + CAST((ms >> {}) & 31 AS INTEGER), 1)"
+POSTS = """
+WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {count}),
+ place(i, ms, k) AS (SELECT i, {first} + CAST(i AS BIGINT) * {apart}, CASE WHEN i % 5 < 2 THEN 0 ELSE 1 + (i * 7919) % {others} END FROM n),
+ board(number, id, project, category) AS (SELECT row_number() OVER (PARTITION BY category ORDER BY project) - 1, id, project, category FROM post_status)
+INSERT INTO post (workspace, id, project, status, status_id, category, content_type, title, content)
+ SELECT '{workspace}', {ulid} || substr(CAST(10000000000000000 + i AS TEXT), 2, 16), b.project,
+  CASE i / 5 % 8 WHEN 0 THEN 'draft' WHEN 1 THEN 'waitingApproval' WHEN 2 THEN 'approved' WHEN 3 THEN 'rejected' WHEN 4 THEN 'scheduled'
+   WHEN 5 THEN 'published' WHEN 6 THEN 'suggested' ELSE 'waitingProcessing' END, b.id, b.category, 'PERSONAL', 'A post', '{content}'
+ FROM place JOIN board b ON b.number = k AND b.category =
+  CASE i / 5 % 8 WHEN 4 THEN 'scheduled' WHEN 5 THEN 'published' WHEN 0 THEN 'draft' WHEN 6 THEN 'draft' WHEN 7 THEN 'draft' ELSE 'review' END"""
+RECOUNT = """INSERT INTO post_count (workspace, status_id, part, posts)
+ SELECT workspace, status_id, 0, count(*) FROM post WHERE status_id IS NOT NULL GROUP BY workspace, status_id"""
+
+
+def fill_posts(s, count, projects=1, days=100):
+    """Posts of every state, evenly over the last days; of several projects the first one has two fifths."""
+    for i in range(projects - 1):
+        s.cli('project', 'create', '--workspace', s.id, '--name', f'Project {i}')
+    apart, now = days * 86400000 // count, int(time.time() * 1000)
+    sql = POSTS.format(count=count, first=now - count * apart, apart=apart, others=max(projects - 1, 1), workspace=bare(s.id),
+                       ulid=' || '.join(ALPHABET.format(5 * k) for k in range(9, -1, -1)), content=CONTENT)
+    if projects == 1:
+        sql = sql.replace('i % 5 < 2', '0 = 0')
+    if s.database:
+        psql(s.database.url, f'{sql}; {RECOUNT}; ANALYZE post')
+    else:
+        with loading(s) as db:
+            db.execute(sql)
+            db.execute(RECOUNT)
