@@ -2,7 +2,8 @@
  * sorts in memory: with millions of rows such a statement would hold the writer.  A statement that may do so stands in
  * the list below with the reason.
  *
- *	sqlplan		prints one line per finding, then "N statements, N waived"; exit status 1 when one is not waived */
+ *	sqlplan			prints one line per finding, then "N statements, N waived"; exit status 1 when one is not waived
+ *	sqlplan WORD...		prints the whole plan, too, of each statement whose name contains one of the words */
 #include "db/migrate.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@ static const struct waiver { const char *name, *reason; } waivers[] = {
 	{ "key.find", "walks the workspaces, which are few; for the command line" },
 };
 static bool used[COUNT(waivers)];
+static char *const *shown;	/* words, up to a NULL */
 
 #define SOURCES	16
 struct plan { char source[SOURCES][40]; int sources, findings; };	/* source: what the statement itself makes to read from */
@@ -58,6 +60,15 @@ waived(const char *name)
 	return NULL;
 }
 
+static bool
+is_shown(const char *name)
+{
+	for (char *const *word = shown; *word != NULL; word++)
+		if (strstr(name, *word) != NULL)
+			return true;
+	return false;
+}
+
 static void
 need(enum err code, const struct error *e)
 {
@@ -82,6 +93,8 @@ explain(struct db *db, const struct stmt *q)
 	need(db_query_(db, &ask, &r, &e, NULL, 0), &e);
 	while (db_next(&r)) {
 		str line = db_col(&r, 3).s;
+		if (is_shown(q->name))
+			printf("%s: %.*s\n", q->name, STR(line));
 		if (!is_finding(&p, line))
 			continue;
 		const char *reason = waived(q->name);
@@ -130,7 +143,7 @@ explain_all(struct db *db)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	struct db_sqlite_conf c = { ":memory:", false, 2000, 0 };
 	const struct migration *list;
@@ -138,6 +151,7 @@ main(void)
 	struct error e;
 	struct db db;
 
+	shown = argv + (argc > 0);
 	need(db_sqlite_open(&c, &db, &e), &e);
 	need(migrate(&db, list, n, NULL, 0, &e), &e);
 	int bad = explain_all(&db);
