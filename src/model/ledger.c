@@ -200,8 +200,9 @@ event_put(struct db *db, struct arena *a, workspace_id w, project_id p, event_id
 
 /* --- keeping --- */
 
+/* The workspace is bound inside: beside the names it would draw SQLite to the index of ages, all of it. */
 SQL(idem_clean, "idem.clean",
-    "DELETE FROM idempotency WHERE workspace = $1 AND name IN (SELECT name FROM idempotency"
+    "DELETE FROM idempotency WHERE name IN (SELECT name FROM idempotency"
     " WHERE workspace = $1 AND created_at < $2 ORDER BY created_at LIMIT $3)");
 SQL(audit_clean, "audit.clean",
     "DELETE FROM audit WHERE workspace = $1 AND id IN (SELECT id FROM audit WHERE workspace = $1 AND id < $2 ORDER BY id LIMIT $3)");
