@@ -53,6 +53,19 @@ trusted(const char *list, str address)
 	return false;
 }
 
+/* Some proxies add the port, and put an IPv6 address into brackets: 203.0.113.7:4711, [2001:db8::7]:4711. */
+static str
+bare(str s)
+{
+	const char *colon = s.n != 0 ? memchr(s.p, ':', s.n) : NULL, *end = s.n != 0 ? memchr(s.p, ']', s.n) : NULL;
+
+	if (str_starts(s, S("[")) && end != NULL)
+		return str_cut(s, 1, (size_t)(end - s.p));
+	if (colon != NULL && memchr(colon + 1, ':', s.n - (size_t)(colon - s.p) - 1) == NULL)
+		return str_cut(s, 0, (size_t)(colon - s.p));
+	return s;
+}
+
 static str
 address_of(const struct rq *rq)
 {
@@ -62,7 +75,7 @@ address_of(const struct rq *rq)
 		size_t at = list.n;
 		while (at > 0 && list.p[at - 1] != ',')
 			at--;
-		str one = str_trim(str_cut(list, at, list.n));
+		str one = bare(str_trim(str_cut(list, at, list.n)));
 		if (!trusted(rq->conf->trusted_proxies, one))
 			return sys_is_address(one) ? one : peer;
 		list = str_cut(list, 0, at > 0 ? at - 1 : 0);

@@ -79,6 +79,7 @@ bool	db_sqlite_checkpoint(struct db *);
 /* Reads all pages and indexes; E_STORAGE with what is wrong. */
 MUST_USE enum err db_sqlite_sound(struct db *, struct error *);
 MUST_USE enum err db_pg_open(const char *uri, struct db *ret, struct error *);
+void	db_pg_patience(struct db *, int64_t ms);	/* how long a transaction that writes waits for a lock; 30 s */
 MUST_USE enum err db_prepare_all(struct db *, struct error *);
 
 /* A statement is passed by its name: db_query(db, insert, …), where SQL(insert, …) stands in the same file. */

@@ -364,6 +364,8 @@ connect_one(struct engine *g, struct db *ret, struct error *e)
 	struct db_sqlite_conf lite = { g->c.path, false, g->c.cache_kb, g->c.max_pages };
 
 	TRY(g->c.pg_uri != NULL ? db_pg_open(g->c.pg_uri, ret, e) : db_sqlite_open(&lite, ret, e));
+	if (g->c.pg_uri != NULL && g->c.lock_ms != 0)
+		db_pg_patience(ret, g->c.lock_ms);
 	enum err code = db_prepare_all(ret, e);
 	if (code != OK)
 		ret->ops->close(ret);

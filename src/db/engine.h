@@ -44,6 +44,7 @@ struct engine_conf {
 	int64_t cache_kb, max_pages;
 	int pool, queue_max, readers_max;
 	int64_t deadline_us;
+	int64_t lock_ms;	/* PostgreSQL: how long a write waits for a row of another one; 0: 30 s */
 	const struct sys_clock *clock;
 	struct db (*wrap)(void *, struct db);	/* tests: a fault engine around each writing connection */
 	void *wrap_ctx;

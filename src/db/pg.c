@@ -10,7 +10,9 @@ static const struct dialect words[] = {
 	{ "{id}", "TEXT COLLATE \"C\"" }, { "{skip_locked}", " FOR UPDATE SKIP LOCKED" }, { "{for_update}", " FOR UPDATE" }, { NULL, NULL },
 };
 #define PARAMS	80
-struct pg { PGconn *c; bool *prepared; int64_t changes, written; };
+struct pg { PGconn *c; bool *prepared; int64_t changes, written; char begin[80]; };
+
+#define LOCK_MS		30000		/* until somebody says how long */
 
 enum { OID_BOOL = 16, OID_BYTEA = 17, OID_INT8 = 20, OID_INT2 = 21, OID_INT4 = 23 };
 
@@ -147,7 +149,7 @@ pg_script(struct db *db, const char *sql, struct error *e)
 static enum err
 pg_begin(struct db *db, enum tx t, struct error *e)
 {
-	return pg_script(db, t == TX_WRITE ? "BEGIN; SET LOCAL lock_timeout = '30s'; SAVEPOINT m" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", e);
+	return pg_script(db, t == TX_WRITE ? ((struct pg *)db->h)->begin : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", e);
 }
 
 static enum err pg_mark(struct db *db, bool firm, struct error *e) { (void)db, (void)firm, (void)e; return OK; }
@@ -237,6 +239,13 @@ static const struct db_ops ops = {
 	.size = pg_size, .close = pg_close,
 };
 
+void
+db_pg_patience(struct db *db, int64_t ms)
+{
+	struct pg *p = db->h;
+	snprintf(p->begin, sizeof(p->begin), "BEGIN; SET LOCAL lock_timeout = %lld; SAVEPOINT m", (long long)ms);
+}
+
 /* Where the URI says nothing else, a server that is silent for 15 s has left: waiting would hold a place of the pool for hours. */
 enum err
 db_pg_open(const char *uri, struct db *ret, struct error *e)
@@ -251,6 +260,7 @@ db_pg_open(const char *uri, struct db *ret, struct error *e)
 		abort();
 	p->c = PQconnectdbParams(names, values, 1);
 	struct db db = { &ops, p };
+	db_pg_patience(&db, LOCK_MS);
 	enum err code = greet(&db, e);
 	if (code != OK) {
 		pg_close(&db);

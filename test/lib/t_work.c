@@ -179,6 +179,7 @@ open_engine(struct t_house *h, unsigned flags)
 	ec.clock = &h->clock.c;
 	ec.readers_max = 16;
 	ec.queue_max = (int)h->conf.db_queue;
+	ec.lock_ms = h->conf.db_lock;
 	if (flags & T_FAULTS) {
 		ec.pool = 1;
 		ec.wrap = wrap;

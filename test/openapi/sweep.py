@@ -167,7 +167,7 @@ def main():
     sweep.every((Server({}, db=options.engine), sweep.shape))
     sweep.every((Server({k: 1 for k in ('rate_read', 'rate_write', 'rate_jobs', 'rate_uploads')}, db=options.engine), sweep.rates))
     if options.engine == 'postgres':
-        sweep.every((Server({}, db='postgres'), sweep.twin))
+        sweep.every((Server({'db_lock': 300}, db='postgres'), sweep.twin))
         sweep.every((Server({}, db='postgres'), sweep.outage))
     traffic.file.close()
     return tap.end()
