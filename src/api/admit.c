@@ -182,20 +182,23 @@ check_right(struct rq *rq)
 static int
 limit_of(const struct conf *c, enum bucket b)
 {
-	const int64_t limits[BUCKET_COUNT] = {
-		[BUCKET_READ] = c->rate_read, [BUCKET_WRITE] = c->rate_write, [BUCKET_JOBS] = c->rate_jobs, [BUCKET_UPLOADS] = c->rate_uploads,
-	};
-	return (int)limits[b];
+	return buckets[b].limit != 0 ? (int)*(const int64_t *)((const char *)c + buckets[b].limit) : 0;
 }
 
 static struct limit_key
-budget(const struct rq *rq)
+budget(const struct rq *rq, enum bucket b)
 {
 	struct limit_key k = rq->who.budget;
 
-	k.lo += (uint64_t)rq->op->bucket * UINT64_C(0x9E3779B97F4A7C15);
-	k.hi ^= (uint64_t)rq->op->bucket;
+	k.lo += (uint64_t)b * UINT64_C(0x9E3779B97F4A7C15);
+	k.hi ^= (uint64_t)b;
 	return k;
+}
+
+void
+bucket_look(const struct rq *rq, enum bucket b, struct limit_state *ret)
+{
+	limits_look(rq->api->c.limits, budget(rq, b), limit_of(rq->conf, b), sys_mono_us(rq->api->c.clock) / 1000, ret);
 }
 
 static enum err
@@ -205,7 +208,7 @@ check_rate(struct rq *rq)
 		return OK;
 	int64_t now = sys_mono_us(rq->api->c.clock) / 1000;
 
-	limits_take(rq->api->c.limits, budget(rq), limit_of(rq->conf, rq->op->bucket), now, &rq->rate);
+	limits_take(rq->api->c.limits, budget(rq, rq->op->bucket), limit_of(rq->conf, rq->op->bucket), now, &rq->rate);
 	rq->counted = rq->rate.limit > 0;
 	if (!rq->rate.refused)
 		return OK;
@@ -221,7 +224,7 @@ refuse(struct rq *rq, enum err code)
 {
 	if (auth_is_console(&rq->who))
 		return code;
-	limits_look(rq->api->c.limits, budget(rq), limit_of(rq->conf, rq->op->bucket), sys_mono_us(rq->api->c.clock) / 1000, &rq->rate);
+	bucket_look(rq, rq->op->bucket, &rq->rate);
 	rq->counted = rq->rate.limit > 0;
 	return code;
 }

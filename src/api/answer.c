@@ -147,9 +147,8 @@ number(struct rq *rq, int64_t v)
 static void
 rate_headers(struct rq *rq)
 {
-	static const char *const names[BUCKET_COUNT] = { "", "read", "write", "jobs", "uploads" };
 	const struct limit_state *st = &rq->rate;
-	const char *name = names[rq->op->bucket];
+	const char *name = buckets[rq->op->bucket].name;
 
 	front_add(rq->x, "X-RateLimit-Limit", number(rq, st->limit));
 	front_add(rq->x, "X-RateLimit-Remaining", number(rq, st->remaining));

@@ -26,7 +26,8 @@
 
 enum method { M_GET, M_POST, M_PATCH, M_DELETE, METHOD_COUNT };
 extern const char *const method_names[METHOD_COUNT];
-enum bucket { BUCKET_NONE, BUCKET_READ, BUCKET_WRITE, BUCKET_JOBS, BUCKET_UPLOADS, BUCKET_COUNT };
+/* NONE: of what needs no key.  FREE: counted nowhere, never refused. */
+enum bucket { BUCKET_NONE, BUCKET_FREE, BUCKET_READ, BUCKET_WRITE, BUCKET_JOBS, BUCKET_UPLOADS, BUCKET_COUNT };
 
 enum {
 	OP_TX         = 1 << 0,	/* a write: runs in a transaction, with audit */
@@ -40,6 +41,7 @@ enum {
 	OP_WAITS      = 1 << 8,	/* may wait for the job it makes */
 	OP_BARE       = 1 << 9,	/* its answer is not wrapped in `data` */
 	OP_MATCHES    = 1 << 10,	/* takes If-Match: its handler calls check_match before the meaning of the body */
+	OP_MEMORY     = 1 << 11,	/* a read that tries without a database first: its handler may say E_NEED_DB */
 	OP_PEOPLE     = 1 << 23,	/* people only: keys are refused, whatever their scopes */
 	OP_ROLES      = 24,		/* from this bit on: the roles that may, where op_roles would not say so by itself */
 };
@@ -64,6 +66,8 @@ struct op {
 	const enum err *errors;		/* its own, beside those of the pipeline; ends with OK */
 	const char *summary, *doc;
 };
+struct bucket_row { const char *name; size_t limit; };	/* limit: the setting, by its place in struct conf; 0: none */
+extern const struct bucket_row buckets[BUCKET_COUNT];
 extern const struct op ops[];
 extern const int nops;
 const struct op *op_named(const char *);	/* NULL: there is none */
@@ -115,12 +119,14 @@ struct api_conf {
 };
 struct audit_buffer;
 struct journal;
+struct tallies;
 struct health_state;
 struct api {
 	struct api_conf c;
 	_Atomic(const struct conf *) conf;	/* replaced at SIGHUP; old ones live until the end */
 	struct audit_buffer *audit;
 	struct journal *journal;
+	struct tallies *tallies;
 	struct health_state *health;
 	struct op_stats *stats;			/* one per op, and one more for requests without */
 	_Atomic int64_t *of_version;		/* requests, by row of `versions` */

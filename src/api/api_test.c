@@ -24,6 +24,8 @@ static void no_anchor(struct op *o) { o[2].anchor = NULL; }
 static void no_page(struct op *o) { o[2].in = NULL; }
 static void lost_id(struct op *o) { o[4].id_kind = -1; }
 static void extra_id(struct op *o) { o[2].id_kind = ID_job; }
+static void free_list(struct op *o) { o[2].bucket = BUCKET_FREE; }
+static void memory_list(struct op *o) { o[2].flags |= OP_MEMORY; }
 
 TEST(ops_check_finds_each_kind_of_broken_row)
 {
@@ -32,12 +34,13 @@ TEST(ops_check_finds_each_kind_of_broken_row)
 		{ no_handler, "handler" }, { no_answer, "answer" }, { no_tag, "tag" }, { no_name, "name" }, { open_door, "public" },
 		{ open_scope, "public" }, { no_bucket, "bucket" }, { get_writes, "a GET in a transaction" }, { post_reads, "a write without" },
 		{ get_key, "idempotency" }, { no_anchor, "anchor" }, { no_page, "page fields" }, { lost_id, "id kind" }, { extra_id, "id kind" },
+		{ free_list, "free of charge" }, { memory_list, "from memory" },
 	};
 	struct op table[16];
 
 	CHECK(ops_check(ops, nops) == NULL);
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		memcpy(table, ops, sizeof(table));
+		memcpy(table, op_named("get_health"), sizeof(table));
 		rows[i].harm(table);
 		const char *bad = ops_check(table, COUNT(table));
 		if (bad == NULL || strstr(bad, rows[i].says) == NULL)

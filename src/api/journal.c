@@ -3,8 +3,7 @@
  * Rows wait in a ring and ride with other commits, a second later at most; sums of tally.h go with them.  What does not
  * fit into the ring is dropped and counted.  Flushing may be repeated: a row is written once, a sum says the same again.
  * Nobody waits for it, and a server that is killed loses what it holds. */
-#include "api/rq.h"
-#include "api/tally.h"
+#include "api/journal.h"
 #include <stdlib.h>
 
 #define SLICE	100			/* rows, and sums, of one flush */
@@ -20,7 +19,7 @@ struct kept {
 struct journal {
 	struct call call;
 	const struct api_conf *c;
-	struct tallies *tallies;
+	struct tallies *tallies;	/* the API's */
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
 	struct kept *ring;
@@ -319,7 +318,7 @@ journal_stats(struct journal *j, struct journal_stats *ret)
 /* --- open and close --- */
 
 struct journal *
-journal_new(const struct api_conf *c, int max)
+journal_new(const struct api_conf *c, struct tallies *tallies, int max)
 {
 	struct journal *j = calloc(1, sizeof(*j));
 
@@ -329,7 +328,7 @@ journal_new(const struct api_conf *c, int max)
 	j->c = c;
 	j->max = max;
 	j->ok = true;
-	j->tallies = tallies_new(c->clock);
+	j->tallies = tallies;
 	pthread_mutex_init(&j->lock, NULL);
 	sys_cond_init(&j->idle);
 	return j;
@@ -347,7 +346,6 @@ journal_free(struct journal *j)
 	pthread_mutex_unlock(&j->lock);
 	pthread_mutex_destroy(&j->lock);
 	pthread_cond_destroy(&j->idle);
-	tallies_free(j->tallies);
 	free(j->ring);
 	free(j);
 }

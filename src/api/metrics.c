@@ -1,5 +1,5 @@
 /* metrics -- counters of requests, and the page that Prometheus reads. */
-#include "api/rq.h"
+#include "api/journal.h"
 #include <stdlib.h>
 
 /* The statuses an operation can answer with, by place in op_stats.status. */
@@ -213,7 +213,8 @@ api_open(const struct api_conf *c, const struct conf *conf, struct api **ret, st
 	a->c = *c;
 	atomic_store(&a->conf, conf);
 	a->audit = audit_buffer_new(c->engine, (int)conf->audit_buffer);
-	a->journal = journal_new(&a->c, (int)conf->request_log_buffer);
+	a->tallies = tallies_new(c->clock);
+	a->journal = journal_new(&a->c, a->tallies, (int)conf->request_log_buffer);
 	a->health = health_new(a);
 	*ret = a;
 	return OK;
@@ -224,6 +225,7 @@ api_close(struct api *a)
 {
 	health_free(a->health);
 	journal_free(a->journal);
+	tallies_free(a->tallies);
 	audit_buffer_free(a->audit);
 	free(a->stats);
 	free(a->of_version);

@@ -119,9 +119,6 @@ put_tags(struct openapi *o)
 
 /* --- an operation --- */
 
-static const char *const bucket_names[BUCKET_COUNT] = {
-	[BUCKET_NONE] = "none", [BUCKET_READ] = "read", [BUCKET_WRITE] = "write", [BUCKET_JOBS] = "jobs", [BUCKET_UPLOADS] = "uploads",
-};
 static const int bucket_limits[BUCKET_COUNT] = {
 	[BUCKET_READ] = DEFAULT_rate_read, [BUCKET_WRITE] = DEFAULT_rate_write,
 	[BUCKET_JOBS] = DEFAULT_rate_jobs, [BUCKET_UPLOADS] = DEFAULT_rate_uploads,
@@ -148,8 +145,11 @@ put_op_doc(struct openapi *o, const struct op *op)
 				buf_fmt(&b, "%s`%s`", lead, scope_words.v[i]);
 				lead = ", ";
 			}
-		buf_fmt(&b, ". Rate limit: bucket `%s`, %d requests in 60 seconds unless this server is set up otherwise.",
-		    bucket_names[op->bucket], bucket_limits[op->bucket]);
+		if (op->bucket == BUCKET_FREE)
+			buf_add(&b, S(". Rate limit: none."));
+		else
+			buf_fmt(&b, ". Rate limit: bucket `%s`, %d requests in 60 seconds unless this server is set up otherwise.",
+			    buckets[op->bucket].name, bucket_limits[op->bucket]);
 	}
 	jw_key_str(&o->j, S("description"), buf_str(&b));
 }
@@ -178,7 +178,7 @@ put_access(struct openapi *o, const struct op *op)
 				jw_str(j, str_z(role_words.v[i]));
 		jw_end(j);
 	}
-	jw_key_str(j, S("x-rate-limit-bucket"), str_z(bucket_names[op->bucket]));
+	jw_key_str(j, S("x-rate-limit-bucket"), str_z(buckets[op->bucket].name));
 }
 
 static void

@@ -9,6 +9,12 @@
 
 const char *const method_names[METHOD_COUNT] = { "GET", "POST", "PATCH", "DELETE" };
 
+#define BUCKET(b, n)	[BUCKET_##b] = { #n, offsetof(struct conf, rate_##n) }
+const struct bucket_row buckets[BUCKET_COUNT] = {
+	[BUCKET_NONE] = { "none", 0 }, [BUCKET_FREE] = { "free", 0 },
+	BUCKET(READ, read), BUCKET(WRITE, write), BUCKET(JOBS, jobs), BUCKET(UPLOADS, uploads),
+};
+
 #define ERRORS(...)	(const enum err[]){ __VA_ARGS__, OK }
 #define S_(name)	SCOPE_BIT(name)
 #define WRITE		(OP_TX | OP_IDEMPOTENT | OP_MCP)
@@ -84,12 +90,16 @@ const struct op ops[] = {
 	{ M_PATCH, "/v1/projects/{projectId}", "update_project", "Projects", 0, BUCKET_WRITE, OP_TX | OP_IDEMPOTENT | OP_MATCHES | MANAGER, projects_update, ID_project, &project_patch_rec, &project_rec, NULL,
 	  ERRORS(E_NOT_FOUND, E_PRECONDITION_FAILED),
 	  "Update a project (name, type, status, url)", "What is left out stays. With `If-Match` the change is made only if nobody was faster." },
+	{ M_GET, "/v1/rate-limits", "get_rate_limits", "Logs", 0, BUCKET_FREE, OP_ADDITION | OP_MEMORY, rate_limits_get, -1, NULL, &rate_limits_rec, NULL, NULL,
+	  "Get what is left of the limits", "Every bucket of the rate limits and the AI spend of the day. Asking counts nowhere and is never refused by 429." },
 	{ M_GET, "/v1/request-logs", "list_request_logs", "Logs", 0, BUCKET_READ, OP_LIST | OP_ADDITION | OP_FOR(ADMIN) | OP_FOR(MANAGER), request_logs_list, -1,
 	  &request_logs_query_rec, &request_log_rec, request_log_anchor, NULL,
 	  "List requests as they were answered", "Newest first, a second after their answer: every write, every error, and a sample of the reads. A key sees its own, people those of the workspace." },
 	{ M_GET, "/v1/request-logs/{requestId}", "get_request_log", "Logs", 0, BUCKET_READ, OP_ADDITION | OP_FOR(ADMIN) | OP_FOR(MANAGER), request_logs_get, ID_request, NULL,
 	  &request_log_rec, NULL, ERRORS(E_NOT_FOUND),
 	  "Get a request as it was answered", "By the id of its `X-Request-Id`. Bodies are never kept." },
+	{ M_GET, "/v1/usage", "get_usage", "Logs", 0, BUCKET_READ, OP_ADDITION, usage_get, -1, &usage_query_rec, &usage_rec, NULL, NULL,
+	  "Get what the workspace used", "By UTC day: requests, writes and errors, counted exactly, and AI spend; and the jobs of the range." },
 	{ M_GET, "/v1/workspaces", "list_workspaces", "Workspaces", 0, BUCKET_READ, OP_LIST | OP_MCP, workspaces_list, -1, &workspaces_query_rec, &workspace_rec, workspace_anchor, NULL,
 	  "List the workspaces that the caller can reach", "A key reaches its own workspace." },
 	{ M_GET, "/v1/workspaces/me", "get_workspace", "Workspaces", 0, BUCKET_READ, OP_BARE | OP_MCP, workspace_me, -1, NULL, &me_rec, NULL, NULL,
@@ -117,6 +127,10 @@ check_op(const struct op *o, const struct op *prev)
 		return "a public row with scopes, a bucket or a write";
 	if (!(o->flags & OP_PUBLIC) && o->bucket == BUCKET_NONE)
 		return "a row without a bucket";
+	if (o->bucket == BUCKET_FREE && (!(o->flags & OP_MEMORY) || (o->flags & (OP_TX | OP_LIST))))
+		return "a row free of charge that costs more than memory";
+	if ((o->flags & OP_MEMORY) && (o->method != M_GET || (o->flags & OP_LIST)))
+		return "a write or a list from memory";
 	if ((o->method == M_GET) == ((o->flags & OP_TX) != 0))
 		return "a GET in a transaction, or a write without one";
 	if ((o->flags & OP_IDEMPOTENT) && !(o->flags & OP_TX))

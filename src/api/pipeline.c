@@ -1,6 +1,6 @@
 /* pipeline -- the way of a request, stage by stage (see api.h).  Everything that is asked of every request is asked here. */
 #include "api/cors.h"
-#include "api/rq.h"
+#include "api/journal.h"
 
 static int64_t mono(const struct rq *rq) { return sys_mono_us(rq->api->c.clock); }
 
@@ -270,6 +270,21 @@ begin_write(struct rq *rq)
 }
 
 static void
+begin_read(struct rq *rq)
+{
+	enum err code = E_NEED_DB;
+
+	if (rq->op->flags & OP_MEMORY)
+		code = rq->op->handler(rq);
+	if (code != E_NEED_DB) {
+		answer(rq, code);
+		return;
+	}
+	rq->stage = AT_READ;
+	read_somewhere(rq);
+}
+
+static void
 on_run(void *ctx, struct exchange *x)
 {
 	struct rq *rq = x->user;
@@ -297,10 +312,8 @@ rq_go_on(struct rq *rq)
 		begin_write(rq);
 	else if (rq->op->flags & OP_PUBLIC)
 		answer(rq, rq->op->handler(rq));
-	else {
-		rq->stage = AT_READ;
-		read_somewhere(rq);
-	}
+	else
+		begin_read(rq);
 }
 
 /* --- back from the engine: on its thread, quickly --- */

@@ -90,6 +90,7 @@ struct page page_of(const struct rq *, int64_t from, int64_t to);
 
 /* --- for the pipeline --- */
 enum err admit(struct rq *, struct db *);	/* token to rate; E_NEED_DB on a cold cache */
+void	bucket_look(const struct rq *, enum bucket, struct limit_state *ret);
 enum err admit_known(struct rq *);		/* workspace to rate, of rq->who */
 enum err take_media(struct rq *);		/* known before the body comes, so that it need not come */
 enum err take_body(struct rq *);		/* JSON, record, fingerprint */
@@ -124,18 +125,6 @@ void	audit_buffer_free(struct audit_buffer *);
 void	audit_later(struct audit_buffer *, const struct audit *);
 void	audit_depth(struct audit_buffer *, int *depth, int64_t *dropped, bool *ok);
 
-/* journal.c: the request log and usage by day, written behind the requests */
-struct journal *journal_new(const struct api_conf *, int max);
-void	journal_free(struct journal *);
-void	journal_note(struct journal *, struct rq *, int64_t us);
-struct journal_stats { int depth; int64_t dropped, written, trimmed, lost; bool ok; };	/* lost: requests that were not counted */
-void	journal_stats(struct journal *, struct journal_stats *);
-
-/* scrub.c: appends without what looks like a secret, as UTF-8 without controls, up to max bytes */
-struct scrubbed { char *p; size_t n, max; };
-void	scrub(struct scrubbed *, str);
-void	scrub_query(struct scrubbed *, const struct front_param *, int n);
-
 /* metrics.c */
 void	metrics_older(struct api *, const struct version *);
 static inline bool is_older(const struct rq *rq) { return unlikely(rq->version != NULL && rq->version != versions); }
@@ -154,8 +143,8 @@ HANDLER(members_list) HANDLER(members_get) HANDLER(members_create) HANDLER(membe
 HANDLER(notes_list) HANDLER(notes_get) HANDLER(notes_create)
 HANDLER(posts_list) HANDLER(posts_get) HANDLER(posts_create) HANDLER(posts_update) HANDLER(posts_generate)
 HANDLER(jobs_list) HANDLER(jobs_get) HANDLER(jobs_cancel) HANDLER(jobs_create)
-HANDLER(request_logs_list) HANDLER(request_logs_get) HANDLER(audit_log_list)
+HANDLER(request_logs_list) HANDLER(request_logs_get) HANDLER(audit_log_list) HANDLER(usage_get) HANDLER(rate_limits_get)
 #undef HANDLER
 extern const struct rec deleted_person_rec;
-extern const struct rec health_rec, health_auth_rec, me_rec, generation_create_rec, job_create_rec;
+extern const struct rec health_rec, health_auth_rec, me_rec, generation_create_rec, job_create_rec, rate_limits_rec, usage_query_rec, usage_rec;
 #endif

@@ -3,7 +3,7 @@
  * A text is cut into words of letters, digits and _ - + = ~.  A word goes that begins like a credential, that follows
  * `Bearer` or `Basic`, or that has 32 letters and a digit and is no id of ours.  In a query the value of a parameter goes
  * too whose name speaks of a secret.  Better a harmless word too many than a key too few. */
-#include "api/rq.h"
+#include "api/journal.h"
 
 #define MASK	S("***")
 #define LONG	32

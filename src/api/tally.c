@@ -54,6 +54,8 @@ struct tally {
 	struct usage n;
 	struct tally_sum before;	/* of yesterday, not collected yet; day 0: none */
 	struct sampler sampler;
+	struct spend_sum spend;
+	int64_t spend_day, spend_us;
 	bool news;
 };
 struct shard { pthread_mutex_t lock; struct tally *slot[SLOTS], *news; int n; uint64_t random; int64_t lost; };
@@ -205,6 +207,35 @@ tally_collect(struct tallies *t, struct tally_sum *ret, int most)
 		pthread_mutex_unlock(&s->lock);
 	}
 	return n;
+}
+
+bool
+tally_spend(struct tallies *t, const struct principal *who, int64_t day, int64_t since_us, struct spend_sum *ret)
+{
+	struct shard *s = &t->shard[who->budget.lo % SHARDS];
+
+	pthread_mutex_lock(&s->lock);
+	const struct tally *y = tally_of(t, s, who);
+	bool fresh = y != NULL && y->spend_day == day && y->spend_us > since_us;
+	if (fresh)
+		*ret = y->spend;
+	pthread_mutex_unlock(&s->lock);
+	return fresh;
+}
+
+void
+tally_keep_spend(struct tallies *t, const struct principal *who, int64_t day, int64_t now_us, const struct spend_sum *sum)
+{
+	struct shard *s = &t->shard[who->budget.lo % SHARDS];
+
+	pthread_mutex_lock(&s->lock);
+	struct tally *y = tally_of(t, s, who);
+	if (y != NULL) {
+		y->spend = *sum;
+		y->spend_day = day;
+		y->spend_us = now_us;
+	}
+	pthread_mutex_unlock(&s->lock);
 }
 
 int64_t

@@ -37,5 +37,8 @@ int64_t	tally_count(struct tallies *, const struct conf *, const struct tally_se
 struct tally_sum { workspace_id workspace; int64_t day; ulid run; struct usage n; };
 /* Takes what has changed since it was taken last, at most `most`. */
 int	tally_collect(struct tallies *, struct tally_sum *ret, int most);
+/* The AI spend of a workspace on a day, where it was kept since `since_us`; false: it was not. */
+bool	tally_spend(struct tallies *, const struct principal *, int64_t day, int64_t since_us, struct spend_sum *ret);
+void	tally_keep_spend(struct tallies *, const struct principal *, int64_t day, int64_t now_us, const struct spend_sum *);
 int64_t	tally_lost(struct tallies *);	/* requests that found no room to be counted */
 #endif

@@ -275,6 +275,23 @@ job_count(struct db *db, struct job_counts *ret, struct error *e)
 	return count_one(db, &count_running, &ret->running, e);
 }
 
+SQL(count_between, "job.count_between",
+    "SELECT count(*) FROM (SELECT 1 AS one FROM job WHERE workspace = $1 AND type = $2 AND status = $3 AND id >= $4 AND id < $5 LIMIT $6) few");
+
+enum err
+job_count_between(struct db *db, workspace_id w, int type, int status, int64_t from, int64_t to, int most, int64_t *ret, struct error *e)
+{
+	ulid low = ulid_low(from), high = ulid_low(to);
+	struct rows r;
+
+	*ret = 0;
+	TRY(db_query(db, count_between, &r, e, VID(w), val_word(&job_type_words, type), val_word(&job_status_words, status), val_ulid(&low),
+	    val_ulid(&high), V(most)));
+	if (db_next(&r))
+		*ret = db_col(&r, 0).i;
+	return db_done(&r, e);
+}
+
 enum err
 job_durations(struct db *db, int type, int limit, int64_t *ret, int *n, struct error *e)
 {

@@ -58,5 +58,8 @@ struct job_counts { int64_t queued, running; };
 MUST_USE enum err job_count(struct db *, struct job_counts *ret, struct error *);
 /* How long the last `limit` finished jobs of a type took, in ms, newest first. */
 MUST_USE enum err job_durations(struct db *, int type, int limit, int64_t *ret, int *n, struct error *);
+/* Of one type and state, submitted in [from, to); never more than `most`. */
+MUST_USE enum err job_count_between(struct db *, workspace_id, int type, int status, int64_t from, int64_t to, int most, int64_t *ret,
+    struct error *);
 MUST_USE enum err job_clean(struct db *, workspace_id, int64_t before, int slice, int64_t *ret, struct error *);
 #endif

@@ -167,3 +167,29 @@ spend_settle(struct db *db, workspace_id w, int64_t reserved_at, int64_t cents, 
 	TRY(db_run(db, spend_touch, e, VID(w), V(day)));
 	return db_run(db, spend_move, e, VID(w), V(day), V(-cents), V(cost));
 }
+
+SQL(spend_range, "spend.range",
+    "SELECT day, reserved, spent FROM spend WHERE workspace = $1 AND day >= $2 AND day <= $3 ORDER BY workspace, day LIMIT $4");
+
+enum err
+spend_days(struct db *db, workspace_id w, int64_t from, int64_t to, int most, struct spend_day *ret, int *n, struct error *e)
+{
+	struct rows r;
+
+	*n = 0;
+	TRY(db_query(db, spend_range, &r, e, VID(w), V(from), V(to), V(most)));
+	for (; *n < most && db_next(&r); ++*n)
+		ret[*n] = (struct spend_day){ db_col(&r, 0).i, { db_col(&r, 1).i, (db_col(&r, 2).i + CENT - 1) / CENT } };
+	return db_done(&r, e);
+}
+
+enum err
+spend_of_day(struct db *db, workspace_id w, int64_t now, struct spend_sum *ret, struct error *e)
+{
+	struct spend_day d = { 0 };
+	int n;
+
+	TRY(spend_days(db, w, day_of(now), day_of(now), 1, &d, &n, e));
+	*ret = d.sum;
+	return OK;
+}

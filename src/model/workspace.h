@@ -37,6 +37,11 @@ MUST_USE enum err workspace_set_plan(struct db *, workspace_id, int plan, int64_
 int64_t	workspace_cap_cents(const struct workspace *);	/* CAP_NONE: unlimited */
 /* Reserves `cents`, or E_SPEND_CAP_EXCEEDED with the figures in e->extra (arena). */
 MUST_USE enum err spend_reserve(struct db *, struct arena *, const struct workspace *, int64_t now, int64_t cents, struct error *);
+struct spend_sum { int64_t reserved_cents, spent_cents; };		/* spent: rounded up */
+struct spend_day { int64_t day; struct spend_sum sum; };		/* day: number of days since 1970 */
+MUST_USE enum err spend_of_day(struct db *, workspace_id, int64_t now, struct spend_sum *ret, struct error *);
+/* The days of [from, to] that have any, the oldest first. */
+MUST_USE enum err spend_days(struct db *, workspace_id, int64_t from, int64_t to, int most, struct spend_day *ret, int *n, struct error *);
 /* Gives a reservation of day `day` back and books what it really cost. */
 MUST_USE enum err spend_settle(struct db *, workspace_id, int64_t reserved_at, int64_t cents, int64_t cost, struct error *);
 #endif
