@@ -280,12 +280,13 @@ wake(struct journal *j)
 	pthread_mutex_unlock(&j->lock);
 }
 
-/* A path or a version that nobody knows is refused before the key is looked at; who has sent one wants to see it here. */
+/* What the command line does is no use of the API: the audit log has it.
+ * A path or a version that nobody knows is refused before the key is looked at; who has sent one wants to see it here. */
 static bool
 known(struct rq *rq)
 {
 	if (rq->known == AUTH_KNOWN)
-		return true;
+		return !auth_is_console(&rq->who);
 	return rq->status >= 400 && rq->status != 401 && (rq->op == NULL || rq->version == NULL) && !rq->x->header_twice[FH_AUTHORIZATION] &&
 	    auth_peek(rq->api->c.auth, rq->conf, rq->x->header[FH_AUTHORIZATION], &rq->who);
 }
@@ -297,7 +298,7 @@ journal_note(struct journal *j, struct rq *rq, int64_t us)
 	    .write = rq->op != NULL && (rq->op->flags & OP_TX) };
 	bool news;
 
-	if (rq->status == 0 || !known(rq) || !id_set(rq->who.workspace))
+	if (rq->status == 0 || !known(rq))
 		return;
 	int64_t weight = tally_count(j->tallies, rq->conf, &seen, &news);
 	if (weight > 0)

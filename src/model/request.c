@@ -210,7 +210,7 @@ SQL(put_usage, "usage.put",
     "INSERT INTO usage_day (workspace, day, run, requests, writes, errors) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (workspace, day, run)"
     " DO UPDATE SET requests = excluded.requests, writes = excluded.writes, errors = excluded.errors");
 SQL(days, "usage.days",
-    "SELECT day, sum(requests), sum(writes), sum(errors) FROM usage_day WHERE workspace = $1 AND day >= $2 AND day <= $3"
+    "SELECT day, CAST(sum(requests) AS {i64}), CAST(sum(writes) AS {i64}), CAST(sum(errors) AS {i64}) FROM usage_day WHERE workspace = $1 AND day >= $2 AND day <= $3"
     " GROUP BY workspace, day ORDER BY workspace, day LIMIT $4");
 SQL(clean_usage, "usage.clean",
     "DELETE FROM usage_day WHERE workspace = $1 AND (day, run) IN (SELECT day, run FROM usage_day WHERE workspace = $1 AND day < $2 ORDER BY day LIMIT $3)");
