@@ -8,7 +8,8 @@
 #define TRIES		5		/* of a transaction that met a deadlock or a serialization failure */
 /* The log is folded when it has grown by this much: seldom enough to cost little, often enough to keep it small. */
 #define CHECKPOINT_CALLS 16000
-#define CALL_BYTES	((size_t)16 << 10)	/* a call that writes more counts as several */
+#define CALL_BYTES	((size_t)16 << 10)	/* a call that writes more counts as several, */
+#define CALL_ROWS	8			/* and so does one that touches more rows, as cleaning does */
 #define MEASURE_US	10000000		/* between two looks at the size of the database */
 
 struct queue { struct call *head, **tail; int n; };
@@ -330,7 +331,7 @@ write_all(void *arg)
 		else
 			for (int i = 0; i < n; i++)
 				alone(g, batch[i], db);
-		fold(g, db, calls);
+		fold(g, db, MAX(calls, (db->ops->written(db) - written) / CALL_ROWS));
 		measure(g, db);
 	}
 	free(o);

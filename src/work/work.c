@@ -5,7 +5,9 @@
 #include <stdlib.h>
 
 #define RUN_BUDGET	((size_t)64 << 20)
-#define SLICE		500		/* rows deleted in one transaction: under 5 ms */
+#define SLICE		500		/* rows of a table deleted in one transaction, */
+#define STEP		8		/* and in one statement where others wait for the writer; */
+#define HOLD_US		1500		/* then no other statement is begun after that, and with its commit it is under 5 ms */
 #define PAUSE_US	1000000		/* after a step that the database refused */
 #define CLEAN_US	20000		/* after that cleaning makes room for the keeper's other duties */
 #define BACKOFF_MOST	DAY_MS
@@ -207,15 +209,45 @@ renew(void *ctx, struct db *db, struct error *e)
 struct cleaning { struct work *w; workspace_id at, next; int64_t gone; bool last; };
 
 static enum err
-clean_requests(struct db *db, const struct conf *conf, workspace_id w, int64_t now, int64_t *ret, struct error *e)
+sweep_requests(struct db *db, const struct conf *conf, workspace_id w, int64_t now, int slice, int64_t *ret, struct error *e)
 {
 	int64_t gone;
 
-	TRY(request_log_clean(db, w, now - conf->request_log_days * DAY_MS, SLICE, ret, e));
-	TRY(request_log_trim(db, w, 0, conf->request_log_rows, SLICE, &gone, e));
+	TRY(request_log_clean(db, w, now - conf->request_log_days * DAY_MS, slice, ret, e));
+	TRY(request_log_trim(db, w, 0, conf->request_log_rows, slice, &gone, e));
 	*ret += gone;
-	TRY(usage_clean(db, w, now / DAY_MS - conf->keep_usage, SLICE, &gone, e));
+	TRY(usage_clean(db, w, now / DAY_MS - conf->keep_usage, slice, &gone, e));
 	*ret += gone;
+	return OK;
+}
+
+/* At most `slice` rows of each table. */
+static enum err
+sweep(struct db *db, const struct conf *conf, workspace_id w, int64_t now, int slice, int64_t *ret, struct error *e)
+{
+	int64_t jobs, requests;
+
+	TRY(ledger_clean(db, w, now - conf->keep_idempotency * 3600000, now - conf->keep_audit * DAY_MS, now - conf->keep_events * DAY_MS, slice, ret, e));
+	TRY(job_clean(db, w, now - conf->keep_jobs * DAY_MS, slice, &jobs, e));
+	TRY(sweep_requests(db, conf, w, now, slice, &requests, e));
+	*ret += jobs + requests;
+	return OK;
+}
+
+/* Where one writer serves all, few rows at a time and a look at the clock: how long rows take depends on their sizes and on the
+ * disk.  A transaction of its own holds up nobody. */
+static enum err
+sweep_a_while(struct cleaning *c, struct db *db, workspace_id w, struct error *e)
+{
+	const struct sys_clock *clock = c->w->c.clock;
+	int64_t began = sys_mono_us(clock), gone = 1;
+	int step = engine_embedded(c->w->c.engine) ? STEP : SLICE;
+
+	c->gone = 0;
+	for (int rows = 0; gone > 0 && rows < SLICE && sys_mono_us(clock) - began <= HOLD_US; rows += step) {
+		TRY(sweep(db, settings(c->w), w, sys_wall_ms(clock), step, &gone, e));
+		c->gone += gone;
+	}
 	return OK;
 }
 
@@ -224,8 +256,6 @@ static enum err
 clean(void *ctx, struct db *db, struct error *e)
 {
 	struct cleaning *c = ctx;
-	const struct conf *conf = settings(c->w);
-	int64_t now = sys_wall_ms(c->w->c.clock), jobs = 0, requests = 0;
 	struct workspace ws;
 	struct arena a;
 	int n;
@@ -235,13 +265,7 @@ clean(void *ctx, struct db *db, struct error *e)
 	c->last = n == 0;
 	c->next = c->at;
 	if (code == OK && n == 1) {
-		code = ledger_clean(db, ws.id, now - conf->keep_idempotency * 3600000, now - conf->keep_audit * DAY_MS,
-		    now - conf->keep_events * DAY_MS, SLICE, &c->gone, e);
-		if (code == OK)
-			code = job_clean(db, ws.id, now - conf->keep_jobs * DAY_MS, SLICE, &jobs, e);
-		if (code == OK)
-			code = clean_requests(db, conf, ws.id, now, &requests, e);
-		c->gone += jobs + requests;
+		code = sweep_a_while(c, db, ws.id, e);
 		if (c->gone == 0)
 			c->next = ws.id;	/* nothing left here: on to the next one */
 	}
@@ -251,13 +275,14 @@ clean(void *ctx, struct db *db, struct error *e)
 
 static void clean_from_the_top(struct work *w) { memset(w->clean_at.u.s, 'Z', 26); }
 
+/* Up to the first slice that held something. */
 static bool
 clean_some(struct work *w)
 {
 	struct cleaning c = { .w = w };
 	struct error e;
 
-	for (int64_t until = sys_mono_us(w->c.clock) + CLEAN_US; !w->stopping && sys_mono_us(w->c.clock) < until; w->clean_at = c.next) {
+	for (int64_t until = sys_mono_us(w->c.clock) + CLEAN_US; !w->stopping && c.gone == 0 && sys_mono_us(w->c.clock) < until; w->clean_at = c.next) {
 		c.at = w->clean_at;
 		enum err code = engine_wait(w->c.engine, clean, &c, &e);
 		if (code != OK)
@@ -270,7 +295,7 @@ clean_some(struct work *w)
 	return true;
 }
 
-/* Duties with a period each; run returns whether there is more to do at once. */
+/* Duties with a period each; run returns whether there is more to do.  Then it rests for as long as it took. */
 struct duty { bool (*run)(struct work *); int64_t (*period_us)(const struct conf *); int64_t due; };
 
 static bool
@@ -312,8 +337,10 @@ do_duties(struct work *w, struct duty *d, size_t n, int64_t now)
 
 	for (size_t i = 0; i < n; i++) {
 		if (d[i].due <= now) {
+			int64_t began = sys_mono_us(w->c.clock);
 			bool more = d[i].run(w);
-			d[i].due = sys_mono_us(w->c.clock) + (more ? 0 : d[i].period_us(settings(w)));
+			int64_t ended = sys_mono_us(w->c.clock);
+			d[i].due = ended + (more ? ended - began : d[i].period_us(settings(w)));
 		}
 		next = MIN(next, d[i].due);
 	}
