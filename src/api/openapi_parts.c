@@ -66,12 +66,14 @@ ref_of(void *ctx, enum schema_use use, const struct rec *outer, const struct fie
 	return str_fmt(&o->a, "#/components/schemas/%.*s", STR(name));
 }
 
-/* By the word that chooses the form, or by the field that it needs: SourceCreateText, GenerationSourceNoteId. */
+/* By the word that chooses the form, or by what the field that it needs is or names: SourceCreateText, GenerationSourceNote. */
 static str
 form_ref_of(void *ctx, const struct rec *rec, const struct rec_form *form)
 {
 	struct openapi *o = ctx;
 	str list = str_z(form->needs), last = form->when != NULL ? str_z(form->when) : str_split(&list, ',');
+	if (last.n > 2 && str_eq(str_cut(last, last.n - 2, last.n), S("Id")))
+		last = str_cut(last, 0, last.n - 2);
 	str name = str_fmt(&o->a, "%.*s%.*s", STR(part_name(o, A_BODY, rec, NULL, NULL)), STR(camel(o, last)));
 
 	add_part(o, (struct part){ A_BODY, rec, form, name });

@@ -17,7 +17,9 @@ import jsonschema_rs
 
 HOME = 'urn:scriped'
 DEPTH = 32      # of JSON, contract 12.1
-PLAIN = {'date', 'content-type', 'content-length', 'connection', 'allow', 'transfer-encoding'}      # HTTP's own, documented nowhere
+# Headers of HTTP itself and of browsers, documented nowhere.
+PLAIN = {'date', 'content-type', 'content-length', 'connection', 'allow', 'transfer-encoding', 'vary',
+         'access-control-allow-origin', 'access-control-expose-headers'}
 
 
 class NotJson(Exception):

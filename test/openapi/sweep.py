@@ -36,6 +36,7 @@ class Op:
         self.id, self.method, self.path, self.v = v['operationId'], method.upper(), path, v
         self.params = [follow(p) for p in v.get('parameters', [])]
         self.public = v.get('security') == []
+        self.people = 'x-roles' in v        # whom no key is: what stands behind the door is call_test's
         self.scopes, self.bucket = v.get('x-scopes', []), v.get('x-rate-limit-bucket')
         self.keyed = any(p['name'] == 'Idempotency-Key' for p in self.params)
         self.form, content = next(iter(v.get('requestBody', {}).get('content', {}).items()), (None, {}))
@@ -89,7 +90,8 @@ class Sweep:
         poor = s.mint(workspace=s.workspace('Poor', plan='SOLO'))
         other = {scope: s.mint(scopes=scope) for scope in ('webhooks:manage', 'notes:read')}
         for op in self.ops:
-            self.expect(self.ask(s, s.key, op, more='%zz'), op, 400, 'invalid_request')
+            if not op.people:
+                self.expect(self.ask(s, s.key, op, more='%zz'), op, 400, 'invalid_request')
             if op.public:
                 continue
             self.expect(self.ask(s, s.key, op, {'Scripe-Api-Version': '2020-01-01'}), op, 400, 'version_unsupported')
@@ -99,6 +101,9 @@ class Sweep:
                 wrong = other['notes:read' if 'webhooks:manage' in op.scopes else 'webhooks:manage']
                 self.expect(self.ask(s, wrong, op), op, 403, 'scope_missing')
             self.expect(self.ask(s, s.key, op, {'Scripe-Workspace-Id': FOREIGN}), op, 404, 'not_found')
+            if op.people:
+                self.expect(self.ask(s, s.key, op), op, 403, 'role_missing')
+                continue
             if op.form == 'application/json':
                 self.expect(self.ask(s, s.key, op, {'Content-Type': 'text/plain'}), op, 415, 'unsupported_media_type')
                 self.expect(self.ask(s, s.key, op, {'Content-Type': 'application/json', 'Content-Length': str(op.max + 1),
@@ -119,7 +124,7 @@ class Sweep:
         """429: the first request of a bucket takes what there is."""
         taken = set()
         for op in self.ops:
-            if op.public:
+            if op.public or op.people:
                 continue
             if op.bucket not in taken:
                 self.ask(s, s.key, op)
@@ -128,7 +133,7 @@ class Sweep:
 
     def twin(self, s):
         """409: the ledger is held by another node for longer than a twin waits."""
-        op = next(o for o in self.ops if o.keyed)
+        op = next(o for o in self.ops if o.keyed and not o.people)
         holder = subprocess.Popen([pg.find('psql'), '-Xq', '-d', s.database.url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:
             holder.stdin.write("BEGIN; LOCK TABLE idempotency IN ACCESS EXCLUSIVE MODE; \\echo held\n")
@@ -143,11 +148,11 @@ class Sweep:
 
     def outage(self, s):
         """503: the database is gone, though the key is known."""
-        self.ask(s, s.key, next(o for o in self.ops if not o.public))
+        self.ask(s, s.key, next(o for o in self.ops if not (o.public or o.people)))
         unasked = s.mint()
         psql(s.database.server, f'ALTER DATABASE {s.database.name} ALLOW_CONNECTIONS false')
         psql(s.database.server, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{s.database.name}'")
-        for op in sorted(self.ops, key=lambda o: o.public):     # health is a second old
+        for op in sorted((o for o in self.ops if not o.people), key=lambda o: o.public):     # health is a second old
             answer = self.ask(s, unasked if op.id == 'check_auth' else s.key, op)     # which a known key passes
             self.expect(answer, op, 503, None if op.public else 'service_unavailable')
 

@@ -80,7 +80,8 @@ func listAll() {
 }
 
 func generate() {
-	source := scripe.GenSource{Text: scripe.PtrString("We changed one form. Support calls fell by half.")}
+	text := scripe.GenerationSourceText{Text: "We changed one form. Support calls fell by half."}
+	source := scripe.GenerationSourceTextAsGenerationSource(&text)
 	body := scripe.GenerationCreate{ProjectId: project, Source: source, WaitForCompletionMs: scripe.PtrInt64(20000)}
 	job, _ := must(client.PostsAPI.GeneratePost(ctx).GenerationCreate(body).Execute())
 	result := job.Data.Result.Get()

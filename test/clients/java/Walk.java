@@ -10,8 +10,9 @@ import scripe.api.NotesApi;
 import scripe.api.PostsApi;
 import scripe.api.WorkspacesApi;
 import scripe.model.ErrorResponse;
-import scripe.model.GenSource;
 import scripe.model.GenerationCreate;
+import scripe.model.GenerationSource;
+import scripe.model.GenerationSourceText;
 import scripe.model.Job;
 import scripe.model.Me;
 import scripe.model.Note;
@@ -73,7 +74,7 @@ public final class Walk {
 	}
 
 	private void generate() throws ApiException {
-		GenSource source = new GenSource().text("We changed one form. Support calls fell by half.");
+		GenerationSource source = new GenerationSource(new GenerationSourceText().text("We changed one form. Support calls fell by half."));
 		Job job = posts.generatePost(new GenerationCreate().projectId(PROJECT).source(source).waitForCompletionMs(20000L), null, null, null).getData();
 		check("a generation is waited for", job.getStatus() == Job.StatusEnum.DONE && job.getResult().getPostId() != null);
 		Post post = posts.getPost(job.getResult().getPostId(), null, null, null).getData();

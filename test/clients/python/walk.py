@@ -52,8 +52,9 @@ def list_all():
 
 
 def generate():
+    source = scripe.GenerationSource(scripe.GenerationSourceText(text='We changed one form. Support calls fell by half.'))
     job = posts.generate_post(scripe.GenerationCreate(
-        project_id=project, source=SOURCE, wait_for_completion_ms=20000)).data
+        project_id=project, source=source, wait_for_completion_ms=20000)).data
     check('a generation is waited for', job.status == 'DONE' and job.result.post_id)
     post = posts.get_post(job.result.post_id).data
     check('the job names its post', post.status == 'draft' and 'Support calls' in post.content)
@@ -74,7 +75,6 @@ def tomorrow():
     check('fields and words of tomorrow are read', p.status == 'ASLEEP' and p.type == 'NEWSLETTER')
 
 
-SOURCE = scripe.GenSource(text='We changed one form. Support calls fell by half.')
 who_am_i()
 write_once()
 list_all()
