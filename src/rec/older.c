@@ -55,6 +55,8 @@ made_field(struct older *o, const struct rec *newer, const struct change *c, int
 	return f;
 }
 
+static bool holds_record(const struct field *f) { return f->type == T_REC || f->type == T_LIST; }
+
 static void
 undo(struct older *o, const struct rec *newer, const struct change *c, struct rec *r, struct field *f)
 {
@@ -66,7 +68,7 @@ undo(struct older *o, const struct rec *newer, const struct change *c, struct re
 		bad(o, newer, c, "two fields of one name");
 	else if (c->kind == CHANGE_RENAMED)
 		f[at].name = c->then;
-	else if (c->as == NULL || (c->give == NULL && c->take == NULL) || (newer->f[at].flags & F_ERASE) || newer->f[at].rec != NULL)
+	else if (c->as == NULL || (c->give == NULL && c->take == NULL) || (newer->f[at].flags & F_ERASE) || holds_record(&newer->f[at]))
 		bad(o, newer, c, "nothing can be made of it");
 	else if (c->kind == CHANGE_ALTERED)
 		f[at] = made_field(o, newer, c, at);
@@ -88,7 +90,7 @@ make(struct older *o, const struct rec *newest, const struct rec *newer)
 	r.f = f;
 	r.newer = newer;
 	for (int i = 0; i < r.n; i++)
-		if (f[i].type == T_REC || f[i].type == T_LIST) {
+		if (holds_record(&f[i])) {
 			/* what it holds was made of the newest one too */
 			const struct rec *inner = f[i].rec;
 			while (inner->newer != NULL)

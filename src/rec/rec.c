@@ -659,20 +659,6 @@ encode_words(const struct words *w, unsigned set, struct json *j)
 	jw_end(j);
 }
 
-static void encode_value(const struct field *, const void *, struct json *);
-
-static void
-encode_made(const struct field *f, const void *base, struct json *j)
-{
-	union value v = { 0 };
-
-	give_made(f->made, base, &v);
-	if (absent(&f->made->as, &v))
-		jw_null(j);
-	else
-		encode_value(&f->made->as, &v, j);
-}
-
 /* 482000 is 482, and 1500 is 1.5. */
 static void
 encode_milli(int64_t v, struct json *j)
@@ -714,7 +700,7 @@ encode_value(const struct field *f, const void *p, struct json *j)
 	case T_WORDS:	encode_words(f->words, *(const unsigned *)p, j); break;
 	case T_REC:	rec_encode(f->rec, p, j); break;
 	case T_LIST:	encode_list(f->rec, p, j); break;
-	case T_MADE:	encode_made(f, p, j); break;
+	case T_MADE:	break;		/* was made before */
 	}
 }
 
@@ -725,10 +711,17 @@ rec_encode(const struct rec *r, const void *from, struct json *j)
 	for (int i = 0; i < r->n; i++) {
 		const struct field *f = &r->f[i];
 		const void *p = (const char *)from + f->off;
+		str name = f->name;
+		union value v;
+		if (unlikely(f->type == T_MADE)) {
+			give_made(f->made, from, &v);
+			p = &v;
+			f = &f->made->as;
+		}
 		bool none = absent(f, p);
 		if ((f->flags & F_HIDE) || (none && (f->flags & F_OMIT)))
 			continue;
-		jw_key(j, f->name);
+		jw_key(j, name);
 		if (none)
 			jw_null(j);
 		else

@@ -63,8 +63,10 @@ struct field {
 	uint16_t flags, off;
 	int64_t lo, hi;			/* code points of a string, range of a number */
 	const struct words *words;
-	const struct rec *rec;
-	const struct made *made;
+	union {
+		const struct rec *rec;
+		const struct made *made;	/* of T_MADE */
+	};
 	const char *doc, *example;
 };
 /* One of the shapes of a body that has several.  With `when`, that word of the record's first field chooses it; without, it
