@@ -331,7 +331,8 @@ def twenty_megabytes(s):
 def refusals_drain(s):
     body, length = b'a' * 1_000_000, ('Content-Length', '1000000')
     bad, kind = ('Authorization', 'Bearer nonsense'), ('Content-Type', 'application/json')
-    for status, data in ((401, head('POST', '/v1/notes', [bad, kind, length])), (404, head('POST', '/v1/nowhere', [auth(s), kind, length])),
+    poor = ('Authorization', 'Bearer ' + s.mint('notes:read'))
+    for status, data in ((401, head('POST', '/v1/notes', [bad, kind, length])), (403, head('POST', '/v1/notes', [poor, kind, length])), (404, head('POST', '/v1/nowhere', [auth(s), kind, length])),
                          (405, head('PUT', '/v1/notes', [auth(s), kind, length])),
                          (415, head('POST', '/v1/notes', [auth(s), ('Content-Type', 'text/plain'), length])),
                          (400, head('POST', '/v1/notes', [auth(s), kind, length, ('Scripe-Api-Version', '1')]))):
@@ -339,6 +340,39 @@ def refusals_drain(s):
             a = w.send(data + body).answer()
             need(a.status == status, f'expected {status}, got {a}')
             need(w.send(get(s)).answer().status == 200, f'after {status} the connection does not go on')
+
+
+@case('So is the body of who is over the limit', alone=True, rate_write=1)
+def refused_by_rate(s):
+    ask, kind = ('Expect', '100-continue'), ('Content-Type', 'application/json')
+    with s.wire() as w:
+        a = w.send(post_note(s, note(s))).answer()
+        need(a.status == 200, f'{a}')
+        a = w.send(json_head(s, 'POST', '/v1/notes', 1_000_000) + b'a' * 1_000_000).answer()
+        need(a.status == 429 and a.get('Retry-After'), f'{a}')
+        need(w.send(get(s)).answer().status == 200, 'the connection does not go on')
+        a = w.send(head('POST', '/v1/notes', [auth(s), kind, ('Content-Length', '1000'), ask])).answer(interim=True)
+        need(a.status == 429, f'expected 429 at once, got {a}')
+        need(w.ended(), 'the connection stays open')
+
+
+@case('A refused body over what is drained gets its refusal and a closed connection')
+@unchanged
+def refused_beyond_draining(s):
+    with s.wire() as w:
+        w.send_some(head('POST', '/v1/nowhere', [auth(s), ('Content-Length', '40000000')]) + b'a' * 40_000_000)
+        a = w.answer()
+        need(a.status == 404 and a.code() == 'not_found', f'{a}')
+        need(w.ended(), 'the connection stays open')
+
+
+@case('A preflight with a body passes, and the connection stays', alone=True, cors_origins='https://app.example.com')
+def preflight_with_a_body(s):
+    lines = [('Origin', 'https://app.example.com'), ('Access-Control-Request-Method', 'POST'), ('Content-Length', '100000')]
+    with s.wire() as w:
+        a = w.send(head('OPTIONS', '/v1/notes', lines) + b'a' * 100_000).answer()
+        need(a.status == 204 and a.get('Access-Control-Allow-Origin') == 'https://app.example.com' and not a.get('Content-Length'), f'{a}')
+        need(w.send(get(s)).answer().status == 200, 'the connection does not go on')
 
 
 @case('Who asks before sending a refused body is told at once')
