@@ -5,13 +5,14 @@ What a fault gives stands here by kind of field; rules.py has what the contract 
 import copy
 import datetime
 import json
+import re
 from urllib.parse import quote
 
 import rules
 import values
 from cases import Wrong, need
 from play import Case, at, short
-from world import KINDS, ulid
+from world import GONE, KINDS, MADE, ulid
 
 NOW = datetime.datetime.now(datetime.timezone.utc).strftime('%Y-%m-%dT%H:%M:%S.000Z')
 GOOD_TEXT = 'A text.'
@@ -33,18 +34,20 @@ def good_value(f):
         return '~' + KINDS[f.prefix][0] + '~'
     if f.kind == 'object':
         return {x.path[-1]: good_value(x) for x in f.inner if x.required}
-    return {'text': GOOD_TEXT, 'word': f.words[0] if f.words else None, 'words': list(f.words[:1]), 'moment': '2031-05-15T08:21:00.000Z',
+    return {'text': GOOD_TEXT[:f.hi], 'word': f.words[0] if f.words else None, 'words': list(f.words[:1]), 'moment': '2031-05-15T08:21:00.000Z',
             'day': '2026-05-15',
             'whole': f.lo if f.lo is not None else 1, 'real': f.lo if f.lo is not None else 1, 'flag': True}[f.kind]
 
 
-def base(op):
-    """A body that is taken, or None."""
+def base(op, form=None):
+    """A body that is taken, or None.  form: the word that chooses one, where there are several."""
     if not op.body:
         return None
-    if op.name in rules.BASES:
-        return copy.deepcopy(rules.BASES[op.name])
-    return {f.path[-1]: good_value(f) for f in op.body if f.required}
+    known = rules.BASES.get((op.name, form)) or rules.BASES.get(op.name)
+    if known:
+        return copy.deepcopy(known)
+    fields = next((fields for word, fields in op.forms if word == form), op.forms[0][1])
+    return {f.path[-1]: good_value(f) for f in [f for f in fields if f.required] or fields[:1]}
 
 
 def target(op, query=(), ident=None):
@@ -56,6 +59,11 @@ def target(op, query=(), ident=None):
     given = {n for n, v in query}
     pairs = [(f.name, good_value(f)) for f in op.query if f.required and f.name not in given] + [(n, v) for n, v in query if v is not None]
     return path + ('?' if pairs else '') + '&'.join(f'{quote(n, safe="~")}={quote(v, safe="~")}' for n, v in pairs)
+
+
+def fresh(op, want=None):
+    """The kind of row that a taken change is made on, one for each case; None where there is nothing to change."""
+    return KINDS[op.id_prefix][0] if op.path_id and op.method != 'GET' and want is None else None
 
 
 def put(body, path, value):
@@ -97,19 +105,20 @@ def written(body):
 class BodyField:
     """The cases of one field of a body."""
 
-    def __init__(self, op, f):
-        self.op, self.f = op, f
+    def __init__(self, op, f, form=None):
+        self.op, self.f, self.form = op, f, form
+        self.about = f.name if form is None else f'{form} {f.name}'
         self.change = f.place == 'change'
         self.key = (op.name, f.name)
-        self.without = base(op)
+        self.without = base(op, form)
         outer = f.path[:-1]
         if (op.name, '.'.join(outer)) in rules.ONE_OF:
             self.without = put(self.without, outer, {})
 
     def case(self, fault, value, want=None, check=None):
-        return Case(self.op, self.f.name, fault, target(self.op, ident='~fresh~' if self.change and want is None else None),
-                    written(put(self.without, self.f.path, value)), want, check,
-                    fresh=KINDS[self.op.id_prefix][0] if self.change and want is None else None)
+        row = fresh(self.op, want)
+        return Case(self.op, self.about, fault, target(self.op, ident='~fresh~' if row else None), written(put(self.without, self.f.path, value)),
+                    want, check, fresh=row)
 
     def kept(self, value):
         """The check that an accepted value is found again as it was given."""
@@ -135,24 +144,24 @@ class BodyField:
 
     # missing and null
 
+    def missing(self, want=None, check=None):
+        row = fresh(self.op, want)
+        return Case(self.op, self.about, 'missing', target(self.op, ident='~fresh~' if row else None), written(drop(self.without, self.f.path)),
+                    want, check, fresh=row)
+
     def absence(self):
-        f, one_of = self.f, (self.op.name, '.'.join(self.f.path[:-1])) in rules.ONE_OF
-        without = Case(self.op, f.name, 'missing', target(self.op), written(drop(self.without, f.path)))
-        if one_of:
-            outer = '.'.join(f.path[:-1])
-            without.want = bad(outer)
-            yield self.case('null', None, bad(outer))
-        elif f.required:
-            without.want = bad(f.name)
-            yield self.case('null', None, bad(f.name))
+        f, outer = self.f, '.'.join(self.f.path[:-1])
+        if (self.op.name, outer) in rules.ONE_OF or f.required:
+            want = bad(f.name if f.required and (self.op.name, outer) not in rules.ONE_OF else outer)
+            yield self.missing(want)
+            yield self.case('null', None, want)
         elif self.change:
             yield self.case('null', None, None if self.key in rules.ERASED else bad(f.name))
-            return
         else:
             default = rules.DEFAULTS.get(self.key, Ellipsis)
-            without.check = self.kept(default) if default is not Ellipsis else None
-            yield self.case('null', None, None, without.check)
-        yield without
+            check = self.kept(default) if default is not Ellipsis else None
+            yield self.missing(None, check)
+            yield self.case('null', None, None, check)
 
     # by kind
 
@@ -237,6 +246,15 @@ class BodyField:
             else:
                 yield self.taken(f'a moment: {label}', text, shown[:10] + 'T00:00:00.000Z' if self.key in rules.DAY_ONLY else shown)
 
+    def as_day(self):
+        f = self.f
+        for text, right in values.DAYS:
+            yield self.taken(f'the day {text!r}', text, text + 'T00:00:00.000Z') if right else self.case(f'no day: {text!r}', text, bad(f.name))
+        for text, shown in values.MOMENTS:
+            if text not in ('', '2031-05-15'):
+                label = text if len(text) < 60 else text[:40] + '…'
+                yield self.taken(f'a moment: {label}', text, shown[:10] + 'T00:00:00.000Z') if shown else self.case(f'no moment: {label!r}', text, bad(f.name))
+
     def as_whole(self):
         f, clamp = self.f, rules.CLAMPED.get(self.f.path[-1])
         lo, hi = f.lo, clamp or f.hi
@@ -284,14 +302,13 @@ class BodyField:
         elif not any(x.required for x in self.f.inner):
             yield self.case('empty', {}, None)
         for x in self.f.inner:
-            yield from BodyField(self.op, x).cases()
+            yield from BodyField(self.op, x, self.form).cases()
 
 
 def has(value):
     """Whether there is such an id in the world (or it is no name of one)."""
-    absent = {'~source~', '~source_theirs~', '~source_gone~', '~hook~', '~hook_theirs~', '~hook_gone~', '~project_gone~', '~job_gone~',
-              '~status_gone~', '~workspace_gone~'}
-    return value not in absent
+    m = re.fullmatch('~([a-z]+)(_theirs|_gone)?~', value)
+    return not m or m.group(1) in (GONE if m.group(2) == '_gone' else MADE)
 
 
 def other_kinds(prefix):
@@ -328,7 +345,7 @@ class Param:
         self.op, self.f = op, f
 
     def case(self, fault, value, want=None, check=None, more=()):
-        return Case(self.op, '?' + self.f.name, fault, target(self.op, [(self.f.name, value), *more]), None, want, check)
+        return Case(self.op, '?' + self.f.name, fault, target(self.op, [(self.f.name, value), *more]), None, want, check, alike=self.op.name not in rules.LIVING)
 
     def raw(self, fault, text, want):
         """The value as it stands, not encoded."""
@@ -356,6 +373,13 @@ class Param:
 
     def as_text(self):
         if self.f.name == 'cursor':
+            return
+        if (self.op.name, self.f.name) in rules.GRAMMARS:
+            right, wrong = rules.GRAMMARS[self.op.name, self.f.name]
+            for text in right:
+                yield self.case(f'right: {text}', text)
+            for text in wrong + [text for fault, text in values.TEXTS]:
+                yield self.case(f'wrong: {text!r}', text, bad(self.f.name))
             return
         for fault, text in values.TEXTS:
             yield self.case(fault, text)
@@ -475,8 +499,8 @@ def body_cases(op):
     good = written(base(op))
 
     def case(fault, body, want=None, check=None):
-        fresh = KINDS[op.id_prefix][0] if op.path_id and want is None else None
-        return Case(op, 'the body', fault, target(op, ident='~fresh~' if fresh else None), body, want, check, fresh=fresh)
+        row = fresh(op, want)
+        return Case(op, 'the body', fault, target(op, ident='~fresh~' if row else None), body, want, check, fresh=row)
     for text in values.NO_OBJECT + values.NO_JSON:
         yield case('no object: ' + repr(text[:30]), text, bad())
     for fault, tail in (('a letter behind', b'x'), ('another behind', good), ('a NUL behind', b'\0'), ('a comma behind', b',')):
@@ -530,9 +554,9 @@ def ignores(told):
 def query_cases(op):
     """Parameters that nobody knows, on any operation."""
     def case(fault, more, check):
-        fresh = KINDS[op.id_prefix][0] if op.method == 'PATCH' else None
-        return Case(op, 'the query', fault, target(op, more, ident='~fresh~' if fresh else None), written(base(op)) if op.body else None, None, check,
-                    fresh=fresh)
+        row = fresh(op)
+        return Case(op, 'the query', fault, target(op, more, ident='~fresh~' if row else None), written(base(op)) if op.body else None, None, check, fresh=row,
+                    alike=op.name not in rules.LIVING)
     for fault, key, told in ignored_names():
         if key != '~' and '\n' not in key:
             cut = ('?' + told)[:64] if '%' not in told[-4:] else '?' + told
@@ -552,8 +576,9 @@ def sendable(op):
 def cases(op):
     for f in op.query:
         yield from Param(op, f).cases()
-    for f in op.body:
-        yield from BodyField(op, f).cases()
+    for form, fields in op.forms:
+        for f in fields:
+            yield from BodyField(op, f, form).cases()
     if op.path_id:
         yield from path_cases(op)
     if op.body:

@@ -2,6 +2,7 @@
 import json
 
 import faults
+import rules
 from cases import need
 from play import Case, details
 from world import KINDS, ulid
@@ -11,9 +12,9 @@ CURRENT = '2026-08-01'
 
 def request(op, fault, about, headers, want=None, check=None):
     """A good request with other headers."""
-    fresh = KINDS[op.id_prefix][0] if op.path_id and op.method != 'GET' and want is None else None
-    return Case(op, about, fault, faults.target(op, ident='~fresh~' if fresh else None), faults.written(faults.base(op)) if op.body else None, want,
-                check, headers, fresh=fresh)
+    row = faults.fresh(op, want)
+    return Case(op, about, fault, faults.target(op, ident='~fresh~' if row else None), faults.written(faults.base(op)) if op.body else None, want,
+                check, headers, fresh=row, alike=op.name not in rules.LIVING)
 
 
 def workspace(op):

@@ -103,6 +103,12 @@ class Player:
             c.close()
 
     def attempt(self, clients, case):
+        try:
+            return self.send(clients, case)
+        except Exception:
+            return traceback.format_exc(), None
+
+    def send(self, clients, case):
         if case.script:
             return self.follow(clients[case.key], case), None
         names = dict(self.world.names)

@@ -36,13 +36,23 @@ from tap import Tap
 def collect(only):
     """The operations; their cases, each with a number that is the same on every engine; and those of a strict server."""
     ops = surface.read()
-    cases = [c for op in ops for module in (faults, heads, cursors) for c in module.cases(op)]
-    apart = [c for op in ops for c in strict.cases(op)]
+    cases = [c for op in ops for module in (faults, heads, cursors) for c in (people if op.people else list)(module.cases(op))]
+    apart = [c for op in ops if not op.people for c in strict.cases(op)]
     for i, c in enumerate(cases + apart):
         if c.op.idempotent and c.about != 'Idempotency-Key':
             c.code = f'm-{i}'
     words = only.lower()
     return ops, *([c for c in some if words in c.title.lower()] for some in (cases, apart))
+
+
+def people(cases):
+    """What is for people alone is refused to a key before its query or body is looked at; some of each kind show it."""
+    for c in cases:
+        told = c.about.startswith(('{', 'the body')) or c.fault in ('missing', 'null', 'empty', 'never was', 'given twice')
+        if not c.script and c.routed and told:
+            c.want, c.check, c.fresh, c.routed = (403, 'role_missing', None), None, None, False
+            c.target = c.target.replace('~fresh~', '~' + world.KINDS[c.op.id_prefix][0] + '~') if c.op.path_id else c.target
+            yield c
 
 
 def check_caps(ops):

@@ -3,7 +3,6 @@ import faults
 import values
 from cases import need
 from play import Case
-from world import KINDS
 
 # Unknown names, and how details.field tells them: as they are, cut at 64 bytes between two characters.
 NAMES = [('a word', 'bogus', 'bogus'), ('the wrong case', 'PROJECTID', 'PROJECTID'), ('a blank behind', 'content ', 'content '),
@@ -22,9 +21,9 @@ def cases(op):
     body = faults.base(op)
 
     def case(about, fault, more, value, want=None):
-        fresh = KINDS[op.id_prefix][0] if op.path_id and op.method != 'GET' and want is None else None
-        return Case(op, about, 'strict: ' + fault, faults.target(op, more, ident='~fresh~' if fresh else None),
-                    faults.written(value) if op.body else None, want, silent, fresh=fresh, alike=want is not None)
+        row = faults.fresh(op, want)
+        return Case(op, about, 'strict: ' + fault, faults.target(op, more, ident='~fresh~' if row else None), faults.written(value) if op.body else None,
+                    want, silent, fresh=row, alike=want is not None)
     yield case('the query', 'nothing unknown', [], body)
     for fault, name, told in NAMES[:6]:
         yield case('the query', fault, [(name, '1')], body, faults.bad(told))

@@ -24,6 +24,7 @@ class Field:
     words: tuple = ()
     prefix: str = None
     inner: list = field(default_factory=list)
+    forms: list = field(default_factory=list)       # of an object that has several: (the word that chooses, or None; fields)
 
     @property
     def name(self):
@@ -53,6 +54,8 @@ class Op:
 
     path_id: Field = None
     heads: frozenset = frozenset()      # the headers that it takes
+    forms: list = field(default_factory=list)       # of the body, as in Field
+    people: bool = False        # for people only: a key is refused, whatever it sends
 
 
 def words(schema):
@@ -66,6 +69,10 @@ def kind_of(schema, follow):
     some = [s for s in schema.get('anyOf', []) if s.get('type') != 'null']
     if len(some) == 1:
         return kind_of(some[0], follow)
+    if 'oneOf' in schema:
+        return 'object', schema
+    if 'const' in schema:
+        return 'word', {'enum': [schema['const']]}
     t = schema.get('type')
     t = next((x for x in t if x != 'null'), None) if isinstance(t, list) else t
     if t == 'string':
@@ -98,9 +105,13 @@ def make_field(place, path, schema, required, follow):
     f.lo, f.hi = s.get('minLength', s.get('minimum')), s.get('maxLength', s.get('maximum'))
     f.words = tuple(words(s) or words(s.get('items', {})))
     f.prefix = s['pattern'][1:s['pattern'].index('[') - 1] if kind == 'id' else None
-    if kind == 'object':
-        s = whole(s, follow)
-        f.inner = [make_field(place, path + (n,), p, n in s.get('required', []), follow) for n, p in s.get('properties', {}).items()]
+    shapes = [follow(o['$ref']) if '$ref' in o else o for o in s.get('oneOf', [])]
+    choice = s.get('discriminator', {}).get('propertyName')
+    for shape in shapes or [s] if kind == 'object' else []:
+        must = shape.get('required', [])
+        fields = [make_field(place, path + (n,), p, n in must, follow) for n, p in shape.get('properties', {}).items()]
+        f.forms.append((next((x.words[0] for x in fields if x.path[-1] == choice), None), fields))
+        f.inner += [x for x in fields if x.path not in {y.path for y in f.inner}]
     return f
 
 
@@ -109,12 +120,12 @@ def make_op(path, method, o, follow):
     heads = {p['name'] for p in params if p['in'] == 'header'}
     query = [make_field('query', (p['name'],), p['schema'], p.get('required', False), follow) for p in params if p['in'] == 'query']
     ids = [make_field('path', (p['name'],), p['schema'], True, follow) for p in params if p['in'] == 'path']
-    body = []
+    body, forms = [], []
     if 'requestBody' in o:
         whole = make_field('change' if method == 'patch' else 'create', (), o['requestBody']['content']['application/json']['schema'], True, follow)
-        body = whole.inner
+        body, forms = whole.inner, whole.forms
     return Op(o['operationId'], method.upper(), path, o.get('x-scopes', []), query, body, any(f.name == 'cursor' for f in query),
-              'Idempotency-Key' in heads, 'If-None-Match' in heads, o.get('security') == [], ids[0] if ids else None, frozenset(heads))
+              'Idempotency-Key' in heads, 'If-None-Match' in heads, o.get('security') == [], ids[0] if ids else None, frozenset(heads), forms, 'x-roles' in o)
 
 
 def read():

@@ -18,9 +18,12 @@ SLOTS = ['1969-12-31T23:59:59.999Z', '2030-03-09T00:00:00Z', '2030-03-10T00:00:0
 DIGITS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 # prefix of the id -> (name in ~name~, table)
 KINDS = {'proj': ('project', 'project'), 'note': ('note', 'note'), 'post': ('post', 'post'), 'job': ('job', 'job'), 'stat': ('status', 'post_status'),
-         'fold': ('folder', 'folder'), 'src': ('source', 'source'), 'org': ('workspace', 'workspace'), 'hk': ('hook', 'hook'), 'slot': ('slot', None)}
+         'fold': ('folder', 'folder'), 'src': ('source', 'source'), 'org': ('workspace', 'workspace'), 'hk': ('hook', 'hook'), 'slot': ('slot', None),
+         'key': ('key', 'api_key'), 'usr': ('person', 'person'), 'req': ('request', None)}
+MADE = {'project', 'note', 'post', 'job', 'status', 'folder', 'workspace', 'key', 'person', 'request'}     # there is one of ours and one of theirs
+GONE = {'note', 'post', 'folder'}                                                                     # and one that was deleted
 # Tables that requests change without a write of theirs.
-RESTLESS = {'audit', 'server_fact', 'idempotency', 'api_key', 'schema_version', 'request_log', 'sqlite_sequence'}
+RESTLESS = {'audit', 'server_fact', 'idempotency', 'api_key', 'schema_version', 'request_log', 'request_log_size', 'usage_day', 'usage_hour'}
 NAMED = re.compile(rb'~([a-z_]+)~')
 
 
@@ -32,8 +35,8 @@ def ulid(ms=None):
 class World:
     """What the cases need is there before they run, for they run on several threads."""
 
-    def __init__(self, engine):
-        self.engine, self.names = engine, {}
+    def __init__(self, engine, people=False):
+        self.engine, self.people, self.names = engine, people, {}
         self.server = Server(db=engine)
         self.server.setup()
         self.file = self.server.data + '/settings'
@@ -128,6 +131,9 @@ class World:
         job = c.post('/v1/posts/generations', {'projectId': project, 'source': {'text': 'A sentence to write from.'}}).json()['data']['id']
         c.wait_job(job)
         n['job'] = job
+        n['key'] = self.server.keys(workspace)[0]['id']
+        n['person'] = self.made_person(workspace)
+        n['request'] = c.get('/v1/projects').get('X-Request-Id')
         self.names.update({k + suffix: v for k, v in n.items()})
         c.close()
 
@@ -141,6 +147,10 @@ class World:
         at = ulid()
         self.sql(f"INSERT INTO folder (workspace, id, project, name) VALUES ('{workspace[4:]}', '{at}', '{project[5:]}', 'Folder')")
         return 'fold_' + at
+
+    def made_person(self, workspace):
+        return json.loads(self.server.cli('user', 'create', '--workspace', workspace, '--email', f'{secrets.token_hex(8)}@example.com', '--name', 'Ada', '--role',
+                                          'Client', '--json')[1])['id']
 
     def made_status(self, c, project):
         rows = c.get(f'/v1/post-statuses?projectId={project}').json()['data']
