@@ -143,7 +143,7 @@ class Pages:
         for f in self.op.query:
             if f.name in ('limit', 'cursor'):
                 continue
-            good = faults.good_value(f)
+            good = rules.GRAMMARS[self.op.name, f.name][0][0] if (self.op.name, f.name) in rules.GRAMMARS else faults.good_value(f)
             good = ','.join(good) if isinstance(good, list) else str(good).lower() if f.kind == 'flag' else str(good)
             if not f.required:
                 self.taken(c, world, at['ours'], [(f.name, '')], what=f'with {f.name} empty')

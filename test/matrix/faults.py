@@ -253,7 +253,8 @@ class BodyField:
         for text, shown in values.MOMENTS:
             if text not in ('', '2031-05-15'):
                 label = text if len(text) < 60 else text[:40] + '…'
-                yield self.taken(f'a moment: {label}', text, shown[:10] + 'T00:00:00.000Z') if shown else self.case(f'no moment: {label!r}', text, bad(f.name))
+                yield self.taken(f'a moment: {label}', text, shown[:10] + 'T00:00:00.000Z') if shown else self.case(f'no moment: {label!r}', text,
+                        bad(f.name))
 
     def as_whole(self):
         f, clamp = self.f, rules.CLAMPED.get(self.f.path[-1])
@@ -345,7 +346,7 @@ class Param:
         self.op, self.f = op, f
 
     def case(self, fault, value, want=None, check=None, more=()):
-        return Case(self.op, '?' + self.f.name, fault, target(self.op, [(self.f.name, value), *more]), None, want, check, alike=self.op.name not in rules.LIVING)
+        return Case(self.op, '?' + self.f.name, fault, target(self.op, [(self.f.name, value), *more]), None, want, check)
 
     def raw(self, fault, text, want):
         """The value as it stands, not encoded."""
@@ -450,12 +451,13 @@ class Param:
             yield self.case('of an archived project', '~project_archived~')
 
     def as_day(self):
-        f = self.f
+        f, back = self.f, rules.DAYS_BACK.get((self.op.name, self.f.name))
+        since = str(datetime.date.today() - datetime.timedelta(days=back)) if back else '0000-00-00'
         for text, right in values.DAYS:
-            yield self.case(f'the day {text!r}', text, None if right else bad(f.name))
+            yield self.case(f'the day {text!r}', text, None if right and text >= since else bad(f.name))
         for text, shown in values.MOMENTS:
-            if text and not any(text == d for d, right in values.DAYS) and text != '2031-05-15':
-                yield self.case(f'the moment {text[:40]!r}', text, None if shown else bad(f.name))
+            if text and text != '2031-05-15':
+                yield self.case(f'the moment {text[:40]!r}', text, None if shown and shown >= since else bad(f.name))
         yield self.raw('an offset whose plus sign became a blank', '2026-05-15T08:21:00+02:00', bad(f.name))
 
 
@@ -555,8 +557,8 @@ def query_cases(op):
     """Parameters that nobody knows, on any operation."""
     def case(fault, more, check):
         row = fresh(op)
-        return Case(op, 'the query', fault, target(op, more, ident='~fresh~' if row else None), written(base(op)) if op.body else None, None, check, fresh=row,
-                    alike=op.name not in rules.LIVING)
+        return Case(op, 'the query', fault, target(op, more, ident='~fresh~' if row else None), written(base(op)) if op.body else None, None, check,
+                    fresh=row)
     for fault, key, told in ignored_names():
         if key != '~' and '\n' not in key:
             cut = ('?' + told)[:64] if '%' not in told[-4:] else '?' + told

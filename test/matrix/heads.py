@@ -2,7 +2,6 @@
 import json
 
 import faults
-import rules
 from cases import need
 from play import Case, details
 from world import KINDS, ulid
@@ -14,7 +13,7 @@ def request(op, fault, about, headers, want=None, check=None):
     """A good request with other headers."""
     row = faults.fresh(op, want)
     return Case(op, about, fault, faults.target(op, ident='~fresh~' if row else None), faults.written(faults.base(op)) if op.body else None, want,
-                check, headers, fresh=row, alike=op.name not in rules.LIVING)
+                check, headers, fresh=row)
 
 
 def workspace(op):
@@ -218,7 +217,7 @@ def cases(op):
         yield from (keys if op.idempotent else no_keys)(op)
     if op.body:
         yield from media(op)
-    if op.tagged:
+    if op.tagged and op.path_id:
         yield from tags(op)
     if op.method == 'PATCH' and 'If-Match' in op.heads:
         yield from matches(op)

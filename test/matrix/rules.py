@@ -51,9 +51,12 @@ CREATED_EVENT = {'note': 'note.created', 'post': 'post.created', 'src': 'source.
 # What a 404 calls a thing (12.1 not_found).
 NOUNS = {'proj': 'Project', 'note': 'Note', 'post': 'Post', 'job': 'Job', 'src': 'Source', 'org': 'Workspace'}
 
-# Lists of what is happening: each request adds to them, so that no two answers are alike.
-LIVING = {'list_request_logs', 'list_audit_log', 'get_usage', 'get_rate_limits'}
+# What is happening: each request adds to it, so that no two answers are alike.
+LIVING = {'list_request_logs', 'get_request_log', 'list_audit_log', 'get_usage', 'get_rate_limits'}
 # Texts with a grammar: what is taken, and what is near it; any other text is 400.
 GRAMMARS = {
-    ('list_request_logs', 'status'): (['100', '200', '404', '599', '2xx', '4xx', '5xx'], ['099', '600', '6xx', '0xx', 'xx', '4x', '4x4', '40', '4XX', ' 40', '-40', '4.4', '４０４']),
+    ('list_request_logs', 'status'): (['100', '200', '404', '599', '2xx', '4xx', '5xx'],
+                                      ['099', '600', '6xx', '0xx', 'xx', '4x', '4x4', '40', '4XX', ' 40', '-40', '4.4', '４０４']),
 }
+# How many days back a moment may lie: 400.
+DAYS_BACK = {('get_usage', 'dateFrom'): 366}

@@ -45,11 +45,17 @@ def collect(only):
     return ops, *([c for c in some if words in c.title.lower()] for some in (cases, apart))
 
 
+BEFORE = ('Scripe-Workspace-Id', 'Scripe-Api-Version', 'Accept')     # looked at before it is asked who may do a thing
+SHOWN = ('missing', 'null', 'empty', 'never was', 'given twice')
+
+
 def people(cases):
     """What is for people alone is refused to a key before its query or body is looked at; some of each kind show it."""
     for c in cases:
-        told = c.about.startswith(('{', 'the body')) or c.fault in ('missing', 'null', 'empty', 'never was', 'given twice')
-        if not c.script and c.routed and told:
+        if c.about in BEFORE:
+            if c.want:
+                yield c
+        elif c.routed and not c.script and (c.about.startswith(('{', 'the body')) or c.fault in SHOWN):
             c.want, c.check, c.fresh, c.routed = (403, 'role_missing', None), None, None, False
             c.target = c.target.replace('~fresh~', '~' + world.KINDS[c.op.id_prefix][0] + '~') if c.op.path_id else c.target
             yield c

@@ -22,7 +22,8 @@ def cases(op):
 
     def case(about, fault, more, value, want=None):
         row = faults.fresh(op, want)
-        return Case(op, about, 'strict: ' + fault, faults.target(op, more, ident='~fresh~' if row else None), faults.written(value) if op.body else None,
+        return Case(op, about, 'strict: ' + fault, faults.target(op, more, ident='~fresh~' if row else None),
+                    faults.written(value) if op.body else None,
                     want, silent, fresh=row, alike=want is not None)
     yield case('the query', 'nothing unknown', [], body)
     for fault, name, told in NAMES[:6]:

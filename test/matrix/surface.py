@@ -125,7 +125,8 @@ def make_op(path, method, o, follow):
         whole = make_field('change' if method == 'patch' else 'create', (), o['requestBody']['content']['application/json']['schema'], True, follow)
         body, forms = whole.inner, whole.forms
     return Op(o['operationId'], method.upper(), path, o.get('x-scopes', []), query, body, any(f.name == 'cursor' for f in query),
-              'Idempotency-Key' in heads, 'If-None-Match' in heads, o.get('security') == [], ids[0] if ids else None, frozenset(heads), forms, 'x-roles' in o)
+              'Idempotency-Key' in heads, 'If-None-Match' in heads, o.get('security') == [], ids[0] if ids else None, frozenset(heads), forms,
+              'x-roles' in o)
 
 
 def read():

@@ -149,7 +149,8 @@ class World:
         return 'fold_' + at
 
     def made_person(self, workspace):
-        return json.loads(self.server.cli('user', 'create', '--workspace', workspace, '--email', f'{secrets.token_hex(8)}@example.com', '--name', 'Ada', '--role',
+        return json.loads(self.server.cli('user', 'create', '--workspace', workspace, '--email', f'{secrets.token_hex(8)}@example.com', '--name',
+                                          'Ada', '--role',
                                           'Client', '--json')[1])['id']
 
     def made_status(self, c, project):
