@@ -1,4 +1,5 @@
 #include "docs/docs_priv.h"
+#include "api/cors.h"
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -111,8 +112,7 @@ serve_spec(struct docs *d, struct exchange *x, enum spec_form f)
 		api_refuse(x, E_UNAVAILABLE, "The OpenAPI document cannot be printed right now: there is no memory for it.");
 		return;
 	}
-	front_add(x, "Access-Control-Allow-Origin", "*");
-	front_add(x, "Access-Control-Expose-Headers", "ETag, X-Request-Id");
+	cors_headers(api_conf(d->api), x);
 	serve(x, &as, 200);
 }
 
@@ -143,6 +143,8 @@ on_head(void *ctx, struct exchange *x)
 
 	api_greet(d->api, x);
 	x->body_max = 0;
+	if (cors_preflight(api_conf(d->api), x, 1u << M_GET))
+		return;
 	if (!str_eq(x->method, S("GET")) && !str_eq(x->method, S("HEAD")))
 		api_refuse(x, E_METHOD_NOT_ALLOWED, "This path is for reading: GET or HEAD.");
 }
