@@ -6,7 +6,7 @@ unit_of   = $(patsubst src/%.c,build/$1/test/%,$(wildcard src/*/*_test.c))
 FUZZERS  := $(patsubst src/%.c,test/%,$(wildcard src/*/*_fuzz.c))
 
 CHECK := layers house build-asan build-release build-clang outside unit scenario-postgres scenario-sqlite sweep-postgres sweep-sqlite traffic \
-	matrix clients-typescript badinput sqlplan replay lint crash
+	matrix clients-typescript badinput sqlplan replay lint docs crash
 check: $(CHECK)
 
 layers:        ; @$(STEP) $@ sh tools/layers
@@ -32,6 +32,8 @@ sweep-postgres: build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/openapi/sweep.py --engine postgres
 traffic: outside build-asan | scenario-sqlite scenario-postgres sweep-sqlite sweep-postgres
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ build/venv/bin/python test/openapi/traffic.py
+docs: outside build-asan
+	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/docs/run.py
 lint: outside
 	@$(STEP) $@ sh test/openapi/lint
 clients-typescript: outside build-release
