@@ -98,7 +98,10 @@
 			for (const entry of entries)
 				if (entry.isIntersecting) {
 					links.forEach(link => link.classList.remove('here'));
-					links.get(entry.target.id)?.classList.add('here');
+					const link = links.get(entry.target.id), list = link?.closest('.toc');
+					link?.classList.add('here');
+					if (list)
+						list.scrollTop = link.offsetTop - list.clientHeight / 2;
 				}
 		}, { rootMargin: '-70px 0px -75% 0px' });
 		links.forEach((link, id) => { const to = document.getElementById(id); if (to) seen.observe(to); });

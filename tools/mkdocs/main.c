@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define RESOURCES	"Resources"		/* the group of pages.def */
+
 void
 die(const char *fmt, ...)
 {
@@ -61,6 +63,52 @@ page_add(struct site *s, const char *group, const char *path, const char *file, 
 	return s->pages[s->npages++] = p;
 }
 
+/* A tag of operations that are in the document; NULL when there are none. */
+static json_t *
+tag_find(const struct site *s, str name)
+{
+	json_t *one;
+	size_t i;
+
+	json_array_foreach (json_object_get(s->api, "tags"), i, one)
+		if (str_eq(name, str_z(json_string_value(json_object_get(one, "name")))))
+			return one;
+	return NULL;
+}
+
+static struct page *
+page_at(const struct site *s, const char *path)
+{
+	for (int i = 0; i < s->npages; i++)
+		if (strcmp(s->pages[i]->path, path) == 0)
+			return s->pages[i];
+	return NULL;
+}
+
+/* A tag that nobody has written a guide about has a page all the same, behind the other resources. */
+static void
+add_tag_pages(struct site *s)
+{
+	json_t *one;
+	size_t i;
+
+	json_array_foreach (json_object_get(s->api, "tags"), i, one) {
+		const char *name = json_string_value(json_object_get(one, "name"));
+		const char *path = str_fmt(&s->a, "/docs/api/v1/%.*s", STR(slug_of(&s->a, str_z(name)))).p;
+		if (page_at(s, path) != NULL)
+			continue;
+		struct page *p = page_add(s, RESOURCES, path, NULL, name);
+		p->md = str_fmt(&s->a, "# %s\n\n%s\n\n<!-- operations %s -->\n", name, json_string_value(json_object_get(one, "description")), name);
+		int at = --s->npages;
+		while (at > 0 && (s->pages[at - 1]->group == NULL || strcmp(s->pages[at - 1]->group, RESOURCES) != 0)) {
+			s->pages[at] = s->pages[at - 1];
+			at--;
+		}
+		s->pages[at] = p;
+		s->npages++;
+	}
+}
+
 /* --- directives --- */
 
 static void
@@ -68,8 +116,8 @@ directive(struct site *s, const char *file, str what, struct buf *out)
 {
 	str rest = what, word = str_split(&rest, ' ');
 
-	if (str_eq(rest, S("begin")) || str_eq(rest, S("end")))
-		return;			/* what stands between is kept by another tool */
+	if (str_eq(rest, S("begin")) || str_eq(rest, S("end")) || str_eq(word, S("if")) || str_eq(word, S("unless")) || str_eq(word, S("fi")))
+		return;			/* what stands between is kept by another tool, or was judged by wanted() */
 	if (str_eq(word, S("operations")))
 		print_operations(s, rest.n != 0 ? str_dup(&s->a, rest).p : NULL, out);
 	else if (str_eq(word, S("errors")))
@@ -85,18 +133,37 @@ directive(struct site *s, const char *file, str what, struct buf *out)
 		die("docs/%s: there is no directive '%.*s'", file, STR(what));
 }
 
+/* What stands between `if TAG` or `unless TAG` and `fi` is for a release that has such operations, or has none. */
+static bool
+wanted(struct site *s, str what, bool now)
+{
+	str rest = what, word = str_split(&rest, ' ');
+
+	if (str_eq(word, S("fi")))
+		return true;
+	if (!str_eq(word, S("if")) && !str_eq(word, S("unless")))
+		return now;
+	return (tag_find(s, rest) != NULL) == str_eq(word, S("if"));
+}
+
 static str
 expand(struct site *s, const char *file, str text)
 {
 	struct buf b;
+	bool now = true;
 
 	buf_init(&b, &s->a, (size_t)8 << 20);
 	while (text.p != NULL) {
 		str line = str_split(&text, '\n');
 		if (str_starts(line, S("<!-- ")) && str_ends(line, S(" -->"))) {
-			directive(s, file, str_cut(line, 5, line.n - 4), &b);
+			str what = str_cut(line, 5, line.n - 4);
+			now = wanted(s, what, now);
+			if (now)
+				directive(s, file, what, &b);
 			continue;
 		}
+		if (!now)
+			continue;
 		buf_add(&b, line);
 		if (text.p != NULL)
 			buf_char(&b, '\n');
@@ -109,8 +176,10 @@ read_guides(struct site *s)
 {
 	for (int i = 0; i < s->npages; i++) {
 		struct page *p = s->pages[i];
-		if (p->file == NULL)
+		if (p->file == NULL) {
+			p->md = expand(s, p->path, p->md);
 			continue;
+		}
 		str text = file_read(s, str_fmt(&s->a, "docs/%s", p->file).p);
 		if (text.p == NULL)
 			die("docs/%s cannot be read", p->file);
@@ -259,6 +328,7 @@ main(int argc, char **argv)
 #include "pages.def"
 #undef PAGE
 	check_files(&s);
+	add_tag_pages(&s);
 	add_error_pages(&s);
 	read_guides(&s);
 	s.style = hashed_asset(&s, "site", "css", "text/css; charset=utf-8");

@@ -13,6 +13,7 @@
  *	<!-- errors -->			every error with a link to its page
  *	<!-- settings -->		every setting
  *	<!-- changes -->		CHANGES.md without its title
+ *	<!-- if Notes -->, <!-- unless Notes -->, <!-- fi -->	what stands between is for a release with, or without, such operations
  *	<!-- X begin -->, <!-- X end -->	nothing: what stands between is kept by another tool
  * A heading may end with {#anchor}.
  *
@@ -58,6 +59,7 @@ void	operations_with(struct site *, const char *slug, each_op *, void *ctx);
 void	json_block(struct buf *, json_t *);		/* fenced, indented by two */
 
 /* render.c */
+str	slug_of(struct arena *, str words);		/* "On this page": on-this-page */
 void	render(struct site *, struct page *);		/* md to html, title, about and headings */
 /* page.c */
 void	dress(struct site *, struct page *, struct buf *);

@@ -203,8 +203,8 @@ add_type(struct site *s, struct buf *b, json_t *schema)
 		add_type(s, b, get(one, "items"));
 	} else if (pattern[0] == '^' && isalpha((unsigned char)pattern[1]) && strchr(pattern, '[') != NULL && strstr(pattern, "_[") != NULL)
 		put(b, "id, `%.*s…`", (int)(strchr(pattern, '[') - pattern - 1), pattern + 1);
-	else if (format[0] != '\0')
-		buf_add(b, str_z(format));
+	else if (format[0] != '\0' && strcmp(type_name(one), "string") == 0)
+		buf_add(b, strcmp(format, "date-or-date-time") == 0 ? S("date or date-time") : str_z(format));
 	else
 		buf_add(b, str_z(type_name(one)));
 	if (may_be_null(schema))
@@ -227,6 +227,22 @@ add_words(struct buf *b, json_t *words)
 	buf_add(b, first ? S("") : S("."));
 }
 
+/* What tells the forms apart: the fields that each must have. */
+static void
+add_forms(struct site *s, struct buf *b, json_t *forms)
+{
+	bool first = true;
+	json_t *form, *name;
+	size_t i, k;
+
+	json_array_foreach (forms, i, form)
+		json_array_foreach (get(resolve(s, form, NULL), "required"), k, name) {
+			put(b, "%s`%s`", first ? " Exactly one of " : ", ", json_string_value(name));
+			first = false;
+		}
+	buf_add(b, first ? S("") : S("."));
+}
+
 /* What the schema says beside its type. */
 static void
 add_limits(struct site *s, struct buf *b, json_t *schema)
@@ -240,6 +256,7 @@ add_limits(struct site *s, struct buf *b, json_t *schema)
 	if (strcmp(type_name(one), "array") == 0)
 		one = resolve(s, get(one, "items"), NULL);
 	add_words(b, get(one, "enum"));
+	add_forms(s, b, get(one, "oneOf"));
 	if (get(one, "const") != NULL) {
 		buf_add(b, S(" Always `"));
 		add_json(b, get(one, "const"), 0);
@@ -308,14 +325,25 @@ add_rows(struct site *s, struct buf *b, json_t *schema, str before, bool body, j
 	}
 	for (size_t u = 0; u < COUNT(unions); u++)
 		for (size_t i = 0; i < json_array_size(get(schema, unions[u])); i++)
-			add_rows(s, b, resolve(s, json_array_get(get(schema, unions[u]), i), NULL), before, body, seen);
+			add_rows(s, b, resolve(s, json_array_get(get(schema, unions[u]), i), NULL), before, false, seen);
 }
 
+/* Of an object with forms, one table for each. */
 static void
 add_fields(struct site *s, struct buf *b, json_t *schema, bool body)
 {
-	json_t *seen = json_object();
+	json_t *seen, *form;
+	size_t i;
 
+	json_array_foreach (get(schema, "oneOf"), i, form) {
+		const char *name = "";
+		json_t *one = resolve(s, form, &name);
+		put(b, "%sIn the form *%.*s*:\n\n", i > 0 ? "\n" : "", STR(spaced(s, name)));
+		add_fields(s, b, one, body);
+	}
+	if (get(schema, "oneOf") != NULL)
+		return;
+	seen = json_object();
 	buf_add(b, S("| field | type | what it is |\n| --- | --- | --- |\n"));
 	add_rows(s, b, schema, S(""), body, seen);
 	json_decref(seen);
@@ -397,12 +425,31 @@ add_quoted(struct buf *b, json_t *v)
 	free(t);
 }
 
+/* A body may have one example or several. */
+static json_t *
+example_of(struct site *s, json_t *content)
+{
+	json_t *one = get(content, "example"), *v;
+	const char *name;
+
+	if (one == NULL)
+		json_object_foreach (get(content, "examples"), name, v)
+			return get(resolve(s, v, NULL), "value");
+	return one;
+}
+
+static bool for_people(json_t *op) { return get(op, "x-roles") != NULL && json_array_size(get(op, "x-scopes")) == 0; }
+
 static void
 add_request(struct site *s, struct buf *b, const char *method, const char *path, json_t *op)
 {
 	json_t *body = get(get(get(op, "requestBody"), "content"), "application/json");
 	bool open = get(op, "security") != NULL && json_array_size(get(op, "security")) == 0;
 
+	if (for_people(op)) {
+		buf_add(b, S("> No key may do this, and this release has no sign-in for people. [The command line](/docs/self-hosting#commands) does it.\n\n"));
+		return;
+	}
 	buf_add(b, S("**Example**\n\n```sh\ncurl "));
 	if (strcmp(method, "GET") != 0 && (body == NULL || strcmp(method, "POST") != 0))
 		put(b, "-X %s ", method);
@@ -415,7 +462,7 @@ add_request(struct site *s, struct buf *b, const char *method, const char *path,
 		put(b, " \\\n  -H \"Idempotency-Key: %s-1\"", text(op, "operationId"));
 	if (body != NULL) {
 		buf_add(b, S(" \\\n  -H \"Content-Type: application/json\" \\\n  -d '"));
-		add_quoted(b, get(body, "example"));
+		add_quoted(b, example_of(s, body));
 		buf_add(b, S("'"));
 	}
 	buf_add(b, S("\n```\n\n"));
@@ -451,7 +498,7 @@ static void
 add_answer(struct site *s, struct buf *b, json_t *op)
 {
 	json_t *content = get(get(get(get(op, "responses"), "200"), "content"), "application/json");
-	json_t *example = get(content, "example"), *objects = json_object(), *v;
+	json_t *example = example_of(s, content), *objects = json_object(), *v;
 	const char *name;
 	bool first = true;
 
@@ -464,11 +511,6 @@ add_answer(struct site *s, struct buf *b, json_t *op)
 	buf_add(b, get(get(get(resolve(s, get(content, "schema"), NULL), "properties"), "data"), "items") != NULL ? S(", a page of them.\n\n")
 	    : first ? S("200.\n\n") : S(".\n\n"));
 	json_decref(objects);
-	if (example == NULL)
-		json_object_foreach (get(content, "examples"), name, v) {
-			example = get(resolve(s, v, NULL), "value");
-			break;
-		}
 	if (example != NULL)
 		json_block(b, example);
 }

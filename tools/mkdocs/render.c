@@ -58,12 +58,12 @@ id_taken(const struct page *p, str id)
 	return false;
 }
 
-static str
-slug_of(struct work *w, str words)
+str
+slug_of(struct arena *a, str words)
 {
 	struct buf b;
 
-	buf_init(&b, &w->s->a, 400);
+	buf_init(&b, a, 400);
 	for (size_t i = 0; i < words.n; i++) {
 		unsigned char c = (unsigned char)words.p[i];
 		if (isalnum(c) || c == '_')
@@ -74,7 +74,14 @@ slug_of(struct work *w, str words)
 	str id = buf_str(&b);
 	while (str_ends(id, S("-")))
 		id.n--;
-	str first = id;
+	return id;
+}
+
+static str
+free_id(struct work *w, str words)
+{
+	str first = slug_of(&w->s->a, words), id = first;
+
 	for (int i = 2; id_taken(w->p, id); i++)
 		id = str_fmt(&w->s->a, "%.*s-%d", STR(first), i);
 	return id;
@@ -101,7 +108,7 @@ heading(struct work *w, int level, str inner)
 	if (id.p != NULL && id_taken(p, id))
 		die("%s: two headings have the anchor '%.*s'", p->path, STR(id));
 	if (id.p == NULL)
-		id = slug_of(w, words);
+		id = free_id(w, words);
 	if (p->nh == HEADINGS_MAX)
 		die("%s: more than %d headings", p->path, HEADINGS_MAX);
 	p->h[p->nh++] = (struct heading){ level, id, words };
