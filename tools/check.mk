@@ -6,7 +6,7 @@ unit_of   = $(patsubst src/%.c,build/$1/test/%,$(wildcard src/*/*_test.c))
 FUZZERS  := $(patsubst src/%.c,test/%,$(wildcard src/*/*_fuzz.c))
 
 CHECK := layers house build-asan build-release build-clang outside unit scenario-postgres scenario-sqlite sweep-postgres sweep-sqlite traffic \
-	matrix clients-typescript badinput sqlplan replay lint docs crash
+	matrix clients-typescript properties badinput sqlplan replay lint docs crash
 check: $(CHECK)
 
 layers:        ; @$(STEP) $@ sh tools/layers
@@ -36,6 +36,8 @@ docs: outside build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/docs/run.py
 lint: outside
 	@$(STEP) $@ sh test/openapi/lint
+properties: outside build-asan
+	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/openapi/properties.py
 clients-typescript: outside build-release
 	@$(STEP) $@ $(PY) test/clients/run.py typescript
 badinput: build-asan
@@ -46,7 +48,7 @@ crash: build-release
 	@$(STEP) $@ $(PY) test/crash/crash.py 50
 
 # The long ones.  build/traffic belongs to the scenarios of `check`: what comes later must not run beside them.
-FULL := outside-generator clients clients-contract build-tsan build-debug unit-tsan unit-valgrind scenario-tsan scenario-valgrind crash-postgres crash-long coverage
+FULL := outside-generator clients clients-contract properties-long build-tsan build-debug unit-tsan unit-valgrind scenario-tsan scenario-valgrind crash-postgres crash-long coverage
 full: check $(FULL) $(FUZZERS:%=fuzz-%)
 
 build-tsan:  ; +@$(STEP) $@ $(MAKE) BUILD=tsan CC=gcc scriped unit-build
@@ -57,6 +59,8 @@ VALGRIND := valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-
 outside-generator: outside ; @$(STEP) $@ sh tools/outside generator
 clients: outside-generator build-release
 	@$(STEP) $@ $(PY) test/clients/run.py python go java
+properties-long: properties
+	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/openapi/properties.py --examples 100 --phases examples,coverage,fuzzing,stateful
 clients-contract: clients clients-typescript
 	@$(STEP) $@ $(PY) test/clients/run.py --document contract typescript python go java
 unit-tsan: build-tsan
