@@ -7,6 +7,19 @@
 -- what this workspace calls a member; the name in table person is nobody's to change but the person's
 ALTER TABLE membership ADD COLUMN name TEXT;
 
+CREATE INDEX folder_page ON folder (workspace, project, id);
+CREATE INDEX post_status_place ON post_status (workspace, project, position);
+-- folders and columns that are gone while notes and posts still name them: the keeper walks it in the order of its key
+CREATE TABLE vacated (
+	workspace {id}  NOT NULL,
+	id        {id}  NOT NULL,
+	kind      TEXT  NOT NULL,
+	project   {id}  NOT NULL,
+	category  TEXT,
+	since     {i64} NOT NULL,
+	PRIMARY KEY (workspace, id)
+){clustered};
+
 -- --- the request log ---
 
 -- not indexed by what it is filtered by, errors excepted: it is bounded, and each index would be written with each row

@@ -1,12 +1,16 @@
 #include "t_app.h"
 #include "api/call.h"
+#include "model/folder.h"
 #include "model/person.h"
+#include "model/project.h"
 
 /* Every write of the table with the database failing at each of its calls.  A row that is not here fails the test. */
 struct prepared {
 	const char *name;		/* of the operation */
 	const char *path, *body;	/* {p}: the project, {j}: a QUEUED job made for it, {q}: a post made for it,
-					 * {k}: a key, {u}: a member beside an Admin */
+					 * {k}: a key, {u}: a member, {e}: its address, {f}: a folder with a note, named
+					 * as its id, {c}: a column with a post, {o}: the project of these,
+					 * {n}: a number */
 	struct t_tally makes;
 	int status;			/* 200, or an error that is bound */
 	bool wakes;
@@ -24,6 +28,13 @@ static const struct prepared prepared[] = {
 	{ "cancel_job", "/v1/jobs/{j}/cancel", NULL, { .reserved = -5 }, 200, false },
 	{ "create_project", "/v1/projects", "{\"name\":\"x\"}", { .kept = 6 }, 200, false },
 	{ "update_project", "/v1/projects/{p}", "{\"name\":\"y\"}", { 0 }, 200, false },
+	{ "create_folder", "/v1/folders", "{\"projectId\":\"{o}\",\"name\":\"new {n}\"}", { .kept = 1 }, 200, false },
+	{ "create_folder", "/v1/folders", "{\"projectId\":\"{o}\",\"name\":\"{f}\"}", { 0 }, 409, false },
+	{ "update_folder", "/v1/folders/{f}", "{\"name\":\"other {n}\"}", { 0 }, 200, false },
+	{ "delete_folder", "/v1/folders/{f}", NULL, { .kept = -1 }, 200, false },
+	{ "create_post_status", "/v1/post-statuses", "{\"projectId\":\"{o}\",\"name\":\"new {n}\",\"category\":\"draft\",\"order\":0}", { .kept = 1 }, 200, false },
+	{ "update_post_status", "/v1/post-statuses/{c}", "{\"order\":0}", { 0 }, 200, false },
+	{ "delete_post_status", "/v1/post-statuses/{c}", NULL, { .kept = -1, .event = 1 }, 200, false },
 	{ "create_key", "/v1/keys", "{\"name\":\"x\",\"scopes\":[]}", { .kept = 1 }, 200, false },
 	{ "update_key", "/v1/keys/{k}", "{\"scopes\":[]}", { 0 }, 200, false },
 	{ "revoke_key", "/v1/keys/{k}/revoke", "{\"reason\":\"x\"}", { 0 }, 200, false },
@@ -64,9 +75,10 @@ static bool idempotent(const struct round *r) { return (r->op->flags & OP_IDEMPO
 
 /* What stands for what in a path or a body. */
 struct stand_in { const char *mark; char text[48]; };
-enum { MADE_P, MADE_J, MADE_Q, MADE_K, MADE_U, MADE_E, MADE_N, MADE_COUNT };
+enum { MADE_P, MADE_J, MADE_Q, MADE_K, MADE_U, MADE_E, MADE_N, MADE_F, MADE_C, MADE_O, MADE_COUNT };
 #define MADE_NONE { [MADE_P] = { "{p}", "" }, [MADE_J] = { "{j}", "" }, [MADE_Q] = { "{q}", "" }, [MADE_K] = { "{k}", "" }, \
-	[MADE_U] = { "{u}", "" }, [MADE_E] = { "{e}", "" }, [MADE_N] = { "{n}", "" } }
+	[MADE_U] = { "{u}", "" }, [MADE_E] = { "{e}", "" }, [MADE_N] = { "{n}", "" }, \
+	[MADE_F] = { "{f}", "" }, [MADE_C] = { "{c}", "" }, [MADE_O] = { "{o}", "" } }
 
 static const char *
 filled(struct t_app *a, const char *text, const struct stand_in *m)
@@ -164,9 +176,9 @@ ask(const struct round *r)
 }
 
 static const char *
-new_post(struct t_app *a)
+new_post(struct t_app *a, const char *project)
 {
-	struct t_answer made = t_call(a, "POST", "/v1/posts", t_fmt(a, "{\"projectId\":\"%s\"}", a->project), NULL);
+	struct t_answer made = t_call(a, "POST", "/v1/posts", t_fmt(a, "{\"projectId\":\"%s\"}", project), NULL);
 
 	CHECK_INT(made.status, ==, 200);
 	return t_fmt(a, "%.*s", STR(t_text(made.body, "data.id")));
@@ -193,6 +205,41 @@ new_member(struct t_app *a, const char *email, int role, char ret[48])
 	snprintf(ret, 48, "usr_%s", m.id.u.s);
 }
 
+/* A project of its own for what a project has a hundred of at most. */
+struct own { struct t_app *a; project_id id; folder_id folder; };
+
+static enum err
+put_own(void *ctx, struct db *db, struct error *e)
+{
+	const struct own *o = ctx;
+	struct project p = { .id = o->id, .name = S("own"), .type = PT_PERSONAL_BRAND, .status = PS_ACTIVE };
+	struct folder f = { o->folder, o->id, id_text(&o->a->h.a, ID_folder, &o->folder.u) };
+	status_id columns[PROJECT_COLUMNS];
+
+	for (int i = 0; i < PROJECT_COLUMNS; i++)
+		columns[i] = (status_id){ sys_ulid(&o->a->h.clock.c) };
+	TRY(project_insert(db, o->a->h.ws, &p, columns, e));
+	return folder_insert(db, o->a->h.ws, &f, e);
+}
+
+static void
+new_own(struct t_app *a, struct stand_in *m)
+{
+	struct own o = { a, { sys_ulid(&a->h.clock.c) }, { sys_ulid(&a->h.clock.c) } };
+	char *project = m[MADE_O].text;
+
+	t_write(&a->h, put_own, &o);
+	snprintf(project, sizeof(m->text), "proj_%s", o.id.u.s);
+	snprintf(m[MADE_F].text, sizeof(m->text), "fold_%s", o.folder.u.s);
+	CHECK_INT(t_call(a, "POST", "/v1/notes", t_fmt(a, "{\"projectId\":\"%s\",\"folderId\":\"%s\"}", project, m[MADE_F].text), NULL).status, ==, 200);
+	struct t_answer got = t_call(a, "POST", "/v1/post-statuses",
+	    t_fmt(a, "{\"projectId\":\"%s\",\"name\":\"column\",\"category\":\"draft\"}", project), NULL);
+	CHECK_INT(got.status, ==, 200);
+	snprintf(m[MADE_C].text, sizeof(m->text), "%.*s", STR(t_text(got.body, "data.id")));
+	const char *post = t_fmt(a, "/v1/posts/%s", new_post(a, project));
+	CHECK_INT(t_call(a, "PATCH", post, t_fmt(a, "{\"statusId\":\"%s\"}", m[MADE_C].text), NULL).status, ==, 200);
+}
+
 static bool mentions(const struct prepared *p, const char *mark) { return strstr(p->path, mark) != NULL || (p->body != NULL && strstr(p->body, mark) != NULL); }
 
 static void
@@ -209,11 +256,13 @@ prepare(struct round *r)
 	if (mentions(r->p, "{j}"))
 		snprintf(m[MADE_J].text, sizeof(m->text), "job_%s", t_job(&a->h, JT_NOOP, "{}", 5).u.s);
 	if (mentions(r->p, "{q}"))
-		snprintf(m[MADE_Q].text, sizeof(m->text), "%s", new_post(a));
+		snprintf(m[MADE_Q].text, sizeof(m->text), "%s", new_post(a, a->project));
 	if (mentions(r->p, "{k}"))
 		snprintf(m[MADE_K].text, sizeof(m->text), "key_%s", t_key(a, a->h.ws, MODE_TEST, T_ALL_SCOPES, TIME_NONE, token).u.s);
 	if (mentions(r->p, "{u}") || mentions(r->p, "{e}"))
 		new_member(a, m[MADE_E].text, ROLE_CREATOR, m[MADE_U].text);
+	if (mentions(r->p, "{o}") || mentions(r->p, "{f}") || mentions(r->p, "{c}"))
+		new_own(a, m);
 	r->op = op_named(r->p->name);
 	r->path = filled(a, r->p->path, m);
 	r->body = r->p->body != NULL ? filled(a, r->p->body, m) : NULL;

@@ -1,5 +1,6 @@
 #include "model/note.h"
 #include "api/rq.h"
+#include "model/folder.h"
 #include "model/project.h"
 
 static void

@@ -28,6 +28,7 @@ static const char about[] =
     "**Rate limits** are the workspace's, counted over any 60 seconds in buckets: reads, other writes, job submissions and uploads.";
 
 static const struct { const char *name, *doc; } tags[] = {
+	{ "Folders", "Folders of the notes of a project." },
 	{ "Health", "Whether the service and a key work." },
 	{ "Jobs", "Asynchronous operations: what they do, how far they are, what they made." },
 	{ "Keys", "API keys, minted and ended by people." },

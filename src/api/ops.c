@@ -1,4 +1,5 @@
 #include "api/rq.h"
+#include "model/folder.h"
 #include "model/key.h"
 #include "model/note.h"
 #include "model/person.h"
@@ -18,6 +19,7 @@ const struct bucket_row buckets[BUCKET_COUNT] = {
 #define ERRORS(...)	(const enum err[]){ __VA_ARGS__, OK }
 #define S_(name)	SCOPE_BIT(name)
 #define WRITE		(OP_TX | OP_IDEMPOTENT | OP_MCP)
+#define EDIT		(OP_TX | OP_IDEMPOTENT | OP_MCP | OP_ADDITION)
 #define ADMIN		(OP_ADDITION | OP_PEOPLE | OP_FOR(ADMIN))
 #define MANAGER		(ADMIN | OP_FOR(MANAGER))
 
@@ -27,6 +29,17 @@ const struct op ops[] = {
 	{ M_GET, "/v1/audit-log", "list_audit_log", "Logs", 0, BUCKET_READ, OP_LIST | OP_ADDITION | OP_PEOPLE | OP_FOR(ADMIN), audit_log_list, -1, &audit_query_rec, &audit_rec,
 	  audit_anchor, NULL,
 	  "List who changed what", "Newest first: every write of a known caller, every refusal of one by 401 or 403, and what the command line did. Entries are never changed." },
+	{ M_GET, "/v1/folders", "list_folders", "Folders", S_(NOTES_READ), BUCKET_READ, OP_LIST | OP_MCP | OP_ADDITION, folders_list, -1, &folders_query_rec, &folder_rec, folder_anchor, ERRORS(E_NOT_FOUND),
+	  "List folders of a project", "Newest first." },
+	{ M_POST, "/v1/folders", "create_folder", "Folders", S_(NOTES_WRITE), BUCKET_WRITE, EDIT, folders_create, -1, &folder_create_rec, &folder_rec, NULL, ERRORS(E_NOT_FOUND, E_CONFLICT),
+	  "Create a folder", "At most 100 in a project, each with a name of its own." },
+	{ M_GET, "/v1/folders/{folderId}", "get_folder", "Folders", S_(NOTES_READ), BUCKET_READ, OP_MCP | OP_ADDITION, folders_get, ID_folder, NULL, &folder_rec, NULL, ERRORS(E_NOT_FOUND),
+	  "Get a folder", "One folder." },
+	{ M_PATCH, "/v1/folders/{folderId}", "update_folder", "Folders", S_(NOTES_WRITE), BUCKET_WRITE, EDIT | OP_MATCHES, folders_update, ID_folder, &folder_patch_rec, &folder_rec, NULL,
+	  ERRORS(E_NOT_FOUND, E_CONFLICT, E_PRECONDITION_FAILED),
+	  "Rename a folder", "Its notes stay in it." },
+	{ M_DELETE, "/v1/folders/{folderId}", "delete_folder", "Folders", S_(NOTES_WRITE), BUCKET_WRITE, OP_TX | OP_MCP | OP_ADDITION, folders_delete, ID_folder, NULL, &deleted_folder_rec, NULL, ERRORS(E_NOT_FOUND),
+	  "Delete a folder", "Its notes go to the root: the first 50 at once, more of them within seconds, during which they name the folder that is gone." },
 	{ M_GET, "/v1/health", "get_health", "Health", 0, BUCKET_NONE, OP_PUBLIC | OP_BARE, health, -1, NULL, &health_rec, NULL, NULL,
 	  "Health of the service", "Unauthenticated. 200 when ok, 503 when degraded: switch on `status`. At most a second old." },
 	{ M_GET, "/v1/health/auth", "check_auth", "Health", 0, BUCKET_READ, OP_BARE, health_auth, -1, NULL, &health_auth_rec, NULL, NULL,
@@ -69,6 +82,16 @@ const struct op ops[] = {
 	  "Get a note", "One note with its queue slot." },
 	{ M_GET, "/v1/post-statuses", "list_post_statuses", "Posts", S_(POSTS_READ), BUCKET_READ, OP_LIST | OP_MCP, columns_list, -1, &columns_query_rec, &column_rec, column_anchor, ERRORS(E_NOT_FOUND),
 	  "List the columns of the board", "Each project is born with one column per category; `order` is the place on the board." },
+	{ M_POST, "/v1/post-statuses", "create_post_status", "Posts", S_(POSTS_WRITE), BUCKET_WRITE, EDIT, columns_create, -1, &column_create_rec, &column_rec, NULL, ERRORS(E_NOT_FOUND, E_CONFLICT),
+	  "Create a column of the board", "At most 100 in a project, each with a name of its own. It belongs to its category for good." },
+	{ M_GET, "/v1/post-statuses/{statusId}", "get_post_status", "Posts", S_(POSTS_READ), BUCKET_READ, OP_MCP | OP_ADDITION, columns_get, ID_status, NULL, &column_rec, NULL, ERRORS(E_NOT_FOUND),
+	  "Get a column of the board", "One post status with its category and its place." },
+	{ M_PATCH, "/v1/post-statuses/{statusId}", "update_post_status", "Posts", S_(POSTS_WRITE), BUCKET_WRITE, EDIT | OP_MATCHES, columns_update, ID_status, &column_patch_rec, &column_rec, NULL,
+	  ERRORS(E_NOT_FOUND, E_CONFLICT, E_PRECONDITION_FAILED),
+	  "Update a column of the board (name, default, order)", "What is left out stays. Each category has exactly one default column: another one takes its place." },
+	{ M_DELETE, "/v1/post-statuses/{statusId}", "delete_post_status", "Posts", S_(POSTS_WRITE), BUCKET_WRITE, OP_TX | OP_MCP | OP_ADDITION, columns_delete, ID_status, NULL, &deleted_status_rec, NULL,
+	  ERRORS(E_NOT_FOUND, E_CONFLICT),
+	  "Delete a column of the board", "Its posts go to the default column of its category, each with a `post.updated`: the first 50 at once, more of them within seconds, during which they name the column that is gone. A default column stays." },
 	{ M_GET, "/v1/posts", "list_posts", "Posts", S_(POSTS_READ), BUCKET_READ, OP_LIST | OP_MCP, posts_list, -1, &posts_query_rec, &post_rec, post_anchor, ERRORS(E_NOT_FOUND),
 	  "List posts of a project", "Newest first. Dates are days of creation, in UTC, both inclusive." },
 	{ M_POST, "/v1/posts", "create_post", "Posts", S_(POSTS_WRITE), BUCKET_WRITE, WRITE | OP_TEXT, posts_create, -1, &post_create_rec, &post_rec, NULL, ERRORS(E_NOT_FOUND, E_UNPROCESSABLE),

@@ -68,24 +68,3 @@ projects_update(struct rq *rq)
 	made(rq, ID_project, &p.id.u);
 	return reply(rq, &project_rec, &p);
 }
-
-static void
-scan_column(struct rq *rq, struct rows *r, void *to)
-{
-	(void)rq;
-	db_scan(&column_rec, r, NULL, to);
-}
-
-/* GET /v1/post-statuses */
-enum err
-columns_list(struct rq *rq)
-{
-	const struct columns_query *q = IN(rq, columns_query);
-	struct page p = page_of(rq, TIME_NONE, TIME_NONE);
-	struct rows r;
-
-	if (id_set(q->project))
-		TRY(project_exists(rq->db, rq->who.workspace, q->project, &rq->err));
-	TRY(column_page(rq->db, rq->who.workspace, q->project, (status_id){ p.before }, p.limit, &r, &rq->err));
-	return reply_rows(rq, &r, &column_rec, sizeof(struct column), scan_column);
-}

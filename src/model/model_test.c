@@ -1,3 +1,4 @@
+#include "model/folder.h"
 #include "model/key.h"
 #include "model/ledger.h"
 #include "model/note.h"

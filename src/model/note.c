@@ -40,6 +40,9 @@ const struct rec notes_query_rec = REC(notes_query, query_fields, "Filters of th
 SQL(insert, "note.insert",
     "INSERT INTO note (workspace, id, project, folder, content, slot, slot_date, slot_type) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)");
 SQL(get, "note.get", "SELECT " COLS " FROM note WHERE workspace = $1 AND id = $2");
+SQL(leave, "note.leave_folder",
+    "UPDATE note SET folder = NULL, updated_at = $4, version = version + 1 WHERE workspace = $1 AND folder = $3 AND id IN"
+    " (SELECT id FROM note WHERE workspace = $1 AND project = $2 AND folder = $3 LIMIT $5)");
 SQL(anchor, "note.anchor", "SELECT 1 FROM note WHERE workspace = $1 AND id = $2");
 #define PAGE	"SELECT " COLS " FROM note WHERE workspace = $1 AND project = $2 AND id < $3"
 #define ORDER	" ORDER BY id DESC LIMIT $4"
@@ -90,4 +93,12 @@ note_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, struct e
 	TRY(db_query(db, anchor, &r, e, VID(w), val_ulid(id)));
 	*found = db_next(&r);
 	return db_done(&r, e);
+}
+
+enum err
+note_leave_folder(struct db *db, workspace_id w, project_id p, folder_id f, int64_t now, int limit, int *n, struct error *e)
+{
+	TRY(db_run(db, leave, e, VID(w), VID(p), VID(f), V(now), V(limit)));
+	*n = (int)db->ops->changes(db);
+	return OK;
 }

@@ -100,6 +100,8 @@ SQL(move, "post.move",
 SQL(count, "post.count",
     "INSERT INTO post_count (workspace, status_id, part, posts) VALUES ($1, $2, $3, $4)"
     " ON CONFLICT (workspace, status_id, part) DO UPDATE SET posts = post_count.posts + excluded.posts");
+SQL(in_column, "post.in_column", "SELECT id FROM post WHERE workspace = $1 AND status_id = $2 LIMIT $3");
+SQL(forget, "post_count.delete", "DELETE FROM post_count WHERE workspace = $1 AND status_id = $2");
 SQL(anchor, "post.anchor", "SELECT 1 FROM post WHERE workspace = $1 AND id = $2");
 #define PAGE	"SELECT " COLS " FROM post WHERE workspace = $1 AND project = $2 AND id < $3 AND id >= $4"
 #define ORDER	" ORDER BY id DESC LIMIT $5"
@@ -212,4 +214,24 @@ post_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, struct e
 	TRY(db_query(db, anchor, &r, e, VID(w), val_ulid(id)));
 	*found = db_next(&r);
 	return db_done(&r, e);
+}
+
+enum err
+post_in_column(struct db *db, workspace_id w, status_id column, int limit, post_id *ret, int *n, struct error *e)
+{
+	struct rows r;
+
+	*n = 0;
+	TRY(db_query(db, in_column, &r, e, VID(w), VID(column), V(limit)));
+	for (; *n < limit && db_next(&r); ++*n) {
+		ret[*n] = (post_id){ 0 };
+		memcpy(ret[*n].u.s, db_col(&r, 0).s.p, 26);
+	}
+	return db_done(&r, e);
+}
+
+enum err
+post_forget_column(struct db *db, workspace_id w, status_id column, struct error *e)
+{
+	return db_run(db, forget, e, VID(w), VID(column));
 }

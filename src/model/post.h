@@ -41,6 +41,9 @@ MUST_USE enum err post_get(struct db *, struct arena *, workspace_id, post_id, s
 MUST_USE enum err post_hold(struct db *, struct arena *, workspace_id, post_id, struct post *ret, struct error *);
 /* From what post_hold gave to what it shall be. */
 MUST_USE enum err post_update(struct db *, workspace_id, const struct post *was, const struct post *, struct error *);
+/* Some posts that a column holds; and its count, when it is gone. */
+MUST_USE enum err post_in_column(struct db *, workspace_id, status_id, int limit, post_id *ret, int *n, struct error *);
+MUST_USE enum err post_forget_column(struct db *, workspace_id, status_id, struct error *);
 MUST_USE enum err post_page(struct db *, workspace_id, const struct posts_query *, const struct page *, struct rows *ret, struct error *);
 MUST_USE enum err post_anchor(struct db *, workspace_id, const ulid *, bool *found, struct error *);
 void	post_scan(struct rows *, struct arena *, struct post *ret);

@@ -1,8 +1,9 @@
-/* project -- a container of content, and the columns of its board.  The only code that names tables project, post_status, folder.
+/* project -- a container of content.  The only code that names table project.
  * Layer: includes db, words. */
 #ifndef MODEL_PROJECT_H
 #define MODEL_PROJECT_H
 #include "db/db.h"
+#include "model/column.h"
 #include "model/page.h"
 #include "model/words.h"
 
@@ -17,7 +18,6 @@ struct project_patch { str name; int type, status; str url; };
 extern const struct rec project_patch_rec;
 
 /* The project, and one column per category (contract 12.2); ids[] names the five columns. */
-#define PROJECT_COLUMNS	5
 MUST_USE enum err project_insert(struct db *, workspace_id, const struct project *, const status_id ids[PROJECT_COLUMNS], struct error *);
 MUST_USE enum err project_get(struct db *, struct arena *, workspace_id, project_id, struct project *ret, struct error *);	/* E_NOT_FOUND */
 /* The same, held until the transaction ends: what changes its folders and columns takes turns. */
@@ -26,16 +26,4 @@ MUST_USE enum err project_update(struct db *, workspace_id, const struct project
 MUST_USE enum err project_exists(struct db *, workspace_id, project_id, struct error *);	/* E_NOT_FOUND */
 MUST_USE enum err project_page(struct db *, workspace_id, project_id before, int limit, struct rows *ret, struct error *);
 MUST_USE enum err project_anchor(struct db *, workspace_id, const ulid *, bool *found, struct error *);
-
-struct column { status_id id; project_id project; str name; int category; bool is_default; int64_t order, posts; };
-extern const struct rec column_rec;
-struct columns_query { struct page_query page; project_id project; };
-extern const struct rec columns_query_rec;
-MUST_USE enum err column_page(struct db *, workspace_id, project_id, status_id before, int limit, struct rows *ret, struct error *);
-MUST_USE enum err column_anchor(struct db *, workspace_id, const ulid *, bool *found, struct error *);
-/* Its category; *found tells whether the project has it. */
-MUST_USE enum err column_get(struct db *, workspace_id, project_id, status_id, int *ret_category, bool *found, struct error *);
-MUST_USE enum err folder_exists(struct db *, workspace_id, project_id, folder_id, bool *found, struct error *);
-/* The first column of a category. */
-MUST_USE enum err column_of(struct db *, workspace_id, project_id, int category, status_id *ret, struct error *);
 #endif

@@ -1,6 +1,7 @@
 #include "model/ledger.h"
 #include "work/work_priv.h"
 #include "model/request.h"
+#include "model/vacate.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -295,6 +296,53 @@ clean_some(struct work *w)
 	return true;
 }
 
+/* --- notes and posts of what was deleted move on --- */
+
+struct moving { struct work *w; struct vacated v; bool found; int moved; };
+
+static enum err
+find_vacated(void *ctx, struct db *db, struct error *e)
+{
+	struct moving *m = ctx;
+	return vacate_next(db, &m->v, &m->found, e);
+}
+
+static enum err
+move_slice(void *ctx, struct db *db, struct error *e)
+{
+	struct moving *m = ctx;
+	struct arena a;
+
+	arena_init(&a, RUN_BUDGET);
+	enum err code = vacate_step(db, &a, m->w->c.clock, &m->v, &m->moved, e);
+	arena_free(&a);
+	return code;
+}
+
+static bool
+move_on(struct work *w)
+{
+	struct moving m = { .w = w };
+	struct error e;
+
+	for (int64_t until = sys_mono_us(w->c.clock) + CLEAN_US; !w->stopping && sys_mono_us(w->c.clock) < until; w->move_at = m.v) {
+		m.v = w->move_at;
+		enum err code = engine_read(w->c.engine, find_vacated, &m, &e);
+		if (code == OK && m.found)
+			code = engine_wait(w->c.engine, move_slice, &m, &e);
+		if (code != OK)
+			log_note(w->c.log, LOG_WARN, "move", "%s", e.detail);
+		if (code != OK || !m.found) {
+			bool again = code == OK && w->moved;
+			w->move_at = (struct vacated){ .since = 0 };
+			w->moved = false;
+			return again;
+		}
+		w->moved |= m.moved > 0;
+	}
+	return true;
+}
+
 /* Duties with a period each; run returns whether there is more to do.  Then it rests for as long as it took. */
 struct duty { bool (*run)(struct work *); int64_t (*period_us)(const struct conf *); int64_t due; };
 
@@ -353,6 +401,7 @@ keep(void *arg)
 	struct work *w = arg;
 	struct duty duties[] = {
 		{ sign_of_life, heartbeat_us, 0 }, { give_back, reap_us, 0 }, { look, poll_us, 0 }, { clean_some, clean_us, 0 },
+		{ move_on, poll_us, 0 },
 	};
 
 	while (!w->stopping) {

@@ -2,6 +2,7 @@
 #ifndef WORK_PRIV_H
 #define WORK_PRIV_H
 #include "work/work.h"
+#include "model/vacate.h"
 #include "write/write.h"
 
 enum verdict { V_NONE, V_DONE, V_FAILED, V_AGAIN, V_RETURNED };
@@ -73,6 +74,8 @@ struct work {
 	int nthreads;
 	pthread_t *thread, keeper_thread;
 	bool keeper_runs, poke;
+	struct vacated move_at;		/* the keeper's: what it moved from last, and whether there was anything in this round */
+	bool moved;
 	workspace_id clean_at;		/* the keeper's: the workspace whose turn is over */
 };
 #endif

@@ -37,6 +37,9 @@ SHAPES = {
             'completedAt': 'time or null', 'progress': 'shape progress or null', 'result': 'object or null',
             'errorCode': 'string or null', 'errorMessage': 'string or null', 'attemptCount': 'integer',
             'estimatedCompletionMs': 'integer or null', 'createdAt': 'time', 'updatedAt': 'time'},
+    'folder': {'id': 'id folder', 'projectId': 'id project', 'name': 'string', 'createdAt': 'time'},
+    'status': {'id': 'id status', 'projectId': 'id project', 'name': 'string', 'category': 'draft|inProgress|review|scheduled|published',
+               'isDefault': 'boolean', 'order': 'integer', 'postCount': 'integer'},
     'progress': {'progress': 'number', 'updatedAt': 'time', 'message': 'string or null'},
     'result': {'postId': 'id post'},
     'request': {'id': 'id request', 'createdAt': 'time', 'principal': 'string', 'mode': 'live|test or null',
@@ -96,10 +99,11 @@ def resource(value, a):
     """The shape of a resource, told by the prefix of its id; and what its fields say of each other."""
     if not isinstance(value, dict) or not isinstance(value.get('id'), str):
         return
-    names = {'proj': 'project', 'note': 'note', 'post': 'post', 'job': 'job', 'req': 'request', 'aud': 'audit'}
+    names = {'proj': 'project', 'note': 'note', 'post': 'post', 'job': 'job', 'req': 'request', 'aud': 'audit', 'fold': 'folder', 'stat': 'status'}
     name = names.get(value['id'].split('_')[0])
-    if name and 'createdAt' in value:
+    if name and ('createdAt' in value or (name == 'status' and 'category' in value)):
         shape(modern(value, name, a), name)
+    if name and 'createdAt' in value:
         need(born(value['id']) == value['createdAt'], f"createdAt {value['createdAt']} is not the millisecond in {value['id']}")
     if name == 'job':
         job(value)

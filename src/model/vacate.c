@@ -1,0 +1,92 @@
+#include "sys/sys.h"
+#include "model/vacate.h"
+#include "model/column.h"
+#include "model/ledger.h"
+#include "model/note.h"
+#include "model/post.h"
+
+static const char *const vacant_names[] = { [VACANT_FOLDER] = "folder", [VACANT_COLUMN] = "column" };
+static const struct words vacant_words = { .v = vacant_names, .n = COUNT(vacant_names) };
+
+static const struct field fields[] = {
+	F_ID  (vacated, workspace, workspace, "workspace", "workspace", 0, "Its workspace"),
+	F_WORD(vacated, kind, "kind", "kind", 0, &vacant_words, "What it was", NULL),
+	F_ID  (vacated, project, project, "project", "project", 0, "Its project"),
+	F_WORD(vacated, category, "category", "category", 0, &category_words, "Of a column", NULL),
+	F_TIME(vacated, since, "since", "since", 0, "When it was deleted"),
+};
+static const struct rec vacated_rec = REC(vacated, fields, "A folder or column that was deleted");
+
+SQL(enter, "vacated.insert", "INSERT INTO vacated (workspace, id, kind, project, category, since) VALUES ($1, $2, $3, $4, $5, $6)");
+SQL(away, "vacated.delete", "DELETE FROM vacated WHERE workspace = $1 AND id = $2");
+/* of all workspaces: the keeper's */
+SQL(next, "vacated.next",
+    "SELECT workspace, kind, project, category, since, id FROM vacated WHERE (workspace, id) > ($1, $2) ORDER BY workspace, id LIMIT 1");
+
+enum err
+vacate_next(struct db *db, struct vacated *v, bool *found, struct error *e)
+{
+	struct vacated after = *v;
+	struct rows r;
+
+	TRY(db_query(db, next, &r, e, V(((str){ after.workspace.u.s, strlen(after.workspace.u.s) })), V(((str){ after.id.s, strlen(after.id.s) }))));
+	if ((*found = db_next(&r))) {
+		db_scan(&vacated_rec, &r, NULL, v);
+		memcpy(v->id.s, db_col(&r, 5).s.p, 26);
+		v->id.s[26] = '\0';
+	}
+	return db_done(&r, e);
+}
+
+/* Each is changed like by a person: counted, and announced. */
+static enum err
+move_posts(struct db *db, struct arena *a, const struct sys_clock *clock, const struct vacated *v, int *moved, struct error *e)
+{
+	post_id ids[VACATE_SLICE];
+	struct post was, p;
+	status_id to;
+	int n;
+
+	TRY(post_in_column(db, v->workspace, (status_id){ v->id }, VACATE_SLICE, ids, &n, e));
+	TRY(column_of(db, v->workspace, v->project, v->category, &to, e));
+	for (int i = 0; i < n; i++) {
+		TRY(post_hold(db, a, v->workspace, ids[i], &was, e));
+		if (memcmp(was.status_id.u.s, v->id.s, 26) != 0)
+			continue;
+		p = was;
+		p.status_id = to;
+		p.updated_at = sys_wall_ms(clock);
+		TRY(post_update(db, v->workspace, &was, &p, e));
+		TRY(event_put(db, a, v->workspace, p.project, (event_id){ sys_ulid(clock) }, EVENT_POST_UPDATED, &post_rec, &p, e));
+	}
+	*moved = n;
+	return OK;
+}
+
+static enum err
+move(struct db *db, struct arena *a, const struct sys_clock *clock, const struct vacated *v, int *moved, struct error *e)
+{
+	if (v->kind == VACANT_COLUMN)
+		return move_posts(db, a, clock, v, moved, e);
+	return note_leave_folder(db, v->workspace, v->project, (folder_id){ v->id }, sys_wall_ms(clock), VACATE_SLICE, moved, e);
+}
+
+enum err
+vacate_begin(struct db *db, struct arena *a, const struct sys_clock *clock, const struct vacated *v, struct error *e)
+{
+	int moved;
+
+	TRY(db_run(db, enter, e, VID(v->workspace), val_ulid(&v->id), val_word(&vacant_words, v->kind), VID(v->project),
+	    val_word(&category_words, v->category), V(v->since)));
+	return move(db, a, clock, v, &moved, e);
+}
+
+enum err
+vacate_step(struct db *db, struct arena *a, const struct sys_clock *clock, const struct vacated *v, int *moved, struct error *e)
+{
+	TRY(move(db, a, clock, v, moved, e));
+	if (*moved > 0 || sys_wall_ms(clock) - v->since < VACATE_LINGER_MS)
+		return OK;
+	TRY(post_forget_column(db, v->workspace, (status_id){ v->id }, e));
+	return db_run(db, away, e, VID(v->workspace), val_ulid(&v->id));
+}
