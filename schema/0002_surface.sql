@@ -2,6 +2,63 @@
 
 -- --- sources and their topics ---
 
+-- what is shown of a source; times of a recording in milliseconds
+CREATE TABLE source (
+	workspace   {id}  NOT NULL,
+	id          {id}  NOT NULL,
+	project     {id}  NOT NULL,
+	status      TEXT  NOT NULL,
+	name        TEXT,
+	file_type   TEXT,
+	duration_ms {i64},
+	preview     TEXT  NOT NULL,
+	truncated   {i64} NOT NULL,
+	has_text    {i64} NOT NULL,
+	updated_at  {i64},
+	PRIMARY KEY (workspace, id),
+	FOREIGN KEY (workspace, project) REFERENCES project (workspace, id)
+){strict};
+
+-- the whole text, apart: a change of the row would write it anew, and who reads the row does not want it
+CREATE TABLE source_text (
+	workspace {id} NOT NULL,
+	source    {id} NOT NULL,
+	body      TEXT NOT NULL,
+	PRIMARY KEY (workspace, source),
+	FOREIGN KEY (workspace, source) REFERENCES source (workspace, id)
+){strict};
+
+-- takeaways: a JSON array of strings; score in thousandths
+CREATE TABLE source_topic (
+	workspace {id}  NOT NULL,
+	id        {id}  NOT NULL,
+	source    {id}  NOT NULL,
+	title     TEXT  NOT NULL,
+	summary   TEXT  NOT NULL,
+	takeaways TEXT  NOT NULL,
+	ranking   {i64} NOT NULL,
+	score     {i64} NOT NULL,
+	from_ms   {i64},
+	to_ms     {i64},
+	PRIMARY KEY (workspace, id),
+	FOREIGN KEY (workspace, source) REFERENCES source (workspace, id)
+){strict};
+CREATE INDEX source_topic_rank ON source_topic (workspace, source, ranking, id);
+
+CREATE TABLE source_hook (
+	workspace    {id}  NOT NULL,
+	id           {id}  NOT NULL,
+	source       {id}  NOT NULL,
+	topic        {id}  NOT NULL,
+	position     {i64} NOT NULL,
+	content      TEXT  NOT NULL,
+	post_type    TEXT  NOT NULL,
+	content_type TEXT  NOT NULL,
+	PRIMARY KEY (workspace, id),
+	FOREIGN KEY (workspace, topic) REFERENCES source_topic (workspace, id)
+){strict};
+CREATE INDEX source_hook_order ON source_hook (workspace, source, topic, position, id);
+
 -- --- projects, folders, columns, people: what editing them needs ---
 
 -- what this workspace calls a member; the name in table person is nobody's to change but the person's

@@ -42,6 +42,7 @@ enum {
 	OP_BARE       = 1 << 9,	/* its answer is not wrapped in `data` */
 	OP_MATCHES    = 1 << 10,	/* takes If-Match: its handler calls check_match before the meaning of the body */
 	OP_MEMORY     = 1 << 11,	/* a read that tries without a database first: its handler may say E_NEED_DB */
+	OP_LONG       = 1 << 15,	/* body up to body_max_long */
 	OP_PEOPLE     = 1 << 23,	/* people only: keys are refused, whatever their scopes */
 	OP_ROLES      = 24,		/* from this bit on: the roles that may, where op_roles would not say so by itself */
 };

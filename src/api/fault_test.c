@@ -24,6 +24,8 @@ static const struct prepared prepared[] = {
 	{ "update_post", "/v1/posts/{q}", "{\"content\":\"y\",\"scheduledFor\":\"2126-01-01T00:00:00Z\"}", { .event = 2 }, 200, false },
 	{ "update_post", "/v1/posts/{q}", "{\"statusCategory\":\"scheduled\"}", { 0 }, 422, false },
 	{ "generate_post", "/v1/posts/generations", "{\"projectId\":\"{p}\",\"source\":{\"text\":\"A text.\"}}", { .job = 1, .reserved = 5 }, 200, true },
+	{ "create_source", "/v1/sources", "{\"type\":\"text\",\"projectId\":\"{p}\",\"text\":\"x\"}", { .source = 1, .event = 1 }, 200, false },
+	{ "create_source", "/v1/sources", "{\"type\":\"file\",\"projectId\":\"{p}\",\"uploadId\":\"upl_01J9ZAB12CD34E56F7G8H9JKMN\"}", { 0 }, 422, false },
 	{ "create_job", "/v1/jobs", "{\"type\":\"NOOP\",\"count\":2}", { .job = 2 }, 200, true },
 	{ "cancel_job", "/v1/jobs/{j}/cancel", NULL, { .reserved = -5 }, 200, false },
 	{ "create_project", "/v1/projects", "{\"name\":\"x\"}", { .kept = 6 }, 200, false },
@@ -121,6 +123,7 @@ check_rows(const struct round *r, const char *when, int times)
 
 	want.note += times * m->note;
 	want.post += times * m->post;
+	want.source += times * m->source;
 	want.job += times * m->job;
 	want.event += times * m->event;
 	want.reserved += times * m->reserved;

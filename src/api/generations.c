@@ -2,6 +2,7 @@
 #include "api/rq.h"
 #include "model/note.h"
 #include "model/project.h"
+#include "model/source.h"
 #include "write/write.h"
 
 #define WAIT_MAX	25000
@@ -21,7 +22,7 @@ static const struct field source_fields[] = {
 	F_ID (generation_source, note, note, "noteId", NULL, 0, "A note to write from"),
 	F_ID (generation_source, source, source, "sourceId", NULL, 0, "A source to write from"),
 };
-static const struct rec source_rec = REC_FORMS(generation_source, source_fields, "What to write from: exactly one of the three",
+static const struct rec from_rec = REC_FORMS(generation_source, source_fields, "What to write from: exactly one of the three",
     { NULL, "text", "noteId,sourceId" }, { NULL, "noteId", "text,sourceId" }, { NULL, "sourceId", "text,noteId" });
 static const struct field option_fields[] = {
 	F_STR (generation_options, language, "language", NULL, 0, 2, 35, "BCP 47; that of the source when left out", "en"),
@@ -32,13 +33,25 @@ static const struct field option_fields[] = {
 static const struct rec options_rec = REC(generation_options, option_fields, "Optional steering");
 static const struct field fields[] = {
 	F_ID  (generation_create, project, project, "projectId", NULL, F_REQ, "The project the post belongs to"),
-	F_REC (generation_create, source, struct generation_source, "source", NULL, F_REQ, &source_rec, "What to write from"),
+	F_REC (generation_create, source, struct generation_source, "source", NULL, F_REQ, &from_rec, "What to write from"),
 	F_TIME(generation_create, scheduled_for, "scheduledFor", NULL, F_NULL, "A moment in the future: the post is scheduled for it; otherwise it is a draft"),
 	F_REC (generation_create, options, struct generation_options, "options", NULL, 0, &options_rec, "Optional steering"),
 	F_I64 (generation_create, wait_ms, "wait_for_completion_ms", NULL, F_CLAMP | F_FREE, 0, WAIT_MAX,
 	    "How long to wait for the end of the job, up to 25,000; the answer then has whatever state it is in", "12500"),
 };
 const struct rec generation_create_rec = REC(generation_create, fields, "A post to be written");
+
+static enum err
+check_source(struct rq *rq, source_id source)
+{
+	int status;
+
+	TRY(source_status(rq->db, rq->who.workspace, source, &status, &rq->err));
+	if (status == SS_DONE)
+		return OK;
+	return fail(&rq->err, E_UNPROCESSABLE, "source.sourceId", status == SS_ERROR ? "'source.sourceId' names a source whose file could not be read."
+	    : "'source.sourceId' names a source that is still being processed. Wait for its job.");
+}
 
 static enum err
 check_references(struct rq *rq, const struct generation_create *in)
@@ -48,9 +61,9 @@ check_references(struct rq *rq, const struct generation_create *in)
 	TRY(project_exists(rq->db, rq->who.workspace, in->project, &rq->err));
 	if (id_set(in->source.note))
 		TRY(note_get(rq->db, rq->a, rq->who.workspace, in->source.note, &n, &rq->err));
-	if (id_set(in->source.source))	/* sources have no table yet, so none can be named */
-		return fail(&rq->err, E_NOT_FOUND, NULL, "Source not found.");
-	if (id_set(in->options.hook))
+	if (id_set(in->source.source))
+		TRY(check_source(rq, in->source.source));
+	if (id_set(in->options.hook))	/* nothing finds hooks yet, so none can be named */
 		return fail(&rq->err, E_UNPROCESSABLE, "options.hookId", "'options.hookId' names no hook of this source.");
 	if (in->scheduled_for != TIME_NONE && in->scheduled_for <= rq->now)
 		return fail(&rq->err, E_UNPROCESSABLE, "scheduledFor", "'scheduledFor' must be in the future.");
@@ -88,7 +101,8 @@ posts_generate(struct rq *rq)
 {
 	const struct generation_create *in = IN(rq, generation_create);
 	int64_t cents = write_estimate_cents(rq->conf);
-	struct generation g = { .text = in->source.text, .note = in->source.note, .language = in->options.language,
+	struct generation g = { .text = in->source.text, .note = in->source.note, .source = in->source.source,
+	    .language = in->options.language,
 	    .instructions = in->options.instructions, .length = in->options.length, .scheduled_for = in->scheduled_for };
 	struct job j;
 

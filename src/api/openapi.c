@@ -37,6 +37,7 @@ static const struct { const char *name, *doc; } tags[] = {
 	{ "Notes", "Raw captured content, the input of posts, each with a slot in the queue." },
 	{ "Posts", "LinkedIn-ready texts and their states, written by people or generated." },
 	{ "Projects", "Containers of content, usually one profile or one company page." },
+	{ "Sources", "Longer material to write from: its beginning, and the topics and opening lines found in it." },
 	{ "Workspaces", "The tenant: every read returns only data of the active workspace." },
 };
 
@@ -186,7 +187,7 @@ static void
 put_request(struct openapi *o, const struct op *op)
 {
 	struct schema s = schema_of(o, SCHEMA_BODY);
-	int max = (op->flags & OP_TEXT) ? DEFAULT_body_max_text : DEFAULT_body_max;
+	int max = (op->flags & OP_LONG) ? DEFAULT_body_max_long : (op->flags & OP_TEXT) ? DEFAULT_body_max_text : DEFAULT_body_max;
 	struct json *j = &o->j;
 
 	if (op->method == M_GET || op->in == NULL)

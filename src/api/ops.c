@@ -5,6 +5,7 @@
 #include "model/person.h"
 #include "model/post.h"
 #include "model/project.h"
+#include "model/source.h"
 #include "model/request.h"
 #include <stdio.h>
 
@@ -98,7 +99,7 @@ const struct op ops[] = {
 	  "Create a draft (or scheduled) post", "With `scheduledFor` the post is scheduled, otherwise it is a draft." },
 	{ M_POST, "/v1/posts/generations", "generate_post", "Posts", S_(POSTS_WRITE), BUCKET_JOBS, WRITE | OP_TEXT | OP_WAITS, posts_generate, -1, &generation_create_rec, &job_rec, NULL,
 	  ERRORS(E_SPEND_CAP_EXCEEDED, E_NOT_FOUND, E_UNPROCESSABLE),
-	  "Generate a post from a text or a note", "Answers with a job; `result.postId` names the post once it is DONE. `wait_for_completion_ms` waits for that, up to 25 seconds." },
+	  "Generate a post from a text, a note or a source", "Answers with a job; `result.postId` names the post once it is DONE. `wait_for_completion_ms` waits for that, up to 25 seconds." },
 	{ M_GET, "/v1/posts/{postId}", "get_post", "Posts", S_(POSTS_READ), BUCKET_READ, OP_MCP, posts_get, ID_post, NULL, &post_rec, NULL, ERRORS(E_NOT_FOUND),
 	  "Get a post", "One post with its full text." },
 	{ M_PATCH, "/v1/posts/{postId}", "update_post", "Posts", S_(POSTS_WRITE), BUCKET_WRITE, WRITE | OP_TEXT | OP_MATCHES, posts_update, ID_post, &post_patch_rec, &post_rec, NULL,
@@ -121,6 +122,12 @@ const struct op ops[] = {
 	{ M_GET, "/v1/request-logs/{requestId}", "get_request_log", "Logs", 0, BUCKET_READ, OP_ADDITION | OP_FOR(ADMIN) | OP_FOR(MANAGER), request_logs_get, ID_request, NULL,
 	  &request_log_rec, NULL, ERRORS(E_NOT_FOUND),
 	  "Get a request as it was answered", "By the id of its `X-Request-Id`. Bodies are never kept." },
+	{ M_POST, "/v1/sources", "create_source", "Sources", S_(SOURCES_WRITE), BUCKET_JOBS, WRITE | OP_LONG, sources_create, -1, &source_create_rec, &source_or_job_rec, NULL,
+	  ERRORS(E_NOT_FOUND, E_UNPROCESSABLE),
+	  "Create a source from a text or an upload", "A text is stored at once, and the answer is the source. A file is fetched, transcribed and indexed by a job, "
+	  "and the answer is that job; its `result.sourceId` names the source once it is DONE." },
+	{ M_GET, "/v1/sources/{sourceId}", "get_source", "Sources", S_(NOTES_READ), BUCKET_READ, OP_MCP, sources_get, ID_source, NULL, &source_rec, NULL, ERRORS(E_NOT_FOUND),
+	  "Get a source", "One source with the beginning of its text and the topics that were found in it. The whole text is withheld." },
 	{ M_GET, "/v1/usage", "get_usage", "Logs", 0, BUCKET_READ, OP_ADDITION, usage_get, -1, &usage_query_rec, &usage_rec, NULL, NULL,
 	  "Get what the workspace used", "By UTC day: requests, writes and errors, counted exactly, and AI spend; and the jobs of the range." },
 	{ M_GET, "/v1/workspaces", "list_workspaces", "Workspaces", 0, BUCKET_READ, OP_LIST | OP_MCP, workspaces_list, -1, &workspaces_query_rec, &workspace_rec, workspace_anchor, NULL,

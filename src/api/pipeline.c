@@ -100,6 +100,8 @@ body_cap(const struct rq *rq)
 {
 	if (rq->op->in == NULL || rq->op->method == M_GET)
 		return 0;
+	if (rq->op->flags & OP_LONG)
+		return (size_t)rq->conf->body_max_long;
 	return (size_t)((rq->op->flags & OP_TEXT) ? rq->conf->body_max_text : rq->conf->body_max);
 }
 

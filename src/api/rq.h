@@ -144,9 +144,11 @@ HANDLER(columns_get) HANDLER(columns_create) HANDLER(columns_update) HANDLER(col
 HANDLER(members_list) HANDLER(members_get) HANDLER(members_create) HANDLER(members_update) HANDLER(members_delete)
 HANDLER(notes_list) HANDLER(notes_get) HANDLER(notes_create)
 HANDLER(posts_list) HANDLER(posts_get) HANDLER(posts_create) HANDLER(posts_update) HANDLER(posts_generate)
+HANDLER(sources_get) HANDLER(sources_create)
 HANDLER(jobs_list) HANDLER(jobs_get) HANDLER(jobs_cancel) HANDLER(jobs_create)
 HANDLER(request_logs_list) HANDLER(request_logs_get) HANDLER(audit_log_list) HANDLER(usage_get) HANDLER(rate_limits_get)
 #undef HANDLER
 extern const struct rec deleted_person_rec, deleted_folder_rec, deleted_status_rec;
+extern const struct rec source_or_job_rec;
 extern const struct rec health_rec, health_auth_rec, me_rec, generation_create_rec, job_create_rec, rate_limits_rec, usage_query_rec, usage_rec;
 #endif

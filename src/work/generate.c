@@ -3,11 +3,13 @@
 #include "model/note.h"
 #include "model/post.h"
 #include "model/project.h"
+#include "model/source.h"
 #include "work/work_priv.h"
 
 static const struct field fields[] = {
 	F_STR (generation, text, "text", NULL, 0, 0, 0, "", NULL),
 	F_ID  (generation, note, note, "noteId", NULL, 0, ""),
+	F_ID  (generation, source, source, "sourceId", NULL, 0, ""),
 	F_STR (generation, language, "language", NULL, 0, 0, 0, "", NULL),
 	F_STR (generation, instructions, "instructions", NULL, 0, 0, 0, "", NULL),
 	F_WORD(generation, length, "length", NULL, 0, &gen_length_words, "", NULL),
@@ -43,7 +45,7 @@ read_input(struct run *r, struct generation *ret, struct error *e)
 
 /* --- what is read from the database before writing --- */
 
-struct material { struct run *r; struct generation *g; bool project_gone; };
+struct material { struct run *r; struct generation *g; bool project_gone, source_gone; };
 
 static enum err
 fetch(void *ctx, struct db *db, struct error *e)
@@ -55,6 +57,11 @@ fetch(void *ctx, struct db *db, struct error *e)
 	if ((m->project_gone = code == E_NOT_FOUND))
 		return OK;
 	TRY(code);
+	if (id_set(m->g->source)) {
+		code = source_text(db, &m->r->a, m->r->task.workspace, m->g->source, &m->g->text, e);
+		m->source_gone = code == E_NOT_FOUND;
+		return m->source_gone ? OK : code;
+	}
 	if (!id_set(m->g->note))
 		return OK;
 	if ((code = note_get(db, &m->r->a, m->r->task.workspace, m->g->note, &n, e)) == OK)
@@ -71,10 +78,40 @@ on_progress(void *ctx, double fraction, const char *what)
 	return !run_stopping(r);
 }
 
+/* --- how much of it is read --- */
+
+/* As much as the longest text of a note may have.  The built-in writer takes some 100 bytes of memory for each, and a
+ * model has a window. */
+#define READ_MAX	((size_t)400000)
+#define READ_BACK	((size_t)4000)		/* how far back to look for the end of a sentence */
+
+static bool
+ends_sentence(str s, size_t i)
+{
+	return s.p[i] == '\n' || ((s.p[i] == ' ') && strchr(".!?", s.p[i - 1]) != NULL);
+}
+
+/* The beginning of a text that is too long, up to the end of a sentence where one is near, or of a character. */
+static str
+read_part(str s)
+{
+	size_t n = READ_MAX;
+
+	if (s.n <= READ_MAX)
+		return s;
+	while (n > READ_MAX - READ_BACK && !ends_sentence(s, n))
+		n--;
+	if (n == READ_MAX - READ_BACK)
+		n = READ_MAX;
+	while (((uint8_t)s.p[n] & 0xC0) == 0x80)
+		n--;
+	return str_cut(s, 0, n);
+}
+
 /* --- the receipt (contract 12.8) --- */
 
 static str
-receipt(struct run *r, const struct write_output *o)
+receipt(struct run *r, const struct generation *g, const struct write_output *o)
 {
 	struct buf b;
 	struct json j;
@@ -88,6 +125,8 @@ receipt(struct run *r, const struct write_output *o)
 	jw_key_i64(&j, S("tokensOut"), o->tokens_out);
 	jw_key_i64(&j, S("costMicrocents"), o->cost_microcents);
 	jw_key_str(&j, S("promptHash"), o->prompt_hash);
+	jw_key_i64(&j, S("sourceBytes"), (int64_t)g->text.n);
+	jw_key_i64(&j, S("readBytes"), (int64_t)read_part(g->text).n);
 	jw_key(&j, S("passages"));
 	jw_arr(&j);
 	jw_end(&j);
@@ -122,7 +161,7 @@ settle(struct run *r, const struct generation *g, enum write_fault fault, const 
 		p->status = g->scheduled_for != TIME_NONE ? POST_SCHEDULED : POST_DRAFT;
 		p->job = r->task.id;
 		r->effect = p;
-		r->receipt = receipt(r, o);
+		r->receipt = receipt(r, g, o);
 		r->verdict = V_DONE;
 	}
 }
@@ -131,7 +170,7 @@ static void
 generate(struct run *r)
 {
 	struct generation g;
-	struct material m = { r, &g, false };
+	struct material m = { .r = r, .g = &g };
 	struct write_output o = { 0 };
 	struct error e;
 
@@ -150,7 +189,11 @@ generate(struct run *r)
 		run_fail(r, "project_gone", "The project of this job is gone. Choose another one and submit again.");
 		return;
 	}
-	struct write_input in = { .source = g.text.p != NULL ? g.text : S(""), .language = g.language, .instructions = g.instructions,
+	if (m.source_gone) {
+		run_fail(r, "source_gone", "The source of this job is gone. Choose another one and submit again.");
+		return;
+	}
+	struct write_input in = { .source = g.text.p != NULL ? read_part(g.text) : S(""), .language = g.language, .instructions = g.instructions,
 	    .length = g.length >= 0 ? (enum write_length)g.length : WRITE_MEDIUM };
 	on_progress(r, 0.05, "reading the source");
 	settle(r, &g, write_post(r->conf, r->w->c.clock, &r->a, &in, on_progress, r, &o), &o);

@@ -1,3 +1,4 @@
+#include "model/source.h"
 #include "provider.h"
 #include "t_work.h"
 
@@ -448,5 +449,61 @@ DB_TEST(an_input_that_cannot_be_read_fails_with_words)
 	work_through(&h, id, NULL);			/* the note is gone: there is no text */
 	t_get_job(&h, id, &j);
 	CHECK_STR(j.error_code, S("empty_text"));
+	id = t_job(&h, JT_POST_GENERATION, "{\"sourceId\":\"src_01J9ZAB12CD34E56F7G8H9JKMN\"}", 0);
+	work_through(&h, id, NULL);
+	t_get_job(&h, id, &j);
+	CHECK_STR(j.error_code, S("source_gone"));
+	t_house_close(&h);
+}
+
+/* --- long sources --- */
+
+struct put_source { struct source s; str text; workspace_id w; };
+
+static enum err
+put_source(void *ctx, struct db *db, struct error *e)
+{
+	const struct put_source *p = ctx;
+	return source_insert(db, p->w, &p->s, p->text, e);
+}
+
+/* A source made of `n` times `one`; how much of it a generation says it has read. */
+static int64_t
+read_of(struct t_house *h, const char *one, int n)
+{
+	struct put_source p = { .w = h->ws };
+	struct buf b;
+	struct job j;
+
+	buf_init(&b, &h->a, 8 << 20);
+	for (int i = 0; i < n; i++)
+		buf_add(&b, str_z(one));
+	rec_init(&source_rec, &p.s);
+	p.s.id = (source_id){ sys_ulid(&h->clock.c) };
+	p.s.project = h->project;
+	p.s.status = SS_DONE;
+	p.s.preview = source_preview(buf_str(&b));
+	p.text = buf_str(&b);
+	t_write(h, put_source, &p);
+	job_id id = t_job(h, JT_POST_GENERATION, str_fmt(&h->a, "{\"sourceId\":\"src_%s\"}", p.s.id.u.s).p, 0);
+	work_through(h, id, NULL);
+	t_get_job(h, id, &j);
+	CHECK_INT(j.status, ==, JS_DONE);
+	CHECK_INT(t_count(h, str_fmt(&h->a, "job WHERE receipt LIKE '%%\"sourceBytes\":%zu,%%'", b.n).p), >=, 1);
+	for (int64_t read = 400000; read > 395000; read--)
+		if (b.n > 400000 && t_count(h, str_fmt(&h->a, "job WHERE id = '%s' AND receipt LIKE '%%\"readBytes\":%lld,%%'", id.u.s, (long long)read).p) == 1)
+			return read;
+	return (int64_t)b.n;
+}
+
+DB_TEST(a_long_source_is_read_to_the_end_of_a_sentence)
+{
+	struct t_house h;
+
+	t_house_open(&h, t, 0, "");
+	CHECK_INT(read_of(&h, "We shipped it on Friday. ", 10), ==, 250);
+	CHECK_INT(read_of(&h, "We shipped it on Friday. ", 16000), ==, 400000);
+	CHECK_INT(read_of(&h, "We shipped it on Friday. ", 40000), ==, 399999);
+	CHECK_INT(read_of(&h, "語", 200000), ==, 399999);
 	t_house_close(&h);
 }

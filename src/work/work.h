@@ -60,6 +60,7 @@ void	work_stats(struct work *, struct work_stats *);
 struct generation {
 	str text;
 	note_id note;
+	source_id source;
 	str language, instructions;
 	int length;			/* enum gen_length */
 	int64_t scheduled_for;

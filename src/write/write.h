@@ -15,7 +15,7 @@
 
 enum write_length { WRITE_SHORT, WRITE_MEDIUM, WRITE_LONG };	/* about 600, 1,200 and 2,000 characters */
 struct write_input {
-	str source;			/* 1 to 100,000 code points of UTF-8 */
+	str source;			/* UTF-8, at most 400,000 bytes */
 	str language;			/* BCP 47, or absent: that of the source */
 	enum write_length length;	/* WRITE_MEDIUM unless the caller asked */
 	str instructions;		/* free text for a model, or absent */

@@ -339,7 +339,9 @@ t_count(struct t_house *h, const char *from)
 	return t_db_count(h->t, sql);
 }
 
-SQL(tally, "t.tally", "SELECT (SELECT count(*) FROM note), (SELECT count(*) FROM post), (SELECT count(*) FROM job), (SELECT count(*) FROM event),"
+SQL(tally, "t.tally", "SELECT (SELECT count(*) FROM note), (SELECT count(*) FROM post),"
+    " (SELECT count(*) FROM source s JOIN source_text t ON t.workspace = s.workspace AND t.source = s.id),"
+    " (SELECT count(*) FROM job), (SELECT count(*) FROM event),"
     " (SELECT count(*) FROM idempotency), (SELECT count(*) FROM audit), CAST((SELECT COALESCE(sum(reserved), 0) FROM spend) AS {i64}),"
     " CAST((SELECT COALESCE(sum(spent), 0) FROM spend) AS {i64}), (SELECT count(*) FROM post_status s WHERE"
     " (SELECT count(*) FROM post p WHERE p.workspace = s.workspace AND p.status_id = s.id) <>"
@@ -355,7 +357,7 @@ read_tally(void *ctx, struct db *db, struct error *e)
 
 	TRY(db_query_(db, &tally, &r, e, NULL, 0));
 	if (db_next(&r))
-		for (int i = 0; i < 10; i++)
+		for (int i = 0; i < 11; i++)
 			v[i] = db_col(&r, i).i;
 	return db_done(&r, e);
 }
@@ -364,10 +366,10 @@ struct t_tally
 t_tally(struct t_house *h)
 {
 	struct error e;
-	int64_t v[10];
+	int64_t v[11];
 
 	need(engine_read(h->engine, read_tally, v, &e), &e);
-	return (struct t_tally){ v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9] };
+	return (struct t_tally){ v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10] };
 }
 
 bool

@@ -35,6 +35,7 @@ BEYOND = [
     ('invalid_request', "Unknown (field|parameter)", 'only under the setting `strict_bodies`'),
     ('invalid_request', "'status' must be an HTTP status", 'a number or a class such as 4xx: said in words'),
     ('invalid_request', 'changes nothing', 'a body of unknown fields only counts as empty: no schema counts the known ones'),
+    ('invalid_request', 'must be left out when', 'a form of a body is open to fields that it does not know: the document cannot bar those of another form'),
     ('invalid_request', "'statusId' and 'statusCategory' exclude", 'generators of clients make nonsense of a `not`; the description says it'),
     ('invalid_request', 'says the same as another field', 'of an older version; likewise'),
     ('version_unsupported', 'is pinned to version', 'what a key is pinned to is not in the request'),

@@ -37,6 +37,9 @@ SHAPES = {
             'completedAt': 'time or null', 'progress': 'shape progress or null', 'result': 'object or null',
             'errorCode': 'string or null', 'errorMessage': 'string or null', 'attemptCount': 'integer',
             'estimatedCompletionMs': 'integer or null', 'createdAt': 'time', 'updatedAt': 'time'},
+    'source': {'id': 'id source', 'projectId': 'id project', 'status': 'Processing|Done|Error', 'name': 'string or null',
+               'fileType': 'string or null', 'durationSeconds': 'number or null', 'createdAt': 'time', 'updatedAt': 'time or null',
+               'textPreview': 'string', 'textPreviewTruncated': 'boolean', 'hasFullText': 'boolean', 'topics': 'list'},
     'folder': {'id': 'id folder', 'projectId': 'id project', 'name': 'string', 'createdAt': 'time'},
     'status': {'id': 'id status', 'projectId': 'id project', 'name': 'string', 'category': 'draft|inProgress|review|scheduled|published',
                'isDefault': 'boolean', 'order': 'integer', 'postCount': 'integer'},
@@ -99,7 +102,7 @@ def resource(value, a):
     """The shape of a resource, told by the prefix of its id; and what its fields say of each other."""
     if not isinstance(value, dict) or not isinstance(value.get('id'), str):
         return
-    names = {'proj': 'project', 'note': 'note', 'post': 'post', 'job': 'job', 'req': 'request', 'aud': 'audit', 'fold': 'folder', 'stat': 'status'}
+    names = {'proj': 'project', 'note': 'note', 'post': 'post', 'src': 'source', 'job': 'job', 'req': 'request', 'aud': 'audit', 'fold': 'folder', 'stat': 'status'}
     name = names.get(value['id'].split('_')[0])
     if name and ('createdAt' in value or (name == 'status' and 'category' in value)):
         shape(modern(value, name, a), name)

@@ -1,0 +1,55 @@
+#include "model/source.h"
+#include "api/rq.h"
+#include "model/job.h"
+#include "model/project.h"
+
+/* A text is a source at once; a file becomes one by a job. */
+static const struct field made_fields[] = {
+	F_EITHER("text", &source_rec, "The source, of a text"),
+	F_EITHER("file", &job_rec, "The job that makes the source, of a file"),
+};
+const struct rec source_or_job_rec = REC_EITHER("source_or_job", made_fields, "The source that was made of a text, or the job that makes one of a file");
+
+enum err
+sources_get(struct rq *rq)
+{
+	struct source s;
+
+	TRY(source_get(rq->db, rq->a, rq->who.workspace, PATH_ID(rq, source), &s, &rq->err));
+	return reply(rq, &source_rec, &s);
+}
+
+static enum err
+create_text(struct rq *rq, const struct source_create *in)
+{
+	struct source s;
+
+	rec_init(&source_rec, &s);
+	s.id = (source_id){ fresh(rq) };
+	s.project = in->project;
+	s.status = SS_DONE;
+	s.name = in->name;
+	s.preview = source_preview(in->text);
+	s.truncated = s.preview.n < in->text.n;
+	s.has_text = true;
+	TRY(source_insert(rq->db, rq->who.workspace, &s, in->text, &rq->err));
+	TRY(announce(rq, s.project, EVENT_SOURCE_CREATED, &source_rec, &s));
+	made(rq, ID_source, &s.id.u);
+	return reply(rq, &source_rec, &s);
+}
+
+/* Uploads are not served yet, so none can be named. */
+static enum err
+create_file(struct rq *rq)
+{
+	return fail(&rq->err, E_UNPROCESSABLE, "uploadId", "'uploadId' names no upload of this workspace.");
+}
+
+enum err
+sources_create(struct rq *rq)
+{
+	const struct source_create *in = IN(rq, source_create);
+
+	TRY(project_exists(rq->db, rq->who.workspace, in->project, &rq->err));
+	return in->type == ST_TEXT ? create_text(rq, in) : create_file(rq);
+}

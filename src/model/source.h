@@ -1,0 +1,48 @@
+/* source -- longer material: a text that was sent, or what was extracted from a file, with the topics and opening lines
+ * (hooks) that are found in it.  The only code that names tables source, source_text, source_topic and source_hook.
+ *
+ * Who reads a source sees its beginning, never its whole text (contract 6.7): the beginning stands in the row, and the text,
+ * which may have a million characters, in a table of its own that only a generation reads.
+ * Topics come by their ranking, each with its hooks in their order.  All tables have the source in an index, and a hook is found
+ * by its id and its source.
+ *
+ * Ownership:  what is read lives in the arena.  Layer: includes db, words. */
+#ifndef MODEL_SOURCE_H
+#define MODEL_SOURCE_H
+#include "db/db.h"
+#include "model/words.h"
+
+#define SOURCE_PREVIEW	2000		/* code points of the beginning that is shown */
+#define SOURCE_TEXT_MAX	1000000		/* code points (contract 12.1) */
+#define SOURCE_TOPICS	50		/* as many are shown */
+#define SOURCE_HOOKS	500		/* of all topics together */
+
+struct hook { hook_id id; topic_id topic; str content, post_type; int content_type; };
+struct topic {
+	topic_id id;
+	str title, summary, takeaways;	/* takeaways: a JSON array of strings */
+	int64_t ranking, score, from, to;	/* score in thousandths; from and to in milliseconds, of what was spoken */
+	struct rec_list hooks;
+};
+struct source {
+	source_id id;
+	project_id project;
+	int status;
+	str name, file_type;
+	int64_t duration, updated_at;	/* duration in milliseconds */
+	str preview;
+	bool truncated, has_text;	/* truncated: there is more text than the preview */
+	struct rec_list topics;
+};
+extern const struct rec source_rec;
+struct source_create { int type; project_id project; str text; upload_id upload; str name; };
+extern const struct rec source_create_rec;
+
+/* The beginning of a text that a reader sees, never cut inside a character. */
+str	source_preview(str text);
+/* With its text, unless that is absent. */
+MUST_USE enum err source_insert(struct db *, workspace_id, const struct source *, str text, struct error *);
+MUST_USE enum err source_get(struct db *, struct arena *, workspace_id, source_id, struct source *ret, struct error *);	/* E_NOT_FOUND */
+MUST_USE enum err source_status(struct db *, workspace_id, source_id, int *ret, struct error *);	/* E_NOT_FOUND */
+MUST_USE enum err source_text(struct db *, struct arena *, workspace_id, source_id, str *ret, struct error *);	/* E_NOT_FOUND where there is none */
+#endif
