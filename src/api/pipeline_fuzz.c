@@ -95,7 +95,8 @@ static void
 load_conf(void)
 {
 	static const char *const sets[] = { "rate_read=0", "rate_write=0", "rate_jobs=0", "rate_unknown=0", "bench=true", "workers=1",
-	    "body_max=20000", "body_max_text=30000", "body_max_long=40000", "text_max=5000", "log_level=error", "log_requests=true" };
+	    "body_max=20000", "body_max_text=30000", "body_max_long=40000", "text_max=5000", "log_level=error", "log_requests=true",
+	    "test_version=true", "cors_origins=https://a.example" };
 	struct error e;
 
 	must(conf_load(&s.conf, NULL, NULL, sets, COUNT(sets), &e), &e);
