@@ -23,7 +23,8 @@ struct journal {
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
 	struct kept *ring;
-	int max, head, n;
+	int max, head;
+	_Atomic int n;			/* read without the lock too */
 	int taken;			/* of the head: in the transaction that runs */
 	int64_t first_us;		/* when the one at the head came */
 	bool riding, closing, news, ok;
@@ -121,8 +122,10 @@ send(struct journal *j)
 {
 	struct error e;
 
-	if (!j->riding && (j->n > 0 || j->news || j->nsums > 0))
-		j->riding = engine_submit(j->c->engine, &j->call, &e) == OK;
+	if (j->riding || (j->n == 0 && !j->news && j->nsums == 0))
+		return;
+	j->call.flags = CALL_FORCE | (j->n < SLICE || !j->ok ? CALL_RIDE : 0);	/* a slice is worth a commit of its own */
+	j->riding = engine_submit(j->c->engine, &j->call, &e) == OK;
 }
 
 static void
@@ -291,10 +294,19 @@ known(struct rq *rq)
 	    auth_peek(rq->api->c.auth, rq->conf, rq->x->header[FH_AUTHORIZATION], &rq->who);
 }
 
+/* The last half of the ring is for writes and errors, and for ever fewer reads. */
+static int
+pressure(const struct journal *j)
+{
+	int n = atomic_load_explicit(&j->n, memory_order_relaxed);
+
+	return n * 2 < j->max ? 0 : n * 4 < j->max * 3 ? 3 : 8;
+}
+
 void
 journal_note(struct journal *j, struct rq *rq, int64_t us)
 {
-	struct tally_seen seen = { .who = &rq->who, .now_ms = ulid_ms(&rq->request), .error = rq->status >= 400,
+	struct tally_seen seen = { .who = &rq->who, .now_ms = ulid_ms(&rq->request), .pressure = pressure(j), .error = rq->status >= 400,
 	    .write = rq->op != NULL && (rq->op->flags & OP_TX) };
 	bool news;
 
@@ -325,7 +337,7 @@ journal_new(const struct api_conf *c, struct tallies *tallies, int max)
 
 	if (j == NULL || (j->ring = calloc((size_t)max, sizeof(*j->ring))) == NULL)
 		abort();
-	j->call = (struct call){ .run = flush, .done = flushed, .flags = CALL_RIDE | CALL_FORCE, .bytes = SLICE * 400 };
+	j->call = (struct call){ .run = flush, .done = flushed, .bytes = SLICE * 400 };
 	j->c = c;
 	j->max = max;
 	j->ok = true;

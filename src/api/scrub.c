@@ -80,10 +80,13 @@ scrub(struct scrubbed *to, str s)
 		if (word.n != 0)
 			next_goes = announces_one(word);
 		i += word.n;
-		if (to->n + piece.n > to->max)
-			piece = str_cut(word.n != 0 ? piece : STR_NONE, 0, to->max - to->n);
-		memcpy(to->p + to->n, piece.p != NULL ? piece.p : "", piece.n);
+		bool full = to->n + piece.n > to->max;
+		if (full)
+			piece.n = word.n != 0 ? to->max - to->n : 0;	/* no half of a letter */
+		memcpy(to->p + to->n, piece.p, piece.n);
 		to->n += piece.n;
+		if (full)
+			return;
 	}
 }
 

@@ -7,7 +7,7 @@
 #define MOST	1024			/* of a shard */
 #define HOUR_MS	INT64_C(3600000)
 #define DAY_HOURS 24
-#define K_MAX	40
+#define K_MAX	30
 
 /* --- sampling --- */
 
@@ -26,17 +26,18 @@ turn(struct sampler *s, int64_t hour, int64_t share)
 }
 
 int64_t
-sampler_take(struct sampler *s, int64_t now_ms, int64_t rows, int64_t days, bool whole, uint64_t random)
+sampler_take(struct sampler *s, int64_t now_ms, int64_t rows, int64_t days, int pressure, bool whole, uint64_t random)
 {
 	int64_t hour = now_ms / HOUR_MS, weight = 1;
 
 	if (hour > s->hour)
 		turn(s, hour, MAX(rows / (DAY_HOURS * (days + 1)), 1));
 	if (!whole) {
+		int k = s->k + pressure;
 		s->reads++;
-		if ((random & ((UINT64_C(1) << s->k) - 1)) != 0)
+		if ((random & ((UINT64_C(1) << k) - 1)) != 0)
 			return 0;
-		weight = INT64_C(1) << s->k;
+		weight = INT64_C(1) << k;
 		if (++s->kept % s->quarter == 0 && s->k < K_MAX)
 			s->k++;
 	}
@@ -177,7 +178,7 @@ tally_count(struct tallies *t, const struct conf *c, const struct tally_seen *se
 	if (y != NULL) {
 		add(s, y, seen, news);
 		if (c->request_log)
-			weight = sampler_take(&y->sampler, seen->now_ms, c->request_log_rows, c->request_log_days, whole, draw(s));
+			weight = sampler_take(&y->sampler, seen->now_ms, c->request_log_rows, c->request_log_days, seen->pressure, whole, draw(s));
 	} else {
 		s->lost++;
 	}

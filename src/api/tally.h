@@ -6,8 +6,9 @@
  * Sampling: a workspace may keep so many rows in so many days.  It earns an equal share each hour, saves up to a day's
  * worth, and each row that is kept costs one.  Writes and errors are always kept; a read with a chance of 1 in 2^k, and
  * then stands for 2^k reads.  k is chosen at the beginning of an hour from what came in the hour before, and grows by one
- * whenever a quarter of what may be kept in the hour is gone.  It depends on the past alone, never on the request at hand:
- * so a sum of weights has no bias, whatever requests it is taken of.
+ * whenever a quarter of what may be kept in the hour is gone; while the ring of rows that wait fills up, `pressure` is added.
+ * All of it depends on the past alone, never on the request at hand: so a sum of weights has no bias, whatever requests it
+ * is taken of.
  *
  * Limits:   65,536 workspaces; beyond that those that were idle for the longest make room.
  * Threads:  all; a lock for each of 64 shards, held for some 50 ns.  Layer: private to api/. */
@@ -25,12 +26,12 @@ struct sampler {
 	int k;
 };
 /* The weight of the row to be kept, 0 for none.  whole: a write or an error. */
-int64_t	sampler_take(struct sampler *, int64_t now_ms, int64_t rows, int64_t days, bool whole, uint64_t random);
+int64_t	sampler_take(struct sampler *, int64_t now_ms, int64_t rows, int64_t days, int pressure, bool whole, uint64_t random);
 
 struct tallies;
 struct tallies *tallies_new(const struct sys_clock *);
 void	tallies_free(struct tallies *);
-struct tally_seen { const struct principal *who; int64_t now_ms; bool write, error; };
+struct tally_seen { const struct principal *who; int64_t now_ms; int pressure; bool write, error; };
 /* Counts one and returns its weight; *news: there is something to collect that was not there before. */
 int64_t	tally_count(struct tallies *, const struct conf *, const struct tally_seen *, bool *news);
 
