@@ -6,7 +6,7 @@ unit_of   = $(patsubst src/%.c,build/$1/test/%,$(wildcard src/*/*_test.c))
 FUZZERS  := $(patsubst src/%.c,test/%,$(wildcard src/*/*_fuzz.c))
 
 CHECK := layers house build-asan build-release build-clang outside unit scenario-postgres scenario-sqlite sweep-postgres sweep-sqlite traffic \
-	matrix clients-typescript properties badinput sqlplan replay lint docs crash
+	matrix clients-typescript properties badinput control sqlplan replay lint docs crash
 check: $(CHECK)
 
 layers:        ; @$(STEP) $@ sh tools/layers
@@ -42,6 +42,8 @@ clients-typescript: outside build-release
 	@$(STEP) $@ $(PY) test/clients/run.py typescript
 badinput: build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/badinput.py
+control: build-asan
+	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/control.py
 matrix: build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/matrix/run.py
 crash: build-release

@@ -1,7 +1,9 @@
 /* app -- main, sub-commands, wiring.  Private to app/.
  *
- *	commands.c	the table of commands, and what is printed from it: help, completions
- *	main.c		main, version and other small commands
+ *	commands.c	the table of commands, and its help
+ *	complete.c	the same for shells and the manual
+ *	main.c		main
+ *	print.c		the commands that only print
  *	options.c	the command line: settings, fields of a command's record, operands
  *	home.c		the data folder: lock, secret, database, opened for one command or for serve
  *	operate.c	commands that are operations of the API, for the command line as an Admin
@@ -54,6 +56,9 @@ const struct op *command_op(const struct command *);			/* NULL: there is none */
 const struct rec *command_rec(const struct command *);			/* of its options, or NULL */
 /* The field that an option means: its name, in camelCase or with-dashes; a trailing Id or At may be left off. */
 const struct field *command_field(const struct command *, str option);
+const char *command_summary(const struct command *);
+bool	command_shows(const struct command *, const struct field *);	/* as an option */
+str	command_option(str field, char to[64]);	/* how an option is shown: with dashes, without Id or At */
 void	command_help(const struct command *);
 int	commands_help(const char *noun);	/* of all for NULL; how many there are */
 int	complain(const struct error *);		/* one line on standard error; EXIT_FAILED, or EXIT_USAGE for E_USAGE */
@@ -118,6 +123,7 @@ int	conf_run(const struct command *, struct options *);
 int	openapi_run(const struct command *, struct options *);
 int	versions_run(const struct command *, struct options *);
 int	version_run(const struct command *, struct options *);
+int	help_of(const struct command *);
 int	help_run(const struct command *, struct options *);
 int	completion_run(const struct command *, struct options *);
 #endif

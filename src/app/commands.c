@@ -61,7 +61,7 @@ const struct command commands[] = {
 	  .summary = "Print the OpenAPI document; --contract: the documented surface alone" },
 	RUNS("conf", conf_run, "scriped conf --config scriped.conf", "Print the effective settings, secrets masked"),
 	RUNS("doctor", doctor_run, "scriped doctor --data ./var", "Check folder, space, database, clock and provider"),
-	RUNS("completion", completion_run, "scriped completion bash >/etc/bash_completion.d/scriped", "Print what bash or fish needs to complete commands"),
+	RUNS("completion", completion_run, "scriped completion bash >/etc/bash_completion.d/scriped", "Print what bash or fish needs to complete commands, or man: what the manual says of them"),
 	RUNS("versions", versions_run, "scriped versions", "Print the versions of the API and what each one changed, as Markdown"),
 	RUNS("version", version_run, "scriped version", "Print the version"),
 	RUNS("help", help_run, "scriped help", "Print this"),
@@ -84,15 +84,15 @@ command_find(const char *noun, const char *verb)
 const struct op *command_op(const struct command *c) { return c->op != NULL ? op_named(c->op) : NULL; }
 const struct rec *command_rec(const struct command *c) { return c->op != NULL ? command_op(c)->in : c->in; }
 
-static const char *
-summary(const struct command *c)
+const char *
+command_summary(const struct command *c)
 {
 	return c->summary != NULL ? c->summary : command_op(c)->summary;
 }
 
 /* Pages are followed by whoever lists. */
-static bool
-is_option(const struct command *c, const struct field *f)
+bool
+command_shows(const struct command *c, const struct field *f)
 {
 	return c->op == NULL || !str_eq(f->name, S("cursor"));
 }
@@ -134,14 +134,14 @@ command_field(const struct command *c, str option)
 
 	for (int pass = 0; pass < 2; pass++)
 		for (int i = 0; r != NULL && i < r->n; i++)
-			if (is_option(c, &r->f[i]) && same_name(option, pass == 0 ? r->f[i].name : short_name(r->f[i].name)))
+			if (command_shows(c, &r->f[i]) && same_name(option, pass == 0 ? r->f[i].name : short_name(r->f[i].name)))
 				return &r->f[i];
 	return NULL;
 }
 
 /* How an option is shown: the way people write options. */
-static str
-option_name(str name, char to[64])
+str
+command_option(str name, char to[64])
 {
 	size_t n = 0;
 
@@ -167,7 +167,7 @@ commands_help(const char *noun)
 		const struct command *c = &commands[i];
 		if (noun != NULL && strcmp(c->noun, noun) != 0)
 			continue;
-		printf("  %-12s%-8s  %s\n", c->noun, c->verb != NULL ? c->verb : "", summary(c));
+		printf("  %-12s%-8s  %s\n", c->noun, c->verb != NULL ? c->verb : "", command_summary(c));
 		n++;
 	}
 	return n;
@@ -177,9 +177,9 @@ static void
 print_option(const struct field *f)
 {
 	char name[64];
-	int width = 14 - (int)option_name(f->name, name).n;
+	int width = 14 - (int)command_option(f->name, name).n;
 
-	printf("  --%.*s%*s %s%s\n", STR(option_name(f->name, name)), MAX(width, 0), "", f->doc, (f->flags & F_REQ) ? " (required)" : "");
+	printf("  --%.*s%*s %s%s\n", STR(command_option(f->name, name)), MAX(width, 0), "", f->doc, (f->flags & F_REQ) ? " (required)" : "");
 	if (f->words != NULL && f->words->n <= 8) {
 		printf("  %*s  one of", 14, "");
 		for (int i = 0; i < f->words->n; i++)
@@ -202,99 +202,15 @@ print_options(const struct command *c)
 	if (op != NULL)
 		printf("  --workspace      The workspace; not needed when there is one\n");
 	for (int i = 0; r != NULL && i < r->n; i++)
-		if (is_option(c, &r->f[i]))
+		if (command_shows(c, &r->f[i]))
 			print_option(&r->f[i]);
 }
 
 void
 command_help(const struct command *c)
 {
-	printf("%s\n\n%s.\n", c->example, summary(c));
+	printf("%s\n\n%s.\n", c->example, command_summary(c));
 	if (c->op != NULL)
 		printf("%s\n", command_op(c)->doc);
 	print_options(c);
-}
-
-/* --- completions --- */
-
-static void
-complete_bash(void)
-{
-	printf("_scriped() {\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} at=\"${COMP_WORDS[1]} ${COMP_WORDS[2]}\" words=\n"
-	    "\tif [ $COMP_CWORD = 1 ]; then\n\t\twords='");
-	for (int i = 0; i < ncommands; i++)
-		if (i == 0 || strcmp(commands[i].noun, commands[i - 1].noun) != 0)
-			printf("%s ", commands[i].noun);
-	printf("'\n\telse\n\t\tcase $at in\n");
-	for (int i = 0; i < ncommands; i++) {
-		const struct command *c = &commands[i];
-		const struct rec *r = command_rec(c);
-		char name[64];
-		printf("\t\t'%s %s'*) words='--data --db --config --set --json --help%s", c->noun, c->verb != NULL ? c->verb : "", c->op != NULL ? " --workspace" : "");
-		for (int k = 0; r != NULL && k < r->n; k++)
-			if (is_option(c, &r->f[k]))
-				printf(" --%.*s", STR(option_name(r->f[k].name, name)));
-		printf("' ;;\n");
-	}
-	printf("\t\tesac\n\t\tif [ $COMP_CWORD = 2 ]; then\n\t\t\tcase ${COMP_WORDS[1]} in\n");
-	for (int i = 0; i < ncommands; i++)
-		if (commands[i].verb != NULL)
-			printf("\t\t\t%s) words=\"$words %s\" ;;&\n", commands[i].noun, commands[i].verb);
-	printf("\t\t\tesac\n\t\tfi\n\tfi\n\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n}\ncomplete -o default -F _scriped scriped\n");
-}
-
-/* In single quotes, where fish takes everything but these two as it is. */
-static void
-quoted(const char *text)
-{
-	putchar('\'');
-	for (; *text != '\0'; text++) {
-		if (*text == '\'' || *text == '\\')
-			putchar('\\');
-		putchar(*text);
-	}
-	putchar('\'');
-}
-
-static void
-complete_fish(void)
-{
-	char name[64];
-
-	for (int i = 0; i < ncommands; i++) {
-		const struct command *c = &commands[i];
-		const struct rec *r = command_rec(c);
-		if (i == 0 || strcmp(c->noun, commands[i - 1].noun) != 0)
-			printf("complete -c scriped -f -n __fish_use_subcommand -a %s\n", c->noun);
-		if (c->verb == NULL)
-			continue;
-		printf("complete -c scriped -f -n '__fish_seen_subcommand_from %s' -a %s -d ", c->noun, c->verb);
-		quoted(summary(c));
-		printf("\n");
-		for (int k = 0; r != NULL && k < r->n; k++) {
-			if (!is_option(c, &r->f[k]))
-				continue;
-			printf("complete -c scriped -n '__fish_seen_subcommand_from %s; and __fish_seen_subcommand_from %s' -x -l %.*s -d ", c->noun, c->verb,
-			    STR(option_name(r->f[k].name, name)));
-			quoted(r->f[k].doc);
-			printf("\n");
-		}
-	}
-	printf("complete -c scriped -l data -r\ncomplete -c scriped -l db -x\ncomplete -c scriped -l config -r\ncomplete -c scriped -l set -x\n"
-	    "complete -c scriped -l workspace -x\ncomplete -c scriped -l json\ncomplete -c scriped -l help\n");
-}
-
-int
-completion_run(const struct command *self, struct options *o)
-{
-	struct error e;
-
-	(void)self;
-	if (o->word != NULL && strcmp(o->word, "bash") == 0)
-		complete_bash();
-	else if (o->word != NULL && strcmp(o->word, "fish") == 0)
-		complete_fish();
-	else
-		return (void)fail(&e, E_USAGE, NULL, "say which shell: scriped completion bash, or fish"), complain(&e);
-	return EXIT_DONE;
 }

@@ -169,7 +169,7 @@ listen_at(struct control *c, struct error *e)
 	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	unlink(c->at.sun_path);		/* ours: we hold the folder */
 	if (c->fd < 0 || bind(c->fd, (const struct sockaddr *)&c->at, sizeof(c->at)) != 0 || chmod(c->at.sun_path, 0600) != 0 ||
-	    listen(c->fd, 16) != 0 || pipe2(c->bell, O_CLOEXEC) != 0)
+	    listen(c->fd, SOMAXCONN) != 0 || pipe2(c->bell, O_CLOEXEC) != 0)
 		return fail(e, E_SYS, NULL, "%.100s: %s", c->at.sun_path, strerror(errno));
 	return sys_thread(&c->thread, "control", serve_all, c, e);
 }

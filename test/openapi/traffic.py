@@ -38,6 +38,8 @@ BEYOND = [
     ('invalid_request', 'must be left out when', 'a form of a body is open to fields that it does not know: the document cannot bar those of another form'),
     ('invalid_request', "'statusId' and 'statusCategory' exclude", 'generators of clients make nonsense of a `not`; the description says it'),
     ('invalid_request', 'says the same as another field', 'of an older version; likewise'),
+    ('invalid_request', 'one line of text', 'which characters draw nothing is too long for a pattern'),
+    ('invalid_request', 'has no column', 'one word of the list; the description says it'),
     ('version_unsupported', 'is pinned to version', 'what a key is pinned to is not in the request'),
 ]
 # Requests that are taken though the document refuses them: (what is at fault, why it is taken).
