@@ -1,4 +1,5 @@
 #include "db/db.h"
+#include "db/wal.h"
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -295,7 +296,7 @@ db_sqlite_open(const struct db_sqlite_conf *c, struct db *ret, struct error *e)
 	if (l == NULL || (l->all = calloc((size_t)DB_SLOTS(db_stmts(&list)), sizeof(*l->all))) == NULL)
 		abort();
 	struct db db = { &ops, l };
-	enum err code = sqlite3_open_v2(c->path, &l->c, flags, NULL) == SQLITE_OK ? configure(&db, c, e) : fault(l->c, e, c->path);
+	enum err code = sqlite3_open_v2(c->path, &l->c, flags, c->read_only ? NULL : wal_vfs()) == SQLITE_OK ? configure(&db, c, e) : fault(l->c, e, c->path);
 	if (code != OK) {
 		if (sqlite3_errcode(l->c) == SQLITE_NOTADB)
 			code = fail(e, E_STORAGE, NULL, "%s is not a database: move it away, or name another data folder", c->path);
