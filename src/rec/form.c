@@ -54,9 +54,11 @@ by_fields(const struct rec *newest, uint64_t seen, str prefix, struct arena *a, 
 	for (const struct rec_form *f = newest->forms; f->needs != NULL; f++)
 		if (count_seen(newest, f->needs, seen, false, &at) == 0 && count_seen(newest, f->bars, seen, true, &at) == 0)
 			return OK;
-	const char *name = prefix.n != 0 ? str_dup(a, str_cut(prefix, 0, prefix.n - 1)).p : NULL;
-	return fail(e, E_INVALID_REQUEST, name, "'%s' must have exactly one of %.*s.", name != NULL ? name : "The body",
-	    STR(needs_of(newest->forms, a)));
+	str all = needs_of(newest->forms, a);
+	if (prefix.n == 0)
+		return fail(e, E_INVALID_REQUEST, NULL, "The body must have exactly one of %.*s.", STR(all));
+	const char *name = str_dup(a, str_cut(prefix, 0, prefix.n - 1)).p;
+	return fail(e, E_INVALID_REQUEST, name, "'%s' must have exactly one of %.*s.", name, STR(all));
 }
 
 enum err

@@ -647,6 +647,7 @@ TEST(fields_choose_the_form_of_a_body)
 	check_form(&crate_rec, "{\"parcel\":{\"text\":\"x\"}}", NULL, NULL);
 	check_form(&crate_rec, "{\"parcel\":{\"text\":null,\"noteId\":\"nonsense\"}}", NULL, NULL);
 	check_form(&crate_rec, "{}", NULL, NULL);
+	check_form(&any_rec, "{}", NULL, "The body must have exactly one of 'text', 'link' and 'noteId'.");
 	check_form(&crate_rec, "{\"parcel\":{}}", "parcel", what);
 	check_form(&crate_rec, "{\"parcel\":{\"text\":\"x\",\"link\":\"y\"}}", "parcel", what);
 	check_form(&crate_rec, "{\"parcel\":{\"text\":\"x\",\"link\":\"y\",\"noteId\":\"" NOTE "\"}}", "parcel", what);

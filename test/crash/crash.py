@@ -4,7 +4,7 @@
     python3 test/crash/crash.py 50
     python3 test/lib/pg.py -- python3 test/crash/crash.py 50 --engine pg
 
-A round: clients write notes, posts and generations, each under an Idempotency-Key of its own, and go on trying until
+A round: clients write notes, posts, sources and generations, each under an Idempotency-Key of its own, and go on trying until
 they have an answer, as a good client does.  At a random instant the server dies (sometimes again while it starts), and
 comes back on the same data.  When every client has its answers and every job has ended, the round is counted: what is
 listed is what was acknowledged, no less, no more, nothing twice; each job is DONE with one post of its own, or
@@ -33,7 +33,7 @@ from provider import Provider                                                   
 from server import Client, Closed, Failure, Server, Wire, wait_for      # noqa: E402
 
 PATIENCE = 30                                   # seconds until something that must happen counts as never
-PATHS = {'note': '/v1/notes', 'post': '/v1/posts', 'job': '/v1/posts/generations'}
+PATHS = {'note': '/v1/notes', 'post': '/v1/posts', 'source': '/v1/sources', 'job': '/v1/posts/generations'}
 SENTENCES = (
     'The {n}th warehouse visit taught us more than the survey did.', 'Forklift drivers know where the hours go.',
     'We moved {n} pallets by hand because a label printer was down.', 'Nobody had written the workaround down.',
@@ -59,6 +59,8 @@ def compose(project, kind, key):
         body['source'] = {'text': f'{key}. ' + text(rng, rng.choice((8, 8, 40, 400)))}
         if rng.random() < 0.2:
             body['wait_for_completion_ms'] = 200
+    elif kind == 'source':
+        body.update(type='text', text=f'{key}: {text(rng, rng.choice((2, 2, 2, 3000)))}')
     else:
         body['content'] = f'{key}: {text(rng, 2)}'
         if kind == 'post' and rng.random() < 0.3:
@@ -76,7 +78,7 @@ class Ledger:
 
     def __init__(self):
         self.lock = threading.Lock()
-        self.rows = {'note': {}, 'post': {}, 'job': {}}
+        self.rows = {kind: {} for kind in PATHS}
         self.cancelled, self.doubtful, self.problems = set(), set(), []
         self.recovered = 0                      # answers that came from a replay: lost before, or the twin's
 
@@ -102,7 +104,7 @@ class Run:
         self.rng, self.args, self.ledger = random.Random(args.seed), args, Ledger()
         self.writers = {'writer': 'builtin'}, {'writer': 'openai', 'openai_url': provider.url('slow-1')}
         self.up, self.rest = threading.Event(), threading.Event()
-        self.known = {'note': set(), 'post': set(), 'job': set()}
+        self.known = {kind: set() for kind in PATHS}
         # With PostgreSQL a job of a dead node comes back when its lease has run out; the embedded server takes its own back at once.
         lease = {'lease': 1000, 'heartbeat': 200, 'job_poll': 50} if args.engine == 'postgres' else {}
         self.server = Server(lease, db=args.engine)
@@ -133,7 +135,7 @@ class Run:
             self.ledger.problem(str(e))
 
     def write(self, caller, rng):
-        kind = rng.choices(('note', 'post', 'job'), (40, 25, 35))[0]
+        kind = rng.choices(('note', 'post', 'source', 'job'), (35, 25, 10, 30))[0]
         key = f'crash-{rng.getrandbits(96):024x}'
         body = compose(self.server.project, kind, key)
         answer = caller.create(PATHS[kind], key, body)
@@ -185,10 +187,15 @@ class Run:
             if not cursor or not fresh:
                 return rows
 
+    def acknowledged(self, c, known):
+        """Sources have no list: those that were acknowledged and are there, each with its beginning."""
+        answers = {i: c.get(f'/v1/sources/{i}') for i in self.ledger.rows['source'].keys() - known}
+        return {i: a.json()['data'] for i, a in answers.items() if a.status == 200}
+
     def count(self, known):
         """Raises Mismatch unless the rows behind `known` are those acknowledged; adds them to known."""
         c, bad = self.client(), list(self.ledger.problems)
-        rows = {kind: self.listed(c, kind, known[kind]) for kind in PATHS}
+        rows = {kind: self.acknowledged(c, known[kind]) if kind == 'source' else self.listed(c, kind, known[kind]) for kind in PATHS}
         c.close()
         wanted = {kind: {i: w for i, w in self.ledger.rows[kind].items() if i not in known[kind]} for kind in PATHS}
         for kind in PATHS:
@@ -198,6 +205,8 @@ class Run:
         for kind in ('note', 'post'):
             bad += [f"{i} has another content than was sent: {rows[kind][i]['content']!r}" for i in wanted[kind].keys() & rows[kind].keys()
                     if rows[kind][i]['content'] != compose(self.server.project, kind, wanted[kind][i].key)['content']]
+        bad += [f'{i} has another text than was sent' for i, s in rows['source'].items()
+                if s['textPreview'] != compose(self.server.project, 'source', wanted['source'][i].key)['text'][:2000]]
         self.resumed += sum(job['attemptCount'] > 1 for job in rows['job'].values())
         bad += self.count_jobs(rows['job'], rows['post'], set(wanted['post']))
         if bad:
@@ -293,7 +302,7 @@ class Run:
 
     def all_there(self):
         self.resumed = 0
-        self.count({'note': set(), 'post': set(), 'job': set()})
+        self.count({kind: set() for kind in PATHS})
 
     def all_replayed(self):
         self.replay(self.ledger.writes())
@@ -308,6 +317,9 @@ class Run:
             with sqlite3.connect(path) as db:
                 if db.execute('PRAGMA integrity_check').fetchall() != [('ok',)] or db.execute('PRAGMA foreign_key_check').fetchall():
                     raise Mismatch(f'{os.path.basename(path)} is damaged')
+                whole = db.execute('SELECT count(*) FROM source s JOIN source_text t ON t.source = s.id').fetchone()[0]
+                if not whole == len(self.ledger.rows['source']) == db.execute('SELECT count(*) FROM source').fetchone()[0]:
+                    raise Mismatch(f"{len(self.ledger.rows['source'])} sources were acknowledged and {whole} are there with their text")
         self.server.cli('doctor')
 
 
