@@ -90,6 +90,7 @@ CREATE TABLE request_log (
 	path        TEXT  NOT NULL,
 	query       TEXT,
 	status      {i64} NOT NULL,
+	failed      {i64} NOT NULL,
 	error       {id}  NOT NULL,
 	us          {i64} NOT NULL,
 	bytes_in    {i64} NOT NULL,
@@ -102,7 +103,7 @@ CREATE TABLE request_log (
 	weight      {i64} NOT NULL,
 	PRIMARY KEY (workspace, id)
 ){clustered};
-CREATE INDEX request_log_errors ON request_log (workspace, id) WHERE status >= 400;
+CREATE INDEX request_log_failed ON request_log (workspace, failed, id) WHERE failed = 1;
 
 -- how many rows the log of a workspace has: counted in the transactions that add and remove them
 CREATE TABLE request_log_size (

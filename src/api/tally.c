@@ -11,6 +11,8 @@
 
 /* --- sampling --- */
 
+static int64_t quarter_of(const struct sampler *s, int64_t share) { return MAX(MAX(s->credit, share / 8) / 4, 1); }
+
 static void
 turn(struct sampler *s, int64_t hour, int64_t share)
 {
@@ -18,7 +20,7 @@ turn(struct sampler *s, int64_t hour, int64_t share)
 
 	s->credit = MIN(s->credit + share * MIN(passed, DAY_HOURS), most);
 	s->before = passed == 1 ? s->reads : 0;
-	s->quarter = MAX(MAX(s->credit, share / 8) / 4, 1);
+	s->quarter = quarter_of(s, share);
 	s->hour = hour;
 	s->reads = s->kept = 0;
 	for (s->k = 0; s->k < K_MAX && s->before >> s->k > 2 * s->quarter;)
@@ -28,20 +30,24 @@ turn(struct sampler *s, int64_t hour, int64_t share)
 int64_t
 sampler_take(struct sampler *s, int64_t now_ms, int64_t rows, int64_t days, int pressure, bool whole, uint64_t random)
 {
-	int64_t hour = now_ms / HOUR_MS, weight = 1;
+	int64_t hour = now_ms / HOUR_MS, weight = 1, share = MAX(rows / (DAY_HOURS * (days + 1)), 1);
 
 	if (hour > s->hour)
-		turn(s, hour, MAX(rows / (DAY_HOURS * (days + 1)), 1));
+		turn(s, hour, share);
+	s->credit = MAX(s->credit - whole, 0);
 	if (!whole) {
 		int k = s->k + pressure;
 		s->reads++;
 		if ((random & ((UINT64_C(1) << k) - 1)) != 0)
 			return 0;
 		weight = INT64_C(1) << k;
-		if (++s->kept % s->quarter == 0 && s->k < K_MAX)
+		s->credit = MAX(s->credit - 1, 0);
+		if (++s->kept >= s->quarter && s->k < K_MAX) {
 			s->k++;
+			s->kept = 0;
+			s->quarter = quarter_of(s, share);
+		}
 	}
-	s->credit = MAX(s->credit - 1, 0);
 	return weight;
 }
 

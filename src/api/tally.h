@@ -6,7 +6,7 @@
  * Sampling: a workspace may keep so many rows in so many days.  It earns an equal share each hour, saves up to a day's
  * worth, and each row that is kept costs one.  Writes and errors are always kept; a read with a chance of 1 in 2^k, and
  * then stands for 2^k reads.  k is chosen at the beginning of an hour from what came in the hour before, and grows by one
- * whenever a quarter of what may be kept in the hour is gone; while the ring of rows that wait fills up, `pressure` is added.
+ * whenever a quarter of what is left has been kept; while the ring of rows that wait fills up, `pressure` is added.
  * All of it depends on the past alone, never on the request at hand: so a sum of weights has no bias, whatever requests it
  * is taken of.
  *
@@ -20,8 +20,7 @@
 struct sampler {
 	int64_t hour;			/* since 1970; 0: never used */
 	int64_t credit;			/* rows that may be kept */
-	int64_t quarter;		/* of what may be kept in this hour */
-	int64_t kept;			/* reads of this hour */
+	int64_t quarter, kept;		/* how many reads may be kept with this k, and are */
 	int64_t reads, before;		/* of this hour, of the one before */
 	int k;
 };

@@ -58,7 +58,7 @@ const struct rec request_logs_query_rec = REC_CHECKED(request_logs_query, query_
 /* --- writing --- */
 
 SQL(insert, "request_log.insert",
-    "INSERT INTO request_log (workspace, " COLS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)"
+    "INSERT INTO request_log (workspace, " COLS ", failed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"
     " ON CONFLICT (workspace, id) DO NOTHING");
 SQL(resize, "request_log.resize",
     "INSERT INTO request_log_size (workspace, n) VALUES ($1, $2) ON CONFLICT (workspace) DO UPDATE SET n = request_log_size.n + excluded.n RETURNING n");
@@ -72,7 +72,7 @@ request_log_insert(struct db *db, workspace_id w, const struct request_log *r, b
 {
 	TRY(db_run(db, insert, e, VID(w), VID(r->id), V(r->principal), val_word(&key_mode_words, r->mode), val_word(&http_method_words, r->method),
 	    V(r->operation), V(r->path), V(r->query), V(r->status), V(r->error), V(r->us), V(r->bytes_in), V(r->bytes_out), V(r->ip), V(r->agent),
-	    V(r->version), val_word(&key_use_words, r->idempotency), V(r->ignored), V(r->weight)));
+	    V(r->version), val_word(&key_use_words, r->idempotency), V(r->ignored), V(r->weight), V(r->status >= 400)));
 	*added = db->ops->changes(db) == 1;
 	return OK;
 }
@@ -126,7 +126,7 @@ request_log_clean(struct db *db, workspace_id w, int64_t before, int slice, int6
 	" AND error >= $11 AND error <= $12 AND method IN ($13, $14, $15, $16, $17, $18, $19, $20)"
 #define ORDER	" ORDER BY id DESC LIMIT $4"
 SQL(page, "request_log.page", PAGE ORDER);
-SQL(page_errors, "request_log.page_errors", PAGE " AND status >= 400" ORDER);
+SQL(page_failed, "request_log.page_failed", PAGE " AND failed = 1" ORDER);
 SQL(get, "request_log.get", "SELECT " COLS " FROM request_log WHERE workspace = $1 AND id = $2");
 SQL(anchor, "request_log.anchor", "SELECT 1 FROM request_log WHERE workspace = $1 AND id = $2");
 #define LAST	S("~")			/* behind every principal, operation and code */
@@ -157,7 +157,7 @@ request_log_page(struct db *db, workspace_id w, const struct request_logs_query 
 	    V(op), V(op.n != 0 ? op : LAST), V(code), V(code.n != 0 ? code : LAST) };
 	for (int i = 0; i < HTTP_COUNT; i++)
 		v[12 + i] = val_word(&http_method_words, q->method == 0 || (q->method >> i & 1) ? i : -1);
-	return db_query_(db, lo >= 400 || code.n != 0 ? &page_errors : &page, ret, e, v, (int)COUNT(v));
+	return db_query_(db, lo >= 400 || code.n != 0 ? &page_failed : &page, ret, e, v, (int)COUNT(v));
 }
 
 static void
