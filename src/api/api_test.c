@@ -6,6 +6,8 @@
 /* --- ops_check --- */
 
 static void unsort(struct op *o) { struct op x = o[2]; o[2] = o[3]; o[3] = x; }
+static void elsewhere(struct op *o) { o[0].path = "/v0/health"; }
+static void no_noun(struct op *o) { o[0].path = "/v1/{id}"; }
 static void twice(struct op *o) { o[3] = o[2]; }
 static void same_name(struct op *o) { o[3].name = o[2].name; }
 static void no_doc(struct op *o) { o[3].doc = NULL; }
@@ -30,7 +32,7 @@ static void memory_list(struct op *o) { o[2].flags |= OP_MEMORY; }
 TEST(ops_check_finds_each_kind_of_broken_row)
 {
 	static const struct { void (*harm)(struct op *); const char *says; } rows[] = {
-		{ unsort, "sorted" }, { twice, "sorted" }, { same_name, "name of another" }, { no_doc, "doc" }, { no_summary, "doc" },
+		{ unsort, "sorted" }, { elsewhere, "not under /v1/" }, { no_noun, "not under /v1/" }, { twice, "sorted" }, { same_name, "name of another" }, { no_doc, "doc" }, { no_summary, "doc" },
 		{ no_handler, "handler" }, { no_answer, "answer" }, { no_tag, "tag" }, { no_name, "name" }, { open_door, "public" },
 		{ open_scope, "public" }, { no_bucket, "bucket" }, { get_writes, "a GET in a transaction" }, { post_reads, "a write without" },
 		{ get_key, "idempotency" }, { no_anchor, "anchor" }, { no_page, "page fields" }, { lost_id, "id kind" }, { extra_id, "id kind" },

@@ -139,6 +139,8 @@ const struct op ops[] = {
 };
 const int nops = (int)COUNT(ops);
 
+#define BASE	S("/v1/")
+
 static const char *
 check_op(const struct op *o, const struct op *prev)
 {
@@ -147,6 +149,8 @@ check_op(const struct op *o, const struct op *prev)
 		if (c > 0 || (c == 0 && prev->method >= o->method))
 			return "rows are not sorted by path and method, or one stands twice";
 	}
+	if (!str_starts(str_z(o->path), BASE) || o->path[BASE.n] == '{')
+		return "a path that is not under /v1/, or a parameter right behind that";
 	if (o->summary == NULL || o->doc == NULL || o->name == NULL || o->tag == NULL || o->out == NULL || o->handler == NULL)
 		return "a row without name, tag, handler, answer, summary or doc";
 	if ((o->flags & OP_PEOPLE) && (o->scopes != 0 || (o->flags & (OP_PUBLIC | OP_MCP))))
@@ -275,18 +279,22 @@ method_of(str m)
 	return -1;
 }
 
-/* /v1/x/{id} also fits /v1/x/word where that is a row of its own: the row without a parameter is meant. */
+/* All rows are under /v1/; behind that one letter passes most of them over.
+ * /v1/x/{id} also fits /v1/x/word where that is a row of its own: the row without a parameter is meant. */
 const struct op *
 op_match(const struct conf *conf, str method, str path, ulid *ret_id, unsigned *allowed)
 {
 	const struct op *hit = NULL;
 	bool literal = false;
 	int m = method_of(method);
+	char letter = path.n > BASE.n ? path.p[BASE.n] : '\0';
 	str param;
 
 	*allowed = 0;
 	for (int i = 0; i < nops; i++) {
 		const struct op *o = &ops[i];
+		if (o->path[BASE.n] != letter)
+			continue;
 		if (((o->flags & OP_BENCH) && !conf->bench) || !fits(o->path, path, &param))
 			continue;
 		if (param.p == NULL && !literal) {
