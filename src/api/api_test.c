@@ -24,6 +24,9 @@ static void post_reads(struct op *o) { o[3].flags &= ~(unsigned)OP_TX; }
 static void get_key(struct op *o) { o[2].flags |= OP_IDEMPOTENT; }
 static void no_anchor(struct op *o) { o[2].anchor = NULL; }
 static void no_page(struct op *o) { o[2].in = NULL; }
+static void people_scopes(struct op *o) { o[3].flags = (o[3].flags & ~(unsigned)OP_MCP) | OP_PEOPLE | OP_ADDITION; o[3].scopes = 1; }
+static void people_tool(struct op *o) { o[3].flags |= OP_PEOPLE | OP_ADDITION | OP_MCP; }
+static void people_documented(struct op *o) { o[3].flags = (o[3].flags & ~(unsigned)(OP_MCP | OP_ADDITION)) | OP_PEOPLE; o[3].scopes = 0; }
 static void lost_id(struct op *o) { o[4].id_kind = -1; }
 static void extra_id(struct op *o) { o[2].id_kind = ID_job; }
 static void free_list(struct op *o) { o[2].bucket = BUCKET_FREE; }
@@ -35,7 +38,8 @@ TEST(ops_check_finds_each_kind_of_broken_row)
 		{ unsort, "sorted" }, { elsewhere, "not under /v1/" }, { no_noun, "not under /v1/" }, { twice, "sorted" }, { same_name, "name of another" }, { no_doc, "doc" }, { no_summary, "doc" },
 		{ no_handler, "handler" }, { no_answer, "answer" }, { no_tag, "tag" }, { no_name, "name" }, { open_door, "public" },
 		{ open_scope, "public" }, { no_bucket, "bucket" }, { get_writes, "a GET in a transaction" }, { post_reads, "a write without" },
-		{ get_key, "idempotency" }, { no_anchor, "anchor" }, { no_page, "page fields" }, { lost_id, "id kind" }, { extra_id, "id kind" },
+		{ get_key, "idempotency" }, { no_anchor, "anchor" }, { no_page, "page fields" }, { people_scopes, "people alone" },
+		{ people_tool, "people alone" }, { people_documented, "not an addition" }, { lost_id, "id kind" }, { extra_id, "id kind" },
 		{ free_list, "free of charge" }, { memory_list, "from memory" },
 	};
 	struct op table[16];

@@ -1,5 +1,8 @@
 #include "t_app.h"
 #include "api/call.h"
+#include "model/person.h"
+#include <pthread.h>
+#include <stdio.h>
 
 /* Operations called from inside: who may, what is asked of them, what is written down. */
 
@@ -185,5 +188,60 @@ DB_TEST(me_tells_who_a_person_is)
 	r = t_call(&a, "GET", "/v1/workspaces/me", NULL, NULL);
 	CHECK_STR(t_text(r.body, "principal.id"), str_z(t_fmt(&a, "key_%s", a.key_id.u.s)));
 	CHECK(t_at(r.body, "principal.role") == NULL);
+	t_app_close(&a);
+}
+
+/* --- two at once --- */
+
+struct leaver { struct t_app *a; person_id id; int status; };
+
+static enum err
+put_admin(void *ctx, struct db *db, struct error *e)
+{
+	const struct leaver *l = ctx;
+	struct person_create c = { id_text(&l->a->h.a, ID_person, &l->id.u), S("x"), ROLE_ADMIN };
+	struct person p;
+
+	c.email = str_fmt(&l->a->h.a, "%.*s@example.com", STR(c.email));
+	return person_join(db, &l->a->h.a, l->a->h.ws, &c, l->id, &p, e);
+}
+
+static void *
+leave(void *arg)
+{
+	struct leaver *l = arg;
+	struct principal who = console(l->a);
+	char id[40];
+	struct api_call c;
+
+	snprintf(id, sizeof(id), "usr_%s", l->id.u.s);
+	api_call_init(&c, op_named("delete_member"), &who);
+	c.id = str_z(id);
+	api_call_wait(l->a->api, &c);
+	l->status = c.x.status;
+	api_call_end(&c);
+	return NULL;
+}
+
+/* Each sees the other one there; one must wait and see that it is the last. */
+DB_TEST(two_admins_cannot_both_go)
+{
+	struct t_app a;
+	pthread_t thread[2];
+
+	t_app_open(&a, t, 0, "");
+	for (int round = 0; round < 10; round++) {
+		struct leaver l[2] = { { &a, { sys_ulid(&a.h.clock.c) }, 0 }, { &a, { sys_ulid(&a.h.clock.c) }, 0 } };
+		for (int i = 0; i < 2; i++)
+			t_write(&a.h, put_admin, &l[i]);
+		if (round > 0)		/* the one who had to stay in the round before */
+			t_db_script(t, "DELETE FROM membership WHERE person IN (SELECT min(person) FROM membership)");
+		for (int i = 0; i < 2; i++)
+			CHECK_INT(pthread_create(&thread[i], NULL, leave, &l[i]), ==, 0);
+		for (int i = 0; i < 2; i++)
+			pthread_join(thread[i], NULL);
+		CHECK((l[0].status == 200 && l[1].status == 409) || (l[0].status == 409 && l[1].status == 200));
+		CHECK_INT(t_count(&a.h, "membership"), ==, 1);
+	}
 	t_app_close(&a);
 }

@@ -681,3 +681,75 @@ TEST(thousandths_are_numbers)
 	}
 	arena_free(&b.a);
 }
+
+/* --- names and changes --- */
+
+struct change { str name, link; unsigned set; int flag; int64_t end; };
+static const struct field change_fields[] = {
+	F_STR  (change, name, "name", NULL, F_KEEP | F_NAME, 1, 9, "", NULL),
+	F_STR  (change, link, "link", NULL, F_ERASE, 1, 9, "", NULL),
+	F_WORDS(change, set, "set", NULL, F_KEEP | F_ALL, &colors, "", NULL),
+	F_MAYBE(change, flag, "flag", F_KEEP, ""),
+	{ .name = S_INIT("end"), .flags = F_ERASE, .doc = "", FIELD(change, end, int64_t, T_FROM) },
+};
+static const struct rec change_rec = REC(change, change_fields, "");
+
+static enum err
+change_json(struct bench *b, const char *text, struct change *ret)
+{
+	json_t *v;
+
+	TRY(json_read(str_z(text), &v, &b->e));
+	enum err code = rec_decode(&change_rec, &b->o, &b->a, v, ret, &b->notes, &b->e);
+	json_decref(v);
+	return code;
+}
+
+TEST(a_name_is_one_line_that_is_not_blank)
+{
+	static const struct { const char *name; bool ok; } row[] = {
+		{ "Ada", true }, { " Ada ", true }, { "\\ud83d\\ude80", true }, { "\\u200b.", true }, { "\\u00e4", true },
+		{ " ", false }, { "   ", false }, { "\\u00a0\\u3000", false }, { "\\u200b\\ufeff", false }, { "\\u2028", false },
+		{ "a\\nb", false }, { "a\\tb", false }, { "\\u0085", false }, { "a\\u007f", false }, { "", false },
+	};
+	struct change c;
+	struct bench b;
+
+	setup(&b);
+	for (size_t i = 0; i < COUNT(row); i++) {
+		enum err code = change_json(&b, str_fmt(&b.a, "{\"name\":\"%s\"}", row[i].name).p, &c);
+		if ((code == OK) != row[i].ok)
+			t_fail(__FILE__, __LINE__, "'%s': %s", row[i].name, code == OK ? "taken" : b.e.detail);
+	}
+	arena_free(&b.a);
+}
+
+TEST(a_change_tells_left_out_from_taken_away)
+{
+	struct change c;
+	struct bench b;
+
+	setup(&b);
+	CHECK_INT(change_json(&b, "{}", &c), ==, OK);
+	CHECK(c.name.p == NULL && c.link.p == NULL && c.set == WORDS_NONE && c.flag == -1 && c.end == TIME_NONE);
+	CHECK_INT(change_json(&b, "{\"link\":null,\"set\":[],\"flag\":false,\"end\":null}", &c), ==, OK);
+	CHECK(c.link.p != NULL && c.link.n == 0 && c.set == 0 && c.flag == 0 && c.end == TIME_ERASED);
+	CHECK_INT(change_json(&b, "{\"name\":null}", &c), ==, E_INVALID_REQUEST);
+	CHECK_INT(change_json(&b, "{\"set\":null}", &c), ==, E_INVALID_REQUEST);
+	CHECK_INT(change_json(&b, "{\"link\":\"\"}", &c), ==, E_INVALID_REQUEST);
+	CHECK_INT(change_json(&b, "{\"set\":\"all\"}", &c), ==, E_INVALID_REQUEST);	/* a word for options only */
+	arena_free(&b.a);
+}
+
+TEST(options_say_the_same_in_texts)
+{
+	const struct rec_pair p[] = { { S("link"), S("") }, { S("set"), S("all") }, { S("flag"), S("true") }, { S("end"), S("") }, { S("name"), S("") } };
+	struct change c;
+	struct bench b;
+
+	setup(&b);
+	CHECK_INT(rec_decode_pairs(&change_rec, &b.o, &b.a, p, COUNT(p), &c, &b.notes, &b.e), ==, OK);
+	CHECK(c.link.p != NULL && c.link.n == 0 && c.set == 7 && c.flag == 1 && c.end == TIME_ERASED && c.name.p == NULL);
+	CHECK_INT(rec_decode_pairs(&change_rec, &b.o, &b.a, &(struct rec_pair){ S("flag"), S("perhaps") }, 1, &c, &b.notes, &b.e), ==, E_INVALID_REQUEST);
+	arena_free(&b.a);
+}
