@@ -252,7 +252,7 @@ put_answer(struct openapi *o, const struct op *op, const char *doc, unsigned mor
 
 	jw_obj(j);
 	jw_key_str(j, S("description"), str_fmt(&o->a, "%s.", doc));
-	put_headers(o, more | HEAD_ANY | ((op->flags & OP_PUBLIC) ? 0u : HEAD_KEY) | ((op->flags & OP_IDEMPOTENT) ? HEAD_WRITE : 0u) |
+	put_headers(o, more | HEAD_ANY | ((op->flags & OP_PUBLIC) ? 0u : HEAD_KEY) | ((op->flags & OP_IDEMPOTENT) ? HEAD_WRITE | HEAD_TAKES_KEY : 0u) |
 	    (is_tagged(op) ? HEAD_TAG : 0u));
 	jw_key(j, S("content"));
 	jw_obj(j);

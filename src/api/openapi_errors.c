@@ -45,7 +45,7 @@ refusal_name(struct openapi *o, const struct refusal *r)
 static unsigned
 heads_of(const struct op *op, const struct refusal *r)
 {
-	unsigned heads = HEAD_ANY | ((op->flags & OP_PUBLIC) ? 0u : HEAD_KEY);
+	unsigned heads = HEAD_ANY | ((op->flags & OP_PUBLIC) ? 0u : HEAD_KEY) | ((op->flags & OP_IDEMPOTENT) ? HEAD_TAKES_KEY : 0u);
 	int http = err_row(r->code[0])->http;
 
 	if (http == 401 || http == 403)

@@ -193,7 +193,7 @@ static const struct { str name; unsigned heads; const char *schema, *example, *d
 	  "Likewise: where to read about it." },
 	{ S_INIT("Idempotent-Replayed"), HEAD_WRITE, "{\"type\":\"string\",\"enum\":[\"true\",\"false\"]}", "\"false\"",
 	  "With an Idempotency-Key: whether this is the stored answer of an earlier request." },
-	{ S_INIT("Idempotency-Key-Ignored"), HEAD_WRITE, "{\"type\":\"string\",\"enum\":[\"malformed\"]}", "\"malformed\"",
+	{ S_INIT("Idempotency-Key-Ignored"), HEAD_TAKES_KEY, "{\"type\":\"string\",\"enum\":[\"malformed\"]}", "\"malformed\"",
 	  "The Idempotency-Key has not the right form and was ignored." },
 	{ S_INIT("WWW-Authenticate"), HEAD_CHALLENGE, A_TEXT,
 	  "\"Bearer resource_metadata=\\\"https://scripe.example/.well-known/oauth-protected-resource\\\", error=\\\"invalid_token\\\"\"",

@@ -41,7 +41,7 @@ enum {
 #undef SET_ENUM
 
 /* Which headers an answer may have. */
-enum { HEAD_ANY = 1, HEAD_KEY = 2, HEAD_WRITE = 4, HEAD_CHALLENGE = 8, HEAD_RETRY = 16, HEAD_TAG = 32 };
+enum { HEAD_ANY = 1, HEAD_KEY = 2, HEAD_WRITE = 4, HEAD_CHALLENGE = 8, HEAD_RETRY = 16, HEAD_TAG = 32, HEAD_TAKES_KEY = 64 };
 
 /* A single resource, the answers that have a tag. */
 static inline bool is_tagged(const struct op *op) { return op->method != M_DELETE && !(op->flags & (OP_LIST | OP_BARE)); }

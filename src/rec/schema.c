@@ -91,6 +91,10 @@ put_length(const struct schema *s, const struct field *f, struct json *j)
 		jw_key_i64(j, S("minLength"), f->lo);
 	if (hi > 0)
 		jw_key_i64(j, S("maxLength"), hi);
+	if (f->flags & F_NAME) {	/* the format is our own: what it is, the pattern says as far as one can */
+		jw_key_str(j, S("format"), S("line"));
+		jw_key_str(j, S("pattern"), S("^.*\\S.*$"));
+	}
 }
 
 /* A number over the top of an F_CLAMP field is taken: it has no maximum. */
@@ -177,7 +181,7 @@ growing_doc(const struct field *f, struct arena *a)
 
 	buf_init(&b, a, 4096);
 	buf_fmt(&b, "%s.", f->doc);
-	for (int i = 0; i < f->words->n; i++)
+	for (int i = 0; i < f->words->n - f->words->hidden; i++)
 		buf_fmt(&b, "%s`%s`", i > 0 ? ", " : " Known words: ", f->words->v[i]);
 	buf_add(&b, S("; others may be added."));
 	return buf_str(&b);

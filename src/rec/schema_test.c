@@ -40,6 +40,7 @@ static const struct field fields[] = {
 	F_WORD (all, color, "open", NULL, F_GROW, &colors, "Open", NULL),
 	F_JSON_OF(all, json, "made", NULL, F_NULL, &inner_rec, "Made", "{\"text\":\"hello\"}"),
 	F_TIME (all, at, "until", NULL, F_ERASE, "Until"),
+	F_STR  (all, title, "name", NULL, F_NAME, 1, 5, "Name", "abc"),
 };
 static const struct rec all_rec = REC(all, fields, "All");
 
@@ -101,6 +102,8 @@ TEST(a_field_of_a_body_has_bounds)
 	check_field(SCHEMA_BODY, "title", "{" OR_NULL("string") ",\"minLength\":1,\"maxLength\":5}");
 	check_field(SCHEMA_BODY, "body", "{\"type\":\"string\",\"maxLength\":1000}");
 	check_field(SCHEMA_BODY, "wait", "{\"type\":\"integer\",\"format\":\"int64\",\"minimum\":0}");
+	check_field(SCHEMA_BODY, "name",
+	    "{\"type\":\"string\",\"minLength\":1,\"maxLength\":5,\"format\":\"line\",\"pattern\":\"^.*\\\\S.*$\"}");
 	check_field(SCHEMA_BODY, "flag", "{\"type\":\"boolean\"}");
 	check_field(SCHEMA_BODY, "inner", "{\"anyOf\":[{\"$ref\":\"#/1/inner\"},{\"type\":\"null\"}]}");
 	check_field(SCHEMA_BODY, "until", "{" OR_NULL("string") ",\"format\":\"date-time\"}");
@@ -121,7 +124,7 @@ TEST(descriptions_tell_what_keywords_cannot)
 	CHECK_STR(schema_doc(&t.s, &fields[1], &t.a), S("Title."));
 	CHECK_STR(schema_doc(&t.s, &fields[2], &t.a), S("Body. Up to 1000 characters, unless this server is set up otherwise."));
 	CHECK_STR(schema_doc(&t.s, &fields[5], &t.a), S("Wait. A number over 9 counts as 9."));
-	CHECK_STR(schema_doc(&t.s, &fields[COUNT(fields) - 3], &t.a), S("Open. Known words: `red`, `green`; others may be added."));
+	CHECK_STR(schema_doc(&t.s, &fields[COUNT(fields) - 4], &t.a), S("Open. Known words: `red`, `green`; others may be added."));
 	arena_free(&t.a);
 }
 
@@ -181,7 +184,7 @@ TEST(examples)
 	CHECK_STR(buf_str(&t.b), S("{\"id\":\"note_" SCHEMA_ULID "\",\"title\":\"abc\",\"body\":\"text\",\"wait\":5,\"count\":null,\"at\":\"later\","
 	    "\"flag\":true,\"more\":true,\"color\":\"green\",\"set\":[\"red\",\"green\"],\"inner\":{\"text\":\"hello\"},\"ratio\":0.5,\"json\":null,"
 	    "\"created\":\"2024-10-12T02:53:49.516Z\",\"from\":\"2024-10-01\",\"list\":[{\"text\":\"hello\"}],"
-	    "\"open\":\"red\",\"made\":{\"text\":\"hello\"},\"until\":\"2024-10-12T02:54:09.516Z\"}"));
+	    "\"open\":\"red\",\"made\":{\"text\":\"hello\"},\"until\":\"2024-10-12T02:54:09.516Z\",\"name\":\"abc\"}"));
 	arena_free(&t.a);
 	setup(&t, SCHEMA_BODY);
 	t.s.more = false;

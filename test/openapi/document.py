@@ -11,6 +11,7 @@ import base64
 import datetime
 import json
 import re
+import unicodedata
 import urllib.parse
 
 import jsonschema_rs
@@ -82,6 +83,12 @@ def is_day_or_moment(text):
     return len(text) == 10 or text[-1] in 'Zz' or text[-6] in '+-'
 
 
+def is_line(text):
+    """The format line, of names: no control character, something that one can see."""
+    unseen = {*' \u00a0\u00ad\u1680\u2800\u3000\u3164\ufeff', *map(chr, [*range(0x2000, 0x2010), *range(0x202a, 0x2030), *range(0x205f, 0x2065)])}
+    return not any(unicodedata.category(c) in ('Cc', 'Zl', 'Zp') for c in text) and not set(text) <= unseen
+
+
 def types_of(schema):
     t = schema.get('type')
     return {t} if isinstance(t, str) else set(t or [])
@@ -116,7 +123,7 @@ class Document:
         if key not in self.known:
             text = json.dumps(closed(schema) if answer else schema).replace('"#/', f'"{HOME}#/')
             self.known[key] = jsonschema_rs.Draft202012Validator(json.loads(text), registry=self.shut if answer else self.open,
-                                                                 validate_formats=True, formats={'date-or-date-time': is_day_or_moment})
+                                                                 validate_formats=True, formats={'date-or-date-time': is_day_or_moment, 'line': is_line})
         validator = self.known[key]
         if validator.is_valid(value):
             return []
@@ -178,7 +185,7 @@ class Operation:
                  'query': {}, 'header': sent}
         out = ['a bad escape'] if re.search(r'%(?![0-9A-Fa-f]{2})', query) else []
         for name, value in urllib.parse.parse_qsl(query, keep_blank_values=True):
-            if name in given['query']:
+            if name in given['query'] and any(p['name'] == name for p in self.params if p['in'] == 'query'):
                 out.append(f'?{name} stands twice')
             given['query'][name] = value
         for p in self.params:
@@ -188,7 +195,7 @@ class Operation:
     def param(self, p, given):
         name = p['name'].lower() if p['in'] == 'header' else p['name']
         text = given.get(name)
-        if not text:        # an empty parameter counts as absent
+        if text is None or (text == '' and p['in'] == 'query'):     # an empty parameter of a query counts as absent
             return [f'{name} is missing'] if p.get('required') else []
         return self.d.faults(p['schema'], self.d.from_text(p['schema'], text), False, name)
 
