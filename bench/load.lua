@@ -40,19 +40,19 @@ if body then
 		local text = wrk.format(#ids > 0 and "PATCH" or "POST", nil, nil, body)
 		local line = text:find(" HTTP", 1, true)
 		local rest = text:find("\r\n", 1, true)
-		head, tail = { text:sub(1, line - 1), text:sub(line, rest + 1) }, text:sub(rest)
+		local from, to = text:find("XXXXXXXX", rest, true)
+		head = { text:sub(1, line - 1), text:sub(line, rest + 1) .. "Content-Type: application/json\r\nIdempotency-Key: " }
+		tail = from and { text:sub(rest, from - 1), text:sub(to + 1) } or { text:sub(rest) }
 	end
 
 	function request()
 		if head == nil then
 			split()
 		end
-		local key = "Content-Type: application/json\r\nIdempotency-Key: " .. key()
 		if #ids > 0 then
-			local fresh = tail:gsub("XXXXXXXX", format("%08x", random(0, 0x7fffffff)))
-			return head[1] .. ids[random(#ids)] .. head[2] .. key .. fresh
+			return head[1] .. ids[random(#ids)] .. head[2] .. key() .. tail[1] .. format("%08x", random(0, 0x7fffffff)) .. tail[2]
 		end
-		return head[1] .. head[2] .. key .. tail
+		return head[1] .. head[2] .. key() .. tail[1]
 	end
 end
 

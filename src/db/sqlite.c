@@ -110,21 +110,25 @@ lite_next(struct rows *r)
 	return r->n == SQLITE_ROW;
 }
 
+/* The value is looked up once: asking the statement for type, text and length looks it up three times.  It is not protected
+ * against other threads, and need not be: a connection belongs to one. */
 static struct val
 lite_col(struct rows *r, int i)
 {
-	switch (sqlite3_column_type(r->h, i)) {
+	sqlite3_value *v = sqlite3_column_value(r->h, i);
+
+	switch (sqlite3_value_type(v)) {
 	case SQLITE_INTEGER:
-		return val_i64(sqlite3_column_int64(r->h, i));
+		return val_i64(sqlite3_value_int64(v));
 	case SQLITE_NULL:
 		return (struct val){ 0 };
 	case SQLITE_BLOB: {
-		const char *p = sqlite3_column_blob(r->h, i);
-		return (struct val){ V_BYTES, 0, { p != NULL ? p : "", (size_t)sqlite3_column_bytes(r->h, i) } };
+		const char *p = sqlite3_value_blob(v);
+		return (struct val){ V_BYTES, 0, { p != NULL ? p : "", (size_t)sqlite3_value_bytes(v) } };
 	}
 	default: {
-		const char *p = (const char *)sqlite3_column_text(r->h, i);
-		return val_str((str){ p, (size_t)sqlite3_column_bytes(r->h, i) });
+		const char *p = (const char *)sqlite3_value_text(v);
+		return val_str((str){ p, (size_t)sqlite3_value_bytes(v) });
 	}
 	}
 }
