@@ -79,7 +79,8 @@ CREATE TABLE vacated (
 
 -- --- the request log ---
 
--- not indexed by what it is filtered by, errors excepted: it is bounded, and each index would be written with each row
+-- not indexed by what it is filtered by, errors excepted: it is bounded, and each index would be written with each row; failed is
+-- the id again, of an error (an index of ids with a condition would be passed over for the key)
 CREATE TABLE request_log (
 	workspace   {id}  NOT NULL,
 	id          {id}  NOT NULL,
@@ -90,7 +91,7 @@ CREATE TABLE request_log (
 	path        TEXT  NOT NULL,
 	query       TEXT,
 	status      {i64} NOT NULL,
-	failed      {i64} NOT NULL,
+	failed      {id},
 	error       {id}  NOT NULL,
 	us          {i64} NOT NULL,
 	bytes_in    {i64} NOT NULL,
@@ -103,7 +104,7 @@ CREATE TABLE request_log (
 	weight      {i64} NOT NULL,
 	PRIMARY KEY (workspace, id)
 ){clustered};
-CREATE INDEX request_log_failed ON request_log (workspace, failed, id) WHERE failed = 1;
+CREATE INDEX request_log_failed ON request_log (workspace, failed) WHERE failed IS NOT NULL;
 
 -- how many rows the log of a workspace has: counted in the transactions that add and remove them
 CREATE TABLE request_log_size (

@@ -72,7 +72,7 @@ request_log_insert(struct db *db, workspace_id w, const struct request_log *r, b
 {
 	TRY(db_run(db, insert, e, VID(w), VID(r->id), V(r->principal), val_word(&key_mode_words, r->mode), val_word(&http_method_words, r->method),
 	    V(r->operation), V(r->path), V(r->query), V(r->status), V(r->error), V(r->us), V(r->bytes_in), V(r->bytes_out), V(r->ip), V(r->agent),
-	    V(r->version), val_word(&key_use_words, r->idempotency), V(r->ignored), V(r->weight), V(r->status >= 400)));
+	    V(r->version), val_word(&key_use_words, r->idempotency), V(r->ignored), V(r->weight), r->status >= 400 ? VID(r->id) : V(STR_NONE)));
 	*added = db->ops->changes(db) == 1;
 	return OK;
 }
@@ -120,13 +120,12 @@ request_log_clean(struct db *db, workspace_id w, int64_t before, int slice, int6
 /* --- reading --- */
 
 /* A filter that is not given is a range that holds everything, so that the text of the statement stays one. */
-#define PAGE \
-	"SELECT " COLS " FROM request_log WHERE workspace = $1 AND id < $2 AND id >= $3" \
+#define PAGE(id) \
+	"SELECT " COLS " FROM request_log WHERE workspace = $1 AND " id " < $2 AND " id " >= $3" \
 	" AND principal >= $5 AND principal <= $6 AND status >= $7 AND status <= $8 AND operation >= $9 AND operation <= $10" \
-	" AND error >= $11 AND error <= $12 AND method IN ($13, $14, $15, $16, $17, $18, $19, $20)"
-#define ORDER	" ORDER BY id DESC LIMIT $4"
-SQL(page, "request_log.page", PAGE ORDER);
-SQL(page_failed, "request_log.page_failed", PAGE " AND failed = 1" ORDER);
+	" AND error >= $11 AND error <= $12 AND method IN ($13, $14, $15, $16, $17, $18, $19, $20) ORDER BY " id " DESC LIMIT $4"
+SQL(page, "request_log.page", PAGE("id"));
+SQL(page_failed, "request_log.page_failed", PAGE("failed"));
 SQL(get, "request_log.get", "SELECT " COLS " FROM request_log WHERE workspace = $1 AND id = $2");
 SQL(anchor, "request_log.anchor", "SELECT 1 FROM request_log WHERE workspace = $1 AND id = $2");
 #define LAST	S("~")			/* behind every principal, operation and code */
