@@ -36,6 +36,8 @@ build/scriped: $O/scriped ; @cp $< $@.new && strip $@.new && mv $@.new $@
 endif
 scriped: $O/scriped
 $O/scriped: $(OBJ) ; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+# The same where every key is a person, for test/matrix.
+$O/scriped-people: $(OBJ) $O/test/matrix/people.o ; $(CC) $(LDFLAGS) -Wl,--wrap=auth_check -o $@ $^ $(LDLIBS)
 $O/sqlplan: $O/tools/sqlplan.o $(filter-out $O/src/app/%,$(OBJ)) ; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $O/select: $O/bench/writer/select.o $(filter-out $O/src/app/%,$(OBJ)) ; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $O/src/db/migrate.o: $(wildcard schema/*.sql)

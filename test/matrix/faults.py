@@ -6,6 +6,7 @@ import copy
 import datetime
 import json
 import re
+import unicodedata
 from urllib.parse import quote
 
 import rules
@@ -165,8 +166,17 @@ class BodyField:
 
     # by kind
 
+    def as_grammar(self, right, wrong):
+        for text in right:
+            yield self.case(f'right: {text!r}', text, None, self.kept(text) if '~' not in text else None)
+        for text in wrong + [text for fault, text in values.TEXTS]:
+            yield self.case(f'wrong: {text!r}', text, bad(self.f.name))
+
     def as_text(self):
         f = self.f
+        if self.key in rules.GRAMMARS:
+            yield from self.as_grammar(*rules.GRAMMARS[self.key])
+            return
         for fault, text in values.TEXTS:
             yield self.taken(fault, text) if self.fits(text) else self.case(fault, text, self.too(text))
         for fault, raw, text in values.ESCAPED:
@@ -180,7 +190,7 @@ class BodyField:
         yield from self.bounds()
 
     def fits(self, text):
-        return (self.f.lo or 0) <= len(text) <= (self.cap() or len(text))
+        return (self.f.lo or 0) <= len(text) <= (self.cap() or len(text)) and (self.key not in rules.LINES or is_line(text))
 
     def cap(self):
         return rules.TEXT_CAPS.get(self.key) or rules.NAME_CAPS.get(self.key) or self.f.hi
@@ -232,6 +242,8 @@ class BodyField:
         f = self.f
         yield self.taken('every word', list(f.words))
         yield self.taken('one word', list(f.words[:1]))
+        yield self.case('no word', [], bad(f.name)) if self.key in rules.NOT_EMPTY else self.taken('no word', [])
+        yield self.taken('a word twice', list(f.words[:1]) * 2, list(f.words[:1]))
         for fault, w in unknown_words(f.words):
             yield self.case(fault, [f.words[0], w], bad(f.name))
 
@@ -304,6 +316,10 @@ class BodyField:
             yield self.case('empty', {}, None)
         for x in self.f.inner:
             yield from BodyField(self.op, x, self.form).cases()
+
+
+def is_line(text):
+    return text.replace('\ufeff', '').strip() != '' and not any(unicodedata.category(c) in ('Cc', 'Zl', 'Zp') for c in text)
 
 
 def has(value):
@@ -504,7 +520,7 @@ def body_cases(op):
         row = fresh(op, want)
         return Case(op, 'the body', fault, target(op, ident='~fresh~' if row else None), body, want, check, fresh=row)
     for text in values.NO_OBJECT + values.NO_JSON:
-        yield case('no object: ' + repr(text[:30]), text, bad())
+        yield case('no object: ' + repr(text[:30]), text, None if text == b'' and op.name in rules.BODY_OPTIONAL else bad())
     for fault, tail in (('a letter behind', b'x'), ('another behind', good), ('a NUL behind', b'\0'), ('a comma behind', b',')):
         yield case(fault, good + tail, bad())
     yield case('blanks around', b' \r\n\t' + good + b' \r\n\t')
@@ -529,8 +545,9 @@ def body_cases(op):
         if f.kind == 'object' and (op.name, f.name) not in rules.ONE_OF:
             yield case('an unknown field inside', written(put(base(op), f.path + ('more',), 1)), None, ignores(f'{f.name}.more'))
     if op.method == 'PATCH':
-        yield case('empty', b'{}', bad())
-        yield case('of unknown fields only', b'{"x": 1}', bad())
+        must = next((f.name for f in op.body if f.required), None)
+        yield case('empty', b'{}', bad(must))
+        yield case('of unknown fields only', b'{"x": 1}', bad(must))
 
 
 def ignored_names():

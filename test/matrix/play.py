@@ -3,6 +3,7 @@ import json
 import os
 import queue
 import re
+import secrets
 import shlex
 import sys
 import threading
@@ -112,7 +113,7 @@ class Player:
     def send(self, clients, case):
         if case.script:
             return self.follow(clients[case.key], case), None
-        names = dict(self.world.names)
+        names = dict(self.world.names, unique=secrets.token_hex(8))
         if case.fresh:
             names['fresh'] = self.world.create(clients['ours'], case.fresh)
         target, body, headers = self.filled(case, names)
@@ -155,7 +156,7 @@ class Player:
             data = None
         else:
             need(a.status == 200, f'expected 200, not {(a.status, *details(a))}')
-            data = a.json().get('data') if a.body else None
+            data = a.json().get('data', a.json()) if a.body else None
         if case.writes:
             self.stands(clients[case.key], case, data)
         if case.check:
@@ -170,13 +171,16 @@ class Player:
 
     def stands(self, c, case, data):
         """What was answered is what is read afterwards."""
+        if data is not None and 'workspace' in data:
+            return          # the one answer without an envelope
         need(isinstance(data, dict) and 'id' in data, 'a write answered no resource')
         prefix = data['id'].split('_')[0]
         if case.op.method == 'POST':
             self.created.append(data)
         if prefix in self.gets and prefix != 'job':
             again = c.get(self.gets[prefix].replace('{}', data['id'])).json().get('data')
-            need(again == data, f'what is read afterwards is not what was answered: {short(again)}')
+            once = {k: v for k, v in data.items() if (prefix, k) != ('key', 'key')}     # a token is shown when it is minted
+            need(again == once, f'what is read afterwards is not what was answered: {short(again)}')
 
     def replay(self, case, target, body, headers):
         """The same by hand."""

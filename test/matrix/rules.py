@@ -17,7 +17,7 @@ RULED_WORDS = {'contentType'}
 # A reference in a body that names nothing: 404 for these, 422 for the others (12.1 References).
 FOUND_OR_404 = {'projectId', 'source.noteId', 'source.sourceId'}
 # In a change, these may be null (12.1); every other null is 400.
-ERASED = {('update_post', 'scheduledFor')}
+ERASED = {('update_post', 'scheduledFor'), ('update_key', 'expiresAt'), ('update_key', 'apiVersion'), ('update_project', 'url')}
 # Moments that must lie in the future: 422 (2.7).
 FUTURE = {'scheduledFor'}
 # Numbers over the top count as the top (6.6).
@@ -32,15 +32,19 @@ ONE_OF = {('generate_post', 'source'): ('text', 'noteId', 'sourceId')}
 BASES = {
     'generate_post': {'projectId': '~project~', 'source': {'text': 'A sentence to write from.'}},
     'update_post': {'autoLike': True},
+    'create_member': {'email': 'ada-~unique~@example.com', 'name': 'Ada', 'role': 'Client'},
 }
 # In which resource a field is found again, where its name differs.
-SHOWN_AS = {('create_note', 'date'): 'slot.date', ('create_note', 'contentType'): 'slot.contentType', ('create_post', 'scheduledFor'): 'scheduledAt',
+SHOWN_AS = {('update_workspace', 'name'): 'workspace.name', ('create_note', 'date'): 'slot.date', ('create_note', 'contentType'): 'slot.contentType',
+            ('create_post', 'scheduledFor'): 'scheduledAt',
             ('update_post', 'scheduledFor'): 'scheduledAt'}
 # Only the day of these is kept (12.2).
 DAY_ONLY = {('create_note', 'date')}
 # What is stored when a field is left out (12.2).
 DEFAULTS = {
     ('create_note', 'content'): '', ('create_note', 'folderId'): None, ('create_note', 'contentType'): 'PERSONAL',
+    ('create_project', 'type'): 'PERSONAL_BRAND', ('create_project', 'url'): None, ('create_key', 'mode'): 'live', ('create_key', 'expiresAt'): None,
+    ('create_key', 'apiVersion'): None, ('create_member', 'role'): 'Admin',
     ('create_post', 'content'): ' ', ('create_post', 'title'): '', ('create_post', 'contentType'): 'PERSONAL', ('create_post', 'scheduledFor'): None,
 }
 # Words that are well formed and yet refused alone: a scheduled post needs a time (12.2).
@@ -53,10 +57,24 @@ NOUNS = {'proj': 'Project', 'note': 'Note', 'post': 'Post', 'job': 'Job', 'src':
 
 # What is happening: each request adds to it, so that no two answers are alike.
 LIVING = {'list_request_logs', 'get_request_log', 'list_audit_log', 'get_usage', 'get_rate_limits'}
+# Names: one line of text, not blank; anything else is 400.
+LINES = {(op, 'name') for op in ('create_project', 'update_project', 'create_key', 'update_key', 'create_member', 'update_member',
+                                 'update_workspace')}
+LINKS = (['https://www.linkedin.com/in/ada', 'http://a', 'HTTPS://EXAMPLE.COM/', 'https://exämple.com/ü?a=b#c'],
+         ['javascript:alert(1)', 'data:text/html,x', 'www.linkedin.com', '//example.com', 'ftp://example.com', 'https:/example.com',
+          ' https://example.com', 'https://a\nb'])
+VERSIONS = (['2026-08-01'], ['2020-01-01', '2026-13-01', '2026-8-001', 'the latest', '2026-08-1', '2026-08-010', '２026-08-01'])
 # Texts with a grammar: what is taken, and what is near it; any other text is 400.
 GRAMMARS = {
+    ('create_project', 'url'): LINKS, ('update_project', 'url'): LINKS, ('create_key', 'apiVersion'): VERSIONS,
+    ('update_key', 'apiVersion'): VERSIONS,
+    ('create_member', 'email'): (['ada-~unique~@example.com', 'a~unique~@b', 'é~unique~@exämple.com', "o'neil+~unique~@example.com"],
+                                 ['ada', 'ada@', '@example.com', 'a b@example.com', 'ada@exa mple.com', 'a,b@example.com', '<ada@example.com>',
+                                  'a@b\n', '@', '@@@']),
     ('list_request_logs', 'status'): (['100', '200', '404', '599', '2xx', '4xx', '5xx'],
                                       ['099', '600', '6xx', '0xx', 'xx', '4x', '4x4', '40', '4XX', ' 40', '-40', '4.4', '４０４']),
 }
 # How many days back a moment may lie: 400.
 DAYS_BACK = {('get_usage', 'dateFrom'): 366}
+# Actions whose body says nothing that must be said: none at all is taken.
+BODY_OPTIONAL = {'revoke_key'}

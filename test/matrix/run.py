@@ -9,6 +9,9 @@ every table must be as it was.  A refused write is sent twice with its Idempoten
 else is refused anew.  Then what is taken: read again, it must be what was answered, and each create has one event.  Answers
 must be the same on both engines.  PostgreSQL runs where SCRIPED_TEST_PG is set.
 
+What is for people alone is asked of a second program, whose keys are people (people.c): `make BUILD=asan build/asan/scriped-people`.
+It is looked for beside SCRIPED_BIN; without it only the refusal of keys is seen.
+
 A TAP line per operation and field, `N passed, N failed` (cases) at the end.  A failed case is printed as a curl command."""
 import argparse
 import multiprocessing
@@ -29,27 +32,31 @@ import surface
 import world
 from cases import Wrong, need, sick
 from play import Player
-from server import Failure
+from server import Failure, program
 from tap import Tap
 
 
-def collect(only):
-    """The operations; their cases, each with a number that is the same on every engine; and those of a strict server."""
-    ops = surface.read()
-    cases = [c for op in ops for module in (faults, heads, cursors) for c in (people if op.people else list)(module.cases(op))]
-    apart = [c for op in ops if not op.people for c in strict.cases(op)]
+def collect(only, ops, people):
+    """The cases, each with a number that is the same on every engine, and those of a strict server.  people: asked by people, or by keys."""
+    cases, apart = [], []
+    for op in ops:
+        if op.people == people:
+            cases += [c for module in (faults, heads, cursors) for c in module.cases(op)]
+            apart += strict.cases(op)
+        elif op.people:
+            cases += [c for module in (faults, heads) for c in refused(module.cases(op)) if c.about != 'Scripe-Workspace-Id']
     for i, c in enumerate(cases + apart):
         if c.op.idempotent and c.about != 'Idempotency-Key':
             c.code = f'm-{i}'
     words = only.lower()
-    return ops, *([c for c in some if words in c.title.lower()] for some in (cases, apart))
+    return [[c for c in some if words in c.title.lower()] for some in (cases, apart)]
 
 
 BEFORE = ('Scripe-Workspace-Id', 'Scripe-Api-Version', 'Accept')     # looked at before it is asked who may do a thing
 SHOWN = ('missing', 'null', 'empty', 'never was', 'given twice')
 
 
-def people(cases):
+def refused(cases):
     """What is for people alone is refused to a key before its query or body is looked at; some of each kind show it."""
     for c in cases:
         if c.about in BEFORE:
@@ -77,27 +84,27 @@ def check_caps(ops):
             need(printed.get(key) == cap, f'the cap of {key} is printed as {printed.get(key)}, not {cap}')
 
 
-class Engine:
-    """The matrix on one engine."""
+class Part:
+    """The matrix on one engine, as keys see it or as people do."""
 
-    def __init__(self, engine, only, jobs):
-        self.engine, self.jobs = engine, jobs
-        self.ops, self.cases, self.strict = collect(only)
+    def __init__(self, engine, only, jobs, people):
+        self.engine, self.jobs, self.people = engine, jobs, people
+        self.ops = surface.read()
+        self.cases, self.strict = collect(only, self.ops, people)
         self.whole = []             # (title, None | why): what is claimed of all cases together
         self.results = []
 
     def run(self):
-        self.world = w = world.World(self.engine)
+        self.world = w = world.World(self.engine, self.people)
         try:
-            gets = {op.id_prefix: op.path.replace('{' + op.path_id.name + '}',
-                                                  '{}') for op in self.ops if op.method == 'GET' and op.path_id and op.path.endswith('}')}
+            gets = {op.id_prefix: op.path.replace('{' + op.path_id.name + '}', '{}') for op in self.ops
+                    if op.method == 'GET' and op.path_id and op.path.endswith('}') and (self.people or not op.people)}
             self.player = Player(w, gets, self.jobs)
             cursors.prepare(w, self.ops)
             self.claim('the printed caps are those of the contract', lambda: check_caps(self.ops))
             self.still([c for c in self.cases if not c.writes])
-            writes = [c for c in self.cases if c.writes]
-            self.results += self.player.play(writes)
-            self.world.be_strict()
+            self.results += self.player.play([c for c in self.cases if c.writes])
+            w.be_strict()
             self.still([c for c in self.strict if not c.writes])
             self.results += self.player.play([c for c in self.strict if c.writes])
             self.claim('each create that was taken is announced once', self.announced)
@@ -142,37 +149,43 @@ class Engine:
 
 
 def attempt(args):
+    engine, only, jobs, people = args
+    if people:
+        os.environ['SCRIPED_BIN'] = people
     try:
-        return Engine(*args).run()
+        return Part(engine, only, jobs, bool(people)).run()
     except Exception:
         return [], [('the matrix can be played', traceback.format_exc())]
 
 
-def same(outcomes):
+def same(one, two):
     """Cases whose answers differ between the engines."""
-    (one, (a, _)), (two, (b, _)) = outcomes.items()
-    for (title, op, about, why, x), (_, _, _, other, y) in zip(a, b):
+    for (title, op, about, why, x), (_, _, _, other, y) in zip(one, two):
         if why is None and other is None and x != y:
-            yield title, f'{one} answered {x}\n{two} answered {y}'
+            yield title, f'one answered {x}\nthe other {y}'
 
 
 def report(tap, outcomes):
+    """outcomes: (engine, who asks, (results, claims of all))."""
     passed = failed = 0
-    for engine, (results, whole) in outcomes.items():
+
+    def claim(title, wrong, n):
+        nonlocal passed, failed
+        tap.line(title, '\n'.join(wrong) or None)
+        passed, failed = passed + n - len(wrong), failed + len(wrong)
+    for engine, who, (results, whole) in outcomes:
         groups = defaultdict(list)
         for title, op, about, why, sign in results:
             groups[f'{op} {about}'].append((title, why))
         for name, cases in groups.items():
-            wrong = [f'{title}\n{why}' for title, why in cases if why]
-            tap.line(f'{engine} matrix: {name} ({len(cases)} cases)', '\n'.join(wrong) or None)
-            passed, failed = passed + len(cases) - len(wrong), failed + len(wrong)
+            claim(f'{engine} matrix of {who}: {name} ({len(cases)} cases)', [f'{title}\n{why}' for title, why in cases if why], len(cases))
         for title, why in whole:
-            tap.line(f'{engine} matrix: {title}', why)
-            passed, failed = passed + (not why), failed + bool(why)
-    if len(outcomes) == 2:
-        differ = [f'{title}\n{why}' for title, why in same(outcomes)]
-        tap.line('matrix: both engines answer alike', '\n'.join(differ) or None)
-        passed, failed = passed + (not differ), failed + len(differ)
+            claim(f'{engine} matrix of {who}: {title}', [why] if why else [], 1)
+    for who in ('keys', 'people'):
+        both = [x[0] for engine, w, x in outcomes if w == who]
+        if len(both) == 2:
+            differ = [f'{title}\n{why}' for title, why in same(*both)]
+            claim(f'matrix of {who}: both engines answer alike', differ, max(1, len(differ)))
     print(f'1..{tap.n}')
     print(f'{passed} passed, {failed} failed')
     return 1 if failed else 0
@@ -186,13 +199,15 @@ def main():
     p.add_argument('--list', action='store_true', help='print the titles of the cases and run nothing')
     o = p.parse_args()
     if o.list:
-        ops, cases, apart = collect(o.only)
-        print('\n'.join(c.title for c in cases + apart))
+        ops = surface.read()
+        print('\n'.join(c.title for people in (False, True) for some in collect(o.only, ops, people) for c in some))
         return 0
     engines = [o.engine] if o.engine else ['sqlite'] + (['postgres'] if os.environ.get('SCRIPED_TEST_PG') else [])
-    with multiprocessing.Pool(len(engines)) as pool:
-        outcomes = dict(zip(engines, pool.map(attempt, [(e, o.only, o.jobs) for e in engines])))
-    return report(Tap(), outcomes)
+    people = ' '.join(program()) + '-people'
+    parts = [(e, o.only, o.jobs, p) for p in (None, people if os.path.exists(people.split()[-1]) else '') if p != '' for e in engines]
+    with multiprocessing.Pool(2) as pool:
+        outcomes = pool.map(attempt, parts, chunksize=1)
+    return report(Tap(), [(e, 'people' if p else 'keys', x) for (e, only, jobs, p), x in zip(parts, outcomes)])
 
 
 if __name__ == '__main__':
