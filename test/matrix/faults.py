@@ -32,7 +32,8 @@ def bad(name=None):
 def good_value(f):
     """A value that a field takes; ~name~ for an id."""
     if f.kind == 'id':
-        return '~' + KINDS[f.prefix][0] + '~'
+        name = KINDS[f.prefix][0]
+        return f'~{name}~' if name in MADE else f'~{name}_never~'
     if f.kind == 'object':
         return {x.path[-1]: good_value(x) for x in f.inner if x.required}
     return {'text': GOOD_TEXT[:f.hi], 'word': f.words[0] if f.words else None, 'words': list(f.words[:1]), 'moment': '2031-05-15T08:21:00.000Z',
@@ -117,6 +118,9 @@ class BodyField:
             self.without = put(self.without, outer, {})
 
     def case(self, fault, value, want=None, check=None):
+        unmet = rules.FORMS_REFUSED.get((self.op.name, self.form))
+        if unmet and want is None:
+            want, check = unmet, None
         row = fresh(self.op, want)
         return Case(self.op, self.about, fault, target(self.op, ident='~fresh~' if row else None), written(put(self.without, self.f.path, value)),
                     want, check, fresh=row)
@@ -129,12 +133,13 @@ class BodyField:
             if '.' in path and path.split('.')[0] not in data or '.' not in path and path not in data:
                 return          # a field that the resource does not show
             want = world.fill_in(value.encode()).decode() if isinstance(value, str) and value.startswith('~') else value
+            want = want[:rules.PREVIEWS[self.key]] if self.key in rules.PREVIEWS else want
             got = at(data, path)
             need(got == want, f'{path} is {short(got)}, not {short(want)}')
         return check
 
     def taken(self, fault, value, shown=None):
-        return self.case(fault, value, None, self.kept(value if shown is None else shown))
+        return self.case(fault, value, None, self.kept(value if shown is None else shown) if self.key not in rules.PLACES else None)
 
     def cases(self):
         f = self.f
@@ -146,6 +151,9 @@ class BodyField:
     # missing and null
 
     def missing(self, want=None, check=None):
+        unmet = rules.FORMS_REFUSED.get((self.op.name, self.form))
+        if unmet and want is None:
+            want, check = unmet, None
         row = fresh(self.op, want)
         return Case(self.op, self.about, 'missing', target(self.op, ident='~fresh~' if row else None), written(drop(self.without, self.f.path)),
                     want, check, fresh=row)

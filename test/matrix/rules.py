@@ -23,7 +23,7 @@ FUTURE = {'scheduledFor'}
 # Numbers over the top count as the top (6.6).
 CLAMPED = {'wait_for_completion_ms': 25000}
 # Texts that may not be empty: 400 (12.1 Units).
-NOT_EMPTY = {('generate_post', 'source.text')}
+NOT_EMPTY = {('generate_post', 'source.text'), ('create_source', 'text')}
 
 # Objects of which exactly one member is given (12.2): without one, or with two, the object is at fault.
 ONE_OF = {('generate_post', 'source'): ('text', 'noteId', 'sourceId')}
@@ -32,24 +32,35 @@ ONE_OF = {('generate_post', 'source'): ('text', 'noteId', 'sourceId')}
 BASES = {
     'generate_post': {'projectId': '~project~', 'source': {'text': 'A sentence to write from.'}},
     'update_post': {'autoLike': True},
+    'create_folder': {'projectId': '~roomy~', 'name': 'Folder ~unique~'}, 'update_folder': {'name': 'Folder ~unique~'},
+    'create_post_status': {'projectId': '~roomy~', 'name': 'Column ~unique~', 'category': 'draft'}, 'update_post_status': {'name': 'Column ~unique~'},
     'create_member': {'email': 'ada-~unique~@example.com', 'name': 'Ada', 'role': 'Client'},
 }
 # In which resource a field is found again, where its name differs.
-SHOWN_AS = {('update_workspace', 'name'): 'workspace.name', ('create_note', 'date'): 'slot.date', ('create_note', 'contentType'): 'slot.contentType',
+SHOWN_AS = {('create_source', 'text'): 'textPreview', ('update_workspace', 'name'): 'workspace.name', ('create_note', 'date'): 'slot.date',
+            ('create_note', 'contentType'): 'slot.contentType',
             ('create_post', 'scheduledFor'): 'scheduledAt',
             ('update_post', 'scheduledFor'): 'scheduledAt'}
+# Only so many code points of these are shown (6.7).
+PREVIEWS = {('create_source', 'text'): 2000}
 # Only the day of these is kept (12.2).
 DAY_ONLY = {('create_note', 'date')}
 # What is stored when a field is left out (12.2).
 DEFAULTS = {
     ('create_note', 'content'): '', ('create_note', 'folderId'): None, ('create_note', 'contentType'): 'PERSONAL',
-    ('create_project', 'type'): 'PERSONAL_BRAND', ('create_project', 'url'): None, ('create_key', 'mode'): 'live', ('create_key', 'expiresAt'): None,
+    ('create_source', 'name'): None, ('create_project', 'type'): 'PERSONAL_BRAND', ('create_project', 'url'): None, ('create_key', 'mode'): 'live',
+    ('create_key', 'expiresAt'): None,
     ('create_key', 'apiVersion'): None, ('create_member', 'role'): 'Admin',
     ('create_post', 'content'): ' ', ('create_post', 'title'): '', ('create_post', 'contentType'): 'PERSONAL', ('create_post', 'scheduledFor'): None,
 }
+# Places among others: what is beyond the last one becomes the last one.
+PLACES = {('create_post_status', 'order'), ('update_post_status', 'order')}
 # Words that are well formed and yet refused alone: a scheduled post needs a time (12.2).
-WORDS_REFUSED = {('update_post', 'statusCategory', 'scheduled'): (422, 'unprocessable', 'scheduledFor')}
+WORDS_REFUSED = {('create_post_status', 'category', 'suggested'): (400, 'invalid_request', 'category'),
+                 ('update_post', 'statusCategory', 'scheduled'): (422, 'unprocessable', 'scheduledFor')}
 # The event of a create, and its resource (8.4).
+# Forms of bodies that nothing fits yet, and what they give: there are no uploads.
+FORMS_REFUSED = {('create_source', 'file'): (422, 'unprocessable', 'uploadId')}
 CREATED_EVENT = {'note': 'note.created', 'post': 'post.created', 'src': 'source.created'}
 
 # What a 404 calls a thing (12.1 not_found).
@@ -58,7 +69,8 @@ NOUNS = {'proj': 'Project', 'note': 'Note', 'post': 'Post', 'job': 'Job', 'src':
 # What is happening: each request adds to it, so that no two answers are alike.
 LIVING = {'list_request_logs', 'get_request_log', 'list_audit_log', 'get_usage', 'get_rate_limits'}
 # Names: one line of text, not blank; anything else is 400.
-LINES = {(op, 'name') for op in ('create_project', 'update_project', 'create_key', 'update_key', 'create_member', 'update_member',
+LINES = {(op, 'name') for op in ('create_folder', 'update_folder', 'create_post_status', 'update_post_status', 'create_project', 'update_project',
+                                 'create_key', 'update_key', 'create_member', 'update_member',
                                  'update_workspace')}
 LINKS = (['https://www.linkedin.com/in/ada', 'http://a', 'HTTPS://EXAMPLE.COM/', 'https://exämple.com/ü?a=b#c'],
          ['javascript:alert(1)', 'data:text/html,x', 'www.linkedin.com', '//example.com', 'ftp://example.com', 'https:/example.com',

@@ -68,12 +68,14 @@ def refused(cases):
             yield c
 
 
-def check_caps(ops):
-    """The caps that the program prints are those of the contract."""
+def check_printed(ops):
+    """The caps that the program prints are those of the contract, and in a change only what may be erased may be null."""
     printed = {}
 
     def note(op, f):
         printed[op.name, f.name] = f.hi
+        need(f.place != 'change' or f.null == ((op.name, f.name) in rules.ERASED),
+             f'{op.title}: {f.name} is printed as {"" if f.null else "not "}nullable')
         for x in f.inner:
             note(op, x)
     for op in ops:
@@ -101,8 +103,9 @@ class Part:
                     if op.method == 'GET' and op.path_id and op.path.endswith('}') and (self.people or not op.people)}
             self.player = Player(w, gets, self.jobs)
             cursors.prepare(w, self.ops)
-            self.claim('the printed caps are those of the contract', lambda: check_caps(self.ops))
+            self.claim('the printed caps are those of the contract', lambda: check_printed(self.ops))
             self.still([c for c in self.cases if not c.writes])
+            w.make_room(2000)
             self.results += self.player.play([c for c in self.cases if c.writes])
             w.be_strict()
             self.still([c for c in self.strict if not c.writes])

@@ -23,6 +23,7 @@ class Field:
     hi: int = None
     words: tuple = ()
     prefix: str = None
+    null: bool = False      # whether null is printed as a value of it
     inner: list = field(default_factory=list)
     forms: list = field(default_factory=list)       # of an object that has several: (the word that chooses, or None; fields)
 
@@ -104,6 +105,7 @@ def make_field(place, path, schema, required, follow):
     f = Field(place, path, kind, required)
     f.lo, f.hi = s.get('minLength', s.get('minimum')), s.get('maxLength', s.get('maximum'))
     f.words = tuple(words(s) or words(s.get('items', {})))
+    f.null = 'null' in s.get('type', [])
     f.prefix = s['pattern'][1:s['pattern'].index('[') - 1] if kind == 'id' else None
     shapes = [follow(o['$ref']) if '$ref' in o else o for o in s.get('oneOf', [])]
     choice = s.get('discriminator', {}).get('propertyName')

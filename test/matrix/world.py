@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import sqlite3
+import threading
 import time
 
 from server import Failure, Server, psql, wait_for
@@ -19,8 +20,10 @@ DIGITS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 # prefix of the id -> (name in ~name~, table)
 KINDS = {'proj': ('project', 'project'), 'note': ('note', 'note'), 'post': ('post', 'post'), 'job': ('job', 'job'), 'stat': ('status', 'post_status'),
          'fold': ('folder', 'folder'), 'src': ('source', 'source'), 'org': ('workspace', 'workspace'), 'hk': ('hook', 'hook'), 'slot': ('slot', None),
+         'upl': ('upload', None),
          'key': ('key', 'api_key'), 'usr': ('person', 'person'), 'req': ('request', None)}
-MADE = {'project', 'note', 'post', 'job', 'status', 'folder', 'workspace', 'key', 'person', 'request'}     # there is one of ours and one of theirs
+MADE = {'project', 'note', 'source', 'post', 'job', 'status', 'folder', 'workspace', 'key', 'person',
+        'request'}     # there is one of ours and one of theirs
 GONE = {'note', 'post', 'folder'}                                                                     # and one that was deleted
 # Tables that requests change without a write of theirs.
 RESTLESS = {'audit', 'server_fact', 'idempotency', 'schema_version', 'request_log', 'request_log_size', 'usage_day', 'usage_hour'}
@@ -37,6 +40,7 @@ class World:
 
     def __init__(self, engine, people=False):
         self.engine, self.people, self.names = engine, people, {}
+        self.lock, self.used, self.rooms = threading.Lock(), 0, ['proj_' + '0' * 26]
         self.server = Server(db=engine)
         self.server.setup()
         self.file = self.server.data + '/settings'
@@ -108,6 +112,21 @@ class World:
         prefix, letters = ident.split('_')
         self.sql(f"DELETE FROM {KINDS[prefix][1]} WHERE id = '{letters}'")
 
+    def roomy(self):
+        """A project that nobody has put anything into: names are unique in one, and it holds only so many folders and columns."""
+        with self.lock:
+            self.used += 1
+            return self.rooms[self.used % len(self.rooms)]
+
+    def make_room(self, n):
+        at = [ulid() for i in range(n)]
+        columns = self.columns('project')
+        rows = [', '.join(f"'{i}'" if c == 'id' else c for c in columns) for i in at]
+        for i in range(0, n, 100):
+            chosen = ' UNION ALL '.join(f"SELECT {r} FROM project WHERE id = '{self.bare('project')}'" for r in rows[i:i + 100])
+            self.sql(f"INSERT INTO project ({', '.join(columns)}) {chosen}")
+        self.rooms = ['proj_' + i for i in at]
+
     def write_settings(self, text):
         with open(self.file, 'w') as f:
             f.write(text)
@@ -126,7 +145,7 @@ class World:
         n = {'project': project, 'workspace': workspace}
         n['folder'] = self.made_folder(workspace, project)
         n['status'] = self.made_status(c, project)
-        for kind in ('note', 'post'):
+        for kind in ('note', 'post', 'source'):
             n[kind] = self.create(c, kind, project)
         job = c.post('/v1/posts/generations', {'projectId': project, 'source': {'text': 'A sentence to write from.'}}).json()['data']['id']
         c.wait_job(job)
@@ -144,6 +163,9 @@ class World:
         project = project or self.names['project']
         path, body = {
             'note': ('notes', {'projectId': project, 'content': 'A note.'}), 'post': ('posts', {'projectId': project, 'content': 'A post.'}),
+            'source': ('sources', {'type': 'text', 'projectId': project, 'text': 'A source.'}),
+            'folder': ('folders', {'projectId': self.roomy(), 'name': 'Folder'}),
+            'status': ('post-statuses', {'projectId': self.roomy(), 'name': 'Column', 'category': 'draft'}),
             'project': ('projects', {'name': 'A project'}), 'key': ('keys', {'name': 'A key', 'scopes': ['notes:read']}),
             'person': ('members', {'name': 'Ada', 'email': f'{secrets.token_hex(8)}@example.com', 'role': 'Client'}),
         }[kind]
@@ -185,7 +207,7 @@ class World:
 
     def fill_in(self, data):
         """bytes with their ~names~ replaced."""
-        names = dict(self.names, unique=secrets.token_hex(8))
+        names = dict(self.names, unique=secrets.token_hex(8), roomy=self.roomy())
         return NAMED.sub(lambda m: names[m.group(1).decode()].encode(), data)
 
     # what is stored
