@@ -11,7 +11,7 @@ schema_shows(const struct schema *s, const struct field *f)
 static bool
 nullable(const struct schema *s, const struct field *f)
 {
-	return s->use == SCHEMA_ANSWER ? (f->flags & F_NULL) != 0 : s->use == SCHEMA_BODY && (f->flags & (F_NULL | F_ERASE)) != 0;
+	return s->use == SCHEMA_ANSWER ? (f->flags & F_NULL) != 0 : s->use == SCHEMA_BODY && (f->flags & (F_NULL | F_ERASE)) != 0 && !(f->flags & F_KEEP);
 }
 
 static void
