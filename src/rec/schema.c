@@ -73,9 +73,9 @@ put_words(const struct field *f, struct json *j)
 
 /* A day or a moment: a format of our own, because generated clients make nonsense of a choice between two. */
 static void
-put_days(struct json *j)
+put_days(bool null, struct json *j)
 {
-	put_type("string", false, j);
+	put_type("string", null, j);
 	jw_key_str(j, S("format"), S("date-or-date-time"));
 	jw_key_str(j, S("pattern"), S("^[0-9]{4}-[0-9]{2}-[0-9]{2}(T.+)?$"));
 }
@@ -162,7 +162,7 @@ schema_field(const struct schema *s, const struct rec *r, const struct field *f,
 	case T_TIME: case T_CREATED:
 			jw_key_str(j, S("format"), S("date-time")); break;
 	case T_FROM: case T_TO:
-			put_days(j); break;
+			put_days(null, j); break;
 	case T_ID:	put_pattern(f->kind, j); break;
 	case T_WORD:	put_enum(f, null, j); break;
 	case T_WORDS:	put_words(f, j); break;

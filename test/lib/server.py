@@ -271,6 +271,7 @@ class Answer:
 
     def __init__(self, status, reason, version, headers, body=b''):
         self.status, self.reason, self.version, self.headers, self.body = status, reason, version, headers, body
+        self.value = None
 
     def all(self, name):
         return [v for n, v in self.headers if n.lower() == name.lower()]
@@ -280,7 +281,9 @@ class Answer:
         return ', '.join(found) if found else default
 
     def json(self):
-        return json.loads(self.body)
+        if self.value is None:
+            self.value = json.loads(self.body)
+        return self.value
 
     def code(self):
         """error.code of the envelope, or None."""

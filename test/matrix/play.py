@@ -212,7 +212,7 @@ def signature(a):
     if a.status == 200 and '"id":"job_' in text:
         text = 'a job'
     text = re.sub(r'"checks":.*', '"checks":…', text)
-    text = re.sub(r'"(last4|lastUsedAt)":"[^"]*"', r'"\1":…', text)
+    text = re.sub(r'"(last4|lastUsedAt|revokedAt)":"[^"]*"', r'"\1":…', text)
     text = RECENT.sub(r'"\1":…', ID.sub('…', text))
     text = re.sub(r'"next_cursor":"[^"]*"', '"next_cursor":…', text)
     text = re.sub(r'http://[^/"]*', '', text)
