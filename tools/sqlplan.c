@@ -1,6 +1,6 @@
-/* sqlplan -- asks SQLite how it would run every statement of the program, and fails when one walks a whole table or
- * sorts in memory: with millions of rows such a statement would hold the writer.  A statement that may do so stands in
- * the list below with the reason.
+/* sqlplan -- asks SQLite how it would run every statement of the program, and fails when one walks a whole table, or to change
+ * something a whole workspace, or sorts in memory: with millions of rows such a statement would hold the writer.  A statement
+ * that may do so stands in the list below with the reason.
  *
  *	sqlplan			prints one line per finding, then "N statements, N waived"; exit status 1 when one is not waived
  *	sqlplan WORD...		prints the whole plan, too, of each statement whose name contains one of the words */
@@ -32,6 +32,17 @@ note_source(struct plan *p, str name)
 {
 	if (p->sources < SOURCES)
 		snprintf(p->source[p->sources++], sizeof(p->source[0]), "%.*s", STR(name));
+}
+
+/* A change that finds its rows by the workspace alone looks at all that the workspace has.  How it finds them is the first line
+ * of the plan; what comes behind are its questions, which have limits. */
+static bool
+walks_workspace(const char *sql, int number, str line)
+{
+	static const char whole[] = "(workspace=?)";
+	size_t n = sizeof(whole) - 1;
+
+	return number == 0 && (strncmp(sql, "DELETE", 6) == 0 || strncmp(sql, "UPDATE", 6) == 0) && line.n >= n && memcmp(line.p + line.n - n, whole, n) == 0;
 }
 
 static bool
@@ -91,11 +102,11 @@ explain(struct db *db, const struct stmt *q)
 		abort();
 	struct stmt ask = { q->name, sql, q->id };	/* its place is free: nothing else is prepared on this connection */
 	need(db_query_(db, &ask, &r, &e, NULL, 0), &e);
-	while (db_next(&r)) {
+	for (int number = 0; db_next(&r); number++) {
 		str line = db_col(&r, 3).s;
 		if (is_shown(q->name))
 			printf("%s: %.*s\n", q->name, STR(line));
-		if (!is_finding(&p, line))
+		if (!is_finding(&p, line) && !walks_workspace(q->sql, number, line))
 			continue;
 		const char *reason = waived(q->name);
 		printf("%s: %.*s%s%s\n", q->name, STR(line), reason != NULL ? "; waived: " : "", reason != NULL ? reason : "");

@@ -41,7 +41,7 @@ SQL(insert, "note.insert",
     "INSERT INTO note (workspace, id, project, folder, content, slot, slot_date, slot_type) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)");
 SQL(get, "note.get", "SELECT " COLS " FROM note WHERE workspace = $1 AND id = $2");
 SQL(leave, "note.leave_folder",
-    "UPDATE note SET folder = NULL, updated_at = $4, version = version + 1 WHERE workspace = $1 AND folder = $3 AND id IN"
+    "UPDATE note SET folder = NULL, updated_at = $4, version = version + 1 WHERE workspace = $1 AND project = $2 AND folder = $3 AND id IN"
     " (SELECT id FROM note WHERE workspace = $1 AND project = $2 AND folder = $3 LIMIT $5)");
 SQL(anchor, "note.anchor", "SELECT 1 FROM note WHERE workspace = $1 AND id = $2");
 #define PAGE	"SELECT " COLS " FROM note WHERE workspace = $1 AND project = $2 AND id < $3"
