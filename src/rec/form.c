@@ -64,11 +64,10 @@ by_fields(const struct rec *newest, uint64_t seen, str prefix, struct arena *a, 
 enum err
 form_check(const struct rec *newest, const void *v, uint64_t seen, str prefix, struct arena *a, struct error *e)
 {
-	const struct field *by = &newest->f[0];
-
 	if (newest->forms == NULL)
 		return OK;
 	if (newest->forms->when == NULL)
 		return by_fields(newest, seen, prefix, a, e);
+	const struct field *by = &newest->f[0];
 	return by_word(newest, by->words->v[*(const int *)((const char *)v + by->off)], seen, a, e);
 }
