@@ -263,6 +263,18 @@ begin(struct turn *t, const char *method, const char *version)
 	return x->status != 0 || x->body_over ? turn_away(t) : MHD_YES;
 }
 
+/* A chunked body takes twice the room each time, and from here on all that it may ever take: what it outgrew stays in the
+ * arena, so the largest bodies would be over their memory.  Room is touched only as it is filled. */
+#define CHUNKS_MANY	((size_t)1 << 20)
+
+static size_t
+room_for(const struct turn *t, size_t n)
+{
+	if (!t->chunked)
+		return (size_t)t->length;
+	return t->cap >= CHUNKS_MANY ? t->x.body_max : MIN(MAX(t->cap * 2, n), t->x.body_max);
+}
+
 static void
 keep(struct turn *t, const char *data, size_t n)
 {
@@ -274,8 +286,7 @@ keep(struct turn *t, const char *data, size_t n)
 		return;
 	}
 	if (had + n > t->cap) {
-		/* a declared length is room that is touched only as it is filled */
-		size_t cap = t->chunked ? MIN(MAX(t->cap * 2, had + n), max) : (size_t)t->length;
+		size_t cap = room_for(t, had + n);
 		t->buf = arena_grow(&t->x.arena, t->buf, t->cap, cap);
 		t->cap = cap;
 	}
