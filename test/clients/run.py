@@ -35,7 +35,7 @@ def generator(language, out, **names):
 
 
 MAVEN = ['mvn', '-q', '-B', '-Dstyle.color=never']
-STEPS = 7       # that every walk tells of
+STEPS = 8       # that every walk tells of
 # By language: how the code is made, what builds it, what runs the walk.  All run in build/clients/LANGUAGE, where the files of
 # test/clients/LANGUAGE are copied to.
 WALKS = {
