@@ -18,7 +18,7 @@ sys.path.append(os.path.join(ROOT, 'test', 'scenario'))
 import house
 
 BOUND = (404, 409, 422)     # refusals that an Idempotency-Key binds (12.1)
-ID = re.compile(r'[0-7][0-9A-HJKMNP-TV-Z]{25}|[0-9a-f]{16}')     # and what ~unique~ stands for
+ID = re.compile(r'[0-7][0-9A-HJKMNP-TV-Z]{25}|[0-9a-f]{16,17}')     # and what ~unique~ stands for
 RECENT = re.compile(r'"(createdAt|updatedAt|date)":"[^"]*"')
 
 

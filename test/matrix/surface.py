@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from cases import Wrong
 from server import program, surroundings
 
-FORMATS = {None: 'text', 'date-time': 'moment', 'date-or-date-time': 'day', 'uri': 'text'}
+FORMATS = {None: 'text', 'date-time': 'moment', 'date-or-date-time': 'day', 'uri': 'text', 'line': 'text'}
 METHODS = ('get', 'post', 'patch', 'put', 'delete')
 
 
@@ -89,15 +89,6 @@ def kind_of(schema, follow):
     if t not in kinds:
         raise Wrong(f'a kind of field that the matrix does not know: {json.dumps(schema)[:300]}')
     return kinds[t], schema
-
-
-def whole(schema, follow):
-    """An object that has several forms as one with the fields of all of them; what each of them needs is required."""
-    forms = [follow(f['$ref']) for f in schema.get('oneOf', [])]
-    if not forms:
-        return schema
-    return {'properties': {n: p for f in forms for n, p in f['properties'].items()},
-            'required': [n for n in forms[0].get('required', []) if all(n in f.get('required', []) for f in forms)]}
 
 
 def make_field(place, path, schema, required, follow):
