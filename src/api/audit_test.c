@@ -6,6 +6,20 @@
 
 /* --- the audit log --- */
 
+/* The newest entries. */
+static enum err
+audit_list(struct db *db, struct arena *a, workspace_id w, int limit, struct audit *ret, int *n, struct error *e)
+{
+	struct page p = page_between(&(ulid){ "" }, TIME_NONE, TIME_NONE, limit);
+	struct rows r;
+
+	*n = 0;
+	TRY(audit_page(db, w, &(struct audit_query){ .from = TIME_NONE, .to = TIME_NONE }, &p, &r, e));
+	while (*n < limit && db_next(&r))
+		db_scan(&audit_rec, &r, a, &ret[(*n)++]);
+	return db_done(&r, e);
+}
+
 struct entries { struct t_app *a; struct audit row[64]; int n; };
 
 static void

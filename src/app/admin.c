@@ -24,16 +24,11 @@ static const struct field plan_fields[] = {
 };
 const struct rec plan_set_rec = REC(plan_set, plan_fields, "The plan of a workspace");
 
-struct list { workspace_id workspace; int64_t limit; };
+struct list { int64_t limit; };
 static const struct field list_fields[] = {
-	F_ID (list, workspace, workspace, "workspace", NULL, F_REQ, "The workspace"),
 	F_I64(list, limit, "limit", NULL, 0, 1, LIST_MAX, "How many, newest first; 1000 when left out", "100"),
 };
-const struct rec list_rec = REC(list, list_fields, "A list of a workspace");
-static const struct field list_all_fields[] = {
-	F_I64(list, limit, "limit", NULL, 0, 1, LIST_MAX, "How many, newest first; 1000 when left out", "100"),
-};
-const struct rec list_all_rec = REC(list, list_all_fields, "A list");
+const struct rec list_rec = REC(list, list_fields, "A list");
 
 /* --- help for the rows --- */
 
@@ -155,19 +150,6 @@ first_key(struct admin *ad, struct db *db, workspace_id w, str *token, struct er
 	digest h = crypto_hmac(ad->secret, *token);
 	TRY(key_insert(db, &k, &h, e));
 	return note_audit(ad, db, w, "key mint", id_text(ad->a, ID_key, &k.id.u), e);
-}
-
-/* --- audit --- */
-
-enum err
-admin_audit_list(struct admin *ad, struct db *db, struct error *e)
-{
-	const struct list *in = ad->in;
-	int limit = limit_of(in), n;
-	struct audit *r = NEW_N(ad->a, struct audit, limit);
-
-	TRY(audit_list(db, ad->a, in->workspace, limit, r, &n, e));
-	return many(ad, &audit_rec, r, n, sizeof(*r));
 }
 
 /* --- setup --- */

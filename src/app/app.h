@@ -91,8 +91,7 @@ enum err admin_setup(struct admin *, struct db *, struct error *);
 enum err admin_workspace_create(struct admin *, struct db *, struct error *);
 enum err admin_workspace_list(struct admin *, struct db *, struct error *);
 enum err admin_workspace_plan(struct admin *, struct db *, struct error *);
-enum err admin_audit_list(struct admin *, struct db *, struct error *);
-extern const struct rec openapi_rec, setup_rec, plan_set_rec, list_rec, list_all_rec;
+extern const struct rec openapi_rec, setup_rec, plan_set_rec, list_rec;
 
 /* --- the data folder --- */
 struct home {

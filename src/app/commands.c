@@ -23,7 +23,7 @@ const struct command commands[] = {
 	    "scriped setup --data ./var --workspace Acme --project Ada", "Make the first workspace, project and key, once; prints one JSON object"),
 	ADMIN("workspace", "create", admin_workspace_create, workspace_create_rec, "id",
 	    "scriped workspace create --data ./var --name Acme --plan BUSINESS", "Make a workspace"),
-	ADMIN("workspace", "list", admin_workspace_list, list_all_rec, NULL, "scriped workspace list --data ./var --json", "List workspaces"),
+	ADMIN("workspace", "list", admin_workspace_list, list_rec, NULL, "scriped workspace list --data ./var --json", "List workspaces"),
 	ADMIN("workspace", "plan", admin_workspace_plan, plan_set_rec, "plan",
 	    "scriped workspace plan --data ./var --workspace org_… --plan ADVANCED", "Change the plan of a workspace"),
 	CALLS("workspace", "edit", "update_workspace", NULL, "scriped workspace edit --data ./var --workspace org_… --name 'Acme Corp'"),
@@ -52,7 +52,7 @@ const struct command commands[] = {
 	CALLS("user", "get", "get_member", NULL, "scriped user get --data ./var usr_…"),
 	CALLS("user", "edit", "update_member", "id", "scriped user edit --data ./var usr_… --role Manager"),
 	CALLS("user", "remove", "delete_member", "id", "scriped user remove --data ./var usr_…"),
-	ADMIN("audit", "list", admin_audit_list, list_rec, NULL, "scriped audit list --data ./var --workspace org_… --limit 20", "Show the audit log"),
+	CALLS("audit", "list", "list_audit_log", NULL, "scriped audit list --data ./var --workspace org_… --limit 20"),
 	CALLS("request", "list", "list_request_logs", NULL, "scriped request list --data ./var --workspace org_… --status 4xx"),
 	CALLS("request", "get", "get_request_log", NULL, "scriped request get --data ./var req_…"),
 	CALLS("usage", NULL, "get_usage", NULL, "scriped usage --data ./var --workspace org_… --date-from 2026-08-01"),
@@ -179,7 +179,8 @@ print_option(const struct field *f)
 	char name[64];
 	int width = 14 - (int)command_option(f->name, name).n;
 
-	printf("  --%.*s%*s %s%s\n", STR(command_option(f->name, name)), MAX(width, 0), "", f->doc, (f->flags & F_REQ) ? " (required)" : "");
+	const char *doc = str_eq(f->name, S("limit")) ? "How many rows, newest first; all when left out" : f->doc;
+	printf("  --%.*s%*s %s%s\n", STR(command_option(f->name, name)), MAX(width, 0), "", doc, (f->flags & F_REQ) ? " (required)" : "");
 	if (f->words != NULL && f->words->n <= 8) {
 		printf("  %*s  one of", 14, "");
 		for (int i = 0; i < f->words->n; i++)

@@ -107,7 +107,7 @@ manual_item(const struct command *c)
 	const struct rec *r = command_rec(c);
 	char name[64];
 
-	printf(".It Cm %s Cm %s", c->noun, c->verb);
+	printf(".It Cm %s%s%s", c->noun, c->verb != NULL ? " Cm " : "", c->verb != NULL ? c->verb : "");
 	if (op->id_kind >= 0)
 		printf(" Ar id");
 	for (int pass = 0; pass < 2; pass++)

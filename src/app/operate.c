@@ -105,7 +105,7 @@ operate(struct desk *d, struct arena *a, const struct command *c, const struct r
 			rest[nrest++] = p[i];
 	}
 	if (op->id_kind >= 0 && s.id.p == NULL)
-		return fail(e, E_USAGE, NULL, "an id is missing: see scriped %s %s --help", c->noun, c->verb);
+		return fail(e, E_USAGE, NULL, "an id is missing: see scriped %s%s%s --help", c->noun, c->verb != NULL ? " " : "", c->verb != NULL ? c->verb : "");
 	TRY(engine_read(d->engine, find_workspace, &s, e));
 	who.workspace = s.found;
 	return run(d, a, op, &who, s.id, rest, nrest, result, e);

@@ -117,7 +117,6 @@ SQL(audit_add, "audit.insert",
     "INSERT INTO audit (workspace, id, principal, mode, method, route, status, request, resource, ip)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (workspace, id) DO NOTHING");
 #define AUDIT	"SELECT id, principal, mode, method, route, status, request, resource, ip FROM audit WHERE workspace = $1"
-SQL(audit_last, "audit.list", AUDIT " ORDER BY id DESC LIMIT $2");
 SQL(audit_some, "audit.page", AUDIT " AND id < $2 AND id >= $3 ORDER BY id DESC LIMIT $4");
 /* Whose they are is judged on the way, among so many: an index would be written with every write of the API. */
 SQL(audit_some_of, "audit.page_of",
@@ -130,18 +129,6 @@ audit_insert(struct db *db, const struct audit *r, struct error *e)
 {
 	return db_run(db, audit_add, e, VID(r->workspace), VID(r->id), V(r->principal), V(r->mode), V(r->method), V(r->route),
 	    V(r->status), V(r->request), V(r->resource), V(r->ip));
-}
-
-enum err
-audit_list(struct db *db, struct arena *a, workspace_id w, int limit, struct audit *ret, int *n, struct error *e)
-{
-	struct rows r;
-
-	*n = 0;
-	TRY(db_query(db, audit_last, &r, e, VID(w), V(limit)));
-	while (*n < limit && db_next(&r))
-		db_scan(&audit_rec, &r, a, &ret[(*n)++]);
-	return db_done(&r, e);
 }
 
 enum err

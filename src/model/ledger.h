@@ -34,7 +34,6 @@ struct audit_query { struct page_query page; str principal; int64_t from, to; };
 extern const struct rec audit_query_rec;
 MUST_USE enum err audit_page(struct db *, workspace_id, const struct audit_query *, const struct page *, struct rows *ret, struct error *);
 MUST_USE enum err audit_anchor(struct db *, workspace_id, const ulid *, bool *found, struct error *);
-MUST_USE enum err audit_list(struct db *, struct arena *, workspace_id, int limit, struct audit *ret, int *n, struct error *);
 
 /* The event of contract 12.6: its body is the whole envelope, with the resource as `data`. */
 MUST_USE enum err event_put(struct db *, struct arena *, workspace_id, project_id, event_id, int type, const struct rec *, const void *data,

@@ -145,20 +145,6 @@ DB_TEST(a_person_joins_each_workspace_once)
 	close_bench(&b);
 }
 
-TEST(an_address_needs_both_sides_of_its_at)
-{
-	static const struct { str email; bool ok; } row[] = {
-		{ S_INIT("a@b"), true }, { S_INIT("@bc"), false }, { S_INIT("abc@"), false }, { S_INIT("abc"), false },
-		{ S_INIT("a b@c"), false }, { S_INIT("a@b\r\nBcc: c@d"), false }, { S_INIT("Ada <a@b>"), false }, { S_INIT("\"a@b"), false }, { S_INIT("ä@b"), true },
-	};
-	struct error e;
-
-	for (size_t i = 0; i < COUNT(row); i++) {
-		struct person_create c = { .email = row[i].email };
-		CHECK_INT(person_create_rec.check(&c, &e) == OK, ==, row[i].ok);
-	}
-}
-
 /* --- spend --- */
 
 DB_TEST(spend_stops_at_the_cap)
@@ -734,6 +720,19 @@ DB_TEST(a_claim_that_is_undone_binds_nothing)
 	CHECK_OK(b.e, idem_claim(&b.db, &b.a, w, &name, &two, now, 1000, &i, &b.e));
 	CHECK(!i.fresh && i.same && i.status == 422);
 	close_bench(&b);
+}
+
+static enum err
+audit_list(struct db *db, struct arena *a, workspace_id w, int limit, struct audit *ret, int *n, struct error *e)
+{
+	struct page p = page_between(&(ulid){ "" }, TIME_NONE, TIME_NONE, limit);
+	struct rows r;
+
+	*n = 0;
+	TRY(audit_page(db, w, &(struct audit_query){ .from = TIME_NONE, .to = TIME_NONE }, &p, &r, e));
+	while (*n < limit && db_next(&r))
+		db_scan(&audit_rec, &r, a, &ret[(*n)++]);
+	return db_done(&r, e);
 }
 
 DB_TEST(audit_and_events)
