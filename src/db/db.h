@@ -4,6 +4,7 @@
  * The text is the same for both engines; what SQLite and PostgreSQL spell differently is one of these words,
  * replaced when the statement is prepared:
  *
+ *	{pg} … {/pg}: what PostgreSQL alone needs; a comment to SQLite
  *	{i64} {bytes} {skip_locked} {for_update} {strict}	{id}: TEXT, compared by byte	{clustered}: strict, and kept in its key
  *
  * SQL() also enters the statement into a list that the linker collects, so that all are prepared when a connection

@@ -6,7 +6,7 @@
 
 /* Text is compared by byte everywhere, so that keyset pages are the same on both engines. */
 static const struct dialect words[] = {
-	{ "{i64}", "BIGINT" }, { "{bytes}", "BYTEA" }, { "{strict}", "" }, { "{clustered}", "" },
+	{ "{i64}", "BIGINT" }, { "{bytes}", "BYTEA" }, { "{strict}", "" }, { "{pg}", "" }, { "{/pg}", "" }, { "{clustered}", "" },
 	{ "{id}", "TEXT COLLATE \"C\"" }, { "{skip_locked}", " FOR UPDATE SKIP LOCKED" }, { "{for_update}", " FOR UPDATE" }, { NULL, NULL },
 };
 #define PARAMS	80

@@ -68,10 +68,10 @@ SQL(page, "job.page", PAGE ORDER);
 /* One arm for each pair of type and state that is asked for, in the order of the index job_by_kind, merged as they come; an
  * arm that is not needed gets NULL and is empty, but costs some 20 us.  So there are three sizes: for one pair, for one
  * state of all types or one type in all states, and for anything. */
-#define ARM(t, s)	PAGE " AND type = " #t " AND status = " #s
+#define ARM(t, s)	"{pg}({/pg}" PAGE " AND type = " #t " AND status = " #s "{pg}" ORDER "){/pg}"
 #define AND(t, s)	" UNION ALL " ARM(t, s)
 #define SEVEN		ARM($5, $6) AND($7, $8) AND($9, $10) AND($11, $12) AND($13, $14) AND($15, $16) AND($17, $18)
-SQL(page_one, "job.page_one", ARM($5, $6) ORDER);
+SQL(page_one, "job.page_one", PAGE " AND type = $5 AND status = $6" ORDER);
 SQL(page_some, "job.page_some", SEVEN ORDER);
 SQL(page_any, "job.page_any", SEVEN AND($19, $20) AND($21, $22) AND($23, $24) AND($25, $26) AND($27, $28) AND($29, $30) AND($31, $32)
     AND($33, $34) AND($35, $36) AND($37, $38) AND($39, $40) AND($41, $42) AND($43, $44) AND($45, $46) AND($47, $48) AND($49, $50)

@@ -106,9 +106,10 @@ SQL(anchor, "post.anchor", "SELECT 1 FROM post WHERE workspace = $1 AND id = $2"
 #define PAGE	"SELECT " COLS " FROM post WHERE workspace = $1 AND project = $2 AND id < $3 AND id >= $4"
 #define ORDER	" ORDER BY id DESC LIMIT $5"
 SQL(page, "post.page", PAGE ORDER);
-/* One arm a state, each in the order of its index, merged as they come; one that is not asked for gets NULL and is empty. */
-#define ARM(n)	PAGE " AND status = " #n
-SQL(page_one, "post.page_one", ARM($6) ORDER);
+/* One arm a state, each in the order of its index, merged as they come (PostgreSQL takes a page of each and sorts these: it does not
+ * see that an arm is in order); one that is not asked for gets NULL and is empty. */
+#define ARM(n)	"{pg}({/pg}" PAGE " AND status = " #n "{pg}" ORDER "){/pg}"
+SQL(page_one, "post.page_one", PAGE " AND status = $6" ORDER);
 SQL(page_any, "post.page_any", ARM($6) " UNION ALL " ARM($7) " UNION ALL " ARM($8) " UNION ALL " ARM($9) " UNION ALL "
     ARM($10) " UNION ALL " ARM($11) " UNION ALL " ARM($12) " UNION ALL " ARM($13) ORDER);
 
