@@ -91,14 +91,14 @@ def long_line(s):
 @case('An operation takes its own options and no others')
 def options(s):
     refused(order(s, 'project', 'create', workspace=s.id, name='x', colour='red'), True, 'colour')
-    refused(order(s, 'project', 'create', workspace=s.id), True, "'name' is required")
+    refused(order(s, 'project', 'create', workspace=s.id), True, '--name is required')
     refused(order(s, 'project', 'list', workspace=s.id, strange='1'), True, 'strange')
     refused(order(s, 'project', 'get', workspace=s.id), True, 'an id is missing')
     refused(order(s, 'project', 'get', workspace=s.id, id='../../etc/passwd'), False, 'Project not found')
     refused(order(s, 'project', 'get', workspace='org_nonsense', id=s.project), False, 'Workspace not found')
     refused(order(s, 'key', 'revoke', id='key_01J9ZAB12CD34E56F7G8H9JKMN'), False, 'API key not found')
     answer = say(s, b'{"command":["project","create"],"options":{"workspace":"%s","name":["x"]}}\n' % s.id.encode())
-    refused(answer, True, "'name' is required")
+    refused(answer, True, '--name is required')
     well(s)
 
 
@@ -140,6 +140,14 @@ def whole(s):
     need(len(got) == 251 and len({p['id'] for p in got}) == 251, f'the list has {len(got)} rows')
     need([p['id'] for p in got] == sorted((p['id'] for p in got), reverse=True), 'the list is not newest first')
     need(json.loads(s.cli('project', 'list', '--json', '--limit', '120')[1]) == got[:120], 'a shorter list is not its beginning')
+
+
+@case('A data folder with a slip in its name is not made by looking into it')
+def slip(s):
+    nowhere = s.data + '-slip'
+    code, out, err = s.cli('project', 'list', '--data', nowhere, ok=(1,), where=False)
+    need('there is no data folder' in err and 'scriped setup' in err, f'it says {err}')
+    need(not os.path.exists(nowhere), 'the folder was made')
 
 
 if __name__ == '__main__':

@@ -91,8 +91,9 @@ choose_op(struct rq *rq)
 	if (rq->op != NULL)
 		return OK;
 	if (rq->allowed != 0)
-		return fail(&rq->err, E_METHOD_NOT_ALLOWED, NULL, "This path does not take %.*s.", (int)MIN(rq->x->method.n, 20), rq->x->method.p);
-	return fail(&rq->err, E_NOT_FOUND, NULL, "There is nothing at this path.");
+		return fail(&rq->err, E_METHOD_NOT_ALLOWED, NULL, "This path does not take %.*s, but %s.", (int)MIN(rq->x->method.n, 20),
+		    rq->x->method.p, op_methods(rq->a, rq->allowed));
+	return fail(&rq->err, E_NOT_FOUND, NULL, "There is nothing at this path. Those of operations begin with /v1 and have no slash at the end.");
 }
 
 static size_t

@@ -83,7 +83,7 @@ take_media(struct rq *rq)
 {
 	if (rq->op->in == NULL || rq->op->method == M_GET || !rq->x->has_body || is_json(rq->x->header[FH_CONTENT_TYPE]))
 		return OK;
-	return fail(&rq->err, E_UNSUPPORTED_MEDIA_TYPE, NULL, "The body must be application/json.");
+	return fail(&rq->err, E_UNSUPPORTED_MEDIA_TYPE, NULL, "The body must be application/json, and the Content-Type must say so.");
 }
 
 /* A body that came as the options of a command, or not at all. */

@@ -57,6 +57,7 @@ const struct rec *command_rec(const struct command *);			/* of its options, or N
 /* The field that an option means: its name, in camelCase or with-dashes; a trailing Id or At may be left off. */
 const struct field *command_field(const struct command *, str option);
 const char *command_summary(const struct command *);
+const char *command_words(const struct command *, struct arena *);	/* as it is typed: "key mint" */
 bool	command_shows(const struct command *, const struct field *);	/* as an option */
 str	command_option(str field, char to[64]);	/* how an option is shown: with dashes, without Id or At */
 void	command_help(const struct command *);
@@ -98,6 +99,7 @@ struct home {
 	struct conf *conf;
 	const struct sys_clock *clock;
 	int lock;				/* file descriptor, -1: not held */
+	bool make;				/* a data folder that is not there yet is made */
 	secret secret;
 	struct engine *engine;
 };

@@ -90,6 +90,12 @@ command_summary(const struct command *c)
 	return c->summary != NULL ? c->summary : command_op(c)->summary;
 }
 
+const char *
+command_words(const struct command *c, struct arena *a)
+{
+	return c->verb != NULL ? str_fmt(a, "%s %s", c->noun, c->verb).p : c->noun;
+}
+
 /* Pages are followed by whoever lists. */
 bool
 command_shows(const struct command *c, const struct field *f)

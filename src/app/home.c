@@ -23,6 +23,8 @@ const char *home_pg(const struct conf *c) { return c->db[0] != '\0' ? c->db : NU
 static enum err
 need_folder(struct home *h, struct error *e)
 {
+	if (h->conf->data[0] != '\0' && !h->make && access(h->conf->data, F_OK) != 0 && errno == ENOENT)
+		return fail(e, E_NOT_FOUND, NULL, "there is no data folder %s: scriped setup --data %s makes it", h->conf->data, h->conf->data);
 	if (h->conf->data[0] != '\0')
 		return sys_mkdir_private(h->conf->data, e);
 	if (home_pg(h->conf) != NULL)

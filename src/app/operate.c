@@ -5,7 +5,7 @@
 
 /* --- whose workspace --- */
 
-struct search { const struct command *c; struct arena *a; str named, id; workspace_id found; };
+struct search { const struct command *c; struct arena *a; str named, id; workspace_id found; int plan; };
 
 /* The one there is; with several, one must be named. */
 static enum err
@@ -26,10 +26,8 @@ only_one(struct search *s, struct db *db, struct error *e)
 }
 
 static enum err
-find_workspace(void *ctx, struct db *db, struct error *e)
+which_workspace(struct search *s, struct db *db, struct error *e)
 {
-	struct search *s = ctx;
-	struct workspace w;
 	const struct op *op = command_op(s->c);
 	ulid id;
 
@@ -39,30 +37,59 @@ find_workspace(void *ctx, struct db *db, struct error *e)
 		return only_one(s, db, e);
 	if (!id_parse(ID_workspace, s->named, &s->found.u))
 		return fail(e, E_NOT_FOUND, NULL, "Workspace not found.");
-	return workspace_get(db, s->a, s->found, &w, e);
+	return OK;
+}
+
+static enum err
+find_workspace(void *ctx, struct db *db, struct error *e)
+{
+	struct search *s = ctx;
+	struct workspace w;
+
+	TRY(which_workspace(s, db, e));
+	TRY(workspace_get(db, s->a, s->found, &w, e));
+	s->plan = w.plan;
+	return OK;
 }
 
 /* --- the call --- */
 
+/* A message about 'projectId' is one about --project here. */
+static str
+in_options(struct arena *a, const struct command *c, const char *said, const char *field)
+{
+	const char *quoted = field != NULL ? str_fmt(a, "'%s'", field).p : NULL, *at = quoted != NULL ? strstr(said, quoted) : NULL;
+	char option[64];
+
+	if (at == NULL || command_field(c, str_z(field)) == NULL)
+		return str_z(said);
+	return str_fmt(a, "%.*s--%.*s%s", (int)(at - said), said, STR(command_option(str_z(field), option)), at + strlen(quoted));
+}
+
 /* What the operation refused with, in its own words. */
 static enum err
-refused(const struct api_call *call, struct error *e)
+refused(struct api_call *call, const struct command *c, struct error *e)
 {
 	struct error unread;
 	json_t *v;
 
 	if (json_read(call->x.answer, &v, &unread) != OK)
 		return fail(e, E_INTERNAL, NULL, "the operation failed with %d", call->x.status);
-	const char *said = json_string_value(json_object_get(json_object_get(v, "error"), "message"));
-	enum err code = fail(e, call->x.status == 400 ? E_USAGE : E_CONFLICT, NULL, "%s", said != NULL ? said : "refused");
+	const json_t *error = json_object_get(v, "error");
+	const char *said = json_string_value(json_object_get(error, "message"));
+	str text = in_options(&call->x.arena, c, said != NULL ? said : "refused", json_string_value(json_object_get(json_object_get(error, "details"), "field")));
+	bool usage = call->x.status == 400;
+	enum err code = usage ? fail(e, E_USAGE, NULL, "%.*s See scriped %s --help", STR(text), command_words(c, &call->x.arena))
+	    : fail(e, E_CONFLICT, NULL, "%.*s", STR(text));
 	json_decref(v);
 	return code;
 }
 
 static enum err
-run(struct desk *d, struct arena *a, const struct op *op, const struct principal *who, str id, const struct rec_pair *p, int n,
+run(struct desk *d, struct arena *a, const struct command *c, const struct principal *who, str id, const struct rec_pair *p, int n,
     str *result, struct error *e)
 {
+	const struct op *op = command_op(c);
 	struct api_call call;
 
 	api_call_init(&call, op, who);
@@ -79,7 +106,7 @@ run(struct desk *d, struct arena *a, const struct op *op, const struct principal
 		call.nfields = n;
 	}
 	api_call_wait(d->api, &call);
-	enum err code = call.x.status == 200 ? OK : refused(&call, e);
+	enum err code = call.x.status == 200 ? OK : refused(&call, c, e);
 	if (code == OK)
 		*result = str_dup(a, call.x.answer);
 	api_call_end(&call);
@@ -105,8 +132,9 @@ operate(struct desk *d, struct arena *a, const struct command *c, const struct r
 			rest[nrest++] = p[i];
 	}
 	if (op->id_kind >= 0 && s.id.p == NULL)
-		return fail(e, E_USAGE, NULL, "an id is missing: see scriped %s%s%s --help", c->noun, c->verb != NULL ? " " : "", c->verb != NULL ? c->verb : "");
+		return fail(e, E_USAGE, NULL, "an id is missing: see scriped %s --help", command_words(c, a));
 	TRY(engine_read(d->engine, find_workspace, &s, e));
 	who.workspace = s.found;
-	return run(d, a, op, &who, s.id, rest, nrest, result, e);
+	who.plan = s.plan;
+	return run(d, a, c, &who, s.id, rest, nrest, result, e);
 }

@@ -59,7 +59,7 @@ take(struct options *o, const struct command *c, str name, str value, struct err
 		return add_field(o, name, value, e);
 	if (is_short(name))
 		return add_set(o, str_fmt(&o->a, "%.*s=%.*s", STR(name), STR(value)).p, e);
-	return fail(e, E_USAGE, NULL, "unknown option --%.*s: see scriped %s --help", STR(name), c->noun);
+	return fail(e, E_USAGE, NULL, "unknown option --%.*s: see scriped %s --help", STR(name), command_words(c, &o->a));
 }
 
 static bool
@@ -83,8 +83,7 @@ take_operand(struct options *o, const struct command *c, char *text, struct erro
 		o->word = text;
 		return OK;
 	}
-	return fail(e, E_USAGE, NULL, "'%.100s' is one word too many: see scriped %s%s%s --help", text, c->noun, c->verb != NULL ? " " : "",
-	    c->verb != NULL ? c->verb : "");
+	return fail(e, E_USAGE, NULL, "'%.100s' is one word too many: see scriped %s --help", text, command_words(c, &o->a));
 }
 
 enum err

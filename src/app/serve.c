@@ -85,7 +85,7 @@ open_home(struct server *s, struct error *e)
 {
 	int pid;
 
-	s->home = (struct home){ .conf = s->confs[0], .clock = &sys_clock_real, .lock = -1 };
+	s->home = (struct home){ .conf = s->confs[0], .clock = &sys_clock_real, .lock = -1, .make = true };
 	TRY(home_lock(&s->home, &pid, e));
 	return home_open(&s->home, e);
 }

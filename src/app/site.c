@@ -161,18 +161,36 @@ fetch(struct site *s, struct options *o, const struct command *c, json_t **ret, 
 
 /* --- printing --- */
 
+static bool holds_objects(const json_t *v) { return json_is_object(json_array_get(v, 0)); }
+
+/* An object that stands in a list within a table is named by its first field. */
+static void
+print_value(const json_t *v)
+{
+	const json_t *one;
+	size_t i;
+
+	if (json_is_string(v))
+		printf("%s", json_string_value(v));
+	else if (json_is_null(v) || v == NULL)
+		printf("-");
+	else if (json_is_array(v))
+		json_array_foreach (v, i, one) {
+			printf("%s", i > 0 ? "," : "");
+			print_value(json_is_object(one) ? json_object_iter_value(json_object_iter((json_t *)(uintptr_t)one)) : one);
+		}
+	else {
+		char *t = json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
+		printf("%s", t != NULL ? t : "");
+		free(t);
+	}
+}
+
 static void
 print_cell(const json_t *v)
 {
-	if (json_is_string(v))
-		printf("%s\t", json_string_value(v));
-	else if (json_is_null(v) || v == NULL)
-		printf("-\t");
-	else {
-		char *t = json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
-		printf("%s\t", t != NULL ? t : "");
-		free(t);
-	}
+	print_value(v);
+	printf("\t");
 }
 
 /* A table for people: a line of names, then a line a record, separated by tabs as column(1) and cut(1) like them. */
@@ -195,18 +213,37 @@ print_table(const json_t *rows)
 	}
 }
 
-/* A record: a line a field. */
+/* A line a field; a field of an object within it has both names. */
+static void
+print_fields(const char *of, const json_t *v)
+{
+	const char *k;
+	json_t *one;
+
+	json_object_foreach ((json_t *)(uintptr_t)v, k, one) {
+		if (json_is_object(one) && of[0] == '\0')
+			print_fields(k, one);
+		else if (!holds_objects(one)) {
+			printf("%s%s%s\t", of, of[0] != '\0' ? "." : "", k);
+			print_cell(one);
+			printf("\n");
+		}
+	}
+}
+
+/* A record: its fields, then a table for each list of objects in it. */
 static void
 print_record(const json_t *v)
 {
 	const char *k;
 	json_t *one;
 
-	json_object_foreach ((json_t *)(uintptr_t)v, k, one) {
-		printf("%s\t", k);
-		print_cell(one);
-		printf("\n");
-	}
+	print_fields("", v);
+	json_object_foreach ((json_t *)(uintptr_t)v, k, one)
+		if (holds_objects(one)) {
+			printf("\n%s\n", k);
+			print_table(one);
+		}
 }
 
 static void
@@ -237,6 +274,7 @@ site_run(const struct command *c, struct options *o)
 	if (code != OK)
 		return complain(&e);
 	s.home.conf = &s.conf;
+	s.home.make = c->admin == admin_setup || c->admin == admin_workspace_create;
 	if ((code = fetch(&s, o, c, &v, &e)) == OK) {
 		print_result(c, o, v);
 		json_decref(v);

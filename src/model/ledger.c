@@ -98,7 +98,7 @@ static const struct field audit_fields[] = {
 	F_STR(audit, method, "method", "method", 0, 0, 0, "HTTP method", "POST"),
 	F_STR(audit, route, "route", "route", 0, 0, 0, "Path template", "/v1/notes"),
 	F_I64(audit, status, "status", "status", 0, 0, 599, "HTTP status", "200"),
-	F_STR(audit, request, "requestId", "request", 0, 0, 0, "Request id", NULL),
+	F_STR(audit, request, "requestId", "request", 0, 0, 0, "Request id", "req_01J9ZAB12CD34E56F7G8H9JKMN"),
 	F_STR(audit, resource, "resourceId", "resource", F_NULL, 0, 0, "What was made or changed", NULL),
 	F_STR(audit, ip, "ip", "ip", 0, 0, 0, "Address of the caller", "203.0.113.7"),
 };
