@@ -158,6 +158,36 @@ DB_TEST(posts_of_a_deleted_column_move_on_in_slices)
 	t_app_close(&a);
 }
 
+/* A slice of the longest texts is as large as one of many short ones: it fits into the memory of a request, and into the writer's time. */
+DB_TEST(posts_of_the_longest_texts_move_on_too)
+{
+	enum { POSTS = VACATE_SLICE + 2, LETTERS = 100000 };
+	struct t_app a;
+	bool found;
+
+	t_app_open(&a, t, 0, "");
+	const char *id = new_column(&a, "second", "draft");
+	CHECK_INT(t_call(&a, "PATCH", t_fmt(&a, "/v1/post-statuses/%s", id), "{\"isDefault\":true}", NULL).status, ==, 200);
+	struct buf b;
+	buf_init(&b, &a.h.a, (size_t)1 << 20);
+	buf_fmt(&b, "{\"projectId\":\"%s\",\"content\":\"", a.project);
+	for (int i = 0; i < LETTERS; i++)
+		buf_add(&b, S("\xF0\x9F\x98\x80"));
+	buf_add(&b, S("\"}"));
+	buf_char(&b, '\0');
+	for (int i = 0; i < POSTS; i++)
+		CHECK_INT(t_call(&a, "POST", "/v1/posts", b.p, NULL).status, ==, 200);
+	const char *third = new_column(&a, "third", "draft");
+	CHECK_INT(t_call(&a, "PATCH", t_fmt(&a, "/v1/post-statuses/%s", third), "{\"isDefault\":true}", NULL).status, ==, 200);
+	CHECK_INT(t_call(&a, "DELETE", t_fmt(&a, "/v1/post-statuses/%s", id), NULL, NULL).status, ==, 200);
+	for (int i = 1; i < POSTS; i++)
+		CHECK_INT(one_slice(&a, &found), ==, 1);
+	CHECK_INT(t_count(&a.h, t_fmt(&a, "post WHERE status_id = '%s'", third + 5)), ==, POSTS);
+	CHECK_INT(t_count(&a.h, "event WHERE type = 'post.updated'"), ==, POSTS);
+	CHECK_INT(t_tally(&a.h).miscounted, ==, 0);
+	t_app_close(&a);
+}
+
 /* The same of notes, by the keeper itself. */
 DB_TEST(notes_of_a_deleted_folder_go_to_the_root)
 {

@@ -92,7 +92,7 @@ const struct op ops[] = {
 	  "Update a column of the board (name, default, order)", "What is left out stays. Each category has exactly one default column: another one takes its place." },
 	{ M_DELETE, "/v1/post-statuses/{statusId}", "delete_post_status", "Posts", S_(POSTS_WRITE), BUCKET_WRITE, OP_TX | OP_MCP | OP_ADDITION, columns_delete, ID_status, NULL, &deleted_status_rec, NULL,
 	  ERRORS(E_NOT_FOUND, E_CONFLICT),
-	  "Delete a column of the board", "Its posts go to the default column of its category, each with a `post.updated`: the first 50 at once, more of them within seconds, during which they name the column that is gone. A default column stays." },
+	  "Delete a column of the board", "Its posts go to the default column of its category, each with a `post.updated`: up to 50 at once, more of them within seconds, during which they name the column that is gone. A default column stays." },
 	{ M_GET, "/v1/posts", "list_posts", "Posts", S_(POSTS_READ), BUCKET_READ, OP_LIST | OP_MCP, posts_list, -1, &posts_query_rec, &post_rec, post_anchor, ERRORS(E_NOT_FOUND),
 	  "List posts of a project", "Newest first. Dates are days of creation, in UTC, both inclusive." },
 	{ M_POST, "/v1/posts", "create_post", "Posts", S_(POSTS_WRITE), BUCKET_WRITE, WRITE | OP_TEXT, posts_create, -1, &post_create_rec, &post_rec, NULL, ERRORS(E_NOT_FOUND, E_UNPROCESSABLE),

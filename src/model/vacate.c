@@ -38,28 +38,41 @@ vacate_next(struct db *db, struct vacated *v, bool *found, struct error *e)
 	return db_done(&r, e);
 }
 
-/* Each is changed like by a person: counted, and announced. */
+/* Like a change by a person: counted, and announced. */
+static enum err
+move_post(struct db *db, struct arena *a, const struct sys_clock *clock, const struct vacated *v, post_id id, status_id to, size_t *bytes,
+    struct error *e)
+{
+	struct post was, p;
+
+	TRY(post_hold(db, a, v->workspace, id, &was, e));
+	if (memcmp(was.status_id.u.s, v->id.s, 26) != 0)
+		return OK;
+	*bytes += was.content.n;
+	p = was;
+	p.status_id = to;
+	p.updated_at = sys_wall_ms(clock);
+	TRY(post_update(db, v->workspace, &was, &p, e));
+	return event_put(db, a, v->workspace, p.project, (event_id){ sys_ulid(clock) }, EVENT_POST_UPDATED, &post_rec, &p, e);
+}
+
+/* Texts may be long: no more than one is held at a time, and a slice ends early when it has written much. */
 static enum err
 move_posts(struct db *db, struct arena *a, const struct sys_clock *clock, const struct vacated *v, int *moved, struct error *e)
 {
 	post_id ids[VACATE_SLICE];
-	struct post was, p;
+	size_t bytes = 0;
 	status_id to;
-	int n;
+	int n, i;
 
 	TRY(post_in_column(db, v->workspace, (status_id){ v->id }, VACATE_SLICE, ids, &n, e));
 	TRY(column_of(db, v->workspace, v->project, v->category, &to, e));
-	for (int i = 0; i < n; i++) {
-		TRY(post_hold(db, a, v->workspace, ids[i], &was, e));
-		if (memcmp(was.status_id.u.s, v->id.s, 26) != 0)
-			continue;
-		p = was;
-		p.status_id = to;
-		p.updated_at = sys_wall_ms(clock);
-		TRY(post_update(db, v->workspace, &was, &p, e));
-		TRY(event_put(db, a, v->workspace, p.project, (event_id){ sys_ulid(clock) }, EVENT_POST_UPDATED, &post_rec, &p, e));
+	for (i = 0; i < n && bytes < VACATE_BYTES; i++) {
+		struct arena_mark mark = arena_mark(a);
+		TRY(move_post(db, a, clock, v, ids[i], to, &bytes, e));
+		arena_back(a, mark);
 	}
-	*moved = n;
+	*moved = i;
 	return OK;
 }
 

@@ -12,6 +12,7 @@
 #include "model/words.h"
 
 #define VACATE_SLICE		50
+#define VACATE_BYTES		((size_t)256 << 10)	/* of texts of posts: then a slice ends early */
 #define VACATE_LINGER_MS	INT64_C(600000)
 
 enum vacant { VACANT_FOLDER, VACANT_COLUMN };
