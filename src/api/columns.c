@@ -5,7 +5,7 @@
 #include "model/project.h"
 #include "model/vacate.h"
 
-DELETED(status, "The column")
+DELETED(status, "post_status", "The column")
 
 struct board { struct column c[COLUMNS_MAX]; int n; };
 

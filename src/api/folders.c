@@ -4,7 +4,7 @@
 #include "model/project.h"
 #include "model/vacate.h"
 
-DELETED(folder, "The folder")
+DELETED(folder, "folder", "The folder")
 
 static void
 scan(struct rq *rq, struct rows *r, void *to)

@@ -29,7 +29,7 @@ static const struct field spend_fields[] = {
 	F_I64 (spend_state, reserved, "reservedCents", NULL, 0, 0, INT64_MAX, "Reserved for jobs that have not ended", "5"),
 	F_TIME(spend_state, resets_at, "resetsAt", NULL, 0, "When the next day begins"),
 };
-const struct rec spend_state_rec = REC(spend_state, spend_fields, "AI spend of the UTC day");
+const struct rec spend_state_rec = REC_NAMED(spend_state, "spend", spend_fields, "AI spend of the UTC day");
 static const struct field fields[] = {
 	F_LIST(rate_limits, buckets, "buckets", 0, &bucket_rec, "Every bucket"),
 	F_REC (rate_limits, spend, struct spend_state, "spend", NULL, 0, &spend_state_rec, "AI spend of the UTC day"),

@@ -2,7 +2,7 @@
 #include "model/person.h"
 #include "api/rq.h"
 
-DELETED(person, "The user")
+DELETED(person, "member", "The user")
 
 static void
 scan(struct rq *rq, struct rows *r, void *to)

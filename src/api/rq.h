@@ -79,14 +79,14 @@ void	made(struct rq *, enum id_kind, const ulid *);
 enum err check_match(struct rq *, const struct rec *, const void *);
 struct page page_of(const struct rq *, int64_t from, int64_t to);
 
-/* What a deletion answers: the id of what is gone. */
-#define DELETED(K, what) \
+/* What a deletion answers: the id of what is gone; its record is called deleted_NAME. */
+#define DELETED(K, name, what) \
 	struct deleted_##K { K##_id id; bool deleted; }; \
 	static const struct field deleted_##K##_fields[] = { \
 		F_ID  (deleted_##K, id, K, "id", NULL, 0, what), \
 		F_BOOL(deleted_##K, deleted, "deleted", NULL, 0, "It is gone"), \
 	}; \
-	const struct rec deleted_##K##_rec = REC(deleted_##K, deleted_##K##_fields, "What was deleted");
+	const struct rec deleted_##K##_rec = REC_NAMED(deleted_##K, "deleted_" name, deleted_##K##_fields, "What was deleted");
 
 /* --- for the pipeline --- */
 enum err admit(struct rq *, struct db *);	/* token to rate; E_NEED_DB on a cold cache */

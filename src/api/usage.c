@@ -34,13 +34,13 @@ static const struct field day_fields[] = {
 	F_I64(used_day, errors, "errors", NULL, 0, 0, INT64_MAX, "Of these, answered with 4xx or 5xx", "3"),
 	F_I64(used_day, spent, "spentCents", NULL, 0, 0, INT64_MAX, "AI spend, rounded up", "12"),
 };
-static const struct rec day_rec = REC(used_day, day_fields, "What was used on a day");
+static const struct rec day_rec = REC_NAMED(used_day, "usage_day", day_fields, "What was used on a day");
 static const struct field job_fields[] = {
 	F_WORD(used_jobs, type, "type", NULL, 0, &job_type_words, "Type of job", "POST_GENERATION"),
 	F_WORD(used_jobs, status, "status", NULL, 0, &job_status_words, "Its state now", "DONE"),
 	F_I64 (used_jobs, count, "count", NULL, 0, 1, JOBS_MOST, "How many that were submitted in the range; 10,000 stands for that many or more", "40"),
 };
-static const struct rec jobs_rec = REC(used_jobs, job_fields, "Jobs of a type in a state");
+static const struct rec jobs_rec = REC_NAMED(used_jobs, "usage_jobs", job_fields, "Jobs of a type in a state");
 static const struct field fields[] = {
 	F_STR (used, from, "dateFrom", NULL, 0, 0, 0, "The first day", "2026-08-01"),
 	F_STR (used, to, "dateTo", NULL, 0, 0, 0, "The last day", "2026-08-01"),
@@ -51,7 +51,7 @@ static const struct field fields[] = {
 	F_LIST(used, jobs, "jobs", 0, &jobs_rec, "Jobs that were submitted in the range; finished ones are kept 30 days unless this server is set up otherwise"),
 	F_REC (used, spend, struct spend_state, "spend", NULL, 0, &spend_state_rec, "AI spend of today"),
 };
-const struct rec usage_rec = REC(used, fields, "What the workspace used. Requests are counted exactly, and written a second later at most");
+const struct rec usage_rec = REC_NAMED(used, "usage", fields, "What the workspace used. Requests are counted exactly, and written a second later at most");
 
 struct range { int64_t first, last; };	/* days since 1970; last < first: none */
 

@@ -26,7 +26,7 @@ static const struct field create_fields[] = {
 	F_BOOL(column_create, is_default, "isDefault", NULL, 0, "Whether posts that move to the category land here from now on, and no longer in the default that was"),
 	F_I64 (column_create, order, "order", NULL, F_NULL, 0, INT64_MAX, "Its place on the board, from the left, 0 is the first; the last one when left out", "2"),
 };
-const struct rec column_create_rec = REC_CHECKED(column_create, create_fields, check_create, "A new column");
+const struct rec column_create_rec = REC_NAMED_CHECKED(column_create, "post_status_create", create_fields, check_create, "A new column");
 
 static enum err
 check_patch(const void *v, struct error *e)
@@ -43,7 +43,7 @@ static const struct field patch_fields[] = {
 	F_MAYBE(column_patch, is_default, "isDefault", F_KEEP, "true makes it the default of its category; a default ends only by another one"),
 	F_I64  (column_patch, order, "order", NULL, F_KEEP | F_NULL, 0, INT64_MAX, "Its place on the board, from the left; the others make room", "2"),
 };
-const struct rec column_patch_rec = REC_CHECKED(column_patch, patch_fields, check_patch, "A change of a column; what is left out stays");
+const struct rec column_patch_rec = REC_NAMED_CHECKED(column_patch, "post_status_patch", patch_fields, check_patch, "A change of a column; what is left out stays");
 
 static const struct field query_fields[] = {
 	PAGE_FIELDS(columns_query),

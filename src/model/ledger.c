@@ -102,7 +102,7 @@ static const struct field audit_fields[] = {
 	F_STR(audit, resource, "resourceId", "resource", F_NULL, 0, 0, "What was made or changed", NULL),
 	F_STR(audit, ip, "ip", "ip", 0, 0, 0, "Address of the caller", "203.0.113.7"),
 };
-const struct rec audit_rec = REC(audit, audit_fields, "One line of the audit log");
+const struct rec audit_rec = REC_NAMED(audit, "audit_entry", audit_fields, "One line of the audit log");
 
 static const struct field audit_query_fields[] = {
 	PAGE_FIELDS(audit_query),

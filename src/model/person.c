@@ -7,7 +7,7 @@ static const struct field fields[] = {
 	F_WORD(person, role, "role", "role", 0, &role_words, "Role in this workspace", "Admin"),
 	F_CREATED(person, id, person, "createdAt", "When the user was created"),
 };
-const struct rec person_rec = REC(person, fields, "A member of a workspace");
+const struct rec person_rec = REC_NAMED(person, "member", fields, "A member of a workspace");
 #define MEMBER "SELECT p.id, p.email, coalesce(m.name, p.name), m.role FROM membership m JOIN person p ON p.id = m.person WHERE m.workspace = $1"
 
 /* Something on both sides of the last @, and no blanks: whether it exists, only a letter tells. */
@@ -33,7 +33,7 @@ static const struct field create_fields[] = {
 	F_STR (person_create, name, "name", NULL, F_REQ | F_NAME, 1, 200, "Name", "Ada"),
 	F_WORD(person_create, role, "role", NULL, 0, &role_words, "Role; Admin when left out", "Creator"),
 };
-const struct rec person_create_rec = REC_CHECKED(person_create, create_fields, check_create, "A new member");
+const struct rec person_create_rec = REC_NAMED_CHECKED(person_create, "member_create", create_fields, check_create, "A new member");
 
 static enum err
 check_patch(const void *v, struct error *e)
@@ -49,7 +49,7 @@ static const struct field patch_fields[] = {
 	F_STR (person_patch, name, "name", NULL, F_KEEP | F_NAME, 1, 200, "Name in this workspace", "Ada"),
 	F_WORD(person_patch, role, "role", NULL, F_KEEP, &role_words, "Role in this workspace", "Manager"),
 };
-const struct rec person_patch_rec = REC_CHECKED(person_patch, patch_fields, check_patch, "A change of a member; what is left out stays");
+const struct rec person_patch_rec = REC_NAMED_CHECKED(person_patch, "member_patch", patch_fields, check_patch, "A change of a member; what is left out stays");
 
 static const struct field query_fields[] = { PAGE_FIELDS(persons_query) };
 const struct rec persons_query_rec = REC(persons_query, query_fields, "Paging of the list of members");

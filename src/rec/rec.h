@@ -119,6 +119,7 @@ struct made {
 #define REC_NAMED(S, nm, fields, d)		{ .name = nm, .size = sizeof(struct S), .f = fields, .n = (int)COUNT(fields), .doc = d }
 #define F_EITHER(nm, r, d)			{ .name = S_INIT(nm), .type = T_REC, .rec = r, .doc = d }
 #define REC_CHECKED(S, fields, ck, d)		{ .name = #S, .size = sizeof(struct S), .f = fields, .n = (int)COUNT(fields), .check = ck, .doc = d }
+#define REC_NAMED_CHECKED(S, nm, fields, ck, d)	{ .name = nm, .size = sizeof(struct S), .f = fields, .n = (int)COUNT(fields), .check = ck, .doc = d }
 #define FORMS(...)				(const struct rec_form[]){ __VA_ARGS__, { NULL, NULL, NULL } }
 #define REC_FORMS(S, fields, d, ...)		{ .name = #S, .size = sizeof(struct S), .f = fields, .n = (int)COUNT(fields), .doc = d, .forms = FORMS(__VA_ARGS__) }
 #define REC_EITHER(nm, fields, d)		{ .name = nm, .f = fields, .n = (int)COUNT(fields), .doc = d, .either = true }
