@@ -207,12 +207,13 @@ class Player:
 
 
 def signature(a):
-    """An answer without what differs from run to run: ids, moments of now, what a worker may have done meanwhile."""
+    """An answer without what differs from run to run: ids, new keys, moments of now, what a worker may have done meanwhile."""
     text = a.body.decode(errors='replace')
     if a.status == 200 and '"id":"job_' in text:
         text = 'a job'
     text = re.sub(r'"checks":.*', '"checks":…', text)
     text = re.sub(r'"(last4|lastUsedAt|revokedAt)":"[^"]*"', r'"\1":…', text)
+    text = re.sub(r'scripe_sk_(live|test)_[0-9a-f]{64}', r'scripe_sk_\1_…', text)
     text = RECENT.sub(r'"\1":…', ID.sub('…', text))
     text = re.sub(r'"next_cursor":"[^"]*"', '"next_cursor":…', text)
     text = re.sub(r'http://[^/"]*', '', text)
