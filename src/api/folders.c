@@ -34,14 +34,12 @@ folders_get(struct rq *rq)
 	return reply(rq, &folder_rec, &f);
 }
 
-/* Holds the project. */
+/* Under the project's hold; *n: how many it has. */
 static enum err
 name_free(struct rq *rq, project_id id, str name, int *n)
 {
-	struct project p;
 	bool taken;
 
-	TRY(project_hold(rq->db, rq->a, rq->who.workspace, id, &p, &rq->err));
 	TRY(folder_look(rq->db, rq->who.workspace, id, name, n, &taken, &rq->err));
 	return taken ? fail(&rq->err, E_CONFLICT, NULL, "This project has a folder of that name already.") : OK;
 }
@@ -51,8 +49,10 @@ folders_create(struct rq *rq)
 {
 	const struct folder_create *in = IN(rq, folder_create);
 	struct folder f = { .project = in->project, .name = in->name };
+	struct project p;
 	int n;
 
+	TRY(project_hold(rq->db, rq->a, rq->who.workspace, in->project, &p, &rq->err));
 	TRY(name_free(rq, in->project, in->name, &n));
 	if (n >= FOLDERS_MAX)
 		return fail(&rq->err, E_CONFLICT, NULL, "A project has at most %d folders: delete one first.", FOLDERS_MAX);
@@ -62,6 +62,17 @@ folders_create(struct rq *rq)
 	return reply(rq, &folder_rec, &f);
 }
 
+/* The folder of the path with its project held: read again, for it may have changed or gone while we waited. */
+static enum err
+hold(struct rq *rq, struct folder *ret)
+{
+	struct project p;
+
+	TRY(folder_get(rq->db, rq->a, rq->who.workspace, PATH_ID(rq, folder), ret, &rq->err));
+	TRY(project_hold(rq->db, rq->a, rq->who.workspace, ret->project, &p, &rq->err));
+	return folder_get(rq->db, rq->a, rq->who.workspace, ret->id, ret, &rq->err);
+}
+
 enum err
 folders_update(struct rq *rq)
 {
@@ -69,7 +80,7 @@ folders_update(struct rq *rq)
 	struct folder f;
 	int n;
 
-	TRY(folder_get(rq->db, rq->a, rq->who.workspace, PATH_ID(rq, folder), &f, &rq->err));
+	TRY(hold(rq, &f));
 	TRY(check_match(rq, &folder_rec, &f));
 	made(rq, ID_folder, &f.id.u);
 	if (!str_eq(f.name, in->name)) {
@@ -84,12 +95,9 @@ folders_update(struct rq *rq)
 enum err
 folders_delete(struct rq *rq)
 {
-	struct project p;
 	struct folder f;
 
-	TRY(folder_get(rq->db, rq->a, rq->who.workspace, PATH_ID(rq, folder), &f, &rq->err));
-	TRY(project_hold(rq->db, rq->a, rq->who.workspace, f.project, &p, &rq->err));
-	TRY(folder_get(rq->db, rq->a, rq->who.workspace, f.id, &f, &rq->err));	/* nobody was faster */
+	TRY(hold(rq, &f));
 	TRY(folder_delete(rq->db, rq->who.workspace, f.id, &rq->err));
 	TRY(vacate_begin(rq->db, rq->a, rq->api->c.clock, &(struct vacated){ rq->who.workspace, f.id.u, VACANT_FOLDER, f.project, -1, rq->now }, &rq->err));
 	made(rq, ID_folder, &f.id.u);
