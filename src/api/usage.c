@@ -6,6 +6,7 @@
 #define DAYS_DEFAULT	30
 #define DAYS_MOST	366
 #define JOBS_MOST	10000
+#define DAY_FIRST	INT64_C(-719528)	/* of the year 0: the first that can be written */
 
 struct usage_query { int64_t from, to; };
 struct used_day { str date; int64_t requests, writes, errors, spent; };
@@ -55,12 +56,14 @@ const struct rec usage_rec = REC_NAMED(used, "usage", fields, "What the workspac
 
 struct range { int64_t first, last; };	/* days since 1970; last < first: none */
 
+static int64_t day_of(int64_t ms) { return time_day(ms) / DAY_MS; }
+
 static struct range
 range_of(const struct usage_query *q, int64_t now)
 {
-	int64_t last = q->to != TIME_NONE ? (q->to - 1) / DAY_MS : MAX(now, q->from) / DAY_MS;
+	int64_t last = day_of(q->to != TIME_NONE ? q->to - 1 : MAX(now, q->from));
 
-	return (struct range){ q->from != TIME_NONE ? q->from / DAY_MS : last - DAYS_DEFAULT + 1, last };
+	return (struct range){ q->from != TIME_NONE ? day_of(q->from) : MAX(last - DAYS_DEFAULT + 1, DAY_FIRST), last };
 }
 
 static str
