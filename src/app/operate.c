@@ -136,5 +136,6 @@ operate(struct desk *d, struct arena *a, const struct command *c, const struct r
 	TRY(engine_read(d->engine, find_workspace, &s, e));
 	who.workspace = s.found;
 	who.plan = s.plan;
+	who.budget = auth_budget(&s.found, 0);
 	return run(d, a, c, &who, s.id, rest, nrest, result, e);
 }
