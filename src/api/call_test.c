@@ -245,3 +245,25 @@ DB_TEST(two_admins_cannot_both_go)
 	}
 	t_app_close(&a);
 }
+
+/* The second run finds the record and changes nothing; what the first one changed holds all the same. */
+DB_TEST(a_key_is_another_one_at_once_though_its_commit_was_uncertain)
+{
+	struct t_app a;
+	struct api_call c;
+
+	t_app_open(&a, t, T_FAULTS, "");
+	CHECK_INT(t_call(&a, "GET", "/v1/posts/post_01J9ZAB12CD34E56F7G8H9JKMN", NULL, NULL).status, ==, 404);
+	struct principal who = console(&a);
+	api_call_init(&c, op_named("update_key"), &who);
+	c.id = id_text(&a.h.a, ID_key, &a.key_id.u);
+	c.x.body = S("{\"scopes\":[\"notes:read\"]}");
+	c.x.header[FH_IDEMPOTENCY_KEY] = S("k-1");
+	t_break(&a.h, DB_FAULT_COMMIT_AFTER, 1, false);
+	api_call_wait(a.api, &c);
+	CHECK_INT(c.x.status, ==, 200);
+	api_call_end(&c);
+	t_mend(&a.h);
+	CHECK_INT(t_call(&a, "GET", "/v1/posts/post_01J9ZAB12CD34E56F7G8H9JKMN", NULL, NULL).status, ==, 403);
+	t_app_close(&a);
+}

@@ -361,6 +361,8 @@ write_done(struct call *c, enum err code, const struct error *why)
 	struct rq *rq = (struct rq *)c;
 	struct error e;
 
+	if (rq->bust && (code == OK || code == E_UNCERTAIN))	/* first: a run that finds the record changes nothing, and says so */
+		auth_bust(rq->api->c.auth);
 	/* With a key, a lost COMMIT answers itself: run again, and the record tells which way it went. */
 	if (code == E_UNCERTAIN && rq->idem_key.p != NULL && !rq->again) {
 		rq->again = true;
@@ -371,8 +373,6 @@ write_done(struct call *c, enum err code, const struct error *why)
 		work_wake(rq->api->c.work);
 	if (code == OK && rq->gone)
 		work_gone(rq->api->c.work, &rq->job);
-	if (rq->bust && (code == OK || code == E_UNCERTAIN))
-		auth_bust(rq->api->c.auth);
 	rq->stage = code == OK ? AT_WRITE : AT_BODY;
 	if (code != OK)
 		keep_error(rq, code, why);
