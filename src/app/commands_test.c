@@ -70,3 +70,23 @@ TEST(the_manual_has_every_command)
 	}
 	arena_free(&a);
 }
+
+/* A row of docs/self-hosting.md begins with the noun and has the verbs behind it. */
+TEST(the_guide_has_every_command)
+{
+	struct error e;
+	struct arena a;
+	str text;
+
+	arena_init(&a, 1 << 20);
+	if (sys_read_file(&a, "docs/self-hosting.md", 1 << 20, &text, &e) != OK)
+		t_fail(__FILE__, __LINE__, "%s", e.detail);
+	for (int i = 0; i < ncommands; i++) {
+		const struct command *c = &commands[i];
+		str first = str_fmt(&a, "`scriped %s", c->noun), verb = c->verb != NULL ? str_fmt(&a, "%s`", c->verb) : S("`");
+		const char *row = strstr(text.p, first.p), *end = row != NULL ? strchr(row, '\n') : NULL;
+		if (end == NULL || memmem(row, (size_t)(end - row), verb.p, verb.n) == NULL)
+			t_fail(__FILE__, __LINE__, "docs/self-hosting.md has no %s %s", c->noun, c->verb != NULL ? c->verb : "");
+	}
+	arena_free(&a);
+}

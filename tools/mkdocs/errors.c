@@ -33,7 +33,7 @@ retry_of(const struct err_row *r)
 		return "Yes, after the seconds that `Retry-After` names";
 	if (r->http >= 500)
 		return "Once, after a pause";
-	return "No: the same request gets the same answer";
+	return "No: the answer stays the same until something changes";
 }
 
 void
