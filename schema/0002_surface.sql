@@ -142,8 +142,10 @@ INSERT INTO post_count (workspace, status_id, part, posts)
 -- Where a key was up to 64 characters behind a route and a workspace, each record dirtied a leaf of an index that was twice
 -- as wide.  The name is what model/ledger.c makes of all three: it begins as the key does, so that keys in the order of
 -- time land together, and ends with 16 bytes of their SHA-256.  It holds the workspace, so it need not begin with it; every
--- statement binds both.  SQL cannot make the names of the old records, and they live a day: keys used before start anew.
-DROP TABLE idempotency;
+-- statement binds both.  SQL cannot make the names of the old records: ledger_adopt moves them at the first start, before
+-- anybody is served, and leaves their table empty.
+ALTER TABLE idempotency RENAME TO idempotency_old;
+DROP INDEX idempotency_age;
 CREATE TABLE idempotency (
 	workspace  {id}    NOT NULL,
 	name       {bytes} NOT NULL,

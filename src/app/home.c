@@ -1,6 +1,7 @@
 /* home -- the data folder (design 3, 7): DIR 0700, files 0600; one process at a time owns it. */
 #include "app/app.h"
 #include "db/migrate.h"
+#include "model/ledger.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -130,6 +131,8 @@ prepare(struct home *h, const char *path, struct error *e)
 
 	TRY(home_pg(h->conf) != NULL ? db_pg_open(home_pg(h->conf), &db, e) : db_sqlite_open(&lite, &db, e));
 	enum err code = migrate(&db, list, n, home_pg(h->conf) != NULL ? NULL : path, sys_wall_ms(h->clock), e);
+	if (code == OK)
+		code = ledger_adopt(&db, e);
 	if (code == OK)
 		code = load_secret(h, &db, e);
 	db.ops->close(&db);

@@ -88,6 +88,73 @@ idem_finish(struct db *db, workspace_id w, const struct idem_name *name, const d
 	return db_run(db, finish, e, VID(w), val_name(name), val_digest(hash), V(status), V(body), V(now));
 }
 
+/* --- idempotency records of schema 1, which were found by workspace, route and key --- */
+
+#define ADOPT_ROWS	200
+#define ADOPT_BYTES	((size_t)4 << 20)	/* of bodies: then a transaction ends early */
+
+SQL(old_some, "idem.old_page", "SELECT workspace, route, key, hash, status, body, created_at FROM idempotency_old WHERE workspace > $1 ORDER BY workspace LIMIT $2");
+SQL(old_gone, "idem.old_delete", "DELETE FROM idempotency_old WHERE workspace = $1 AND route = $2 AND key = $3");
+SQL(adopt, "idem.adopt", "INSERT INTO idempotency (workspace, name, hash, status, body, created_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) DO NOTHING");
+
+struct old { workspace_id workspace; str route, key, hash, body; int64_t status, created_at; };
+
+static enum err
+read_old(struct db *db, struct arena *a, struct old *ret, int *n, struct error *e)
+{
+	size_t bytes = 0;
+	struct rows r;
+
+	TRY(db_query(db, old_some, &r, e, V(S("")), V(ADOPT_ROWS)));
+	for (*n = 0; *n < ADOPT_ROWS && bytes < ADOPT_BYTES && db_next(&r); ++*n) {
+		struct old *o = &ret[*n];
+		*o = (struct old){ .route = str_dup(a, db_col(&r, 1).s), .key = str_dup(a, db_col(&r, 2).s), .hash = str_dup(a, db_col(&r, 3).s),
+		    .status = db_col(&r, 4).i, .body = str_dup(a, db_col(&r, 5).s), .created_at = db_col(&r, 6).i };
+		memcpy(o->workspace.u.s, db_col(&r, 0).s.p, 26);
+		bytes += o->body.n;
+	}
+	return db_done(&r, e);
+}
+
+static enum err
+adopt_some(struct db *db, struct arena *a, int *n, struct error *e)
+{
+	struct old *o = NEW_N(a, struct old, ADOPT_ROWS);
+
+	TRY(read_old(db, a, o, n, e));
+	for (int i = 0; i < *n; i++) {
+		struct idem_name name = idem_name(o[i].workspace, o[i].route, o[i].key);
+		TRY(db_run(db, adopt, e, VID(o[i].workspace), val_name(&name), ((struct val){ V_BYTES, 0, o[i].hash }), V(o[i].status), V(o[i].body),
+		    V(o[i].created_at)));
+		TRY(db_run(db, old_gone, e, VID(o[i].workspace), V(o[i].route), V(o[i].key)));
+	}
+	return OK;
+}
+
+enum err
+ledger_adopt(struct db *db, struct error *e)
+{
+	enum err code = OK;
+	struct arena a;
+	int n = 1;
+
+	arena_init(&a, 4 * ADOPT_BYTES);
+	while (code == OK && n > 0) {
+		struct arena_mark mark = arena_mark(&a);
+		if ((code = db->ops->begin(db, TX_WRITE, e)) != OK)
+			break;
+		if ((code = adopt_some(db, &a, &n, e)) == OK && a.over)
+			code = fail(e, E_UNAVAILABLE, NULL, "an idempotency record is larger than %zu bytes", 3 * ADOPT_BYTES);
+		if (code == OK)
+			code = db->ops->commit(db, e);
+		else
+			db->ops->rollback(db);
+		arena_back(&a, mark);
+	}
+	arena_free(&a);
+	return code;
+}
+
 /* --- audit --- */
 
 static const struct field audit_fields[] = {

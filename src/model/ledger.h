@@ -1,5 +1,5 @@
 /* ledger -- what is written beside a change, in its transaction: the idempotency record, the audit entry, the outbox event.
- * The only code that names tables idempotency, audit and event.
+ * The only code that names tables idempotency, idempotency_old, audit and event.
  *
  * Idempotency (contract 2.9, 12.1).  idem_claim comes first in the transaction of a write: it looks for a record, and where
  * others write too it inserts one, so that a twin on another connection waits on it.  idem_finish writes the answer into it.
@@ -21,6 +21,9 @@ struct idem { bool fresh, same; int status; str body; };	/* fresh: ours to fill;
 MUST_USE enum err idem_claim(struct db *, struct arena *, workspace_id, const struct idem_name *, const digest *, int64_t now, int64_t keep_ms,
     struct idem *ret, struct error *);
 MUST_USE enum err idem_finish(struct db *, workspace_id, const struct idem_name *, const digest *, int64_t now, int status, str body, struct error *);
+/* Gives the records of schema 1 their names, all of them, in transactions of its own: a client that retries what it sent to the
+ * older program gets its replay.  Quick where there are none. */
+MUST_USE enum err ledger_adopt(struct db *, struct error *);
 
 struct audit {
 	audit_id id;			/* carries the moment */
