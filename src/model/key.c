@@ -5,7 +5,7 @@
 	F_ID   (S, M workspace, workspace, "workspaceId", "workspace", F_HIDE, "Its workspace"), \
 	F_STR  (S, M name, "name", "name", 0, 1, 200, "Name", "Zapier"), \
 	F_WORD (S, M mode, "mode", "mode", 0, &key_mode_words, "Live, or test: flagged in the audit log, without effects outside", "live"), \
-	F_WORDS(S, M scopes, "scopes", "scopes", 0, &scope_words, "What it may do", "notes:read"), \
+	F_WORDS(S, M scopes, "scopes", "scopes", F_GROW, &scope_words, "What it may do", "notes:read"), \
 	F_STR  (S, M last4, "last4", "last4", 0, 4, 4, "Last four letters of the token", "d401"), \
 	F_CREATED(S, M id, key, "createdAt", "When it was minted"), \
 	F_STR  (S, M created_by, "createdBy", "created_by", F_NULL, 0, 0, "Who minted it", NULL), \
