@@ -210,7 +210,8 @@ check_rate(struct rq *rq)
 
 	limits_take(rq->api->c.limits, budget(rq, rq->op->bucket), limit_of(rq->conf, rq->op->bucket), now, &rq->rate);
 	rq->counted = rq->rate.limit > 0;
-	if (!rq->rate.refused)
+	rq->charged = !rq->rate.refused;
+	if (rq->charged)
 		return OK;
 	enum err code = fail(&rq->err, E_RATE_LIMITED, NULL, "Rate limit of %d requests per minute reached. Try again in %d s.",
 	    rq->rate.limit, rq->rate.reset_s);

@@ -294,7 +294,7 @@ known(struct rq *rq)
 	    auth_peek(rq->api->c.auth, rq->conf, rq->x->header[FH_AUTHORIZATION], &rq->who);
 }
 
-/* The last half of the ring is for writes and errors, and for ever fewer reads. */
+/* The last half of the ring is for writes and errors, and for ever fewer of what is drawn. */
 static int
 pressure(const struct journal *j)
 {
@@ -307,7 +307,7 @@ void
 journal_note(struct journal *j, struct rq *rq, int64_t us)
 {
 	struct tally_seen seen = { .who = &rq->who, .now_ms = ulid_ms(&rq->request), .pressure = pressure(j), .error = rq->status >= 400,
-	    .write = rq->op != NULL && (rq->op->flags & OP_TX) };
+	    .refused = rq->status >= 400 && !rq->charged, .write = rq->op != NULL && (rq->op->flags & OP_TX) };
 	bool news;
 
 	if (rq->status == 0 || !known(rq))

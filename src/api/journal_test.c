@@ -29,7 +29,7 @@ TEST(a_sum_of_weights_has_no_bias)
 		struct sampler s = { 0 };
 		for (size_t h = 0; h < COUNT(reads); h++)
 			for (int i = 0; i < reads[h]; i++, n++) {
-				int64_t w = sampler_take(&s, (int64_t)(1000 + h) * HOUR + i * (HOUR / reads[h]), 10000, 7, i % 7 == 0 ? 1 : 0, false, lot(&seed));
+				int64_t w = sampler_take(&s, (int64_t)(1000 + h) * HOUR + i * (HOUR / reads[h]), 10000, 7, i % 7 == 0 ? 1 : 0, SAMPLED_READ, lot(&seed));
 				all += (double)w;
 				kind += i % 10 == 3 ? (double)w : 0;
 				kept += w > 0;
@@ -48,7 +48,7 @@ TEST(a_workspace_keeps_no_more_than_it_may)
 	uint64_t seed = 42;
 
 	for (int64_t ms = 1000 * HOUR; ms < (1000 + 7 * 24) * HOUR; ms += 400, reads++) {
-		int64_t w = sampler_take(&s, ms, 20000, 7, 0, false, lot(&seed));
+		int64_t w = sampler_take(&s, ms, 20000, 7, 0, SAMPLED_READ, lot(&seed));
 		kept += w > 0;
 		all += (double)w;
 	}
@@ -63,9 +63,29 @@ TEST(few_reads_are_all_kept_and_writes_always)
 
 	for (int day = 0; day < 14; day++)
 		for (int i = 0; i < 500; i++)
-			CHECK_INT(sampler_take(&s, (1000 + day * 24) * HOUR + i * 1000, 100000, 7, 0, false, UINT64_MAX), ==, 1);
+			CHECK_INT(sampler_take(&s, (1000 + day * 24) * HOUR + i * 1000, 100000, 7, 0, SAMPLED_READ, UINT64_MAX), ==, 1);
 	for (int i = 0; i < 50000; i++)
-		CHECK_INT(sampler_take(&s, 1400 * HOUR + i, 1000, 7, 8, true, 1), ==, 1);
+		CHECK_INT(sampler_take(&s, 1400 * HOUR + i, 1000, 7, 8, SAMPLED_WHOLE, 1), ==, 1);
+}
+
+TEST(refusals_that_cost_nothing_cannot_push_out_what_happened)
+{
+	enum { RUNS = 100, ASKED = 100000, SHARE = 100000 / (24 * 8) };
+	uint64_t seed = 7;
+	double all = 0;
+
+	for (int run = 0; run < RUNS; run++) {
+		struct sampler s = { 0 };
+		int64_t kept = 0;
+		for (int i = 0; i < ASKED; i++) {
+			int64_t w = sampler_take(&s, 1000 * HOUR + i, 100000, 7, i % 9 == 0, SAMPLED_REFUSED, i < SHARE ? UINT64_MAX : lot(&seed));
+			CHECK(i >= SHARE || w == 1);
+			kept += w > 0;
+			all += (double)w;
+		}
+		CHECK_INT(kept, <=, 2 * SHARE);
+	}
+	CHECK(all > 0.97 * RUNS * ASKED && all < 1.03 * RUNS * ASKED);
 }
 
 /* --- secrets and strange bytes --- */
@@ -137,6 +157,23 @@ static void
 settle(struct t_app *a)
 {
 	T_UNTIL((t_move(&a->h, 1000), t_call(a, "POST", "/v1/jobs/job_x/cancel", NULL, NULL), figure(a, "request_log_buffer") <= 1));
+}
+
+/* What was refused by its rate, or because the key was revoked, is asked again and again by programs that nobody watches. */
+DB_TEST(a_flood_of_refusals_leaves_the_log_as_it_was)
+{
+	enum { FLOOD = 3000 };
+	struct t_app a;
+
+	t_app_open(&a, t, 0, "rate_read=1 request_log_rows=1000");
+	CHECK_INT(t_call(&a, "POST", "/v1/notes", t_note(&a, "x"), NULL).status, ==, 200);
+	CHECK_INT(t_call(&a, "GET", "/v1/projects", NULL, NULL).status, ==, 200);
+	for (int i = 0; i < FLOOD; i++)
+		CHECK_INT(t_call(&a, "GET", "/v1/projects", NULL, NULL).status, ==, 429);
+	t_app_close(&a);
+	CHECK_INT(t_db_count(t, "SELECT count(*) FROM request_log WHERE method = 'POST'"), ==, 1);
+	CHECK_INT(t_db_count(t, "SELECT count(*) FROM request_log"), <, 100);
+	CHECK_INT(t_db_count(t, "SELECT CAST(sum(errors) AS BIGINT) FROM usage_day"), ==, FLOOD);
 }
 
 DB_TEST(a_full_buffer_drops_and_counts)

@@ -24,6 +24,7 @@ struct rq {
 	bool proxied;			/* the other end is one of them */
 	struct limit_state rate;
 	bool counted;			/* rate is filled */
+	bool charged;			/* it passed the check of its rate: what comes now was paid for */
 	char id_text[32];		/* req_… */
 	ulid request;
 	/* what */

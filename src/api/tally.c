@@ -22,33 +22,60 @@ turn(struct sampler *s, int64_t hour, int64_t share)
 	s->before = passed == 1 ? s->reads : 0;
 	s->quarter = quarter_of(s, share);
 	s->hour = hour;
-	s->reads = s->kept = 0;
+	s->reads = s->kept = s->refused = s->refused_kept = 0;
+	s->refused_k = 0;
 	for (s->k = 0; s->k < K_MAX && s->before >> s->k > 2 * s->quarter;)
 		s->k++;
 }
 
-int64_t
-sampler_take(struct sampler *s, int64_t now_ms, int64_t rows, int64_t days, int pressure, bool whole, uint64_t random)
+/* Its weight where one in 2^k is drawn and this one is. */
+static int64_t drawn(int k, uint64_t random) { return (random & ((UINT64_C(1) << k) - 1)) == 0 ? INT64_C(1) << k : 0; }
+
+static int64_t
+take_read(struct sampler *s, int64_t share, int pressure, uint64_t random)
 {
-	int64_t hour = now_ms / HOUR_MS, weight = 1, share = MAX(rows / (DAY_HOURS * (days + 1)), 1);
+	int64_t weight = drawn(s->k + pressure, random);
+
+	s->reads++;
+	if (weight == 0)
+		return 0;
+	s->credit = MAX(s->credit - 1, 0);
+	if (++s->kept >= s->quarter && s->k < K_MAX) {
+		s->k++;
+		s->kept = 0;
+		s->quarter = quarter_of(s, share);
+	}
+	return weight;
+}
+
+/* Any number of them leaves some two shares in an hour at most. */
+static int64_t
+take_refused(struct sampler *s, int64_t share, int pressure, uint64_t random)
+{
+	bool many = ++s->refused > share;
+	int64_t weight = many ? drawn(s->refused_k + pressure, random) : 1;
+
+	s->credit = MAX(s->credit - (weight > 0), 0);
+	if (many && weight > 0 && ++s->refused_kept >= MAX(share / 16, 1) && s->refused_k < K_MAX) {
+		s->refused_k++;
+		s->refused_kept = 0;
+	}
+	return weight;
+}
+
+int64_t
+sampler_take(struct sampler *s, int64_t now_ms, int64_t rows, int64_t days, int pressure, enum sampled kind, uint64_t random)
+{
+	int64_t hour = now_ms / HOUR_MS, share = MAX(rows / (DAY_HOURS * (days + 1)), 1);
 
 	if (hour > s->hour)
 		turn(s, hour, share);
-	s->credit = MAX(s->credit - whole, 0);
-	if (!whole) {
-		int k = s->k + pressure;
-		s->reads++;
-		if ((random & ((UINT64_C(1) << k) - 1)) != 0)
-			return 0;
-		weight = INT64_C(1) << k;
-		s->credit = MAX(s->credit - 1, 0);
-		if (++s->kept >= s->quarter && s->k < K_MAX) {
-			s->k++;
-			s->kept = 0;
-			s->quarter = quarter_of(s, share);
-		}
-	}
-	return weight;
+	if (kind == SAMPLED_READ)
+		return take_read(s, share, pressure, random);
+	if (kind == SAMPLED_REFUSED)
+		return take_refused(s, share, pressure, random);
+	s->credit = MAX(s->credit - 1, 0);
+	return 1;
 }
 
 /* --- counting --- */
@@ -175,8 +202,8 @@ int64_t
 tally_count(struct tallies *t, const struct conf *c, const struct tally_seen *seen, bool *news)
 {
 	struct shard *s = &t->shard[seen->who->budget.lo % SHARDS];
-	bool whole = seen->write || seen->error;
-	int64_t weight = whole;
+	enum sampled kind = seen->refused ? SAMPLED_REFUSED : seen->write || seen->error ? SAMPLED_WHOLE : SAMPLED_READ;
+	int64_t weight = kind == SAMPLED_WHOLE;
 
 	*news = false;
 	pthread_mutex_lock(&s->lock);
@@ -184,7 +211,7 @@ tally_count(struct tallies *t, const struct conf *c, const struct tally_seen *se
 	if (y != NULL) {
 		add(s, y, seen, news);
 		if (c->request_log)
-			weight = sampler_take(&y->sampler, seen->now_ms, c->request_log_rows, c->request_log_days, seen->pressure, whole, draw(s));
+			weight = sampler_take(&y->sampler, seen->now_ms, c->request_log_rows, c->request_log_days, seen->pressure, kind, draw(s));
 	} else {
 		s->lost++;
 	}

@@ -21,7 +21,7 @@ static const struct field fields[] = {
 	F_WORD(request_log, idempotency, "idempotencyKey", "idempotency", 0, &key_use_words, "Whether a key came, and what it did", "none"),
 	F_STR (request_log, ignored, "ignored", "ignored", F_NULL, 0, 0, "Fields and parameters that nobody knows", NULL),
 	F_I64 (request_log, weight, "weight", "weight", 0, 1, INT64_MAX,
-	    "How many requests like it the row stands for: 1 for writes and errors, a power of two for reads. Sums of it are estimates without a bias", "1"),
+	    "How many requests like it the row stands for: 1 for writes and errors, a power of two for reads and for refusals of which there were many. Sums of it are estimates without a bias", "1"),
 };
 const struct rec request_log_rec = REC(request_log, fields, "A request as it was answered: every write and every error, and a sample of the reads");
 #define COLS "id, principal, mode, method, operation, path, query, status, error, us, bytes_in, bytes_out, ip, agent, version, idempotency, ignored, weight"

@@ -1,9 +1,9 @@
 /* request -- the request log, and what a workspace used by day.  The only code that names tables request_log,
  * request_log_size and usage_day.
  *
- * The log holds every write and every error of a known caller, and a sample of the reads; a row that stands for several
- * has their number as its weight.  It is bounded twice: by age, and by rows of a workspace, whose number is kept exactly
- * beside it, in the transactions that add and remove them.
+ * The log holds every write and every error of a known caller, and a sample of the reads and of refusals that are many; a row
+ * that stands for several has their number as its weight.  It is bounded twice: by age, and by rows of a workspace, whose
+ * number is kept exactly beside it, in the transactions that add and remove them.
  *
  * Filters of a page are judged on the way through the log, newest first: with at most request_log_rows rows that takes
  * some 20 ms where nothing matches.  Only errors, which people look for and which are few, have an index.
