@@ -223,6 +223,7 @@ api_open(const struct api_conf *c, const struct conf *conf, struct api **ret, st
 void
 api_close(struct api *a)
 {
+	engine_hurry(a->c.engine);
 	health_free(a->health);
 	journal_free(a->journal);
 	tallies_free(a->tallies);

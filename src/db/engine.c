@@ -19,7 +19,7 @@ struct engine {
 	pthread_mutex_t lock;
 	pthread_cond_t more;
 	struct queue wait, ride;
-	bool closing;
+	bool hurry, closing;
 	int threads;
 	pthread_t *thread;
 	struct db *conn;		/* one per thread */
@@ -68,13 +68,22 @@ engine_submit(struct engine *g, struct call *c, struct error *e)
 	bool refused = g->closing || (q->n >= g->c.queue_max && !(c->flags & CALL_FORCE));
 	if (!refused) {
 		queue_put(q, c);
-		if (!(c->flags & CALL_RIDE) && (g->wait.n == 1 || g->threads > 1))
+		if ((c->flags & CALL_RIDE) ? g->hurry : g->wait.n == 1 || g->threads > 1)
 			pthread_cond_signal(&g->more);
 	}
 	pthread_mutex_unlock(&g->lock);
 	if (refused)
 		return fail(e, E_UNAVAILABLE, NULL, "Too many requests wait for the database.");
 	return OK;
+}
+
+void
+engine_hurry(struct engine *g)
+{
+	pthread_mutex_lock(&g->lock);
+	g->hurry = true;
+	pthread_cond_broadcast(&g->more);
+	pthread_mutex_unlock(&g->lock);
 }
 
 /* Who rides goes last, but not for ever: a pool takes one call at a time, and the queue may never be empty. */
@@ -95,7 +104,7 @@ gather(struct engine *g, struct call **batch, int max)
 	int n = 0;
 
 	pthread_mutex_lock(&g->lock);
-	while (g->wait.n == 0 && !g->closing)
+	while (g->wait.n == 0 && !(g->hurry && g->ride.n != 0) && !g->closing)
 		if (!sys_cond_wait_us(&g->more, &g->lock, RIDE_US) && g->ride.n != 0)
 			break;
 	int64_t now = sys_mono_us(g->c.clock);

@@ -60,6 +60,8 @@ MUST_USE enum err engine_wait(struct engine *, enum err (*run)(void *ctx, struct
 MUST_USE enum err engine_read(struct engine *, enum err (*run)(void *ctx, struct db *, struct error *), void *ctx, struct error *);
 /* SQLite: this thread's own read-only connection, opened at first use; NULL on PostgreSQL, whose reads are submitted. */
 MUST_USE enum err engine_reader(struct engine *, struct db **ret, struct error *);
+/* From now on who rides waits for no company: somebody is about to close and waits for what rides. */
+void	engine_hurry(struct engine *);
 /* Runs what is queued, then closes. */
 void	engine_close(struct engine *);
 

@@ -542,6 +542,23 @@ DB_TEST(a_rider_needs_no_company)
 	engine_close(g);
 }
 
+/* Who closes waits for what rides: those who ride already and those who come then. */
+DB_TEST(riders_are_run_when_somebody_is_in_a_hurry)
+{
+	struct engine_conf c;
+	struct engine *g = one_thread(t, &c);
+	struct probe p[2] = { probe(1), probe(2) };
+
+	p[0].c.flags = p[1].c.flags = CALL_RIDE;
+	submit(g, &p[0]);
+	engine_hurry(g);
+	wait_dones(1);
+	submit(g, &p[1]);
+	wait_dones(1);
+	CHECK(p[0].runs == 1 && p[1].runs == 1);
+	engine_close(g);
+}
+
 DB_TEST(a_rider_goes_last_but_not_for_ever)
 {
 	struct sys_clock_test clock;
