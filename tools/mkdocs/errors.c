@@ -40,12 +40,12 @@ void
 print_errors(struct site *s, struct buf *b)
 {
 	(void)s;
-	buf_add(b, S("| code | status | retry as it is | what to do |\n| --- | --- | --- | --- |\n"));
+	buf_add(b, S("| code | status | as it is | what to do |\n| --- | --- | --- | --- |\n"));
 	for (int e = OK + 1; e < ERR_COUNT; e++) {
 		const struct err_row *r = err_row((enum err)e);
 		if (r->slug != NULL)
 			put(b, "| [`%s`](#%s) | %d | %s | %s |\n", r->slug, r->slug, r->http,
-			    (r->flags & EF_RETRY) ? "yes" : r->http >= 500 ? "once" : "no", r->help);
+			    (r->flags & EF_RETRY) ? "retry" : r->http >= 500 ? "retry once" : "no retry", r->help);
 	}
 	for (int e = OK + 1; e < ERR_COUNT; e++) {
 		const struct err_row *r = err_row((enum err)e);
