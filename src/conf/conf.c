@@ -276,6 +276,17 @@ take_file(struct conf *c, const char *file, struct error *e)
 	return OK;
 }
 
+static bool
+is_setting(str var)
+{
+	static const char *const clients[] = { "SCRIPED_URL", "SCRIPED_KEY", "SCRIPED_PROJECT" };
+
+	for (size_t i = 0; i < COUNT(clients); i++)
+		if (str_eq(var, str_z(clients[i])))
+			return false;
+	return str_starts(var, S("SCRIPED_")) && !str_starts(var, S("SCRIPED_TEST_")) && !str_starts(var, S("SCRIPED_BENCH_"));
+}
+
 static enum err
 take_env(struct conf *c, char *const *env, struct error *e)
 {
@@ -283,8 +294,7 @@ take_env(struct conf *c, char *const *env, struct error *e)
 
 	for (; env != NULL && *env != NULL; env++) {
 		str v = str_z(*env), var = str_split(&v, '=');
-		if (v.p == NULL || !str_starts(var, S("SCRIPED_")) ||
-		    str_starts(var, S("SCRIPED_TEST_")) || str_starts(var, S("SCRIPED_BENCH_")))
+		if (v.p == NULL || !is_setting(var))
 			continue;
 		snprintf(place, sizeof(place), "%.*s", STR(var));
 		str name = str_cut(var, sizeof("SCRIPED_") - 1, var.n);

@@ -4,7 +4,8 @@
  * detail names the place ("scriped.conf:12: …", "SCRIPED_LISTEN: …", "--set listen: …") and what would be right.
  * A file has lines `name = value`; `#` starts a comment line; a value may stand in double quotes, which are taken off.
  * A whole number may end in k, M or G (thousands).  Of a name given twice in one place the last one counts.
- * SCRIPED_TEST_… and SCRIPED_BENCH_… are no settings and are passed over.
+ * SCRIPED_TEST_… and SCRIPED_BENCH_… are no settings and are passed over, and so are SCRIPED_URL, _KEY and _PROJECT, which the
+ * examples of the documentation export in the shell of who also runs the commands.
  *
  * Ownership:  strings belong to the conf's own arena; conf_free frees them.
  * Threads:    a conf is not changed after it is loaded; SIGHUP makes another one.

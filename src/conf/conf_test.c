@@ -37,8 +37,8 @@ TEST(without_anything_the_defaults_hold)
 TEST(the_command_line_wins_over_the_environment_and_that_over_the_file)
 {
 	char path[] = "PATH=/bin", level[] = "SCRIPED_LOG_LEVEL=warn", read[] = "SCRIPED_RATE_READ=7", other[] = "SCRIPED_TEST_DB=x",
-	    bench[] = "SCRIPED_BENCH_SECONDS=3";
-	char *env[] = { path, level, read, other, bench, NULL };
+	    bench[] = "SCRIPED_BENCH_SECONDS=3", url[] = "SCRIPED_URL=http://127.0.0.1:8080", key[] = "SCRIPED_KEY=k", project[] = "SCRIPED_PROJECT=p";
+	char *env[] = { path, level, read, other, bench, url, key, project, NULL };
 	const char *set[] = { "rate_read=8", "rate_read=9", "db=postgres://a?b=c" };
 	struct conf c;
 	const char *file = file_with(S("# comment\n\n rate_read = 5\r\nrate_write=6\nlog_level = error\nlog_file = \" a # b \"\nbench = on"));
