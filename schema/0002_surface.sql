@@ -160,3 +160,75 @@ CREATE INDEX idempotency_age ON idempotency (workspace, created_at);
 -- --- versions of the API: what a key speaks when a request names none ---
 
 ALTER TABLE api_key ADD COLUMN version TEXT;
+
+-- --- knowledge: documents, their passages, and the index of the words in them ---
+
+-- Documents that are whole; type and preview as they are shown.  hash is that of the text and its scope.
+CREATE TABLE knowledge (
+	workspace  {id}    NOT NULL,
+	id         {id}    NOT NULL,
+	project    {id},
+	type       TEXT    NOT NULL,
+	name       TEXT    NOT NULL,
+	url        TEXT,
+	language   TEXT,
+	characters {i64}   NOT NULL,
+	passages   {i64}   NOT NULL,
+	words      {i64}   NOT NULL,
+	preview    TEXT    NOT NULL,
+	truncated  {i64}   NOT NULL,
+	hash       {bytes} NOT NULL,
+	PRIMARY KEY (workspace, id),
+	FOREIGN KEY (workspace, project) REFERENCES project (workspace, id)
+){strict};
+CREATE INDEX knowledge_scope ON knowledge (workspace, project, id);
+CREATE UNIQUE INDEX knowledge_hash ON knowledge (workspace, hash);
+
+-- Documents whose passages are being written (by that job) or removed (job is NULL): a search passes them over.  What a job
+-- that failed or was cancelled left here, the keeper removes; it walks all workspaces in the order of the key.
+CREATE TABLE knowledge_unlisted (
+	workspace {id} NOT NULL,
+	id        {id} NOT NULL,
+	job       {id},
+	project   {id},
+	type      TEXT NOT NULL,
+	name      TEXT NOT NULL,
+	body      TEXT NOT NULL,
+	PRIMARY KEY (workspace, id)
+){strict};
+
+CREATE TABLE knowledge_passage (
+	workspace {id}  NOT NULL,
+	document  {id}  NOT NULL,
+	place     {i64} NOT NULL,
+	heading   TEXT  NOT NULL,
+	body      TEXT  NOT NULL,
+	PRIMARY KEY (workspace, document, place)
+){clustered};
+
+-- In which passages of a document a word is, and how often: know/know.h says how hits are written.  One row for a word and a
+-- document, so that a long document costs few of them.
+CREATE TABLE knowledge_term (
+	workspace {id}    NOT NULL,
+	term      {id}    NOT NULL,
+	document  {id}    NOT NULL,
+	project   {id},
+	hits      {bytes} NOT NULL,
+	PRIMARY KEY (workspace, term, document)
+){clustered};
+
+-- Which terms were written for a document, a row for each transaction that wrote some: it is how they are found again.
+CREATE TABLE knowledge_slice (
+	workspace {id}  NOT NULL,
+	document  {id}  NOT NULL,
+	place     {i64} NOT NULL,
+	terms     TEXT  NOT NULL,
+	PRIMARY KEY (workspace, document, place)
+){clustered};
+
+-- how much there is to search, kept by whoever adds or removes a document
+CREATE TABLE knowledge_size (
+	workspace {id}  NOT NULL PRIMARY KEY,
+	passages  {i64} NOT NULL,
+	words     {i64} NOT NULL
+){clustered};

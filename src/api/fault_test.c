@@ -1,6 +1,7 @@
 #include "t_app.h"
 #include "api/call.h"
 #include "model/folder.h"
+#include "model/knowledge.h"
 #include "model/person.h"
 #include "model/project.h"
 
@@ -9,7 +10,7 @@ struct prepared {
 	const char *name;		/* of the operation */
 	const char *path, *body;	/* {p}: the project, {j}: a QUEUED job made for it, {q}: a post made for it,
 					 * {k}: a key, {u}: a member, {e}: its address, {f}: a folder with a note, named
-					 * as its id, {c}: a column with a post, {o}: the project of these,
+					 * as its id, {c}: a column with a post, {d}: a knowledge document, {o}: the project of these,
 					 * {n}: a number */
 	struct t_tally makes;
 	int status;			/* 200, or an error that is bound */
@@ -26,6 +27,9 @@ static const struct prepared prepared[] = {
 	{ "generate_post", "/v1/posts/generations", "{\"projectId\":\"{p}\",\"source\":{\"text\":\"A text.\"}}", { .job = 1, .reserved = 5 }, 200, true },
 	{ "create_source", "/v1/sources", "{\"type\":\"text\",\"projectId\":\"{p}\",\"text\":\"x\"}", { .source = 1, .event = 1 }, 200, false },
 	{ "create_source", "/v1/sources", "{\"type\":\"file\",\"projectId\":\"{p}\",\"uploadId\":\"upl_01J9ZAB12CD34E56F7G8H9JKMN\"}", { 0 }, 422, false },
+	{ "create_knowledge", "/v1/knowledge", "{\"type\":\"text\",\"name\":\"x\",\"text\":\"A text.\"}", { .unlisted = 1, .job = 1 }, 200, true },
+	{ "create_knowledge", "/v1/knowledge", "{\"type\":\"url\",\"url\":\"https://example.com/\"}", { 0 }, 422, false },
+	{ "delete_knowledge", "/v1/knowledge/{d}", NULL, { .kept = -1, .unlisted = 1 }, 200, false },
 	{ "create_job", "/v1/jobs", "{\"type\":\"NOOP\",\"count\":2}", { .job = 2 }, 200, true },
 	{ "cancel_job", "/v1/jobs/{j}/cancel", NULL, { .reserved = -5 }, 200, false },
 	{ "create_project", "/v1/projects", "{\"name\":\"x\"}", { .kept = 6 }, 200, false },
@@ -77,10 +81,10 @@ static bool idempotent(const struct round *r) { return (r->op->flags & OP_IDEMPO
 
 /* What stands for what in a path or a body. */
 struct stand_in { const char *mark; char text[48]; };
-enum { MADE_P, MADE_J, MADE_Q, MADE_K, MADE_U, MADE_E, MADE_N, MADE_F, MADE_C, MADE_O, MADE_COUNT };
+enum { MADE_P, MADE_J, MADE_Q, MADE_K, MADE_U, MADE_E, MADE_N, MADE_F, MADE_C, MADE_D, MADE_O, MADE_COUNT };
 #define MADE_NONE { [MADE_P] = { "{p}", "" }, [MADE_J] = { "{j}", "" }, [MADE_Q] = { "{q}", "" }, [MADE_K] = { "{k}", "" }, \
 	[MADE_U] = { "{u}", "" }, [MADE_E] = { "{e}", "" }, [MADE_N] = { "{n}", "" }, \
-	[MADE_F] = { "{f}", "" }, [MADE_C] = { "{c}", "" }, [MADE_O] = { "{o}", "" } }
+	[MADE_F] = { "{f}", "" }, [MADE_C] = { "{c}", "" }, [MADE_D] = { "{d}", "" }, [MADE_O] = { "{o}", "" } }
 
 static const char *
 filled(struct t_app *a, const char *text, const struct stand_in *m)
@@ -124,6 +128,7 @@ check_rows(const struct round *r, const char *when, int times)
 	want.note += times * m->note;
 	want.post += times * m->post;
 	want.source += times * m->source;
+	want.unlisted += times * m->unlisted;
 	want.job += times * m->job;
 	want.event += times * m->event;
 	want.reserved += times * m->reserved;
@@ -243,6 +248,27 @@ new_own(struct t_app *a, struct stand_in *m)
 	CHECK_INT(t_call(a, "PATCH", post, t_fmt(a, "{\"statusId\":\"%s\"}", m[MADE_C].text), NULL).status, ==, 200);
 }
 
+struct listed { struct t_app *a; document_id id; };
+
+static enum err
+put_document(void *ctx, struct db *db, struct error *e)
+{
+	struct listed *l = ctx;
+	struct document d = { .id = l->id, .type = KT_TEXT, .name = S("x"), .language = -1, .preview = S("x"), .characters = 1 };
+	digest hash = crypto_sha256((str){ l->id.u.s, 26 });
+
+	return document_list(db, l->a->h.ws, &d, 1, &hash, e);
+}
+
+static void
+new_document(struct t_app *a, char ret[48])
+{
+	struct listed l = { a, { sys_ulid(&a->h.clock.c) } };
+
+	t_write(&a->h, put_document, &l);
+	snprintf(ret, 48, "kb_%s", l.id.u.s);
+}
+
 static bool mentions(const struct prepared *p, const char *mark) { return strstr(p->path, mark) != NULL || (p->body != NULL && strstr(p->body, mark) != NULL); }
 
 static void
@@ -266,6 +292,8 @@ prepare(struct round *r)
 		new_member(a, m[MADE_E].text, ROLE_CREATOR, m[MADE_U].text);
 	if (mentions(r->p, "{o}") || mentions(r->p, "{f}") || mentions(r->p, "{c}"))
 		new_own(a, m);
+	if (mentions(r->p, "{d}"))
+		new_document(a, m[MADE_D].text);
 	r->op = op_named(r->p->name);
 	r->path = filled(a, r->p->path, m);
 	r->body = r->p->body != NULL ? filled(a, r->p->body, m) : NULL;

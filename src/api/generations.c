@@ -83,7 +83,7 @@ reserve(struct rq *rq, const job_id *job, int64_t cents)
 }
 
 /* The job as it is committed; the pipeline wakes the workers after COMMIT, and waits if that was asked. */
-static enum err
+enum err
 enqueue(struct rq *rq, struct job *j, str input, int64_t cents)
 {
 	j->status = JS_QUEUED;

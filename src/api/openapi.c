@@ -32,6 +32,7 @@ static const struct { const char *name, *doc; } tags[] = {
 	{ "Health", "Whether the service and a key work." },
 	{ "Jobs", "Asynchronous operations: what they do, how far they are, what they made." },
 	{ "Keys", "API keys, minted and ended by people." },
+	{ "Knowledge", "Reference material that posts are written from, and the search in it." },
 	{ "Logs", "What was asked and how it was answered, and who changed what." },
 	{ "Members", "People of the workspace and their roles." },
 	{ "Notes", "Raw captured content, the input of posts, each with a slot in the queue." },

@@ -1,6 +1,7 @@
 #include "api/rq.h"
 #include "model/folder.h"
 #include "model/key.h"
+#include "model/knowledge.h"
 #include "model/note.h"
 #include "model/person.h"
 #include "model/post.h"
@@ -64,6 +65,20 @@ const struct op ops[] = {
 	  "Update an API key (name, scopes, expiry, version)", "What is left out stays. It holds at once on the server that answers, within seconds on others. A revoked key can no longer be changed." },
 	{ M_POST, "/v1/keys/{keyId}/revoke", "revoke_key", "Keys", 0, BUCKET_WRITE, OP_TX | ADMIN, keys_revoke, ID_key, &key_revocation_rec, &key_rec, NULL, ERRORS(E_NOT_FOUND, E_CONFLICT),
 	  "Revoke an API key", "For good, and at once on the server that answers. The reason is kept for the audit log." },
+	{ M_GET, "/v1/knowledge", "list_knowledge", "Knowledge", S_(KNOWLEDGE_READ), BUCKET_READ, OP_LIST | OP_MCP | OP_ADDITION, knowledge_list, -1, &knowledge_query_rec, &document_rec, document_anchor,
+	  ERRORS(E_NOT_FOUND),
+	  "List knowledge documents", "Newest first, those that are indexed. With `projectId` the ones that posts of this project are written from: its own, and those of all projects." },
+	{ M_POST, "/v1/knowledge", "create_knowledge", "Knowledge", S_(KNOWLEDGE_WRITE), BUCKET_JOBS, WRITE | OP_LONG, knowledge_create, -1, &knowledge_create_rec, &job_rec, NULL,
+	  ERRORS(E_NOT_FOUND, E_UNPROCESSABLE),
+	  "Index a knowledge document", "Answers with a job; `result.documentId` names the document once it is DONE. The same text in the same place is one document, however often it is sent: "
+	  "the job then names the one that is there. In this release a `text` is indexed; `url` and `youtube` are refused, and there are no uploads that `file` could name." },
+	{ M_GET, "/v1/knowledge/search", "search_knowledge", "Knowledge", S_(KNOWLEDGE_READ), BUCKET_READ, OP_MCP | OP_ADDITION, knowledge_search, -1, &knowledge_search_query_rec, &knowledge_answer_rec, NULL,
+	  ERRORS(E_NOT_FOUND),
+	  "Search the knowledge", "The passages that answer `q` best, best first: by BM25 over stemmed words, where headings and names count twice and words side by side count more." },
+	{ M_GET, "/v1/knowledge/{documentId}", "get_knowledge", "Knowledge", S_(KNOWLEDGE_READ), BUCKET_READ, OP_MCP | OP_ADDITION, knowledge_get, ID_document, NULL, &document_rec, NULL, ERRORS(E_NOT_FOUND),
+	  "Get a knowledge document", "One document with the beginning of its text." },
+	{ M_DELETE, "/v1/knowledge/{documentId}", "delete_knowledge", "Knowledge", S_(KNOWLEDGE_WRITE), BUCKET_WRITE, OP_TX | OP_MCP | OP_ADDITION, knowledge_delete, ID_document, NULL, &deleted_document_rec, NULL, ERRORS(E_NOT_FOUND),
+	  "Delete a knowledge document", "No search and no generation finds it from then on. Its passages are removed within seconds." },
 	{ M_GET, "/v1/members", "list_members", "Members", 0, BUCKET_READ, OP_LIST | MANAGER, members_list, -1, &persons_query_rec, &person_rec, person_anchor, NULL,
 	  "List members of the workspace", "By creation time of the user, newest first." },
 	{ M_POST, "/v1/members", "create_member", "Members", 0, BUCKET_WRITE, OP_TX | OP_IDEMPOTENT | ADMIN, members_create, -1, &person_create_rec, &person_rec, NULL, ERRORS(E_CONFLICT),

@@ -76,6 +76,8 @@ enum err reply_items(struct rq *, const struct rec *, const void *, int n, size_
 /* An outbox event for a change of this request. */
 enum err announce(struct rq *, project_id, int event_type, const struct rec *, const void *);
 void	made(struct rq *, enum id_kind, const ulid *);
+/* A job with id, type and project, as it is committed, with so many cents reserved; the answer is that job. */
+enum err enqueue(struct rq *, struct job *, str input, int64_t cents);
 /* If-Match against the row as it stands, then what was wrong with the meaning of the body (contract 12.1). */
 enum err check_match(struct rq *, const struct rec *, const void *);
 struct page page_of(const struct rq *, int64_t from, int64_t to);
@@ -146,10 +148,11 @@ HANDLER(members_list) HANDLER(members_get) HANDLER(members_create) HANDLER(membe
 HANDLER(notes_list) HANDLER(notes_get) HANDLER(notes_create)
 HANDLER(posts_list) HANDLER(posts_get) HANDLER(posts_create) HANDLER(posts_update) HANDLER(posts_generate)
 HANDLER(sources_get) HANDLER(sources_create)
+HANDLER(knowledge_list) HANDLER(knowledge_get) HANDLER(knowledge_create) HANDLER(knowledge_delete) HANDLER(knowledge_search)
 HANDLER(jobs_list) HANDLER(jobs_get) HANDLER(jobs_cancel) HANDLER(jobs_create)
 HANDLER(request_logs_list) HANDLER(request_logs_get) HANDLER(audit_log_list) HANDLER(usage_get) HANDLER(rate_limits_get)
 #undef HANDLER
-extern const struct rec deleted_person_rec, deleted_folder_rec, deleted_status_rec;
-extern const struct rec source_or_job_rec;
+extern const struct rec deleted_person_rec, deleted_folder_rec, deleted_status_rec, deleted_document_rec;
+extern const struct rec source_or_job_rec, knowledge_search_query_rec, knowledge_answer_rec;
 extern const struct rec health_rec, health_auth_rec, me_rec, generation_create_rec, job_create_rec, rate_limits_rec, usage_query_rec, usage_rec;
 #endif

@@ -8,9 +8,10 @@ static const struct field progress_fields[] = {
 static const struct rec progress_rec = REC(job_progress, progress_fields, "A snapshot, kept one hour");
 
 /* What is in the result of each type of job; the row holds it as JSON. */
-struct job_result { post_id post; source_id source; };
+struct job_result { post_id post; document_id document; source_id source; };
 static const struct field result_fields[] = {
 	F_ID(job_result, post, post, "postId", NULL, F_OMIT, "The post, of a POST_GENERATION"),
+	F_ID(job_result, document, document, "documentId", NULL, F_OMIT, "The knowledge document, of a KB_INGEST job"),
 	F_ID(job_result, source, source, "sourceId", NULL, F_OMIT, "The source, of a SOURCE_INGEST_FILE"),
 };
 static const struct rec result_rec = REC(job_result, result_fields, "What a job made");

@@ -255,6 +255,20 @@ put_value(const struct schema *s, const struct field *f, int64_t ms, struct json
 	}
 }
 
+/* Whether field i is in a list of a form, which knows the newest names. */
+static bool
+is_listed(const struct rec *r, const char *list, int i)
+{
+	str rest = list != NULL ? str_z(list) : STR_NONE;
+
+	while (r->newer != NULL)
+		r = r->newer;
+	while (i < r->n && rest.p != NULL)
+		if (str_eq(str_split(&rest, ','), r->f[i].name))
+			return true;
+	return false;
+}
+
 /* A body's example is what one would send at first: what must be there, and what says more than a moment or an id. */
 static bool
 in_example(const struct schema *s, const struct field *f)
@@ -291,7 +305,7 @@ put_example(const struct schema *s, const struct rec *r, int64_t ms, struct json
 	for (int i = 0; i < r->n; i++) {
 		const struct field *f = &r->f[i];
 		const char *json = sample(s, r, f);
-		if (!in_example(s, f))
+		if (!in_example(s, f) || (r->forms != NULL && is_listed(r, r->forms->bars, i)))
 			continue;
 		jw_key(j, f->name);
 		if (json != NULL)
@@ -315,20 +329,6 @@ schema_field_example(const struct schema *s, const struct field *f, struct json 
 }
 
 /* --- records --- */
-
-/* Whether field i is in a list of a form, which knows the newest names. */
-static bool
-is_listed(const struct rec *r, const char *list, int i)
-{
-	str rest = list != NULL ? str_z(list) : STR_NONE;
-
-	while (r->newer != NULL)
-		r = r->newer;
-	while (i < r->n && rest.p != NULL)
-		if (str_eq(str_split(&rest, ','), r->f[i].name))
-			return true;
-	return false;
-}
 
 /* form NULL: the record has one shape */
 static void

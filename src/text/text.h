@@ -21,6 +21,7 @@ struct text_word { str s; str stem; bool stop; bool capital; bool number; };	/* 
  * two; each ideograph is one.  A function word (stop) is folded, not stemmed.  TEXT_OTHER has no stemmer: there the words of up to
  * four letters are taken for function words. */
 int	text_words(struct arena *, str, enum text_lang, struct text_word **ret);
+bool	text_next_word(str, size_t *i, str *ret);	/* the word at or behind *i */
 
 str	text_fold(struct arena *, str);			/* lower case, ’ as ', blanks and controls as one space each */
 bool	text_letter(uint32_t);				/* a letter of any script, or a mark that belongs to one */

@@ -10,7 +10,6 @@ static inline bool text_blank(uint32_t c) { return c <= ' ' || c == 0x7F || c ==
 static inline bool text_is_upper(uint32_t c) { return text_lower(c) != c; }
 static inline bool text_is_lower(uint32_t c) { return text_upper(c) != c || c == 0xDF; }
 
-bool	text_next_word(str, size_t *i, str *ret);	/* the word at or behind *i */
 size_t	text_fold_word(char out[WORD_MAX], str);	/* without a possessive 's; 0 when it does not fit */
 bool	text_stop(enum text_lang, str folded);
 bool	text_stop_sorted(void);				/* the tables are what a binary search expects; for the test */

@@ -1,5 +1,6 @@
 #include "model/ledger.h"
 #include "work/work_priv.h"
+#include "model/knowledge.h"
 #include "model/request.h"
 #include "model/vacate.h"
 #include <stdio.h>
@@ -29,7 +30,7 @@ static const struct kind noop_kind = { JT_NOOP, noop, NULL };
 const struct kind *
 kind_of(int type)
 {
-	static const struct kind *const kinds[] = { &generate_kind, &noop_kind };
+	static const struct kind *const kinds[] = { &generate_kind, &ingest_kind, &noop_kind };
 
 	for (size_t i = 0; i < COUNT(kinds); i++)
 		if (kinds[i]->type == type)
@@ -343,6 +344,68 @@ move_on(struct work *w)
 	return true;
 }
 
+/* --- knowledge documents that nobody writes any more are emptied --- */
+
+struct emptying { struct work *w; workspace_id workspace; document_id document; job_id job; bool found, left, more; };
+
+/* The next unlisted document, and whether its job will do nothing to it any more. */
+static enum err
+find_unlisted(void *ctx, struct db *db, struct error *e)
+{
+	struct emptying *m = ctx;
+	struct arena a;
+	struct job j;
+
+	TRY(unlisted_next(db, &m->workspace, &m->document, &m->job, &m->found, e));
+	m->left = m->found && !id_set(m->job);
+	if (!m->found || m->left)
+		return OK;
+	arena_init(&a, RUN_BUDGET);
+	enum err code = job_get(db, &a, m->workspace, m->job, &j, e);
+	m->left = code == E_NOT_FOUND || (code == OK && j.status != JS_QUEUED && j.status != JS_RUNNING);
+	arena_free(&a);
+	return code == E_NOT_FOUND ? OK : code;
+}
+
+static enum err
+empty_slice(void *ctx, struct db *db, struct error *e)
+{
+	struct emptying *m = ctx;
+	struct arena a;
+
+	arena_init(&a, RUN_BUDGET);
+	enum err code = document_empty(db, &a, m->workspace, m->document, &m->more, e);
+	if (code == OK && !m->more)
+		code = unlisted_forget(db, m->workspace, m->document, e);
+	arena_free(&a);
+	return code;
+}
+
+/* Goes on where it was: many documents may be waiting for their jobs, and to look at each takes a while, too. */
+static bool
+empty_some(struct work *w)
+{
+	struct emptying m = { .w = w, .workspace = w->empty_at, .document = w->empty_behind, .found = true };
+	bool emptied = false;
+	struct error e;
+
+	for (int64_t until = sys_mono_us(w->c.clock) + CLEAN_US; !w->stopping && m.found && sys_mono_us(w->c.clock) < until;) {
+		enum err code = engine_read(w->c.engine, find_unlisted, &m, &e);
+		m.more = code == OK && m.left;
+		while (code == OK && m.more && !w->stopping) {
+			code = engine_wait(w->c.engine, empty_slice, &m, &e);
+			emptied = true;
+		}
+		if (code != OK) {
+			log_note(w->c.log, LOG_WARN, "knowledge", "%s", e.detail);
+			return false;
+		}
+	}
+	w->empty_at = m.found ? m.workspace : (workspace_id){ .u = { "" } };
+	w->empty_behind = m.found ? m.document : (document_id){ .u = { "" } };
+	return m.found && emptied;
+}
+
 /* Duties with a period each; run returns whether there is more to do.  Then it rests for as long as it took. */
 struct duty { bool (*run)(struct work *); int64_t (*period_us)(const struct conf *); int64_t due; };
 
@@ -401,7 +464,7 @@ keep(void *arg)
 	struct work *w = arg;
 	struct duty duties[] = {
 		{ sign_of_life, heartbeat_us, 0 }, { give_back, reap_us, 0 }, { look, poll_us, 0 }, { clean_some, clean_us, 0 },
-		{ move_on, poll_us, 0 },
+		{ move_on, poll_us, 0 }, { empty_some, poll_us, 0 },
 	};
 
 	while (!w->stopping) {

@@ -67,4 +67,6 @@ struct generation {
 };
 extern const struct rec generation_rec;
 str	generation_input(struct arena *, const struct generation *);
+/* Of a KB_INGEST_TEXT job: the text stands with the unlisted document. */
+str	ingest_input(struct arena *, document_id);
 #endif

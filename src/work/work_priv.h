@@ -32,7 +32,7 @@ struct kind {
 	enum err (*apply)(struct run *, struct db *, struct error *);	/* in the transaction of DONE; may change the verdict; repeatable */
 };
 const struct kind *kind_of(int type);	/* NULL: this build does not know it */
-extern const struct kind generate_kind;
+extern const struct kind generate_kind, ingest_kind;
 
 /* run.c: ways to end */
 void	run_fail(struct run *, const char *code, const char *fmt, ...) PRINTF(3, 4);
@@ -76,6 +76,8 @@ struct work {
 	bool keeper_runs, poke;
 	struct vacated move_at;		/* the keeper's: what it moved from last, and whether there was anything in this round */
 	bool moved;
+	workspace_id empty_at;		/* the keeper's: the unlisted document that it looked at last */
+	document_id empty_behind;
 	workspace_id clean_at;		/* the keeper's: the workspace whose turn is over */
 };
 #endif

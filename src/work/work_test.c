@@ -405,7 +405,7 @@ DB_TEST(a_type_that_this_server_does_not_know_fails)
 	struct job j;
 
 	t_house_open(&h, t, T_HANDS, "");
-	job_id id = t_job(&h, JT_KB_INGEST_TEXT, "{}", 0);
+	job_id id = t_job(&h, JT_KB_INGEST_URL, "{}", 0);
 	work_wake(h.work);
 	T_UNTIL(status_of(&h, id) == JS_FAILED);
 	t_get_job(&h, id, &j);

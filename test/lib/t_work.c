@@ -347,7 +347,8 @@ SQL(tally, "t.tally", "SELECT (SELECT count(*) FROM note), (SELECT count(*) FROM
     " (SELECT count(*) FROM post p WHERE p.workspace = s.workspace AND p.status_id = s.id) <>"
     " (SELECT COALESCE(sum(c.posts), 0) FROM post_count c WHERE c.workspace = s.workspace AND c.status_id = s.id)),"
     " (SELECT count(*) FROM project) + (SELECT count(*) FROM folder) + (SELECT count(*) FROM post_status) + (SELECT count(*) FROM api_key)"
-    " + (SELECT count(*) FROM person) + (SELECT count(*) FROM membership)");
+    " + (SELECT count(*) FROM person) + (SELECT count(*) FROM membership) + (SELECT count(*) FROM knowledge),"
+    " (SELECT count(*) FROM knowledge_unlisted)");
 
 static enum err
 read_tally(void *ctx, struct db *db, struct error *e)
@@ -357,7 +358,7 @@ read_tally(void *ctx, struct db *db, struct error *e)
 
 	TRY(db_query_(db, &tally, &r, e, NULL, 0));
 	if (db_next(&r))
-		for (int i = 0; i < 11; i++)
+		for (int i = 0; i < 12; i++)
 			v[i] = db_col(&r, i).i;
 	return db_done(&r, e);
 }
@@ -366,10 +367,10 @@ struct t_tally
 t_tally(struct t_house *h)
 {
 	struct error e;
-	int64_t v[11];
+	int64_t v[12];
 
 	need(engine_read(h->engine, read_tally, v, &e), &e);
-	return (struct t_tally){ v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10] };
+	return (struct t_tally){ v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10], v[11] };
 }
 
 bool

@@ -44,8 +44,8 @@ void	t_get_job(struct t_house *, job_id, struct job *ret);	/* texts live in the 
 int64_t	t_count(struct t_house *, const char *from);	/* SELECT count(*) FROM … */
 
 /* How many rows there are of what a request or a job writes, and what is reserved and spent. */
-struct t_tally { int64_t note, post, source, job, event, idempotency, audit, reserved, spent, miscounted, kept; };	/* miscounted: columns of the board, always 0;
-	kept: projects, folders, columns, keys, people and memberships */
+struct t_tally { int64_t note, post, source, job, event, idempotency, audit, reserved, spent, miscounted, kept, unlisted; };	/* miscounted: columns of the board, always 0;
+	kept: projects, folders, columns, keys, people, memberships and knowledge documents */
 struct t_tally t_tally(struct t_house *);
 bool	t_same(const struct t_tally *, const struct t_tally *);
 

@@ -23,7 +23,7 @@ FUTURE = {'scheduledFor'}
 # Numbers over the top count as the top (6.6).
 CLAMPED = {'wait_for_completion_ms': 25000}
 # Texts that may not be empty: 400 (12.1 Units).
-NOT_EMPTY = {('generate_post', 'source.text'), ('create_source', 'text')}
+NOT_EMPTY = {('generate_post', 'source.text'), ('create_source', 'text'), ('create_knowledge', 'text')}
 
 # Objects of which exactly one member is given (12.2): without one, or with two, the object is at fault.
 ONE_OF = {('generate_post', 'source'): ('text', 'noteId', 'sourceId')}
@@ -32,12 +32,13 @@ ONE_OF = {('generate_post', 'source'): ('text', 'noteId', 'sourceId')}
 BASES = {
     'generate_post': {'projectId': '~project~', 'source': {'text': 'A sentence to write from.'}},
     'update_post': {'autoLike': True},
+    ('create_knowledge', 'url'): {'type': 'url', 'url': 'https://example.com/'}, ('create_knowledge', 'youtube'): {'type': 'youtube', 'url': 'https://example.com/'},
     'create_folder': {'projectId': '~roomy~', 'name': 'Folder ~unique~'}, 'update_folder': {'name': 'Folder ~unique~'},
     'create_post_status': {'projectId': '~roomy~', 'name': 'Column ~unique~', 'category': 'draft'}, 'update_post_status': {'name': 'Column ~unique~'},
     'create_member': {'email': 'ada-~unique~@example.com', 'name': 'Ada', 'role': 'Client'},
 }
 # In which resource a field is found again, where its name differs.
-SHOWN_AS = {('create_source', 'text'): 'textPreview', ('update_workspace', 'name'): 'workspace.name', ('create_note', 'date'): 'slot.date',
+SHOWN_AS = {('create_source', 'text'): 'textPreview', ('create_knowledge', 'type'): 'the job says another one', ('update_workspace', 'name'): 'workspace.name', ('create_note', 'date'): 'slot.date',
             ('create_note', 'contentType'): 'slot.contentType',
             ('create_post', 'scheduledFor'): 'scheduledAt',
             ('update_post', 'scheduledFor'): 'scheduledAt'}
@@ -59,26 +60,27 @@ PLACES = {('create_post_status', 'order'), ('update_post_status', 'order')}
 WORDS_REFUSED = {('create_post_status', 'category', 'suggested'): (400, 'invalid_request', 'category'),
                  ('update_post', 'statusCategory', 'scheduled'): (422, 'unprocessable', 'scheduledFor')}
 # The event of a create, and its resource (8.4).
-# Forms of bodies that nothing fits yet, and what they give: there are no uploads.
-FORMS_REFUSED = {('create_source', 'file'): (422, 'unprocessable', 'uploadId')}
+# Forms of bodies that nothing fits yet, and what they give: there are no uploads, and nothing is fetched.
+FORMS_REFUSED = {('create_source', 'file'): (422, 'unprocessable', 'uploadId'), ('create_knowledge', 'file'): (422, 'unprocessable', 'uploadId'),
+                 ('create_knowledge', 'url'): (422, 'unprocessable', 'type'), ('create_knowledge', 'youtube'): (422, 'unprocessable', 'type')}
 CREATED_EVENT = {'note': 'note.created', 'post': 'post.created', 'src': 'source.created'}
 
 # What a 404 calls a thing (12.1 not_found).
-NOUNS = {'proj': 'Project', 'note': 'Note', 'post': 'Post', 'job': 'Job', 'src': 'Source', 'org': 'Workspace'}
+NOUNS = {'proj': 'Project', 'note': 'Note', 'post': 'Post', 'job': 'Job', 'src': 'Source', 'kb': 'Knowledge document', 'org': 'Workspace'}
 
 # What is happening: each request adds to it, so that no two answers are alike.
 LIVING = {'list_request_logs', 'get_request_log', 'list_audit_log', 'get_usage', 'get_rate_limits'}
 # Names: one line of text, not blank; anything else is 400.
 LINES = {(op, 'name') for op in ('create_folder', 'update_folder', 'create_post_status', 'update_post_status', 'create_project', 'update_project',
                                  'create_key', 'update_key', 'create_member', 'update_member',
-                                 'update_workspace')}
+                                 'update_workspace', 'create_knowledge')}
 LINKS = (['https://www.linkedin.com/in/ada', 'http://a', 'HTTPS://EXAMPLE.COM/', 'https://exämple.com/ü?a=b#c'],
          ['javascript:alert(1)', 'data:text/html,x', 'www.linkedin.com', '//example.com', 'ftp://example.com', 'https:/example.com',
           ' https://example.com', 'https://a\nb'])
 VERSIONS = (['2026-08-01'], ['2020-01-01', '2026-13-01', '2026-8-001', 'the latest', '2026-08-1', '2026-08-010', '２026-08-01'])
 # Texts with a grammar: what is taken, and what is near it; any other text is 400.
 GRAMMARS = {
-    ('create_project', 'url'): LINKS, ('update_project', 'url'): LINKS, ('create_key', 'apiVersion'): VERSIONS,
+    ('create_project', 'url'): LINKS, ('update_project', 'url'): LINKS, ('create_knowledge', 'url'): LINKS, ('create_key', 'apiVersion'): VERSIONS,
     ('update_key', 'apiVersion'): VERSIONS,
     ('create_member', 'email'): (['ada-~unique~@example.com', 'a~unique~@b', 'é~unique~@exämple.com', "o'neil+~unique~@example.com"],
                                  ['ada', 'ada@', '@example.com', 'a b@example.com', 'ada@exa mple.com', 'a,b@example.com', '<ada@example.com>',

@@ -20,13 +20,14 @@ DIGITS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 # prefix of the id -> (name in ~name~, table)
 KINDS = {'proj': ('project', 'project'), 'note': ('note', 'note'), 'post': ('post', 'post'), 'job': ('job', 'job'), 'stat': ('status', 'post_status'),
          'fold': ('folder', 'folder'), 'src': ('source', 'source'), 'org': ('workspace', 'workspace'), 'hk': ('hook', 'hook'), 'slot': ('slot', None),
-         'upl': ('upload', None),
+         'upl': ('upload', None), 'kb': ('document', 'knowledge'),
          'key': ('key', 'api_key'), 'usr': ('person', 'person'), 'req': ('request', None)}
-MADE = {'project', 'note', 'source', 'post', 'job', 'status', 'folder', 'workspace', 'key', 'person',
+MADE = {'project', 'note', 'source', 'post', 'job', 'status', 'folder', 'workspace', 'key', 'person', 'document',
         'request'}     # there is one of ours and one of theirs
 GONE = {'note', 'post', 'folder'}                                                                     # and one that was deleted
 # Tables that requests change without a write of theirs.
-RESTLESS = {'audit', 'server_fact', 'idempotency', 'schema_version', 'request_log', 'request_log_size', 'usage_day', 'usage_hour'}
+RESTLESS = {'audit', 'server_fact', 'idempotency', 'schema_version', 'request_log', 'request_log_size', 'usage_day', 'usage_hour',
+            'knowledge_unlisted'}
 NAMED = re.compile(rb'~([a-z_]+)~')
 
 
@@ -95,6 +96,10 @@ class World:
         c.wait_job(job)
         return job
 
+    def made_document(self, c):
+        job = c.post('/v1/knowledge', {'type': 'text', 'name': 'A document', 'text': f'A text like no other: {secrets.token_hex(8)}.'}).json()['data']['id']
+        return c.wait_job(job)['result']['documentId']
+
     def copied(self, table, name, prefix):
         """A row like that of ~name~, with an id of its own."""
         at = ulid()
@@ -150,6 +155,7 @@ class World:
         job = c.post('/v1/posts/generations', {'projectId': project, 'source': {'text': 'A sentence to write from.'}}).json()['data']['id']
         c.wait_job(job)
         n['job'] = job
+        n['document'] = self.made_document(c)
         n['key'] = self.minted(workspace)
         n['person'] = self.made_person(workspace)
         n['request'] = c.post('/v1/notes', {'projectId': project, 'content': 'A logged request.'}).get('X-Request-Id')

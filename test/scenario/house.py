@@ -16,7 +16,7 @@ STATUS = {
 }
 ULID = '[0-7][0-9A-HJKMNP-TV-Z]{25}'
 PREFIX = {'workspace': 'org', 'project': 'proj', 'note': 'note', 'slot': 'slot', 'folder': 'fold', 'post': 'post', 'status': 'stat',
-          'source': 'src', 'job': 'job', 'key': 'key', 'user': 'usr', 'request': 'req', 'audit': 'aud', 'event': 'evt'}
+          'source': 'src', 'document': 'kb', 'job': 'job', 'key': 'key', 'user': 'usr', 'request': 'req', 'audit': 'aud', 'event': 'evt'}
 TIME = re.compile(r'^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$')
 CONTENT_TYPES = 'PERSONAL|BUSINESS_INTERNAL|BUSINESS_EXTERNAL|EDUCATIONAL|UNKNOWN'
 
@@ -40,11 +40,15 @@ SHAPES = {
     'source': {'id': 'id source', 'projectId': 'id project', 'status': 'Processing|Done|Error', 'name': 'string or null',
                'fileType': 'string or null', 'durationSeconds': 'number or null', 'createdAt': 'time', 'updatedAt': 'time or null',
                'textPreview': 'string', 'textPreviewTruncated': 'boolean', 'hasFullText': 'boolean', 'topics': 'list'},
+    'document': {'id': 'id document', 'projectId': 'id project or null', 'type': 'text|file|url|youtube', 'name': 'string', 'url': 'string or null',
+                 'language': 'string or null', 'characters': 'integer', 'passageCount': 'integer', 'textPreview': 'string',
+                 'textPreviewTruncated': 'boolean', 'createdAt': 'time'},
     'folder': {'id': 'id folder', 'projectId': 'id project', 'name': 'string', 'createdAt': 'time'},
     'status': {'id': 'id status', 'projectId': 'id project', 'name': 'string', 'category': 'draft|inProgress|review|scheduled|published',
                'isDefault': 'boolean', 'order': 'integer', 'postCount': 'integer'},
     'progress': {'progress': 'number', 'updatedAt': 'time', 'message': 'string or null'},
     'result': {'postId': 'id post'},
+    'ingested': {'documentId': 'id document'},
     'request': {'id': 'id request', 'createdAt': 'time', 'principal': 'string', 'mode': 'live|test or null',
                 'method': 'GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|OTHER', 'operation': 'string or null', 'route': 'string or null',
                 'path': 'string', 'query': 'string or null', 'status': 'integer', 'errorCode': 'string or null', 'durationUs': 'integer',
@@ -102,7 +106,8 @@ def resource(value, a):
     """The shape of a resource, told by the prefix of its id; and what its fields say of each other."""
     if not isinstance(value, dict) or not isinstance(value.get('id'), str):
         return
-    names = {'proj': 'project', 'note': 'note', 'post': 'post', 'src': 'source', 'job': 'job', 'req': 'request', 'aud': 'audit', 'fold': 'folder', 'stat': 'status'}
+    names = {'proj': 'project', 'note': 'note', 'post': 'post', 'src': 'source', 'kb': 'document', 'job': 'job',
+             'req': 'request', 'aud': 'audit', 'fold': 'folder', 'stat': 'status'}
     name = names.get(value['id'].split('_')[0])
     if name and ('createdAt' in value or (name == 'status' and 'category' in value)):
         shape(modern(value, name, a), name)
@@ -128,7 +133,7 @@ def job(j):
     ended = j['status'] in ('DONE', 'FAILED', 'CANCELLED')
     need((j['completedAt'] is not None) == ended, f"a job that is {j['status']} has completedAt {j['completedAt']}")
     if j['result'] is not None and j['type'] != 'NOOP':
-        shape(j['result'], 'result')
+        shape(j['result'], 'ingested' if j['type'].startswith('KB_') else 'result')
     need((j['result'] is not None) == (j['status'] == 'DONE'), f"a job that is {j['status']} has the result {j['result']}")
     need((j['errorCode'] is not None) == (j['status'] == 'FAILED'), f"a job that is {j['status']} has the errorCode {j['errorCode']}")
     need((j['errorMessage'] is not None) == (j['status'] == 'FAILED'), f"a job that is {j['status']} has the errorMessage {j['errorMessage']}")

@@ -1,0 +1,120 @@
+/* knowledge -- documents that posts are written from: submitted, listed, searched, deleted (contract 6.9). */
+#include "api/rq.h"
+#include "know/know.h"
+#include "model/project.h"
+
+DELETED(document, "knowledge_document", "The document")
+
+static void
+scan(struct rq *rq, struct rows *r, void *to)
+{
+	(void)rq;
+	db_scan(&document_rec, r, NULL, to);
+}
+
+static enum err
+check_project(struct rq *rq, project_id id)
+{
+	return id_set(id) ? project_exists(rq->db, rq->who.workspace, id, &rq->err) : OK;
+}
+
+enum err
+knowledge_list(struct rq *rq)
+{
+	const struct knowledge_query *q = IN(rq, knowledge_query);
+	struct page p = page_of(rq, TIME_NONE, TIME_NONE);
+	struct rows r;
+
+	TRY(check_project(rq, q->project));
+	TRY(document_page(rq->db, rq->who.workspace, q->project, (document_id){ p.before }, p.limit, &r, &rq->err));
+	return reply_rows(rq, &r, &document_rec, sizeof(struct document), scan);
+}
+
+enum err
+knowledge_get(struct rq *rq)
+{
+	struct document d;
+
+	TRY(document_get(rq->db, rq->a, rq->who.workspace, PATH_ID(rq, document), &d, &rq->err));
+	return reply(rq, &document_rec, &d);
+}
+
+/* Its passages are the keeper's to remove. */
+enum err
+knowledge_delete(struct rq *rq)
+{
+	document_id id = PATH_ID(rq, document);
+
+	TRY(document_unlist(rq->db, rq->who.workspace, id, &rq->err));
+	made(rq, ID_document, &id.u);
+	return reply(rq, &deleted_document_rec, &(struct deleted_document){ id, true });
+}
+
+/* --- a new one --- */
+
+static enum err
+create_text(struct rq *rq, const struct knowledge_create *in)
+{
+	struct unlisted u = { .project = in->project, .type = in->type, .name = in->name, .body = in->text };
+	struct job j;
+
+	rec_init(&job_rec, &j);
+	j.id = (job_id){ fresh(rq) };
+	j.type = JT_KB_INGEST_TEXT;
+	j.project = in->project;
+	u.id = (document_id){ fresh(rq) };
+	u.job = j.id;
+	TRY(unlisted_insert(rq->db, rq->who.workspace, &u, &rq->err));
+	return enqueue(rq, &j, ingest_input(rq->a, u.id), 0);
+}
+
+enum err
+knowledge_create(struct rq *rq)
+{
+	const struct knowledge_create *in = IN(rq, knowledge_create);
+
+	TRY(check_project(rq, in->project));
+	if (in->type == KT_TEXT)
+		return create_text(rq, in);
+	if (in->type == KT_FILE)	/* uploads are not served yet, so none can be named */
+		return fail(&rq->err, E_UNPROCESSABLE, "uploadId", "'uploadId' names no upload of this workspace.");
+	return fail(&rq->err, E_UNPROCESSABLE, "type", "This release does not fetch pages or videos yet. Send their text, with 'type' 'text'.");
+}
+
+/* --- search --- */
+
+struct knowledge_search_query { str q; project_id project; int64_t count; };
+static const struct field query_fields[] = {
+	F_STR(knowledge_search_query, q, "q", NULL, F_REQ, 1, KNOWLEDGE_QUERY, "What to look for: words or a question; the first 32 words count", "price of the starter plan"),
+	F_ID (knowledge_search_query, project, project, "projectId", NULL, 0, "What this project is written from; everything in the workspace when left out"),
+	F_I64(knowledge_search_query, count, "count", NULL, 0, 1, KNOW_FOUND, "How many passages, 1 to 50; 10 when left out", "10"),
+};
+const struct rec knowledge_search_query_rec = REC(knowledge_search_query, query_fields, "A question");
+
+static const struct field hit_fields[] = {
+	F_ID   (found, at.document, document, "documentId", NULL, 0, "The document that it stands in"),
+	F_ID   (found, at.project, project, "projectId", NULL, F_NULL, "The project of the document; null: of all projects"),
+	F_STR  (found, at.name, "documentName", NULL, 0, 0, 0, "What the document is called", "Price list"),
+	F_I64  (found, at.place, "passage", NULL, 0, 0, INT64_MAX, "Its place in the document, from 0", "0"),
+	F_STR  (found, at.heading, "heading", NULL, 0, 0, 0, "The heading that it begins with or follows; empty when there is none", "Plans"),
+	F_STR  (found, at.body, "text", NULL, 0, 0, 0, "The passage as it was written", "The starter plan is 9 euros a month."),
+	F_STR  (found, marked, "highlighted", NULL, 0, 0, 0, "The passage as HTML, every word that was found inside `<mark>`", "The <mark>starter</mark> <mark>plan</mark> is 9 euros a month."),
+	F_MILLI(found, milli, "score", NULL, 0, "How well it answers; compares passages of one answer only", "4.217"),
+};
+static const struct rec hit_rec = REC_NAMED(found, "knowledge_passage", hit_fields, "A passage that answers a question");
+
+struct knowledge_answer { struct rec_list passages; };
+static const struct field answer_fields[] = { F_LIST(knowledge_answer, passages, "passages", 0, &hit_rec, "Best first; none when no word is found") };
+const struct rec knowledge_answer_rec = REC(knowledge_answer, answer_fields, "What was found");
+
+enum err
+knowledge_search(struct rq *rq)
+{
+	const struct knowledge_search_query *q = IN(rq, knowledge_search_query);
+	struct found *v;
+	int n;
+
+	TRY(check_project(rq, q->project));
+	TRY(know_search(rq->db, rq->a, rq->who.workspace, q->project, q->q, q->count > 0 ? (int)q->count : 10, true, &v, &n, &rq->err));
+	return reply(rq, &knowledge_answer_rec, &(struct knowledge_answer){ { v, n } });
+}

@@ -1,0 +1,388 @@
+/* search -- BM25 over passages (see know.h).  Memory grows with the passages that have a word of the question, some 20 bytes
+ * for each, and is given back before it answers. */
+#include "know/know.h"
+#include <math.h>
+#include <stdlib.h>
+
+#define SCRATCH		((size_t)64 << 20)
+#define WORDS_MAX	32	/* of a question; more are not looked at */
+#define FORMS_MAX	3	/* of a word: one per language */
+#define UNLISTED_MAX	1000
+#define HEAD		2	/* a term of a heading or name counts as so many of the body */
+#define K1		1.2
+#define B		0.75
+#define BESIDE		0.2	/* so much more where all words stand beside each other as they do in the question */
+#define LOOK_AT		3	/* times the limit are read for that */
+
+/* --- the question --- */
+
+struct word { str form[FORMS_MAX]; int nforms; };
+struct question { struct word word[WORDS_MAX]; int n; };
+
+static void
+add_form(struct word *w, str form)
+{
+	for (int i = 0; i < w->nforms; i++)
+		if (str_eq(w->form[i], form))
+			return;
+	w->form[w->nforms++] = form;
+}
+
+static bool
+has_word(const struct question *q, const struct word *w)
+{
+	for (int i = 0; i < q->n; i++)
+		if (str_eq(q->word[i].form[0], w->form[0]))
+			return true;
+	return false;
+}
+
+/* Function words of the language are left out, where it is not known those of any; unless nothing else is left. */
+static void
+read_question(struct arena *a, str text, struct question *q)
+{
+	struct text_word *as[TEXT_OTHER + 1];
+	enum text_lang lang = text_language(text);
+	int n = 0;
+
+	for (int l = TEXT_EN; l <= TEXT_OTHER; l++)
+		n = text_words(a, text, (enum text_lang)l, &as[l]);
+	for (int pass = 0; pass < 2 && q->n == 0; pass++)
+		for (int i = 0; i < n && q->n < WORDS_MAX; i++) {
+			bool stop = lang == TEXT_OTHER ? as[TEXT_EN][i].stop || as[TEXT_DE][i].stop : as[lang][i].stop;
+			struct word w = { .nforms = 0 };
+			for (int l = TEXT_EN; l <= TEXT_OTHER; l++)
+				add_form(&w, know_term(as[l][i].stem));
+			if ((!stop || pass == 1) && !has_word(q, &w))
+				q->word[q->n++] = w;
+		}
+}
+
+/* --- what has the words --- */
+
+struct score { unsigned doc, place; float score; unsigned next; };	/* next: of the same chain, and one more */
+struct mention { unsigned score, tf, length; };
+struct search {
+	struct db *db;
+	struct arena a;
+	workspace_id workspace;
+	project_id project;
+	document_id *unlisted;
+	int nunlisted;
+	double passages, mean;
+	ulid *doc;
+	unsigned ndocs, docs_cap;
+	unsigned *doc_slot, ndoc_slots;		/* documents by their id, and one more */
+	struct score *score;
+	unsigned nscores, scores_cap;
+	unsigned *head, nheads;			/* scores by document and place */
+	struct mention *mention;
+	unsigned nmentions, mentions_cap;
+};
+
+static void *
+one_more(struct arena *a, void *v, unsigned n, unsigned *cap, size_t size)
+{
+	if (n < *cap)
+		return v;
+	unsigned more = *cap == 0 ? 256 : 2 * *cap;
+	v = arena_grow(a, v, *cap * size, more * size);
+	*cap = more;
+	return v;
+}
+
+/* The end of a ULID is random. */
+static unsigned
+ulid_hash(const char *s)
+{
+	uint64_t h;
+
+	memcpy(&h, s + 18, 8);
+	return (unsigned)((h * 0x9E3779B97F4A7C15) >> 32);
+}
+
+static unsigned
+slot_of(const struct search *s, const char *id)
+{
+	unsigned i = ulid_hash(id) & (s->ndoc_slots - 1);
+
+	while (s->doc_slot[i] != 0 && memcmp(s->doc[s->doc_slot[i] - 1].s, id, 26) != 0)
+		i = (i + 1) & (s->ndoc_slots - 1);
+	return i;
+}
+
+static unsigned
+doc_of(struct search *s, const char *id)
+{
+	if (2 * s->ndocs >= s->ndoc_slots) {
+		s->ndoc_slots = s->ndoc_slots == 0 ? 512 : 2 * s->ndoc_slots;
+		s->doc_slot = NEW_N(&s->a, unsigned, s->ndoc_slots);
+		for (unsigned i = 0; i < s->ndocs; i++)
+			s->doc_slot[slot_of(s, s->doc[i].s)] = i + 1;
+	}
+	unsigned i = slot_of(s, id);
+	if (s->doc_slot[i] == 0) {
+		s->doc = one_more(&s->a, s->doc, s->ndocs, &s->docs_cap, sizeof(*s->doc));
+		memcpy(s->doc[s->ndocs].s, id, 26);
+		s->doc[s->ndocs].s[26] = '\0';
+		s->doc_slot[i] = ++s->ndocs;
+	}
+	return s->doc_slot[i] - 1;
+}
+
+static unsigned
+chain_of(const struct search *s, unsigned doc, unsigned place)
+{
+	return (unsigned)((((uint64_t)doc << 32 | place) * 0x9E3779B97F4A7C15) >> 32) & (s->nheads - 1);
+}
+
+static unsigned
+score_of(struct search *s, unsigned doc, unsigned place)
+{
+	if (s->nscores >= s->nheads) {
+		s->nheads = s->nheads == 0 ? 1024 : 2 * s->nheads;
+		s->head = NEW_N(&s->a, unsigned, s->nheads);
+		for (unsigned i = 0; i < s->nscores; i++) {
+			unsigned *h = &s->head[chain_of(s, s->score[i].doc, s->score[i].place)];
+			s->score[i].next = *h;
+			*h = i + 1;
+		}
+	}
+	unsigned *h = &s->head[chain_of(s, doc, place)];
+	for (unsigned i = *h; i != 0; i = s->score[i - 1].next)
+		if (s->score[i - 1].doc == doc && s->score[i - 1].place == place)
+			return i - 1;
+	s->score = one_more(&s->a, s->score, s->nscores, &s->scores_cap, sizeof(*s->score));
+	s->score[s->nscores] = (struct score){ .doc = doc, .place = place, .next = *h };
+	*h = ++s->nscores;
+	return s->nscores - 1;
+}
+
+static int by_id(const void *a, const void *b) { return memcmp(a, b, 26); }
+
+/* Of the project or of all projects, and whole. */
+static bool
+is_ours(const struct search *s, str document, struct val project)
+{
+	if (document.n != 26)
+		return false;
+	if (id_set(s->project) && project.t == V_TEXT && !str_eq(project.s, (str){ s->project.u.s, 26 }))
+		return false;
+	return s->nunlisted == 0 || bsearch(document.p, s->unlisted, (size_t)s->nunlisted, sizeof(*s->unlisted), by_id) == NULL;
+}
+
+static void
+note_hits(struct search *s, unsigned doc, str hits)
+{
+	struct hit h = { .place = ~0u };
+
+	while (know_next_hit(&hits, &h)) {
+		s->mention = one_more(&s->a, s->mention, s->nmentions, &s->mentions_cap, sizeof(*s->mention));
+		s->mention[s->nmentions++] = (struct mention){ score_of(s, doc, h.place), h.body + HEAD * h.head, h.length };
+	}
+}
+
+static enum err
+look_up(struct search *s, str form, struct error *e)
+{
+	struct rows r;
+
+	TRY(term_hits(s->db, s->workspace, form, &r, e));
+	while (db_next(&r)) {
+		str document = db_col(&r, 0).s;
+		if (is_ours(s, document, db_col(&r, 1)))
+			note_hits(s, doc_of(s, document.p), db_col(&r, 2).s);
+	}
+	return db_done(&r, e);
+}
+
+/* The forms of a word count as one term. */
+static enum err
+look_up_word(struct search *s, const struct word *w, struct error *e)
+{
+	s->nmentions = 0;
+	for (int i = 0; i < w->nforms; i++)
+		TRY(look_up(s, w->form[i], e));
+	double n = s->nmentions, rare = log(1 + (MAX(s->passages, n) - n + 0.5) / (n + 0.5));
+	for (unsigned i = 0; i < s->nmentions; i++) {
+		const struct mention *m = &s->mention[i];
+		double tf = m->tf;
+		s->score[m->score].score += (float)(rare * tf * (K1 + 1) / (tf + K1 * (1 - B + B * m->length / s->mean)));
+	}
+	return OK;
+}
+
+/* --- the best of them --- */
+
+/* Better first; what scores alike in a fixed order. */
+static bool
+better(const struct search *s, unsigned a, unsigned b)
+{
+	const struct score *x = &s->score[a], *y = &s->score[b];
+
+	if (x->score != y->score)
+		return x->score > y->score;
+	int c = memcmp(s->doc[x->doc].s, s->doc[y->doc].s, 26);
+	return c != 0 ? c > 0 : x->place < y->place;
+}
+
+static int
+choose(const struct search *s, unsigned *best, int max)
+{
+	int n = 0;
+
+	for (unsigned i = 0; i < s->nscores; i++) {
+		if (n == max && !better(s, i, best[n - 1]))
+			continue;
+		int k = n < max ? n++ : n - 1;
+		for (; k > 0 && better(s, i, best[k - 1]); k--)
+			best[k] = best[k - 1];
+		best[k] = i;
+	}
+	return n;
+}
+
+/* --- a passage that was found, word by word --- */
+
+/* Which word of the question it is; -1: none. */
+static int
+which(const struct question *q, const struct text_word *w)
+{
+	for (int i = 0; i < q->n; i++)
+		for (int k = 0; k < q->word[i].nforms; k++)
+			if (str_eq(q->word[i].form[k], know_term(w->stem)))
+				return i;
+	return -1;
+}
+
+static void
+add_html(struct buf *b, str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		switch (s.p[i]) {
+		case '&': buf_add(b, S("&amp;")); break;
+		case '<': buf_add(b, S("&lt;")); break;
+		case '>': buf_add(b, S("&gt;")); break;
+		case '"': buf_add(b, S("&quot;")); break;
+		case '\'': buf_add(b, S("&#39;")); break;
+		default: buf_char(b, s.p[i]);
+		}
+}
+
+/* How many words of the question stand behind the one that they follow there; function words between them do not count. */
+static int
+beside(const struct question *q, const struct text_word *w, int n)
+{
+	bool pair[WORDS_MAX] = { false };
+	int last = -1, pairs = 0;
+
+	for (int i = 0; i < n; i++) {
+		int at = which(q, &w[i]);
+		if (at < 0 && w[i].stop)
+			continue;
+		if (at > 0 && at == last + 1 && !pair[at]) {
+			pair[at] = true;
+			pairs++;
+		}
+		last = at;
+	}
+	return pairs;
+}
+
+static str
+mark_words(struct arena *a, const struct question *q, str body, const struct text_word *w, int n)
+{
+	const char *p = body.p;
+	struct buf b;
+
+	buf_init(&b, a, body.n * 32 + 64);
+	for (int i = 0; i < n; i++) {
+		if (which(q, &w[i]) < 0)
+			continue;
+		add_html(&b, (str){ p, (size_t)(w[i].s.p - p) });
+		buf_add(&b, S("<mark>"));
+		add_html(&b, w[i].s);
+		buf_add(&b, S("</mark>"));
+		p = w[i].s.p + w[i].s.n;
+	}
+	add_html(&b, (str){ p, (size_t)(body.p + body.n - p) });
+	return buf_str(&b);
+}
+
+static void
+judge(struct search *s, struct arena *a, const struct question *q, struct found *f, bool mark)
+{
+	struct text_word *w;
+	int n = text_words(&s->a, f->at.body, know_lang(f->at.language), &w);
+
+	if (q->n > 1)
+		f->score *= 1 + BESIDE * beside(q, w, n) / (q->n - 1);
+	f->milli = (int64_t)(f->score * 1000 + 0.5);
+	if (mark)
+		f->marked = mark_words(a, q, f->at.body, w, n);
+}
+
+static int
+by_score(const void *a, const void *b)
+{
+	const struct found *x = a, *y = b;
+
+	if (x->score != y->score)
+		return x->score > y->score ? -1 : 1;
+	int c = memcmp(y->at.document.u.s, x->at.document.u.s, 26);
+	return c != 0 ? c : x->at.place < y->at.place ? -1 : 1;
+}
+
+static enum err
+read_best(struct search *s, struct arena *a, const struct question *q, int limit, bool mark, struct found **ret, int *n, struct error *e)
+{
+	unsigned best[LOOK_AT * KNOW_FOUND];
+	int most = choose(s, best, LOOK_AT * limit);
+	bool found;
+
+	*ret = NEW_N(a, struct found, most);
+	*n = 0;
+	for (int i = 0; i < most; i++) {
+		const struct score *x = &s->score[best[i]];
+		struct found *f = &(*ret)[*n];
+		TRY(passage_get(s->db, a, s->workspace, (document_id){ s->doc[x->doc] }, x->place, &f->at, &found, e));
+		if (!found)
+			continue;
+		f->score = x->score;
+		judge(s, a, q, f, mark);
+		++*n;
+	}
+	qsort(*ret, (size_t)*n, sizeof(**ret), by_score);
+	*n = MIN(*n, limit);
+	return OK;
+}
+
+static enum err
+prepare(struct search *s, struct error *e)
+{
+	int64_t passages, words;
+
+	TRY(knowledge_size(s->db, s->workspace, &passages, &words, e));
+	s->passages = (double)passages;
+	s->mean = passages > 0 ? (double)MAX(words, 1) / (double)passages : 1;
+	s->unlisted = NEW_N(&s->a, document_id, UNLISTED_MAX);
+	return unlisted_some(s->db, s->workspace, s->unlisted, UNLISTED_MAX, &s->nunlisted, e);
+}
+
+enum err
+know_search(struct db *db, struct arena *a, workspace_id w, project_id p, str text, int limit, bool mark, struct found **ret, int *n,
+    struct error *e)
+{
+	struct search s = { .db = db, .workspace = w, .project = p };
+	struct question q = { .n = 0 };
+
+	arena_init(&s.a, SCRATCH);
+	read_question(&s.a, text, &q);
+	enum err code = prepare(&s, e);
+	for (int i = 0; code == OK && i < q.n; i++)
+		code = look_up_word(&s, &q.word[i], e);
+	if (code == OK)
+		code = read_best(&s, a, &q, MIN(limit, KNOW_FOUND), mark, ret, n, e);
+	arena_free(&s.a);
+	return code;
+}

@@ -1,0 +1,254 @@
+/* ingest -- KB_INGEST_TEXT: a text becomes a knowledge document (contract 6.9).
+ *
+ * Passages and terms are written slice by slice, each in a transaction that asks the fence, while the document is unlisted;
+ * the last one, that of DONE, lists it.  A job that begins again removes first what the start before it wrote: another
+ * program may have written that. */
+#include "know/know.h"
+#include "model/ledger.h"
+#include "work/work_priv.h"
+
+struct ingest { document_id document; };
+static const struct field fields[] = { F_ID(ingest, document, document, "documentId", NULL, 0, "") };
+static const struct rec ingest_rec = REC(ingest, fields, "The input of an ingest, as the job keeps it");
+
+str
+ingest_input(struct arena *a, document_id id)
+{
+	struct ingest in = { id };
+	struct buf b;
+	struct json j;
+
+	buf_init(&b, a, 256);
+	jw_begin(&j, &b);
+	rec_encode(&ingest_rec, &in, &j);
+	return buf_str(&b);
+}
+
+static enum err
+read_input(struct run *r, struct ingest *ret, struct error *e)
+{
+	struct rec_opts all = { .text_max = INT64_MAX };
+	struct rec_notes notes = { 0 };
+	json_t *v;
+
+	TRY(json_read(r->task.input, &v, e));
+	enum err code = rec_decode(&ingest_rec, &all, &r->a, v, ret, &notes, e);
+	json_decref(v);
+	return code;
+}
+
+struct work_piece {
+	struct run *r;
+	struct unlisted u;
+	bool found;			/* it is there */
+	document_id twin;		/* the listed document of the same text; absent: none */
+	digest hash;
+	struct document d;
+	struct passage *passage;
+	struct term *term;
+	int npassages, nterms;
+	int64_t length;			/* of the bodies, in terms */
+	int at;				/* the first of the next slice */
+	bool more;
+};
+
+/* Of the text and who may see it. */
+static digest
+hash_of(const struct unlisted *u)
+{
+	struct crypto_sha256 h;
+
+	crypto_sha256_init(&h);
+	crypto_sha256_add(&h, id_set(u->project) ? (str){ u->project.u.s, 26 } : S("all projects"));
+	crypto_sha256_add(&h, S("\n"));
+	crypto_sha256_add(&h, u->body);
+	return crypto_sha256_end(&h);
+}
+
+static enum err
+find_twin(struct work_piece *p, struct db *db, struct error *e)
+{
+	bool found;
+
+	p->twin = (document_id){ .u = { "" } };
+	return document_same(db, p->r->task.workspace, &p->hash, &p->twin, &found, e);
+}
+
+static enum err
+fetch(void *ctx, struct db *db, struct error *e)
+{
+	struct work_piece *p = ctx;
+
+	TRY(unlisted_get(db, &p->r->a, p->r->task.workspace, p->d.id, &p->u, &p->found, e));
+	if (!p->found)
+		return OK;
+	p->hash = hash_of(&p->u);
+	return find_twin(p, db, e);
+}
+
+/* --- slices --- */
+
+static enum err
+empty_slice(void *ctx, struct db *db, struct error *e)
+{
+	struct work_piece *p = ctx;
+
+	TRY(job_held(db, &p->r->task, e));
+	return document_empty(db, &p->r->a, p->r->task.workspace, p->d.id, &p->more, e);
+}
+
+static enum err
+passage_slice(void *ctx, struct db *db, struct error *e)
+{
+	struct work_piece *p = ctx;
+	int n = MIN(KNOWLEDGE_PASSAGES, p->npassages - p->at);
+
+	TRY(job_held(db, &p->r->task, e));
+	return passages_put(db, p->r->task.workspace, p->d.id, p->at, p->passage + p->at, n, e);
+}
+
+static enum err
+term_slice(void *ctx, struct db *db, struct error *e)
+{
+	struct work_piece *p = ctx;
+	int n = MIN(KNOWLEDGE_SLICE, p->nterms - p->at);
+	struct arena_mark m = arena_mark(&p->r->a);
+
+	TRY(job_held(db, &p->r->task, e));
+	enum err code = terms_put(db, &p->r->a, p->r->task.workspace, p->d.id, p->u.project, p->at / KNOWLEDGE_SLICE, p->term + p->at, n, e);
+	arena_back(&p->r->a, m);
+	return code;
+}
+
+/* One slice after the other; false when the job must end now: its verdict is set. */
+static bool
+slices(struct work_piece *p, enum err (*run)(void *, struct db *, struct error *), int n, int size, double from, double to, const char *what)
+{
+	struct run *r = p->r;
+	struct error e;
+
+	for (p->at = 0; p->at < n; p->at += size) {
+		board_progress(r->w->board, &r->task.id, from + (to - from) * p->at / n, what);
+		enum err code = run_stopping(r) ? E_CONFLICT : engine_wait(r->w->c.engine, run, p, &e);
+		if (code == E_CONFLICT) {
+			r->verdict = V_RETURNED;
+			return false;
+		}
+		if (code != OK) {
+			log_note(r->w->c.log, LOG_ERROR, "job", "a slice of a document cannot be written: %s", e.detail);
+			run_retry(r, "internal_error", 0, "The document could not be written. Submit it again.");
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool
+empty_first(struct work_piece *p)
+{
+	p->more = true;
+	while (p->more)
+		if (!slices(p, empty_slice, 1, 1, 0, 0, "starting again"))
+			return false;
+	return true;
+}
+
+/* --- the job --- */
+
+static void
+describe(struct work_piece *p)
+{
+	enum text_lang lang = text_language(p->u.body);
+	size_t i = 0;
+
+	p->npassages = know_passages(&p->r->a, p->u.body, lang, &p->passage);
+	p->nterms = know_terms(&p->r->a, p->u.name, p->passage, p->npassages, lang, &p->term, &p->length);
+	for (int n = 0; n < KNOWLEDGE_PREVIEW && i < p->u.body.n; n++)
+		(void)utf8_next(p->u.body, &i);
+	p->d.project = p->u.project;
+	p->d.type = p->u.type;
+	p->d.name = p->u.name;
+	p->d.language = know_language(lang);
+	p->d.characters = (int64_t)utf8_count(p->u.body);
+	p->d.passages = p->npassages;
+	p->d.preview = str_cut(p->u.body, 0, i);
+	p->d.truncated = i < p->u.body.n;
+}
+
+static bool
+take(struct work_piece *p)
+{
+	struct run *r = p->r;
+	struct ingest in;
+	struct error e;
+
+	if (read_input(r, &in, &e) != OK) {
+		log_note(r->w->c.log, LOG_ERROR, "job", "its input cannot be read: %s", e.detail);
+		run_fail(r, "internal_error", "The input of the job cannot be read. Submit it again.");
+		return false;
+	}
+	rec_init(&document_rec, &p->d);
+	p->d.id = in.document;
+	if (engine_read(r->w->c.engine, fetch, p, &e) != OK) {
+		log_note(r->w->c.log, LOG_ERROR, "job", "its text cannot be read: %s", e.detail);
+		run_retry(r, "internal_error", 0, "The text of the job could not be read. Submit it again.");
+		return false;
+	}
+	if (!p->found)
+		run_fail(r, "internal_error", "The text of the job is gone. Submit it again.");
+	return p->found;
+}
+
+static void
+ingest(struct run *r)
+{
+	struct work_piece *p = NEW(&r->a, struct work_piece);
+
+	p->r = r;
+	if (!take(p))
+		return;
+	r->effect = p;
+	if (id_set(p->twin)) {
+		r->verdict = V_DONE;
+		return;
+	}
+	if (!empty_first(p))
+		return;
+	board_progress(r->w->board, &r->task.id, 0.05, "cutting the text into passages");
+	describe(p);
+	if (p->npassages == 0) {
+		run_fail(r, "empty_text", "There is no word in this text. Submit one that has some.");
+		return;
+	}
+	if (slices(p, passage_slice, p->npassages, KNOWLEDGE_PASSAGES, 0.2, 0.4, "storing the passages") &&
+	    slices(p, term_slice, p->nterms, KNOWLEDGE_SLICE, 0.4, 1, "indexing the words"))
+		r->verdict = V_DONE;
+}
+
+/* The twin that was found was deleted meanwhile: from the beginning, then. */
+static enum err
+again(struct run *r)
+{
+	r->verdict = V_RETURNED;
+	return OK;
+}
+
+/* Of twins that are ingested at the same time the second one finds the first one here; what it wrote is left to the keeper. */
+static enum err
+apply(struct run *r, struct db *db, struct error *e)
+{
+	struct work_piece *p = r->effect;
+	const struct sys_clock *clock = r->w->c.clock;
+
+	TRY(find_twin(p, db, e));
+	document_id id = id_set(p->twin) ? p->twin : p->d.id;
+	r->result = str_fmt(&r->a, "{\"documentId\":\"%s%s\"}", id_prefix(ID_document).p, id.u.s);
+	if (id_set(p->twin))
+		return p->npassages == 0 ? unlisted_forget(db, r->task.workspace, p->d.id, e) : OK;
+	if (p->npassages == 0)
+		return again(r);
+	TRY(document_list(db, r->task.workspace, &p->d, p->length, &p->hash, e));
+	return event_put(db, &r->a, r->task.workspace, p->d.project, (event_id){ sys_ulid(clock) }, EVENT_KNOWLEDGE_INDEXED, &document_rec, &p->d, e);
+}
+
+const struct kind ingest_kind = { JT_KB_INGEST_TEXT, ingest, apply };

@@ -1,0 +1,189 @@
+#include "model/knowledge.h"
+#include "t_work.h"
+
+/* A text of some passages and more terms than a slice has. */
+static str
+long_text(struct t_house *h, int words)
+{
+	struct buf b;
+
+	buf_init(&b, &h->a, 1 << 20);
+	for (int i = 0; i < words; i++)
+		buf_fmt(&b, "word%d%s", i % 400, i % 10 == 9 ? ". The " : " ");
+	return buf_str(&b);
+}
+
+struct submit { struct t_house *h; struct unlisted u; struct job j; };
+
+static enum err
+put(void *ctx, struct db *db, struct error *e)
+{
+	struct submit *s = ctx;
+
+	TRY(unlisted_insert(db, s->h->ws, &s->u, e));
+	return job_insert(db, s->h->ws, &s->j, ingest_input(&s->h->a, s->u.id), t_now(s->h), t_now(s->h) * 1000, 0, e);
+}
+
+static job_id
+submit(struct t_house *h, str text, document_id *ret)
+{
+	struct submit s = { .h = h, .j = { .id = { sys_ulid(&h->clock.c) }, .type = JT_KB_INGEST_TEXT } };
+
+	s.u = (struct unlisted){ .id = { sys_ulid(&h->clock.c) }, .job = s.j.id, .type = KT_TEXT, .name = S("A name"), .body = text };
+	t_write(h, put, &s);
+	if (ret != NULL)
+		*ret = s.u.id;
+	return s.j.id;
+}
+
+static int
+status_of(struct t_house *h, job_id id)
+{
+	struct job j;
+
+	t_get_job(h, id, &j);
+	return j.status;
+}
+
+/* The worker's life until the job has ended: what the database refuses is tried again, what is lost comes back. */
+static void
+work_through(struct t_house *h, job_id id)
+{
+	struct error e;
+	struct run r;
+	bool took;
+	int i = 0, n;
+
+	t_run_init(h, &r);
+	for (; i < 60; i++) {
+		enum err code = t_step(h, &r, &took, &e);
+		if (code == E_CONFLICT) {
+			board_dropped(h->work->board, &r.task);
+			t_run_free(&r);
+			t_run_init(h, &r);
+		} else if (code == OK && took) {
+			r.kind->run(&r);
+		} else if (code == OK) {
+			if (status_of(h, id) == JS_DONE || status_of(h, id) == JS_FAILED)
+				break;
+			t_move(h, 600000);
+			(void)!step_lost(h->work, t_now(h), &n, &e);
+		}
+	}
+	CHECK_INT(i, <, 60);
+	t_run_free(&r);
+}
+
+struct rows_of { int64_t documents, passages, terms, slices, unlisted, listed, twice; };
+
+static struct rows_of
+count(struct t_house *h)
+{
+	return (struct rows_of){ t_count(h, "knowledge"), t_count(h, "knowledge_passage"), t_count(h, "knowledge_term"), t_count(h, "knowledge_slice"),
+	    t_count(h, "knowledge_unlisted"), t_count(h, "event WHERE type = 'knowledge.indexed'"), t_count(h, "event WHERE type = 'job.completed'") };
+}
+
+static void
+clear(struct t_house *h)
+{
+	t_db_script(h->t, "DELETE FROM knowledge; DELETE FROM knowledge_unlisted; DELETE FROM knowledge_passage; DELETE FROM knowledge_term;"
+	    " DELETE FROM knowledge_slice; DELETE FROM knowledge_size; DELETE FROM event; DELETE FROM job");
+}
+
+DB_TEST(a_text_is_one_document_whatever_breaks)
+{
+	static const enum db_fault_kind kinds[] = { DB_FAULT_CALL, DB_FAULT_COMMIT_BEFORE, DB_FAULT_COMMIT_AFTER };
+	struct t_house h;
+
+	t_house_open(&h, t, T_FAULTS, "");
+	str text = long_text(&h, 900);
+	work_through(&h, submit(&h, text, NULL));
+	struct rows_of whole = count(&h);
+	CHECK_INT(whole.documents, ==, 1);
+	CHECK_INT(whole.passages, >, 3);
+	CHECK_INT(whole.slices, >, 2);
+	CHECK_INT(whole.unlisted, ==, 0);
+	CHECK_INT(whole.listed, ==, 1);
+	for (size_t k = 0; k < COUNT(kinds); k++)
+		for (int n = 1;; n += kinds[k] == DB_FAULT_CALL && n > 30 ? 37 : 1) {
+			clear(&h);
+			job_id id = submit(&h, text, NULL);
+			t_break(&h, kinds[k], n, false);
+			work_through(&h, id);
+			bool fired = t_mend(&h);
+			struct rows_of is = count(&h);
+			CHECK_INT(status_of(&h, id), ==, JS_DONE);
+			if (memcmp(&is, &whole, sizeof(is)) != 0)
+				t_fail(__FILE__, __LINE__, "kind %d, fault %d: %lld documents, %lld passages, %lld terms, %lld slices, %lld unlisted, %lld events", (int)k, n,
+				    (long long)is.documents, (long long)is.passages, (long long)is.terms, (long long)is.slices, (long long)is.unlisted, (long long)is.listed);
+			if (!fired || n > 2000)
+				break;
+		}
+	t_house_close(&h);
+}
+
+DB_TEST(twins_become_one_document_and_the_job_names_it)
+{
+	struct t_house h;
+	document_id first;
+	struct job j;
+
+	t_house_open(&h, t, 0, "");
+	job_id a = submit(&h, S("The same text."), &first), b = submit(&h, S("The same text."), NULL);
+	work_through(&h, a);
+	work_through(&h, b);
+	CHECK_INT(t_count(&h, "knowledge"), ==, 1);
+	CHECK_INT(t_count(&h, "event WHERE type = 'knowledge.indexed'"), ==, 1);
+	t_get_job(&h, b, &j);
+	CHECK_STR(j.result, str_fmt(&h.a, "{\"documentId\":\"kb_%s\"}", first.u.s));
+	t_house_close(&h);
+}
+
+static enum err
+unlist(void *ctx, struct db *db, struct error *e)
+{
+	struct submit *s = ctx;
+	return document_unlist(db, s->h->ws, s->u.id, e);
+}
+
+DB_TEST(the_keeper_leaves_nothing_of_what_is_deleted_cancelled_or_failed)
+{
+	struct submit s = { .h = NULL };
+	struct t_house h;
+	struct job was;
+
+	t_house_open(&h, t, T_HANDS, "job_poll=20");
+	job_id a = submit(&h, long_text(&h, 3000), &s.u.id), b = submit(&h, S(" … "), NULL);
+	work_wake(h.work);
+	T_UNTIL(status_of(&h, a) == JS_DONE && status_of(&h, b) == JS_FAILED);
+	t_get_job(&h, b, &was);
+	CHECK_STR(was.error_code, S("empty_text"));
+	s.h = &h;
+	t_write(&h, unlist, &s);
+	T_UNTIL((t_move(&h, 100), t_count(&h, "knowledge_unlisted") == 0));
+	CHECK_INT(t_count(&h, "knowledge_passage"), ==, 0);
+	CHECK_INT(t_count(&h, "knowledge_term"), ==, 0);
+	CHECK_INT(t_count(&h, "knowledge_slice"), ==, 0);
+	CHECK_INT(t_count(&h, "knowledge_size WHERE passages <> 0 OR words <> 0"), ==, 0);
+	t_house_close(&h);
+}
+
+DB_TEST(a_document_whose_job_still_waits_is_left_alone)
+{
+	struct t_house h;
+
+	t_house_open(&h, t, 0, "job_poll=20");
+	job_id id = submit(&h, S("A text."), NULL);
+	t_db_script(h.t, "UPDATE job SET run_at = 9000000000000000");
+	t_work_close(&h);
+	t_work_open(&h, T_HANDS);
+	for (int i = 0; i < 100; i++) {
+		t_move(&h, 100);
+		t_pause();
+	}
+	CHECK_INT(t_count(&h, "knowledge_unlisted"), ==, 1);
+	CHECK_INT(status_of(&h, id), ==, JS_QUEUED);
+	t_db_script(h.t, "UPDATE job SET status = 'CANCELLED'");
+	T_UNTIL((t_move(&h, 100), t_count(&h, "knowledge_unlisted") == 0));
+	t_house_close(&h);
+}
