@@ -123,6 +123,8 @@ static const struct { const char *message, *details; } samples[ERR_COUNT] = {
 	[E_SCOPE_MISSING] = { "Token lacks the required scope. Need one of: notes:read.", "{\"required\":[\"notes:read\"]}" },
 	[E_ROLE_MISSING] = { "Only a signed-in Admin or the command line may do this.", "{\"required\":[\"Admin\"]}" },
 	[E_NOT_FOUND] = { "Note not found.", NULL },
+	[E_METHOD_NOT_ALLOWED] = { "This path does not take PUT, but GET, HEAD, POST.", NULL },
+	[E_CONFLICT] = { "A published post can no longer be changed.", NULL },
 	[E_NOT_CANCELLABLE] = { "Job is in 'RUNNING'; only QUEUED jobs can be cancelled in v1.", NULL },
 	[E_RATE_LIMITED] = { "Rate limit of 120 requests per minute reached. Try again in 17 s.", NULL },
 };
