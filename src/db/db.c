@@ -45,6 +45,16 @@ db_run_(struct db *db, const struct stmt *q, struct error *e, const struct val *
 }
 
 enum err
+db_any_(struct db *db, const struct stmt *q, bool *ret, struct error *e, const struct val *v, int n)
+{
+	struct rows r;
+
+	TRY(db->ops->query(db, q, v, n, &r, e));
+	*ret = db_next(&r);
+	return db_done(&r, e);
+}
+
+enum err
 db_one_(struct db *db, const struct stmt *q, const struct rec *rec, struct arena *a, void *to, bool *found, struct error *e,
     const struct val *v, int n)
 {

@@ -88,9 +88,12 @@ MUST_USE enum err db_query_(struct db *, const struct stmt *, struct rows *, str
 MUST_USE enum err db_run_(struct db *, const struct stmt *, struct error *, const struct val *, int);
 MUST_USE enum err db_one_(struct db *, const struct stmt *, const struct rec *, struct arena *, void *, bool *, struct error *,
     const struct val *, int);
+MUST_USE enum err db_any_(struct db *, const struct stmt *, bool *ret, struct error *, const struct val *, int);
 #define VALS(...)	(struct val[]){ __VA_ARGS__ }, (int)COUNT(((struct val[]){ __VA_ARGS__ }))
 #define db_query(db, q, ret, e, ...) db_query_((db), &(q), (ret), (e), VALS(__VA_ARGS__))
 #define db_run(db, q, e, ...) db_run_((db), &(q), (e), VALS(__VA_ARGS__))
+/* Whether there is a row at all. */
+#define db_any(db, q, ret, e, ...) db_any_((db), &(q), (ret), (e), VALS(__VA_ARGS__))
 /* At most one row into a record; *found tells.  The arena may be NULL only for a record without texts: the row is gone. */
 #define db_one(db, q, rec, a, to, found, e, ...) db_one_((db), &(q), (rec), (a), (to), (found), (e), VALS(__VA_ARGS__))
 static inline bool db_next(struct rows *r) { return r->db->ops->next(r); }

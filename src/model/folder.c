@@ -81,24 +81,14 @@ folder_page(struct db *db, workspace_id w, project_id p, folder_id before, int l
 	return db_query(db, page, ret, e, VID(w), VID(p), VID(before), V(limit));
 }
 
-static enum err
-any(struct db *db, const struct stmt *q, const struct val *v, int n, bool *ret, struct error *e)
-{
-	struct rows r;
-
-	TRY(db_query_(db, q, &r, e, v, n));
-	*ret = db_next(&r);
-	return db_done(&r, e);
-}
-
 enum err
 folder_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, struct error *e)
 {
-	return any(db, &anchor, VALS(VID(w), val_ulid(id)), found, e);
+	return db_any(db, anchor, found, e, VID(w), val_ulid(id));
 }
 
 enum err
 folder_exists(struct db *db, workspace_id w, project_id p, folder_id id, bool *found, struct error *e)
 {
-	return any(db, &exists, VALS(VID(w), VID(id), VID(p)), found, e);
+	return db_any(db, exists, found, e, VID(w), VID(id), VID(p));
 }

@@ -181,11 +181,7 @@ key_page(struct db *db, workspace_id w, key_id before, int limit, struct rows *r
 enum err
 key_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, struct error *e)
 {
-	struct rows r;
-
-	TRY(db_query(db, anchor, &r, e, VID(w), val_ulid(id)));
-	*found = db_next(&r);
-	return db_done(&r, e);
+	return db_any(db, anchor, found, e, VID(w), val_ulid(id));
 }
 
 enum err

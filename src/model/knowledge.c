@@ -84,11 +84,7 @@ document_page(struct db *db, workspace_id w, project_id p, document_id before, i
 enum err
 document_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, struct error *e)
 {
-	struct rows r;
-
-	TRY(db_query(db, anchor, &r, e, VID(w), val_ulid(id)));
-	*found = db_next(&r);
-	return db_done(&r, e);
+	return db_any(db, anchor, found, e, VID(w), val_ulid(id));
 }
 
 static void

@@ -209,11 +209,7 @@ audit_page(struct db *db, workspace_id w, const struct audit_query *q, const str
 enum err
 audit_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, struct error *e)
 {
-	struct rows r;
-
-	TRY(db_query(db, audit_there, &r, e, VID(w), val_ulid(id)));
-	*found = db_next(&r);
-	return db_done(&r, e);
+	return db_any(db, audit_there, found, e, VID(w), val_ulid(id));
 }
 
 /* --- outbox --- */

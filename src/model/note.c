@@ -88,11 +88,7 @@ note_page(struct db *db, workspace_id w, const struct notes_query *q, const stru
 enum err
 note_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, struct error *e)
 {
-	struct rows r;
-
-	TRY(db_query(db, anchor, &r, e, VID(w), val_ulid(id)));
-	*found = db_next(&r);
-	return db_done(&r, e);
+	return db_any(db, anchor, found, e, VID(w), val_ulid(id));
 }
 
 enum err

@@ -114,20 +114,10 @@ person_leave(struct db *db, workspace_id w, person_id id, struct error *e)
 	return db_run(db, leave, e, VID(w), VID(id));
 }
 
-static enum err
-any(struct db *db, const struct stmt *q, const struct val *v, int n, bool *ret, struct error *e)
-{
-	struct rows r;
-
-	TRY(db_query_(db, q, &r, e, v, n));
-	*ret = db_next(&r);
-	return db_done(&r, e);
-}
-
 enum err
 person_other_admin(struct db *db, workspace_id w, person_id id, bool *ret, struct error *e)
 {
-	return any(db, &other_admin, VALS(VID(w), VID(id), val_word(&role_words, ROLE_ADMIN)), ret, e);
+	return db_any(db, other_admin, ret, e, VID(w), VID(id), val_word(&role_words, ROLE_ADMIN));
 }
 
 enum err
@@ -139,5 +129,5 @@ person_page(struct db *db, workspace_id w, person_id before, int limit, struct r
 enum err
 person_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, struct error *e)
 {
-	return any(db, &anchor, VALS(VID(w), val_ulid(id)), found, e);
+	return db_any(db, anchor, found, e, VID(w), val_ulid(id));
 }

@@ -105,11 +105,7 @@ project_update(struct db *db, workspace_id w, const struct project *p, int64_t n
 enum err
 project_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, struct error *e)
 {
-	struct rows r;
-
-	TRY(db_query(db, exists, &r, e, VID(w), val_ulid(id)));
-	*found = db_next(&r);
-	return db_done(&r, e);
+	return db_any(db, exists, found, e, VID(w), val_ulid(id));
 }
 
 enum err

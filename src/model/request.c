@@ -196,11 +196,7 @@ request_log_get(struct db *db, struct arena *a, workspace_id w, request_id id, s
 enum err
 request_log_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, struct error *e)
 {
-	struct rows r;
-
-	TRY(db_query(db, anchor, &r, e, VID(w), val_ulid(id)));
-	*found = db_next(&r);
-	return db_done(&r, e);
+	return db_any(db, anchor, found, e, VID(w), val_ulid(id));
 }
 
 /* --- usage --- */
