@@ -133,7 +133,7 @@ const struct op ops[] = {
 	  "Get what is left of the limits", "Every bucket of the rate limits and the AI spend of the day. Asking counts nowhere and is never refused by 429." },
 	{ M_GET, "/v1/request-logs", "list_request_logs", "Logs", 0, BUCKET_READ, OP_LIST | OP_ADDITION | OP_FOR(ADMIN) | OP_FOR(MANAGER), request_logs_list, -1,
 	  &request_logs_query_rec, &request_log_rec, request_log_anchor, NULL,
-	  "List requests as they were answered", "Newest first, a second after their answer: every write, every error, and a sample of the reads. A key sees its own, people those of the workspace." },
+	  "List requests as they were answered", "Newest first, a second after their answer: every write, every error, and a sample of the reads and of refusals that are many. A key sees its own, people those of the workspace." },
 	{ M_GET, "/v1/request-logs/{requestId}", "get_request_log", "Logs", 0, BUCKET_READ, OP_ADDITION | OP_FOR(ADMIN) | OP_FOR(MANAGER), request_logs_get, ID_request, NULL,
 	  &request_log_rec, NULL, ERRORS(E_NOT_FOUND),
 	  "Get a request as it was answered", "By the id of its `X-Request-Id`. Bodies are never kept." },

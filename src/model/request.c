@@ -23,7 +23,7 @@ static const struct field fields[] = {
 	F_I64 (request_log, weight, "weight", "weight", 0, 1, INT64_MAX,
 	    "How many requests like it the row stands for: 1 for writes and errors, a power of two for reads and for refusals of which there were many. Sums of it are estimates without a bias", "1"),
 };
-const struct rec request_log_rec = REC(request_log, fields, "A request as it was answered: every write and every error, and a sample of the reads");
+const struct rec request_log_rec = REC(request_log, fields, "A request as it was answered: every write and every error, and a sample of the reads and of refusals that are many");
 #define COLS "id, principal, mode, method, operation, path, query, status, error, us, bytes_in, bytes_out, ip, agent, version, idempotency, ignored, weight"
 
 static bool
