@@ -85,7 +85,7 @@ knowledge_create(struct rq *rq)
 
 struct knowledge_search_query { str q; project_id project; int64_t count; };
 static const struct field query_fields[] = {
-	F_STR(knowledge_search_query, q, "q", NULL, F_REQ, 1, KNOWLEDGE_QUERY, "What to look for: words or a question; the first 32 words count", "price of the starter plan"),
+	F_STR(knowledge_search_query, q, "q", NULL, F_REQ, 1, KNOWLEDGE_QUERY, "What to look for: words or a question; of more than 32 words those count that come most often", "price of the starter plan"),
 	F_ID (knowledge_search_query, project, project, "projectId", NULL, 0, "What this project is written from; everything in the workspace when left out"),
 	F_I64(knowledge_search_query, count, "count", NULL, 0, 1, KNOW_FOUND, "How many passages, 1 to 50; 10 when left out", "10"),
 };

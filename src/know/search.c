@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #define SCRATCH		((size_t)64 << 20)
-#define WORDS_MAX	32	/* of a question; more are not looked at */
+#define WORDS_MAX	32	/* of a question; of more those that come most often */
 #define FORMS_MAX	3	/* of a word: one per language */
 #define UNLISTED_MAX	1000
 #define HEAD		2	/* a term of a heading or name counts as so many of the body */
@@ -16,7 +16,7 @@
 
 /* --- the question --- */
 
-struct word { str form[FORMS_MAX]; int nforms; };
+struct word { str form[FORMS_MAX]; int nforms, times; };
 struct question { struct word word[WORDS_MAX]; int n; };
 
 static void
@@ -28,13 +28,36 @@ add_form(struct word *w, str form)
 	w->form[w->nforms++] = form;
 }
 
-static bool
-has_word(const struct question *q, const struct word *w)
+/* Adds it, or counts it once more. */
+static int
+count_word(struct word *v, int n, const struct word *w)
 {
-	for (int i = 0; i < q->n; i++)
-		if (str_eq(q->word[i].form[0], w->form[0]))
-			return true;
-	return false;
+	for (int i = 0; i < n; i++)
+		if (str_eq(v[i].form[0], w->form[0])) {
+			v[i].times++;
+			return n;
+		}
+	v[n] = *w;
+	return n + 1;
+}
+
+/* Those that come most often, in their order. */
+static void
+choose_words(struct word *v, int n, struct question *q)
+{
+	int most = 0, left = WORDS_MAX;
+
+	for (int i = 0; i < n; i++)
+		most = MAX(most, v[i].times);
+	for (int times = most; times > 0; times--)
+		for (int i = 0; i < n && left > 0; i++)
+			if (v[i].times == times) {
+				v[i].times = -1;	/* it is taken */
+				left--;
+			}
+	for (int i = 0; i < n; i++)
+		if (v[i].times < 0)
+			q->word[q->n++] = v[i];
 }
 
 /* Function words of the language are left out, where it is not known those of any; unless nothing else is left. */
@@ -43,19 +66,21 @@ read_question(struct arena *a, str text, struct question *q)
 {
 	struct text_word *as[TEXT_OTHER + 1];
 	enum text_lang lang = text_language(text);
-	int n = 0;
+	int n = 0, different = 0;
 
 	for (int l = TEXT_EN; l <= TEXT_OTHER; l++)
 		n = text_words(a, text, (enum text_lang)l, &as[l]);
-	for (int pass = 0; pass < 2 && q->n == 0; pass++)
-		for (int i = 0; i < n && q->n < WORDS_MAX; i++) {
+	struct word *v = NEW_N(a, struct word, n);
+	for (int pass = 0; pass < 2 && different == 0; pass++)
+		for (int i = 0; i < n; i++) {
 			bool stop = lang == TEXT_OTHER ? as[TEXT_EN][i].stop || as[TEXT_DE][i].stop : as[lang][i].stop;
-			struct word w = { .nforms = 0 };
+			struct word w = { .times = 1 };
 			for (int l = TEXT_EN; l <= TEXT_OTHER; l++)
 				add_form(&w, know_term(as[l][i].stem));
-			if ((!stop || pass == 1) && !has_word(q, &w))
-				q->word[q->n++] = w;
+			if (!stop || pass == 1)
+				different = count_word(v, different, &w);
 		}
+	choose_words(v, different, q);
 }
 
 /* --- what has the words --- */

@@ -1,4 +1,5 @@
 /* generate -- POST_GENERATION: a source text in, a draft out (contract 6.6, 12.8). */
+#include "know/know.h"
 #include "model/ledger.h"
 #include "model/note.h"
 #include "model/post.h"
@@ -45,7 +46,44 @@ read_input(struct run *r, struct generation *ret, struct error *e)
 
 /* --- what is read from the database before writing --- */
 
-struct material { struct run *r; struct generation *g; bool project_gone, source_gone; };
+struct material { struct run *r; struct generation *g; bool project_gone, source_gone; struct found *passage; int npassages; };
+
+#define REFERENCE_MOST	5		/* passages of the knowledge that a model gets */
+#define REFERENCE_BYTES	((size_t)6000)	/* and so much of them: some 1,500 tokens */
+#define REFERENCE_FIT	0.5		/* and none that fits half as well as the best */
+#define QUESTION_BYTES	((size_t)8000)	/* of a source are looked at for what it is about */
+
+/* The built-in writer writes from the source alone. */
+static enum err
+find_passages(struct material *m, struct db *db, struct error *e)
+{
+	struct run *r = m->r;
+	size_t bytes = 0;
+	int n, kept = 0;
+
+	if (!write_reads_reference(r->conf) || m->g->text.p == NULL)
+		return OK;
+	TRY(know_search(db, &r->a, r->task.workspace, r->task.project, str_cut(m->g->text, 0, QUESTION_BYTES), REFERENCE_MOST, false, &m->passage, &n, e));
+	while (kept < n && m->passage[kept].score >= REFERENCE_FIT * m->passage[0].score && bytes + m->passage[kept].at.body.n <= REFERENCE_BYTES)
+		bytes += m->passage[kept++].at.body.n;
+	m->npassages = kept;
+	return OK;
+}
+
+static str
+reference_of(struct material *m)
+{
+	struct buf b;
+
+	buf_init(&b, &m->r->a, (size_t)64 << 10);
+	for (int i = 0; i < m->npassages; i++) {
+		buf_add(&b, i > 0 ? S("\n\n") : S(""));
+		buf_add(&b, m->passage[i].at.name);
+		buf_add(&b, S(":\n"));
+		buf_add(&b, m->passage[i].at.body);
+	}
+	return buf_str(&b);
+}
 
 static enum err
 fetch(void *ctx, struct db *db, struct error *e)
@@ -60,13 +98,17 @@ fetch(void *ctx, struct db *db, struct error *e)
 	if (id_set(m->g->source)) {
 		code = source_text(db, &m->r->a, m->r->task.workspace, m->g->source, &m->g->text, e);
 		m->source_gone = code == E_NOT_FOUND;
-		return m->source_gone ? OK : code;
-	}
-	if (!id_set(m->g->note))
-		return OK;
-	if ((code = note_get(db, &m->r->a, m->r->task.workspace, m->g->note, &n, e)) == OK)
+		if (m->source_gone)
+			return OK;
+		TRY(code);
+	} else if (id_set(m->g->note)) {
+		code = note_get(db, &m->r->a, m->r->task.workspace, m->g->note, &n, e);
+		if (code == E_NOT_FOUND)
+			return OK;	/* it leaves no text, which is what will be said */
+		TRY(code);
 		m->g->text = n.content;
-	return code == E_NOT_FOUND ? OK : code;	/* a note that is gone leaves no text, which is what will be said */
+	}
+	return find_passages(m, db, e);
 }
 
 static bool
@@ -110,8 +152,23 @@ read_part(str s)
 
 /* --- the receipt (contract 12.8) --- */
 
+static void
+put_passages(struct json *j, struct run *r, const struct material *m)
+{
+	jw_key(j, S("passages"));
+	jw_arr(j);
+	for (int i = 0; i < m->npassages; i++) {
+		jw_obj(j);
+		jw_key_str(j, S("documentId"), id_text(&r->a, ID_document, &m->passage[i].at.document.u));
+		jw_key_i64(j, S("passage"), m->passage[i].at.place);
+		jw_key_i64(j, S("scoreThousandths"), m->passage[i].milli);
+		jw_end(j);
+	}
+	jw_end(j);
+}
+
 static str
-receipt(struct run *r, const struct generation *g, const struct write_output *o)
+receipt(struct run *r, const struct generation *g, const struct material *m, const struct write_output *o)
 {
 	struct buf b;
 	struct json j;
@@ -127,9 +184,7 @@ receipt(struct run *r, const struct generation *g, const struct write_output *o)
 	jw_key_str(&j, S("promptHash"), o->prompt_hash);
 	jw_key_i64(&j, S("sourceBytes"), (int64_t)g->text.n);
 	jw_key_i64(&j, S("readBytes"), (int64_t)read_part(g->text).n);
-	jw_key(&j, S("passages"));
-	jw_arr(&j);
-	jw_end(&j);
+	put_passages(&j, r, m);
 	jw_key(&j, S("samples"));
 	jw_arr(&j);
 	jw_end(&j);
@@ -138,7 +193,7 @@ receipt(struct run *r, const struct generation *g, const struct write_output *o)
 }
 
 static void
-settle(struct run *r, const struct generation *g, enum write_fault fault, const struct write_output *o)
+settle(struct run *r, const struct generation *g, const struct material *m, enum write_fault fault, const struct write_output *o)
 {
 	const struct write_fault_row *row = write_fault_row(fault);
 	struct post *p;
@@ -161,7 +216,7 @@ settle(struct run *r, const struct generation *g, enum write_fault fault, const 
 		p->status = g->scheduled_for != TIME_NONE ? POST_SCHEDULED : POST_DRAFT;
 		p->job = r->task.id;
 		r->effect = p;
-		r->receipt = receipt(r, g, o);
+		r->receipt = receipt(r, g, m, o);
 		r->verdict = V_DONE;
 	}
 }
@@ -193,10 +248,10 @@ generate(struct run *r)
 		run_fail(r, "source_gone", "The source of this job is gone. Choose another one and submit again.");
 		return;
 	}
-	struct write_input in = { .source = g.text.p != NULL ? read_part(g.text) : S(""), .language = g.language, .instructions = g.instructions,
+	struct write_input in = { .source = g.text.p != NULL ? read_part(g.text) : S(""), .language = g.language, .instructions = g.instructions, .reference = reference_of(&m),
 	    .length = g.length >= 0 ? (enum write_length)g.length : WRITE_MEDIUM };
 	on_progress(r, 0.05, "reading the source");
-	settle(r, &g, write_post(r->conf, r->w->c.clock, &r->a, &in, on_progress, r, &o), &o);
+	settle(r, &g, &m, write_post(r->conf, r->w->c.clock, &r->a, &in, on_progress, r, &o), &o);
 }
 
 /* --- the effect, in the transaction of DONE --- */

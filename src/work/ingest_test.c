@@ -1,4 +1,5 @@
 #include "model/knowledge.h"
+#include "provider.h"
 #include "t_work.h"
 
 /* A text of some passages and more terms than a slice has. */
@@ -136,6 +137,33 @@ DB_TEST(twins_become_one_document_and_the_job_names_it)
 	CHECK_INT(t_count(&h, "event WHERE type = 'knowledge.indexed'"), ==, 1);
 	t_get_job(&h, b, &j);
 	CHECK_STR(j.result, str_fmt(&h.a, "{\"documentId\":\"kb_%s\"}", first.u.s));
+	t_house_close(&h);
+}
+
+DB_TEST(a_model_gets_the_passages_that_fit_and_the_receipt_names_them)
+{
+	struct t_house h;
+	document_id about, other;
+	char sets[200];
+
+	snprintf(sets, sizeof(sets), "writer=openai openai_model=m openai_url=http://127.0.0.1:%d/normal/v1", provider_port());
+	t_house_open(&h, t, 0, sets);
+	work_through(&h, submit(&h, S("The support form had many old fields. Every support call was about one of the forms."), &about));
+	work_through(&h, submit(&h, S("Zebras live in Africa."), &other));
+	work_through(&h, t_job(&h, JT_POST_GENERATION, NULL, 0));
+	CHECK_INT(t_count(&h, str_fmt(&h.a, "job WHERE receipt LIKE '%%\"passages\":[{\"documentId\":\"kb_%s\",\"passage\":0,%%'", about.u.s).p), ==, 1);
+	CHECK_INT(t_count(&h, str_fmt(&h.a, "job WHERE receipt LIKE '%%%s%%'", other.u.s).p), ==, 0);
+	t_house_close(&h);
+}
+
+DB_TEST(the_writer_without_a_model_reads_no_knowledge)
+{
+	struct t_house h;
+
+	t_house_open(&h, t, 0, "");
+	work_through(&h, submit(&h, S("The support form had many old fields."), NULL));
+	work_through(&h, t_job(&h, JT_POST_GENERATION, NULL, 0));
+	CHECK_INT(t_count(&h, "job WHERE receipt LIKE '%\"passages\":[],%'"), ==, 1);
 	t_house_close(&h);
 }
 

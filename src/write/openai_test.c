@@ -158,6 +158,19 @@ TEST(the_receipt)
 	arena_free(&r.a);
 }
 
+TEST(a_model_that_gets_reference_gets_another_prompt)
+{
+	struct run r;
+
+	run_init(&r, "normal");
+	CHECK_INT(run_post(&r), ==, WRITE_OK);
+	str hash = r.out.prompt_hash;
+	r.in.reference = S("Prices: The starter plan is 9 euros a month.");
+	CHECK_INT(run_post(&r), ==, WRITE_OK);
+	CHECK(!str_eq(r.out.prompt_hash, hash));
+	arena_free(&r.a);
+}
+
 TEST(nobody_answers_so_nothing_is_owed)
 {
 	struct run r;

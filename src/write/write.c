@@ -57,6 +57,8 @@ write_post(const struct conf *conf, const struct sys_clock *clock, struct arena 
 	return builtin_post(in, a, progress, ctx, ret);
 }
 
+bool write_reads_reference(const struct conf *conf) { return conf->writer == WRITER_OPENAI; }
+
 int
 write_estimate_cents(const struct conf *conf)
 {

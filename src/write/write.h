@@ -19,6 +19,7 @@ struct write_input {
 	str language;			/* BCP 47, or absent: that of the source */
 	enum write_length length;	/* WRITE_MEDIUM unless the caller asked */
 	str instructions;		/* free text for a model, or absent */
+	str reference;			/* for a model: passages of the person's knowledge, or empty; builtin writes from the source alone */
 };
 enum write_fault {
 	WRITE_OK = 0,
@@ -50,4 +51,5 @@ enum write_fault write_post(const struct conf *, const struct sys_clock *, struc
     write_progress *, void *ctx, struct write_output *ret);
 /* Cents to reserve for one generation: 5 for a provider with a price, 0 otherwise (contract 12.2). */
 int	write_estimate_cents(const struct conf *);
+bool	write_reads_reference(const struct conf *);
 #endif

@@ -32,7 +32,7 @@ import surface
 import world
 from cases import Wrong, need, sick
 from play import Player
-from server import Failure, program
+from server import Failure, program, wait_for
 from tap import Tap
 
 
@@ -123,6 +123,8 @@ class Part:
             self.whole.append((title, str(e)))
 
     def still(self, cases):
+        if not wait_for(lambda: self.world.sql("SELECT count(*) FROM job WHERE status IN ('QUEUED', 'RUNNING')")[0][0] == '0', 120):
+            raise Failure('some jobs did not end')
         before = self.world.stored()
         self.results += self.player.play(cases)
         self.claim(f'what is refused or reads leaves every table as it was ({len(cases)} cases)', lambda: self.unchanged(before))
