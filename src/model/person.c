@@ -31,7 +31,7 @@ check_create(const void *v, struct error *e)
 static const struct field create_fields[] = {
 	F_STR (person_create, email, "email", NULL, F_REQ, 3, 254, "E-mail address", "ada@example.com"),
 	F_STR (person_create, name, "name", NULL, F_REQ | F_NAME, 1, 200, "Name", "Ada"),
-	F_WORD(person_create, role, "role", NULL, 0, &role_words, "Role; Admin when left out", "Creator"),
+	F_WORD(person_create, role, "role", NULL, 0, &role_words, "Role; Creator when left out", "Creator"),
 };
 const struct rec person_create_rec = REC_NAMED_CHECKED(person_create, "member_create", create_fields, check_create, "A new member");
 
@@ -87,7 +87,7 @@ person_join(struct db *db, struct arena *a, workspace_id w, const struct person_
 	if (db_next(&r))
 		memcpy(fresh.u.s, db_col(&r, 0).s.p, 26);
 	TRY(db_done(&r, e));
-	TRY(db_run(db, join, e, VID(w), VID(fresh), val_word(&role_words, c->role >= 0 ? c->role : ROLE_ADMIN), V(c->name)));
+	TRY(db_run(db, join, e, VID(w), VID(fresh), val_word(&role_words, c->role >= 0 ? c->role : ROLE_CREATOR), V(c->name)));
 	if (db->ops->changes(db) == 0)
 		return fail(e, E_CONFLICT, NULL, "This person is a member already: change the member instead.");
 	return person_get(db, a, w, fresh, ret, e);
