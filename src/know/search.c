@@ -12,7 +12,7 @@
 #define K1		1.2
 #define B		0.75
 #define BESIDE		0.2	/* so much more where all words stand beside each other as they do in the question */
-#define LOOK_AT		3	/* times the limit are read for that */
+#define LOOK_AT		2	/* times the limit are read for that */
 
 /* --- the question --- */
 
@@ -85,7 +85,8 @@ read_question(struct arena *a, str text, struct question *q)
 
 /* --- what has the words --- */
 
-struct score { unsigned doc, place; float score; unsigned next; };	/* next: of the same chain, and one more */
+struct doc { ulid id; unsigned *at, nat; };		/* at: the scores of its passages by their places, and one more */
+struct score { unsigned doc, place; float score; };
 struct mention { unsigned score, tf, length; };
 struct search {
 	struct db *db;
@@ -95,12 +96,11 @@ struct search {
 	document_id *unlisted;
 	int nunlisted;
 	double passages, mean;
-	ulid *doc;
+	struct doc *doc;
 	unsigned ndocs, docs_cap;
 	unsigned *doc_slot, ndoc_slots;		/* documents by their id, and one more */
 	struct score *score;
 	unsigned nscores, scores_cap;
-	unsigned *head, nheads;			/* scores by document and place */
 	struct mention *mention;
 	unsigned nmentions, mentions_cap;
 };
@@ -131,7 +131,7 @@ slot_of(const struct search *s, const char *id)
 {
 	unsigned i = ulid_hash(id) & (s->ndoc_slots - 1);
 
-	while (s->doc_slot[i] != 0 && memcmp(s->doc[s->doc_slot[i] - 1].s, id, 26) != 0)
+	while (s->doc_slot[i] != 0 && memcmp(s->doc[s->doc_slot[i] - 1].id.s, id, 26) != 0)
 		i = (i + 1) & (s->ndoc_slots - 1);
 	return i;
 }
@@ -143,44 +143,36 @@ doc_of(struct search *s, const char *id)
 		s->ndoc_slots = s->ndoc_slots == 0 ? 512 : 2 * s->ndoc_slots;
 		s->doc_slot = NEW_N(&s->a, unsigned, s->ndoc_slots);
 		for (unsigned i = 0; i < s->ndocs; i++)
-			s->doc_slot[slot_of(s, s->doc[i].s)] = i + 1;
+			s->doc_slot[slot_of(s, s->doc[i].id.s)] = i + 1;
 	}
 	unsigned i = slot_of(s, id);
 	if (s->doc_slot[i] == 0) {
 		s->doc = one_more(&s->a, s->doc, s->ndocs, &s->docs_cap, sizeof(*s->doc));
-		memcpy(s->doc[s->ndocs].s, id, 26);
-		s->doc[s->ndocs].s[26] = '\0';
+		s->doc[s->ndocs] = (struct doc){ .nat = 0 };
+		memcpy(s->doc[s->ndocs].id.s, id, 26);
 		s->doc_slot[i] = ++s->ndocs;
 	}
 	return s->doc_slot[i] - 1;
 }
 
 static unsigned
-chain_of(const struct search *s, unsigned doc, unsigned place)
-{
-	return (unsigned)((((uint64_t)doc << 32 | place) * 0x9E3779B97F4A7C15) >> 32) & (s->nheads - 1);
-}
-
-static unsigned
 score_of(struct search *s, unsigned doc, unsigned place)
 {
-	if (s->nscores >= s->nheads) {
-		s->nheads = s->nheads == 0 ? 1024 : 2 * s->nheads;
-		s->head = NEW_N(&s->a, unsigned, s->nheads);
-		for (unsigned i = 0; i < s->nscores; i++) {
-			unsigned *h = &s->head[chain_of(s, s->score[i].doc, s->score[i].place)];
-			s->score[i].next = *h;
-			*h = i + 1;
-		}
+	struct doc *d = &s->doc[doc];
+
+	if (place >= d->nat) {
+		unsigned n = MAX(2 * d->nat, place + 1), *at = NEW_N(&s->a, unsigned, n);
+		if (d->nat > 0)
+			memcpy(at, d->at, d->nat * sizeof(*at));
+		d->at = at;
+		d->nat = n;
 	}
-	unsigned *h = &s->head[chain_of(s, doc, place)];
-	for (unsigned i = *h; i != 0; i = s->score[i - 1].next)
-		if (s->score[i - 1].doc == doc && s->score[i - 1].place == place)
-			return i - 1;
-	s->score = one_more(&s->a, s->score, s->nscores, &s->scores_cap, sizeof(*s->score));
-	s->score[s->nscores] = (struct score){ .doc = doc, .place = place, .next = *h };
-	*h = ++s->nscores;
-	return s->nscores - 1;
+	if (d->at[place] == 0) {
+		s->score = one_more(&s->a, s->score, s->nscores, &s->scores_cap, sizeof(*s->score));
+		s->score[s->nscores] = (struct score){ .doc = doc, .place = place };
+		d->at[place] = ++s->nscores;
+	}
+	return d->at[place] - 1;
 }
 
 static int by_id(const void *a, const void *b) { return memcmp(a, b, 26); }
@@ -247,7 +239,7 @@ better(const struct search *s, unsigned a, unsigned b)
 
 	if (x->score != y->score)
 		return x->score > y->score;
-	int c = memcmp(s->doc[x->doc].s, s->doc[y->doc].s, 26);
+	int c = memcmp(s->doc[x->doc].id.s, s->doc[y->doc].id.s, 26);
 	return c != 0 ? c > 0 : x->place < y->place;
 }
 
@@ -370,7 +362,7 @@ read_best(struct search *s, struct arena *a, const struct question *q, int limit
 	for (int i = 0; i < most; i++) {
 		const struct score *x = &s->score[best[i]];
 		struct found *f = &(*ret)[*n];
-		TRY(passage_get(s->db, a, s->workspace, (document_id){ s->doc[x->doc] }, x->place, &f->at, &found, e));
+		TRY(passage_get(s->db, a, s->workspace, (document_id){ s->doc[x->doc].id }, x->place, &f->at, &found, e));
 		if (!found)
 			continue;
 		f->score = x->score;
