@@ -43,6 +43,19 @@ crypto_hmac(const secret *key, str s)
 	return d;
 }
 
+digest
+crypto_hmac_of(str key, str s)
+{
+	crypto_auth_hmacsha256_state h;
+	digest d;
+
+	crypto_auth_hmacsha256_init(&h, bytes(key), key.n);
+	crypto_auth_hmacsha256_update(&h, bytes(s), s.n);
+	crypto_auth_hmacsha256_final(&h, d.b);
+	sodium_memzero(&h, sizeof(h));
+	return d;
+}
+
 bool crypto_same(const digest *a, const digest *b) { return sodium_memcmp(a->b, b->b, sizeof(a->b)) == 0; }
 
 void crypto_hex(char *out, const void *p, size_t n) { sodium_bin2hex(out, 2 * n + 1, p, n); }

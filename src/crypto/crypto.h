@@ -18,6 +18,7 @@ void	crypto_sha256_init(struct crypto_sha256 *);
 void	crypto_sha256_add(struct crypto_sha256 *, str);
 digest	crypto_sha256_end(struct crypto_sha256 *);
 digest	crypto_hmac(const secret *, str);	/* HMAC-SHA-256 */
+digest	crypto_hmac_of(str key, str);		/* the same under a key of any length, where a protocol gives one */
 bool	crypto_same(const digest *, const digest *);	/* constant time */
 void	crypto_hex(char *out, const void *p, size_t n);	/* 2n lower-case digits and a NUL */
 bool	crypto_unhex(str, uint8_t *out, size_t n);	/* exactly n bytes, digits of either case */

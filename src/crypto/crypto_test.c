@@ -153,3 +153,19 @@ TEST(wiped_bytes_are_zero_and_random_ones_are_not)
 	crypto_wipe(a, sizeof(a));
 	CHECK(memcmp(a, zero, sizeof(a)) == 0);
 }
+
+/* The two of RFC 4231 whose keys are longer than a block. */
+TEST(hmac_takes_a_key_of_any_length)
+{
+	char key[131];
+	digest d;
+
+	memset(key, 0xaa, sizeof(key));
+	d = crypto_hmac_of((str){ key, sizeof(key) }, S("Test Using Larger Than Block-Size Key - Hash Key First"));
+	CHECK(is_hex(d.b, 32, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"));
+	d = crypto_hmac_of((str){ key, sizeof(key) }, S("This is a test using a larger than block-size key and a larger than block-size data. "
+	    "The key needs to be hashed before being used by the HMAC algorithm."));
+	CHECK(is_hex(d.b, 32, "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2"));
+	d = crypto_hmac_of(S("Jefe"), S("what do ya want for nothing?"));
+	CHECK(is_hex(d.b, 32, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"));
+}
