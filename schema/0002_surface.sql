@@ -232,3 +232,21 @@ CREATE TABLE knowledge_size (
 	passages  {i64} NOT NULL,
 	words     {i64} NOT NULL
 ){clustered};
+
+-- --- uploads ---
+
+-- since: when it came into its state; attempt: the PUT that completed it
+CREATE TABLE upload (
+	workspace    {id}  NOT NULL,
+	id           {id}  NOT NULL,
+	state        TEXT  NOT NULL,
+	content_type TEXT  NOT NULL,
+	max_size     {i64} NOT NULL,
+	expires_at   {i64} NOT NULL,
+	external     {i64} NOT NULL,
+	size         {i64},
+	attempt      {id},
+	since        {i64} NOT NULL,
+	PRIMARY KEY (workspace, id)
+){strict};
+CREATE INDEX upload_age ON upload (workspace, state, since);

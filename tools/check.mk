@@ -6,7 +6,7 @@ unit_of   = $(patsubst src/%.c,build/$1/test/%,$(wildcard src/*/*_test.c))
 FUZZERS  := $(patsubst src/%.c,test/%,$(wildcard src/*/*_fuzz.c))
 
 CHECK := layers house build-asan build-release build-clang outside unit scenario-postgres scenario-sqlite sweep-postgres sweep-sqlite traffic \
-	matrix clients-typescript properties badinput control sqlplan replay lint docs crash
+	matrix clients-typescript properties badinput control uploads-sqlite uploads-postgres sqlplan replay lint docs crash
 check: $(CHECK)
 
 layers:        ; @$(STEP) $@ sh tools/layers
@@ -44,13 +44,17 @@ badinput: build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/badinput.py
 control: build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/control.py
+uploads-sqlite: build-asan
+	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/uploads.py
+uploads-postgres: build-asan
+	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/uploads.py --engine postgres
 matrix: build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/matrix/run.py
 crash: build-release
 	@$(STEP) $@ $(PY) test/crash/crash.py 50
 
 # The long ones.  build/traffic belongs to the scenarios of `check`: what comes later must not run beside them.
-FULL := outside-generator clients clients-contract properties-long build-tsan build-debug unit-tsan unit-valgrind scenario-tsan scenario-valgrind crash-postgres crash-long coverage
+FULL := outside-generator clients clients-contract properties-long build-tsan build-debug unit-tsan unit-valgrind scenario-tsan scenario-valgrind crash-postgres crash-long uploads-large coverage
 full: check $(FULL) $(FUZZERS:%=fuzz-%)
 
 build-tsan:  ; +@$(STEP) $@ $(MAKE) BUILD=tsan CC=gcc scriped unit-build
@@ -75,6 +79,8 @@ scenario-valgrind: build-debug | scenario-tsan
 	@SCRIPED_BIN='$(VALGRIND) build/debug/scriped' $(STEP) $@ $(PY) test/scenario/run.py --engine sqlite
 crash-postgres: build-release
 	@$(STEP) $@ $(PY) test/crash/crash.py 50 --engine postgres
+uploads-large: build-release
+	@$(STEP) $@ $(PY) test/uploads.py --large
 crash-long: build-release
 	@$(STEP) $@ $(PY) test/crash/crash.py 300
 coverage: build-cover | scenario-valgrind

@@ -117,7 +117,9 @@ struct api_conf {
 	struct limits *limits;
 	struct log *log;
 	const struct sys_clock *clock;
+	const struct blobs *blobs;	/* NULL: no embedded store */
 };
+struct blobs;
 struct audit_buffer;
 struct journal;
 struct tallies;

@@ -56,8 +56,14 @@ listed(const char *list, str origin)
 	return v;
 }
 
-/* A path that cannot be decoded is known by how it begins. */
-static bool is_api(const struct exchange *x) { return str_starts(x->path_bad ? x->target : x->path, S("/v1")); }
+/* What the setting is about.  A path that cannot be decoded is known by how it begins. */
+static bool
+is_api(const struct exchange *x)
+{
+	str path = x->path_bad ? x->target : x->path;
+
+	return str_starts(path, S("/v1")) || str_starts(path, S("/uploads/"));
+}
 
 static enum verdict
 judge(const struct conf *c, const struct exchange *x)
@@ -81,7 +87,7 @@ allow(struct exchange *x, enum verdict v)
 }
 
 bool
-cors_preflight(const struct conf *c, struct exchange *x, unsigned methods)
+cors_preflight_for(const struct conf *c, struct exchange *x, const char *methods)
 {
 	if (!str_eq(x->method, S("OPTIONS")) || x->header[FH_ORIGIN].p == NULL || x->header[FH_ACCESS_CONTROL_REQUEST_METHOD].p == NULL)
 		return false;
@@ -89,11 +95,17 @@ cors_preflight(const struct conf *c, struct exchange *x, unsigned methods)
 	if (v == NOBODY)
 		return false;
 	allow(x, v);
-	front_add(x, "Access-Control-Allow-Methods", op_methods(&x->arena, methods != 0 ? methods : ALL_METHODS));
+	front_add(x, "Access-Control-Allow-Methods", methods);
 	front_add(x, "Access-Control-Allow-Headers", REQUEST_HEADERS);
 	front_add(x, "Access-Control-Max-Age", MAX_AGE);
 	front_answer(x, 204, S(""));
 	return true;
+}
+
+bool
+cors_preflight(const struct conf *c, struct exchange *x, unsigned methods)
+{
+	return cors_preflight_for(c, x, op_methods(&x->arena, methods != 0 ? methods : ALL_METHODS));
 }
 
 void

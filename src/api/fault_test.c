@@ -30,6 +30,8 @@ static const struct prepared prepared[] = {
 	{ "create_knowledge", "/v1/knowledge", "{\"type\":\"text\",\"name\":\"x\",\"text\":\"A text.\"}", { .unlisted = 1, .job = 1 }, 200, true },
 	{ "create_knowledge", "/v1/knowledge", "{\"type\":\"url\",\"url\":\"https://example.com/\"}", { 0 }, 422, false },
 	{ "delete_knowledge", "/v1/knowledge/{d}", NULL, { .kept = -1, .unlisted = 1 }, 200, false },
+	{ "create_upload", "/v1/uploads", "{\"contentType\":\"text/plain\"}", { .kept = 1 }, 200, false },
+	{ "create_upload", "/v1/uploads", "{\"contentType\":\"x/y\"}", { 0 }, 422, false },
 	{ "create_job", "/v1/jobs", "{\"type\":\"NOOP\",\"count\":2}", { .job = 2 }, 200, true },
 	{ "cancel_job", "/v1/jobs/{j}/cancel", NULL, { .reserved = -5 }, 200, false },
 	{ "create_project", "/v1/projects", "{\"name\":\"x\"}", { .kept = 6 }, 200, false },
@@ -380,7 +382,7 @@ all_rounds(struct t_db *t, enum db_fault_kind kind, bool each)
 {
 	struct t_app app;
 
-	t_app_open(&app, t, T_FAULTS, "writer=openai openai_price_in=1 audit_buffer=16");
+	t_app_open(&app, t, T_FAULTS, "writer=openai openai_price_in=1 audit_buffer=16 blob_bucket=files");
 	CHECK_INT(t_call(&app, "GET", "/v1/workspaces/me", NULL, NULL).status, ==, 200);	/* the key is known from here on */
 	for (size_t i = 0; i < COUNT(prepared); i++) {
 		struct round r = { .app = &app, .p = &prepared[i], .kind = kind, .n = 1, .each = each };

@@ -76,8 +76,8 @@ knowledge_create(struct rq *rq)
 	TRY(check_project(rq, in->project));
 	if (in->type == KT_TEXT)
 		return create_text(rq, in);
-	if (in->type == KT_FILE)	/* uploads are not served yet, so none can be named */
-		return fail(&rq->err, E_UNPROCESSABLE, "uploadId", "'uploadId' names no upload of this workspace.");
+	if (in->type == KT_FILE)	/* no file is indexed yet, whatever upload is named */
+		return fail(&rq->err, E_UNPROCESSABLE, "uploadId", "'uploadId' names a file, and this release indexes none: send its text.");
 	return fail(&rq->err, E_UNPROCESSABLE, "type", "This release does not fetch pages or videos yet. Send their text, with 'type' 'text'.");
 }
 

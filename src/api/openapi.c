@@ -39,6 +39,7 @@ static const struct { const char *name, *doc; } tags[] = {
 	{ "Posts", "LinkedIn-ready texts and their states, written by people or generated." },
 	{ "Projects", "Containers of content, usually one profile or one company page." },
 	{ "Sources", "Longer material to write from: its beginning, and the topics and opening lines found in it." },
+	{ "Uploads", "Places to put the bytes of a file that something is to be made of." },
 	{ "Workspaces", "The tenant: every read returns only data of the active workspace." },
 };
 

@@ -7,6 +7,7 @@
 #include "model/post.h"
 #include "model/project.h"
 #include "model/source.h"
+#include "model/upload.h"
 #include "model/request.h"
 #include <stdio.h>
 
@@ -143,6 +144,10 @@ const struct op ops[] = {
 	  "and the answer is that job; its `result.sourceId` names the source once it is DONE. This release has no uploads: a file is refused with 422." },
 	{ M_GET, "/v1/sources/{sourceId}", "get_source", "Sources", S_(NOTES_READ), BUCKET_READ, OP_MCP, sources_get, ID_source, NULL, &source_rec, NULL, ERRORS(E_NOT_FOUND),
 	  "Get a source", "One source with the beginning of its text and the topics that were found in it. The whole text is withheld." },
+	{ M_POST, "/v1/uploads", "create_upload", "Uploads", S_(SOURCES_WRITE) | S_(KNOWLEDGE_WRITE), BUCKET_UPLOADS, WRITE, uploads_create, -1, &upload_create_rec, &upload_rec, NULL,
+	  ERRORS(E_UNPROCESSABLE),
+	  "Mint a presigned URL for the bytes of a file", "PUT the bytes to `uploadUrl` within 15 minutes, with the `Content-Type` of `headers` and without an API key. "
+	  "The URL works for one PUT that is complete; one that broke may be repeated. What nothing is made of is deleted after 24 hours." },
 	{ M_GET, "/v1/usage", "get_usage", "Logs", 0, BUCKET_READ, OP_ADDITION, usage_get, -1, &usage_query_rec, &usage_rec, NULL, NULL,
 	  "Get what the workspace used", "By UTC day: requests, writes and errors, counted exactly, and AI spend; and the jobs of the range." },
 	{ M_GET, "/v1/workspaces", "list_workspaces", "Workspaces", 0, BUCKET_READ, OP_LIST | OP_MCP, workspaces_list, -1, &workspaces_query_rec, &workspace_rec, workspace_anchor, NULL,

@@ -140,7 +140,7 @@ void	health_free(struct health_state *);
 /* handlers, one file per resource */
 #define HANDLER(name)	enum err name(struct rq *);
 HANDLER(health) HANDLER(health_auth) HANDLER(workspace_me) HANDLER(workspaces_list) HANDLER(columns_list)
-HANDLER(projects_list) HANDLER(projects_get) HANDLER(projects_create) HANDLER(projects_update) HANDLER(workspace_update)
+HANDLER(uploads_create) HANDLER(projects_list) HANDLER(projects_get) HANDLER(projects_create) HANDLER(projects_update) HANDLER(workspace_update)
 HANDLER(keys_list) HANDLER(keys_get) HANDLER(keys_create) HANDLER(keys_update) HANDLER(keys_revoke)
 HANDLER(folders_list) HANDLER(folders_get) HANDLER(folders_create) HANDLER(folders_update) HANDLER(folders_delete)
 HANDLER(columns_get) HANDLER(columns_create) HANDLER(columns_update) HANDLER(columns_delete)

@@ -180,6 +180,24 @@ check_origins(struct doctor *d)
 		tell(d, GOOD, "cors", "pages of %s may call the API", d->conf.cors_origins);
 }
 
+/* The folder is made by the first serve, so that it is missing before is no fault. */
+static void
+check_uploads(struct doctor *d)
+{
+	str path = home_path(&d->a, &d->conf, "uploads/incoming");
+
+	if (d->conf.blob_bucket[0] != '\0' && (d->conf.blob_key_id[0] == '\0' || d->conf.blob_key_secret[0] == '\0'))
+		tell(d, BAD, "uploads", "the bucket %s has no key: set blob_key_id and blob_key_secret", d->conf.blob_bucket);
+	else if (d->conf.blob_bucket[0] != '\0')
+		tell(d, GOOD, "uploads", "to the bucket %s", d->conf.blob_bucket);
+	else if (d->conf.data[0] == '\0')
+		tell(d, WARN, "uploads", "refused: there is neither a data folder nor a bucket (blob_bucket)");
+	else if (access(path.p, R_OK | W_OK | X_OK) != 0 && errno != ENOENT)
+		tell(d, BAD, "uploads", "%s: %s: give it to the user of the server", path.p, strerror(errno));
+	else
+		tell(d, GOOD, "uploads", "to the data folder");
+}
+
 static void
 check_server(struct doctor *d)
 {
@@ -217,6 +235,7 @@ doctor_run(const struct command *c, struct options *o)
 	check_provider(&d);
 	check_limits(&d);
 	check_origins(&d);
+	check_uploads(&d);
 	check_server(&d);
 	jw_end(&d.j);
 	if (d.json)

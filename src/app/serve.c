@@ -4,6 +4,7 @@
  * the control socket's; one loop for metrics where that is asked for. */
 #include "app/app.h"
 #include "docs/docs.h"
+#include "store/store.h"
 #include <errno.h>
 #include <malloc.h>
 #include <signal.h>
@@ -28,6 +29,8 @@ struct server {
 	struct work *work;
 	struct api *api;
 	struct docs *docs;
+	struct blobs blobs;
+	struct store *store;
 	struct front *front, *metrics;
 	struct desk desk;
 	struct control *control;
@@ -99,17 +102,31 @@ open_log(struct server *s, struct error *e)
 	    &sys_clock_real, &s->log, e);
 }
 
+/* The bytes of uploads; a server without a data folder has no place for them. */
+static enum err
+open_blobs(struct server *s, struct error *e)
+{
+	const struct conf *c = s->confs[0];
+	struct disk *disk = NULL;
+
+	if (c->data[0] != '\0')
+		TRY(disk_open(home_path(&s->confs[0]->a, c, "uploads").p, (int)c->upload_streams, &disk, e));
+	blobs_init(&s->blobs, &s->home.secret, disk);
+	return store_recover(s->home.engine, &s->blobs, e);
+}
+
 static enum err
 open_work(struct server *s, struct error *e)
 {
-	struct work_conf wc = { settings, s, s->home.engine, s->log, &sys_clock_real };
-	struct api_conf ac = { .engine = s->home.engine, .log = s->log, .clock = &sys_clock_real };
+	struct work_conf wc = { settings, s, s->home.engine, s->log, &sys_clock_real, s->blobs.disk };
+	struct api_conf ac = { .engine = s->home.engine, .log = s->log, .clock = &sys_clock_real, .blobs = &s->blobs };
 
 	ac.auth = s->auth = auth_new(&s->home.secret, &sys_clock_real);
 	ac.limits = s->limits = limits_new(LIMIT_KEYS);
 	TRY(work_open(&wc, &s->work, e));
 	ac.work = s->work;
 	TRY(api_open(&ac, s->confs[0], &s->api, e));
+	TRY(store_new(s->api, s->home.engine, &s->blobs, &sys_clock_real, &s->store, e));
 	return docs_new(s->api, &s->docs, e);
 }
 
@@ -132,13 +149,14 @@ open_front(struct server *s, struct error *e)
 {
 	const struct conf *c = s->confs[0];
 	struct front_handler api, metrics = { metrics_head, metrics_run, metrics_run, metrics_end, s };
-	struct front_face faces[DOCS_FACES];
+	struct front_face faces[DOCS_FACES + 1];
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
 	s->desk = (struct desk){ s->home.engine, &s->home.secret, &sys_clock_real, s->auth, s->api };
 	api_front(s->api, &api);
 	docs_faces(s->docs, faces);
-	TRY(listen_on(s, c->listen, c->threads != 0 ? (int)c->threads : (int)MAX(cores, 1), &api, faces, DOCS_FACES, &s->front, e));
+	store_face(s->store, &faces[DOCS_FACES]);
+	TRY(listen_on(s, c->listen, c->threads != 0 ? (int)c->threads : (int)MAX(cores, 1), &api, faces, s->blobs.disk != NULL ? DOCS_FACES + 1 : DOCS_FACES, &s->front, e));
 	if (c->metrics_listen[0] != '\0')
 		TRY(listen_on(s, c->metrics_listen, 1, &metrics, NULL, 0, &s->metrics, e));
 	if (c->data[0] != '\0')
@@ -158,6 +176,7 @@ prepare_process(struct server *s)
 	sigaddset(&s->signals, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &s->signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);	/* a limit of file sizes is an error like a full disk */
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
@@ -173,6 +192,7 @@ start(struct server *s, struct error *e)
 	atomic_store(&s->conf, s->confs[0]);
 	TRY(open_log(s, e));
 	TRY(open_home(s, e));
+	TRY(open_blobs(s, e));
 	TRY(open_work(s, e));
 	return open_front(s, e);
 }
@@ -256,8 +276,11 @@ close_all(struct server *s)
 		front_close(s->front);
 	if (s->docs != NULL)
 		docs_free(s->docs);
+	store_free(s->store);
 	if (s->work != NULL)
 		work_close(s->work);
+	if (s->blobs.disk != NULL)
+		disk_close(s->blobs.disk);
 	if (s->api != NULL)
 		api_close(s->api);
 	home_close(&s->home);

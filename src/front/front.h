@@ -3,7 +3,9 @@
  * The life of a request, all on one loop thread unless it parks:
  *
  *	head()		headers are complete.  The handler looks at x and sets x->body_max: how many bytes of body it
- *			wants.  It may answer already (a refusal): the body is then drained as contract 12.1 says.
+ *			wants.  It may answer already (a refusal): the body is then drained as contract 12.1 says.  It may
+ *			park: the body waits, and resumed() does what is left to do.
+ *	sink()		set by head() where the body is not to be collected: it gets the bytes as they come.
  *	run()		the body is in x->body, or x->body_over tells that it was larger (and has been drained).
  *			Not called when head() answered.  The handler answers, or parks.
  *	resumed()	after front_wake(), again on the loop thread.  The handler answers, or parks again.
@@ -12,7 +14,11 @@
  * Which handler: that of the first face that takes the path, else the one given to front_open.  A path that cannot be
  * decoded is no face's.  A request keeps its handler to its end.
  *
- * Exactly one front_answer per request; front_park at most once per call of run or resumed, as the last act.
+ * Exactly one front_answer per request; front_park at most once per call of head, run or resumed, as the last act.
+ *
+ * A sink says how many bytes it took.  Fewer than it got: it has no room, the client is held back, and front_wake is due when there
+ * is room again; then it gets the rest.  A sink that answers refuses the body.  What is larger than body_max never reaches it as
+ * a whole: run() finds x->body_over.
  *
  * What the handler can rely on (contract 12.1, design 3):
  *   - request line and header block at most 32 KB (431/414 and close, no envelope);
@@ -36,7 +42,7 @@
 
 /* Request headers that anyone asks for; the rest are skipped in one pass. */
 #define FRONT_HEADERS(X) \
-	X(ACCEPT, "Accept") X(ACCESS_CONTROL_REQUEST_METHOD, "Access-Control-Request-Method") X(ACCEPT_ENCODING, "Accept-Encoding") X(AUTHORIZATION, "Authorization") X(CONTENT_LENGTH, "Content-Length") \
+	X(ACCEPT, "Accept") X(ACCESS_CONTROL_REQUEST_METHOD, "Access-Control-Request-Method") X(ACCEPT_ENCODING, "Accept-Encoding") X(AUTHORIZATION, "Authorization") X(CONTENT_ENCODING, "Content-Encoding") X(CONTENT_LENGTH, "Content-Length") \
 	X(CONTENT_TYPE, "Content-Type") X(EXPECT, "Expect") X(HOST, "Host") X(IDEMPOTENCY_KEY, "Idempotency-Key") \
 	X(IF_MATCH, "If-Match") X(IF_NONE_MATCH, "If-None-Match") X(ORIGIN, "Origin") \
 	X(SCRIPE_API_VERSION, "Scripe-Api-Version") X(SCRIPE_WORKSPACE_ID, "Scripe-Workspace-Id") \
@@ -69,6 +75,7 @@ struct exchange {
 	int64_t began_us;			/* mono, when the request line was read */
 	/* what goes: filled by the handler through front_answer */
 	size_t body_max;
+	size_t (*sink)(void *ctx, struct exchange *, const char *p, size_t n);	/* ctx: the handler's */
 	int status;
 	struct front_out out[FRONT_OUT_MAX];
 	int nout;
@@ -77,6 +84,7 @@ struct exchange {
 	bool cut;				/* in end(): the connection broke before the answer was out */
 	struct arena arena;
 	void *user;
+	void *face;				/* of a face that lets another part have `user` */
 	void (*wake)(struct exchange *);	/* of an exchange that is no connection's: what front_wake does; front_park does nothing */
 };
 
@@ -114,7 +122,7 @@ front_add(struct exchange *x, const char *name, const char *value)
 		x->out[x->nout++] = (struct front_out){ name, value };
 }
 void	front_answer(struct exchange *, int status, str body);	/* in head, run or resumed */
-void	front_park(struct exchange *);		/* in run or resumed: the answer comes after front_wake */
+void	front_park(struct exchange *);		/* in head, run or resumed: it goes on after front_wake */
 void	front_wake(struct exchange *);		/* from any thread, once per park; may overtake the return of run() */
 
 /* Stop accepting; answers carry Connection: close from now on. */

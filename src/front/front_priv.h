@@ -43,7 +43,7 @@ struct conn {
 	uint64_t base;			/* bytes on the socket at since_us */
 };
 
-enum stage { ST_NEW, ST_READ, ST_DRAIN, ST_PARKED, ST_DONE };
+enum stage { ST_NEW, ST_HEAD, ST_READ, ST_DRAIN, ST_PARKED, ST_DONE };	/* HEAD: parked before the body */
 enum park { PARK_NO, PARK_YES, PARK_WOKEN };
 
 struct turn {				/* one request and its answer */

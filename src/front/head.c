@@ -45,6 +45,7 @@ header_of(str s)
 	case KEY(15, 'i'): h = FH_IDEMPOTENCY_KEY; break;
 	case KEY(15, 'x'): h = FH_X_FORWARDED_FOR; break;
 	case KEY(16, 'x'): h = FH_X_FORWARDED_HOST; break;
+	case KEY(16, 'c'): h = FH_CONTENT_ENCODING; break;
 	case KEY(17, 't'): h = FH_TRANSFER_ENCODING; break;
 	case KEY(17, 'x'): h = FH_X_FORWARDED_PROTO; break;
 	case KEY(18, 's'): h = FH_SCRIPE_API_VERSION; break;

@@ -165,15 +165,15 @@ front_wake(struct exchange *x)
 	atomic_fetch_sub(&l->waking, 1);
 }
 
-/* False when the wake was here first. */
+/* Until the wake, after which it goes on at this stage.  False when the wake was here first. */
 static bool
-suspend(struct turn *t)
+suspend(struct turn *t, enum stage then)
 {
 	int was = PARK_WOKEN;
 
 	if (atomic_compare_exchange_strong(&t->park, &was, PARK_NO))
 		return false;
-	t->stage = ST_PARKED;
+	t->stage = then;
 	MHD_suspend_connection(t->mhd);
 	was = PARK_NO;
 	if (!atomic_compare_exchange_strong(&t->park, &was, PARK_YES)) {
@@ -223,7 +223,7 @@ proceed(struct turn *t, step *next)
 		if (!t->parks)
 			return MHD_NO;		/* a handler that does neither has a bug; its caller must not hang */
 		next = h->resumed;
-	} while (!suspend(t));
+	} while (!suspend(t, ST_PARKED));
 	return MHD_YES;
 }
 
@@ -241,6 +241,33 @@ turn_away(struct turn *t)
 }
 
 static enum MHD_Result
+headed(struct turn *t)
+{
+	struct exchange *x = &t->x;
+
+	conn_mark(t->conn, x->has_body ? PH_BODY : PH_RUN);
+	t->stage = ST_READ;
+	if (!x->has_body)
+		return MHD_YES;		/* an answer given here would close the connection: it goes out with the next call */
+	x->body_over = t->length > x->body_max;
+	return x->status != 0 || x->body_over ? turn_away(t) : MHD_YES;
+}
+
+/* What the handler says to the headers.  While it is parked the client waits with its body, or for the 100. */
+static enum MHD_Result
+greet(struct turn *t, step *next)
+{
+	for (;; next = t->h->resumed) {
+		t->parks = false;
+		next(t->h->ctx, &t->x);
+		if (t->x.status != 0 || !t->parks)
+			return headed(t);
+		if (suspend(t, ST_HEAD))
+			return MHD_YES;
+	}
+}
+
+static enum MHD_Result
 begin(struct turn *t, const char *method, const char *version)
 {
 	struct exchange *x = &t->x;
@@ -252,15 +279,11 @@ begin(struct turn *t, const char *method, const char *version)
 	x->url = t->loop->front->url;
 	front_target(x, x->target);
 	atomic_store_explicit(&t->conn->got, 0, memory_order_relaxed);
-	conn_mark(t->conn, x->has_body ? PH_BODY : PH_RUN);
+	if (!may_run(t))
+		return MHD_NO;
 	t->headed = true;
 	t->h = handler_of(t->loop->front, x->path);
-	t->h->head(t->h->ctx, x);
-	t->stage = ST_READ;
-	if (!x->has_body)
-		return MHD_YES;		/* an answer given here would close the connection: it goes out with the next call */
-	x->body_over = t->length > x->body_max;
-	return x->status != 0 || x->body_over ? turn_away(t) : MHD_YES;
+	return greet(t, t->h->head);
 }
 
 /* A chunked body takes twice the room each time, and from here on all that it may ever take: what it outgrew stays in the
@@ -293,12 +316,45 @@ keep(struct turn *t, const char *data, size_t n)
 	memcpy(t->buf + had, data, n);
 }
 
+/* To a sink, as much as it has room for.  False: it has none, and the connection waits until it has; then the library comes with
+ * the rest again. */
+static bool
+pour(struct turn *t, const char *data, size_t *size)
+{
+	struct exchange *x = &t->x;
+
+	if (*size > x->body_max - t->got) {
+		x->body_over = true;
+		t->stage = ST_DRAIN;
+		return true;
+	}
+	for (;;) {
+		size_t n = x->sink(t->h->ctx, x, data, *size);
+		data += n;
+		*size -= n;
+		t->got += n;
+		if (x->status != 0)
+			t->stage = ST_DRAIN;
+		if (*size == 0 || x->status != 0)
+			return true;
+		atomic_store_explicit(&t->conn->got, t->got, memory_order_relaxed);
+		if (suspend(t, ST_READ))
+			return false;
+	}
+}
+
 static enum MHD_Result
 take(struct turn *t, const char *data, size_t *size)
 {
 	const struct front *f = t->loop->front;
 
-	if (t->stage == ST_READ)
+	if (t->stage == ST_READ && t->x.sink != NULL) {
+		if (!may_run(t))
+			return MHD_NO;
+		if (!pour(t, data, size))
+			return MHD_YES;
+		conn_mark(t->conn, PH_BODY);
+	} else if (t->stage == ST_READ)
 		keep(t, data, *size);
 	t->got += *size;
 	atomic_store_explicit(&t->conn->got, t->got, memory_order_relaxed);
@@ -317,7 +373,7 @@ finish(struct turn *t)
 
 	if (x->status != 0)
 		return answer(t);
-	if (x->has_body && !x->body_over)
+	if (x->has_body && !x->body_over && x->sink == NULL)
 		x->body = t->got != 0 ? (str){ t->buf, (size_t)t->got } : S("");
 	return proceed(t, t->h->run);
 }
@@ -333,6 +389,8 @@ serve_call(void *loop, struct MHD_Connection *c, const char *url, const char *me
 		return MHD_NO;
 	if (t->stage == ST_NEW)
 		return begin(t, method, version);
+	if (t->stage == ST_HEAD)
+		return greet(t, t->h->resumed);
 	if (t->stage == ST_PARKED)
 		return proceed(t, t->h->resumed);
 	return *size != 0 ? take(t, data, size) : finish(t);

@@ -2,6 +2,7 @@
 #include "work/work_priv.h"
 #include "model/knowledge.h"
 #include "model/request.h"
+#include "model/upload.h"
 #include "model/vacate.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +31,7 @@ static const struct kind noop_kind = { JT_NOOP, noop, NULL };
 const struct kind *
 kind_of(int type)
 {
-	static const struct kind *const kinds[] = { &generate_kind, &ingest_kind, &noop_kind };
+	static const struct kind *const kinds[] = { &generate_kind, &ingest_kind, &file_kind, &noop_kind };
 
 	for (size_t i = 0; i < COUNT(kinds); i++)
 		if (kinds[i]->type == type)
@@ -208,7 +209,14 @@ renew(void *ctx, struct db *db, struct error *e)
 	return OK;
 }
 
-struct cleaning { struct work *w; workspace_id at, next; int64_t gone; bool last; };
+struct cleaning {
+	struct work *w;
+	workspace_id at, next;
+	int64_t gone;
+	bool last;
+	workspace_id of;
+	struct upload_doomed doomed;	/* of that workspace: their bytes are next */
+};
 
 static enum err
 sweep_requests(struct db *db, const struct conf *conf, workspace_id w, int64_t now, int slice, int64_t *ret, struct error *e)
@@ -245,7 +253,10 @@ sweep_a_while(struct cleaning *c, struct db *db, workspace_id w, struct error *e
 	int64_t began = sys_mono_us(clock), gone = 1;
 	int step = engine_embedded(c->w->c.engine) ? STEP : SLICE;
 
-	c->gone = 0;
+	c->of = w;
+	int64_t now = sys_wall_ms(clock);
+	TRY(upload_doom(db, w, now - settings(c->w)->keep_uploads * 3600000, now, &c->doomed, e));
+	c->gone = c->doomed.met;
 	for (int rows = 0; gone > 0 && rows < SLICE && sys_mono_us(clock) - began <= HOLD_US; rows += step) {
 		TRY(sweep(db, settings(c->w), w, sys_wall_ms(clock), step, &gone, e));
 		c->gone += gone;
@@ -275,6 +286,27 @@ clean(void *ctx, struct db *db, struct error *e)
 	return code;
 }
 
+static enum err
+forget_uploads(void *ctx, struct db *db, struct error *e)
+{
+	const struct cleaning *c = ctx;
+
+	for (int i = 0; i < c->doomed.n; i++)
+		TRY(upload_forget(db, c->of, c->doomed.id[i], e));
+	return OK;
+}
+
+/* Bytes first: a row that is still there is met again.  Never in a transaction: to remove a large file takes its time. */
+static enum err
+clear_uploads(struct cleaning *c, struct error *e)
+{
+	struct disk *disk = c->w->c.disk;
+
+	for (int i = 0; disk != NULL && i < c->doomed.n; i++)
+		TRY(disk_remove(disk, blobs_file(&c->of, &c->doomed.id[i]).s, e));
+	return c->doomed.n > 0 ? engine_wait(c->w->c.engine, forget_uploads, c, e) : OK;
+}
+
 static void clean_from_the_top(struct work *w) { memset(w->clean_at.u.s, 'Z', 26); }
 
 /* Up to the first slice that held something. */
@@ -286,7 +318,10 @@ clean_some(struct work *w)
 
 	for (int64_t until = sys_mono_us(w->c.clock) + CLEAN_US; !w->stopping && c.gone == 0 && sys_mono_us(w->c.clock) < until; w->clean_at = c.next) {
 		c.at = w->clean_at;
+		c.doomed.n = 0;
 		enum err code = engine_wait(w->c.engine, clean, &c, &e);
+		if (code == OK)
+			code = clear_uploads(&c, &e);
 		if (code != OK)
 			log_note(w->c.log, LOG_WARN, "clean", "%s", e.detail);
 		if (code != OK || c.last) {

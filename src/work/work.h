@@ -9,9 +9,10 @@
  *			run out, cleaning in slices
  *
  * A wake-up is published after COMMIT only, by whoever committed.
- * Threads:  all functions from any thread.  Layer: includes base, json, rec, sys, log, conf, db, model, write. */
+ * Threads:  all functions from any thread.  Layer: includes base, json, rec, sys, log, conf, db, blob, model, write. */
 #ifndef WORK_H
 #define WORK_H
+#include "blob/blob.h"
 #include "conf/conf.h"
 #include "db/engine.h"
 #include "log/log.h"
@@ -25,6 +26,7 @@ struct work_conf {
 	struct engine *engine;
 	struct log *log;
 	const struct sys_clock *clock;
+	struct disk *disk;		/* the embedded store; NULL: there is none */
 };
 struct work;
 MUST_USE enum err work_open(const struct work_conf *, struct work **ret, struct error *);
@@ -66,6 +68,9 @@ struct generation {
 	int64_t scheduled_for;
 };
 extern const struct rec generation_rec;
+/* The same of a SOURCE_INGEST_FILE job. */
+struct ingestion { upload_id upload; str name, content_type; };
+str	ingestion_input(struct arena *, const struct ingestion *);
 str	generation_input(struct arena *, const struct generation *);
 /* Of a KB_INGEST_TEXT job: the text stands with the unlisted document. */
 str	ingest_input(struct arena *, document_id);

@@ -32,7 +32,7 @@ struct kind {
 	enum err (*apply)(struct run *, struct db *, struct error *);	/* in the transaction of DONE; may change the verdict; repeatable */
 };
 const struct kind *kind_of(int type);	/* NULL: this build does not know it */
-extern const struct kind generate_kind, ingest_kind;
+extern const struct kind generate_kind, ingest_kind, file_kind;
 
 /* run.c: ways to end */
 void	run_fail(struct run *, const char *code, const char *fmt, ...) PRINTF(3, 4);

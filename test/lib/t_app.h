@@ -12,6 +12,7 @@
 #ifndef T_APP_H
 #define T_APP_H
 #include "api/api.h"
+#include "blob/blob.h"
 #include "t_work.h"
 
 struct t_conn { int fd, port; const char *token; struct arena a; json_t *kept; };
@@ -19,6 +20,7 @@ struct t_app {
 	struct t_house h;
 	struct auth *auth;
 	struct limits *limits;
+	struct blobs blobs;		/* without an embedded store */
 	struct api *api;
 	struct front *front;
 	struct t_conn c;

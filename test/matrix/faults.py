@@ -178,7 +178,7 @@ class BodyField:
         for text in right:
             yield self.case(f'right: {text!r}', text, None, self.kept(text) if '~' not in text else None)
         for text in wrong + [text for fault, text in values.TEXTS]:
-            yield self.case(f'wrong: {text!r}', text, bad(self.f.name))
+            yield self.case(f'wrong: {text!r}', text, refusal(422, 'unprocessable', self.f.name) if self.key in rules.RULED_GRAMMARS else bad(self.f.name))
 
     def as_text(self):
         f = self.f

@@ -35,6 +35,7 @@ BASES = {
     ('create_knowledge', 'url'): {'type': 'url', 'url': 'https://example.com/'}, ('create_knowledge', 'youtube'): {'type': 'youtube', 'url': 'https://example.com/'},
     'create_folder': {'projectId': '~roomy~', 'name': 'Folder ~unique~'}, 'update_folder': {'name': 'Folder ~unique~'},
     'create_post_status': {'projectId': '~roomy~', 'name': 'Column ~unique~', 'category': 'draft'}, 'update_post_status': {'name': 'Column ~unique~'},
+    'create_upload': {'contentType': 'audio/mpeg'},
     'create_member': {'email': 'ada-~unique~@example.com', 'name': 'Ada', 'role': 'Client'},
 }
 # In which resource a field is found again, where its name differs.
@@ -48,7 +49,7 @@ PREVIEWS = {('create_source', 'text'): 2000}
 DAY_ONLY = {('create_note', 'date')}
 # What is stored when a field is left out (12.2).
 DEFAULTS = {
-    ('create_note', 'content'): '', ('create_note', 'folderId'): None, ('create_note', 'contentType'): 'PERSONAL',
+    ('create_upload', 'maxSizeBytes'): 500000000, ('create_note', 'content'): '', ('create_note', 'folderId'): None, ('create_note', 'contentType'): 'PERSONAL',
     ('create_source', 'name'): None, ('create_project', 'type'): 'PERSONAL_BRAND', ('create_project', 'url'): None, ('create_key', 'mode'): 'live',
     ('create_key', 'expiresAt'): None,
     ('create_key', 'apiVersion'): None, ('create_member', 'role'): 'Admin',
@@ -60,7 +61,7 @@ PLACES = {('create_post_status', 'order'), ('update_post_status', 'order')}
 WORDS_REFUSED = {('create_post_status', 'category', 'suggested'): (400, 'invalid_request', 'category'),
                  ('update_post', 'statusCategory', 'scheduled'): (422, 'unprocessable', 'scheduledFor')}
 # The event of a create, and its resource (8.4).
-# Forms of bodies that nothing fits yet, and what they give: there are no uploads, and nothing is fetched.
+# Forms of bodies that nothing of the world fits, and what they give: no upload there has its bytes, and nothing is fetched.
 FORMS_REFUSED = {('create_source', 'file'): (422, 'unprocessable', 'uploadId'), ('create_knowledge', 'file'): (422, 'unprocessable', 'uploadId'),
                  ('create_knowledge', 'url'): (422, 'unprocessable', 'type'), ('create_knowledge', 'youtube'): (422, 'unprocessable', 'type')}
 CREATED_EVENT = {'note': 'note.created', 'post': 'post.created', 'src': 'source.created'}
@@ -80,6 +81,10 @@ LINKS = (['https://www.linkedin.com/in/ada', 'http://a', 'HTTPS://EXAMPLE.COM/',
 VERSIONS = (['2026-08-01'], ['2020-01-01', '2026-13-01', '2026-8-001', 'the latest', '2026-08-1', '2026-08-010', '２026-08-01'])
 # Texts with a grammar: what is taken, and what is near it; any other text is 400.
 GRAMMARS = {
+    ('create_upload', 'contentType'): (['audio/mpeg', 'video/mp4', 'image/png', 'application/pdf', 'application/msword', 'text/plain', 'text/html', 'Text/Markdown',
+                                        'application/vnd.openxmlformats-officedocument.wordprocessingml.document', 'text/plain; charset=utf-8', 'audio/x.y+z'],
+                                       ['audio', 'audio/', '/mpeg', 'audio/*x/y', 'audio/mpeg\r\nX-Evil: 1', ' audio/mpeg', 'audio/mpeg ', 'audio/mpég',
+                                        'application/zip', 'application/octet-stream', 'text/csv', 'text/plainest', 'multipart/form-data', 'font/woff']),
     ('create_project', 'url'): LINKS, ('update_project', 'url'): LINKS, ('create_knowledge', 'url'): LINKS, ('create_key', 'apiVersion'): VERSIONS,
     ('update_key', 'apiVersion'): VERSIONS,
     ('create_member', 'email'): (['ada-~unique~@example.com', 'a~unique~@b', 'é~unique~@exämple.com', "o'neil+~unique~@example.com"],
@@ -88,6 +93,8 @@ GRAMMARS = {
     ('list_request_logs', 'status'): (['100', '200', '404', '599', '2xx', '4xx', '5xx'],
                                       ['099', '600', '6xx', '0xx', 'xx', '4x', '4x4', '40', '4XX', ' 40', '-40', '4.4', '４０４']),
 }
+# Of these a text that does not fit breaks a rule: 422 (6.8).
+RULED_GRAMMARS = {('create_upload', 'contentType')}
 # How many days back a moment may lie: 400.
 DAYS_BACK = {('get_usage', 'dateFrom'): 366}
 # Actions whose body says nothing that must be said: none at all is taken.

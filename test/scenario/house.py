@@ -16,7 +16,7 @@ STATUS = {
 }
 ULID = '[0-7][0-9A-HJKMNP-TV-Z]{25}'
 PREFIX = {'workspace': 'org', 'project': 'proj', 'note': 'note', 'slot': 'slot', 'folder': 'fold', 'post': 'post', 'status': 'stat',
-          'source': 'src', 'document': 'kb', 'job': 'job', 'key': 'key', 'user': 'usr', 'request': 'req', 'audit': 'aud', 'event': 'evt'}
+          'source': 'src', 'document': 'kb', 'job': 'job', 'key': 'key', 'user': 'usr', 'upload': 'upl', 'request': 'req', 'audit': 'aud', 'event': 'evt'}
 TIME = re.compile(r'^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$')
 CONTENT_TYPES = 'PERSONAL|BUSINESS_INTERNAL|BUSINESS_EXTERNAL|EDUCATIONAL|UNKNOWN'
 
@@ -43,6 +43,8 @@ SHAPES = {
     'document': {'id': 'id document', 'projectId': 'id project or null', 'type': 'text|file|url|youtube', 'name': 'string', 'url': 'string or null',
                  'language': 'string or null', 'characters': 'integer', 'passageCount': 'integer', 'textPreview': 'string',
                  'textPreviewTruncated': 'boolean', 'createdAt': 'time'},
+    'upload': {'id': 'id upload', 'uploadUrl': 'string', 'method': 'PUT|', 'headers': 'object', 'contentType': 'string', 'maxSizeBytes': 'integer',
+               'expiresAt': 'time'},
     'folder': {'id': 'id folder', 'projectId': 'id project', 'name': 'string', 'createdAt': 'time'},
     'status': {'id': 'id status', 'projectId': 'id project', 'name': 'string', 'category': 'draft|inProgress|review|scheduled|published',
                'isDefault': 'boolean', 'order': 'integer', 'postCount': 'integer'},
@@ -106,10 +108,10 @@ def resource(value, a):
     """The shape of a resource, told by the prefix of its id; and what its fields say of each other."""
     if not isinstance(value, dict) or not isinstance(value.get('id'), str):
         return
-    names = {'proj': 'project', 'note': 'note', 'post': 'post', 'src': 'source', 'kb': 'document', 'job': 'job',
+    names = {'proj': 'project', 'note': 'note', 'post': 'post', 'src': 'source', 'kb': 'document', 'upl': 'upload', 'job': 'job',
              'req': 'request', 'aud': 'audit', 'fold': 'folder', 'stat': 'status'}
     name = names.get(value['id'].split('_')[0])
-    if name and ('createdAt' in value or (name == 'status' and 'category' in value)):
+    if name and ('createdAt' in value or (name == 'status' and 'category' in value) or name == 'upload'):
         shape(modern(value, name, a), name)
     if name and 'createdAt' in value:
         need(born(value['id']) == value['createdAt'], f"createdAt {value['createdAt']} is not the millisecond in {value['id']}")

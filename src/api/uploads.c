@@ -1,0 +1,49 @@
+/* uploads -- POST /v1/uploads: a presigned URL for the bytes of one file (contract 6.8, 12.2).
+ *
+ * A replay answers with the URL of the first answer, which is still the same place: with its end where it was, and used up when it
+ * was used.  Who needs another one sends another key. */
+#include "model/upload.h"
+#include "api/rq.h"
+#include "blob/blob.h"
+
+#define LIFETIME_S	(15 * 60)
+
+static enum err
+check_file(struct rq *rq, const struct upload_create *in, int64_t *ret_max)
+{
+	int64_t cap = upload_cap(in->content_type);
+
+	if (cap == 0)
+		return fail(&rq->err, E_UNPROCESSABLE, "contentType",
+		    "'contentType' must be audio/*, video/*, image/*, application/pdf, application/msword, an Office Open XML type, text/plain, text/markdown or text/html.");
+	if (in->max_size > cap)
+		return fail(&rq->err, E_UNPROCESSABLE, "maxSizeBytes", "'maxSizeBytes' must be at most %lld for this 'contentType'.", (long long)cap);
+	*ret_max = in->max_size > 0 ? in->max_size : cap;
+	return OK;
+}
+
+enum err
+uploads_create(struct rq *rq)
+{
+	const struct upload_create *in = IN(rq, upload_create);
+	const struct blobs *blobs = rq->api->c.blobs;
+	struct upload u;
+
+	rec_init(&upload_rec, &u);
+	TRY(check_file(rq, in, &u.max_size));
+	u.external = blobs_external(rq->conf);
+	if (!u.external && (blobs == NULL || blobs->disk == NULL))
+		return fail(&rq->err, E_UNAVAILABLE, NULL, "This server has no place for files: its operator gives it a data folder, or a bucket (blob_bucket).");
+	u.id = (upload_id){ fresh(rq) };
+	u.state = UP_WAITING;
+	u.method = S("PUT");
+	u.content_type = u.headers.content_type = in->content_type;
+	u.since = rq->now;
+	/* a signature has whole seconds */
+	u.expires_at = rq->now / 1000 * 1000 + LIFETIME_S * 1000;
+	struct s3_place at = blobs_place(rq->a, blobs, rq->conf, rq->x->url);
+	u.url = s3_presign_put(rq->a, &at, blobs_key(rq->a, &rq->who.workspace, &u.id), u.content_type, rq->now, LIFETIME_S);
+	TRY(upload_insert(rq->db, rq->who.workspace, &u, &rq->err));
+	made(rq, ID_upload, &u.id.u);
+	return reply(rq, &upload_rec, &u);
+}

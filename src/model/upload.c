@@ -1,0 +1,196 @@
+#include "model/upload.h"
+
+static const struct field header_fields[] = {
+	F_STR(upload_headers, content_type, "Content-Type", NULL, 0, 0, 0, "As it was asked for", "audio/mpeg"),
+};
+static const struct rec headers_rec = REC(upload_headers, header_fields, "The headers that the PUT must have, with exactly these values");
+
+static const struct field fields[] = {
+	F_ID  (upload, id, upload, "id", NULL, 0, "The upload"),
+	F_STR (upload, url, "uploadUrl", NULL, 0, 0, 0, "Where to PUT the bytes, once, without an API key",
+	    "https://scripe.example.com/uploads/org_01J9ZAB12CD34E56F7G8H9JKMN/upl_01J9ZAB12CD34E56F7G8H9JKMN?X-Amz-Algorithm=AWS4-HMAC-SHA256"),
+	F_STR (upload, method, "method", NULL, 0, 0, 0, "Always PUT", "PUT"),
+	F_REC (upload, headers, struct upload_headers, "headers", NULL, F_MORE, &headers_rec, "What the PUT must send"),
+	F_STR (upload, content_type, "contentType", NULL, 0, 0, 0, "Media type of the file", "audio/mpeg"),
+	F_I64 (upload, max_size, "maxSizeBytes", NULL, 0, 1, INT64_MAX, "The most bytes that the PUT may have", "500000000"),
+	F_TIME(upload, expires_at, "expiresAt", NULL, 0, "Until when the PUT may begin"),
+};
+const struct rec upload_rec = REC(upload, fields, "A place to put the bytes of one file");
+
+static const struct field create_fields[] = {
+	F_STR(upload_create, content_type, "contentType", NULL, F_REQ, 1, 255, "Media type of the file; the PUT must send the same", "audio/mpeg"),
+	F_I64(upload_create, max_size, "maxSizeBytes", NULL, 0, 1, INT64_MAX, "The most bytes to accept; the cap of the type when left out", "25000000"),
+};
+const struct rec upload_create_rec = REC(upload_create, create_fields, "A file that will be uploaded");
+
+static const struct field row_fields[] = {
+	F_ID  (upload, id, upload, "id", "id", 0, ""),
+	F_WORD(upload, state, "state", "state", 0, &upload_state_words, "", NULL),
+	F_STR (upload, content_type, "contentType", "content_type", 0, 0, 0, "", NULL),
+	F_I64 (upload, max_size, "maxSizeBytes", "max_size", 0, 0, INT64_MAX, "", NULL),
+	F_TIME(upload, expires_at, "expiresAt", "expires_at", 0, ""),
+	F_BOOL(upload, external, "external", "external", 0, ""),
+	F_I64 (upload, size, "size", "size", F_NULL, 0, INT64_MAX, "", NULL),
+	F_TIME(upload, since, "since", "since", 0, ""),
+};
+static const struct rec row_rec = REC(upload, row_fields, "An upload as its row keeps it");
+
+/* --- what is accepted --- */
+
+#define MB	INT64_C(1000000)
+/* A type that ends in / or . stands for what begins so. */
+static const struct { str type; int64_t cap; } accepted[] = {
+	{ S_INIT("audio/"), 500 * MB }, { S_INIT("video/"), 500 * MB }, { S_INIT("image/"), 25 * MB },
+	{ S_INIT("application/pdf"), 100 * MB }, { S_INIT("application/msword"), 100 * MB },
+	{ S_INIT("application/vnd.openxmlformats-officedocument."), 100 * MB },
+	{ S_INIT("text/plain"), 25 * MB }, { S_INIT("text/markdown"), 25 * MB }, { S_INIT("text/html"), 25 * MB },
+};
+
+/* It becomes a header of the PUT, and is signed as it stands: visible characters and single blanks between them. */
+static bool
+is_header_value(str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] < ' ' || s.p[i] > '~' || (s.p[i] == ' ' && (i == 0 || i + 1 == s.n || s.p[i - 1] == ' ')))
+			return false;
+	return true;
+}
+
+int64_t
+upload_cap(str content_type)
+{
+	str params = content_type, type = str_trim(str_split(&params, ';'));
+
+	if (!is_header_value(content_type))
+		return 0;
+	for (size_t i = 0; i < COUNT(accepted); i++) {
+		str t = accepted[i].type;
+		bool family = str_ends(t, S("/")) || str_ends(t, S("."));
+		bool rest = type.n > t.n && memchr(type.p, ' ', type.n) == NULL && memchr(type.p + t.n, '/', type.n - t.n) == NULL;
+		if (family ? rest && str_ieq(str_cut(type, 0, t.n), t) : str_ieq(type, t))
+			return accepted[i].cap;
+	}
+	return 0;
+}
+
+/* --- states --- */
+
+static const struct { int from, to; const char *why; } moves[] = {
+	{ UP_WAITING, UP_STORED, "its bytes are complete" },
+	{ UP_STORED, UP_USED, "a source was made of it" },
+	{ UP_WAITING, UP_DOOMED, "nobody sent its bytes" },
+	{ UP_STORED, UP_DOOMED, "nobody made anything of it" },
+};
+
+const char *
+upload_why(int from, int to)
+{
+	for (size_t i = 0; i < COUNT(moves); i++)
+		if (moves[i].from == from && moves[i].to == to)
+			return moves[i].why;
+	return NULL;
+}
+
+SQL(insert, "upload.insert", "INSERT INTO upload (workspace, id, state, content_type, max_size, expires_at, external, since)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)");
+SQL(get, "upload.get", "SELECT id, state, content_type, max_size, expires_at, external, size, since FROM upload WHERE workspace = $1 AND id = $2");
+SQL(attempt_of, "upload.attempt", "SELECT attempt FROM upload WHERE workspace = $1 AND id = $2");
+SQL(store, "upload.store", "UPDATE upload SET state = $3, attempt = $5, size = $6, since = $7 WHERE workspace = $1 AND id = $2 AND state = $4");
+SQL(move, "upload.move", "UPDATE upload SET state = $3, since = $5 WHERE workspace = $1 AND id = $2 AND state = $4");
+SQL(due, "upload.due", "SELECT id FROM upload WHERE workspace = $1 AND state = $2 AND since < $3 ORDER BY since LIMIT $4");
+SQL(forget, "upload.forget", "DELETE FROM upload WHERE workspace = $1 AND id = $2 AND state = $3");
+
+static struct val word(int state) { return val_word(&upload_state_words, state); }
+
+enum err
+upload_insert(struct db *db, workspace_id w, const struct upload *u, struct error *e)
+{
+	return db_run(db, insert, e, VID(w), VID(u->id), word(u->state), V(u->content_type), V(u->max_size), V(u->expires_at), V(u->external),
+	    V(u->since));
+}
+
+enum err
+upload_get(struct db *db, struct arena *a, workspace_id w, upload_id id, struct upload *ret, struct error *e)
+{
+	bool found;
+
+	TRY(db_one(db, get, &row_rec, a, ret, &found, e, VID(w), VID(id)));
+	return found && ret->state != UP_DOOMED ? OK : fail(e, E_NOT_FOUND, NULL, "Upload not found.");
+}
+
+enum err
+upload_stored_by(struct db *db, workspace_id w, upload_id id, const ulid *attempt, bool *ret, struct error *e)
+{
+	struct rows r;
+
+	TRY(db_query(db, attempt_of, &r, e, VID(w), VID(id)));
+	*ret = db_next(&r) && str_eq(db_col(&r, 0).s, (str){ attempt->s, 26 });
+	return db_done(&r, e);
+}
+
+enum err
+upload_store(struct db *db, workspace_id w, upload_id id, const ulid *attempt, int64_t size, int64_t now, struct error *e)
+{
+	bool ours;
+
+	TRY(db_run(db, store, e, VID(w), VID(id), word(UP_STORED), word(UP_WAITING), val_ulid(attempt), V(size), V(now)));
+	if (db->ops->changes(db) == 1)
+		return OK;
+	TRY(upload_stored_by(db, w, id, attempt, &ours, e));
+	return ours ? OK : fail(e, E_CONFLICT, NULL, "This URL was used already: its upload is complete.");
+}
+
+static enum err
+go(struct db *db, workspace_id w, upload_id id, int from, int to, int64_t now, struct error *e)
+{
+	TRY(db_run(db, move, e, VID(w), VID(id), word(to), word(from), V(now)));
+	return db->ops->changes(db) == 1 ? OK : fail(e, E_CONFLICT, NULL, "The upload is not %s any more.", upload_state_words.v[from]);
+}
+
+enum err
+upload_use(struct db *db, workspace_id w, upload_id id, int64_t now, struct error *e)
+{
+	return go(db, w, id, UP_STORED, UP_USED, now, e);
+}
+
+/* --- cleaning --- */
+
+static enum err
+list_due(struct db *db, workspace_id w, int state, int64_t before, upload_id ret[UPLOAD_SLICE], int *n, struct error *e)
+{
+	struct rows r;
+
+	*n = 0;
+	TRY(db_query(db, due, &r, e, VID(w), word(state), V(before), V(UPLOAD_SLICE)));
+	while (db_next(&r))
+		memcpy(ret[(*n)++].u.s, db_col(&r, 0).s.p, 26);
+	return db_done(&r, e);
+}
+
+/* One that was taken in between is left alone. */
+static enum err
+doom_some(struct db *db, workspace_id w, int state, int64_t before, int64_t now, int64_t *met, struct error *e)
+{
+	upload_id ids[UPLOAD_SLICE] = { 0 };
+	int n;
+
+	TRY(list_due(db, w, state, before, ids, &n, e));
+	for (int i = 0; i < n; i++)
+		TRY(db_run(db, move, e, VID(w), VID(ids[i]), word(UP_DOOMED), word(state), V(now)));
+	*met += n;
+	return OK;
+}
+
+enum err
+upload_doom(struct db *db, workspace_id w, int64_t before, int64_t now, struct upload_doomed *ret, struct error *e)
+{
+	*ret = (struct upload_doomed){ .n = 0 };
+	TRY(list_due(db, w, UP_DOOMED, INT64_MAX, ret->id, &ret->n, e));
+	ret->met = ret->n;
+	for (size_t i = 0; i < COUNT(moves); i++)
+		if (moves[i].to == UP_DOOMED)
+			TRY(doom_some(db, w, moves[i].from, before, now, &ret->met, e));
+	return OK;
+}
+
+enum err upload_forget(struct db *db, workspace_id w, upload_id id, struct error *e) { return db_run(db, forget, e, VID(w), VID(id), word(UP_DOOMED)); }

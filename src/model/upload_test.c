@@ -1,0 +1,134 @@
+#include "model/upload.h"
+#include "model/workspace.h"
+#include "t_db.h"
+
+#define MK(type, n)	((type##_id){ t_ulid(1000, n) })
+
+struct bench { struct db db; struct arena a; struct error e; };
+
+static void
+setup(struct bench *b, struct t_db *t)
+{
+	t_db_schema(t);
+	*b = (struct bench){ .db = t_db_open(t) };
+	arena_init(&b->a, 1 << 20);
+}
+
+static void
+teardown(struct bench *b)
+{
+	arena_free(&b->a);
+	b->db.ops->close(&b->db);
+}
+
+static void
+make(struct bench *b, int w, int n, int64_t since)
+{
+	struct upload u = { .id = MK(upload, n), .state = UP_WAITING, .content_type = S("text/plain"), .max_size = 10, .expires_at = since + 900000,
+		.since = since };
+
+	CHECK_OK(b->e, upload_insert(&b->db, MK(workspace, w), &u, &b->e));
+}
+
+static int
+state(struct bench *b, int w, int n)
+{
+	struct upload u;
+
+	return upload_get(&b->db, &b->a, MK(workspace, w), MK(upload, n), &u, &b->e) == OK ? u.state : UP_DOOMED;
+}
+
+TEST(each_type_has_its_cap_and_others_have_none)
+{
+	static const struct { const char *type; int64_t cap; } row[] = {
+		{ "audio/mpeg", 500000000 }, { "Video/MP4", 500000000 }, { "image/svg+xml", 25000000 }, { "application/pdf", 100000000 },
+		{ "application/vnd.openxmlformats-officedocument.presentationml.presentation", 100000000 }, { "application/msword", 100000000 },
+		{ "text/plain", 25000000 }, { "text/plain;charset=utf-8", 25000000 }, { "TEXT/MARKDOWN; a=b", 25000000 }, { "text/html", 25000000 },
+		{ "", 0 }, { "audio", 0 }, { "audio/", 0 }, { "audio/a/b", 0 }, { "audio/a b", 0 }, { "xaudio/a", 0 }, { "text/csv", 0 }, { "text/plain2", 0 },
+		{ "application/pdf2", 0 }, { "application/vnd.openxmlformats-officedocument.", 0 }, { "application/octet-stream", 0 },
+		{ "audio/a\r\nB: c", 0 }, { "audio/\xc3\xa9", 0 }, { " audio/a", 0 }, { "audio/a ", 0 }, { "audio/a;  b=c", 0 }, { ";audio/a", 0 }, { "*/*", 0 },
+	};
+
+	for (size_t i = 0; i < COUNT(row); i++)
+		if (upload_cap(str_z(row[i].type)) != row[i].cap)
+			t_fail(__FILE__, __LINE__, "%s: %lld", row[i].type, (long long)upload_cap(str_z(row[i].type)));
+}
+
+/* Every pair of states, by the statements that move them: they go where the table says, and nowhere else. */
+DB_TEST(an_upload_goes_only_where_the_table_says)
+{
+	struct bench b;
+	struct upload_doomed doomed;
+	int n = 0;
+
+	setup(&b, t);
+	for (int from = UP_WAITING; from <= UP_DOOMED; from++)
+		for (int to = UP_WAITING; to <= UP_DOOMED; to++, n++) {
+			workspace_id w = MK(workspace, n);
+			ulid attempt = t_ulid(3, n);
+			make(&b, n, n, 1000);
+			if (from == UP_STORED || from == UP_USED)
+				CHECK_OK(b.e, upload_store(&b.db, w, MK(upload, n), &attempt, 3, 1000, &b.e));
+			if (from == UP_USED)
+				CHECK_OK(b.e, upload_use(&b.db, w, MK(upload, n), 1000, &b.e));
+			if (from == UP_DOOMED)
+				CHECK_OK(b.e, upload_doom(&b.db, w, 2000, 2000, &doomed, &b.e));
+			CHECK_INT(state(&b, n, n), ==, from);
+			ulid other = t_ulid(4, n);
+			enum err code = E_CONFLICT;
+			if (to == UP_STORED)
+				code = upload_store(&b.db, w, MK(upload, n), &other, 3, 2000, &b.e);
+			else if (to == UP_USED)
+				code = upload_use(&b.db, w, MK(upload, n), 2000, &b.e);
+			else if (to == UP_DOOMED && from != UP_DOOMED)
+				code = upload_doom(&b.db, w, 2000, 2000, &doomed, &b.e) == OK && state(&b, n, n) == UP_DOOMED ? OK : E_CONFLICT;
+			CHECK_INT(code, ==, upload_why(from, to) != NULL ? OK : E_CONFLICT);
+			CHECK_INT(state(&b, n, n), ==, upload_why(from, to) != NULL ? to : from);
+		}
+	teardown(&b);
+}
+
+DB_TEST(one_attempt_completes_an_upload_and_may_say_so_twice)
+{
+	struct bench b;
+	ulid first = t_ulid(3, 1), second = t_ulid(3, 2);
+	bool ours = false;
+
+	setup(&b, t);
+	make(&b, 1, 1, 1000);
+	CHECK_INT(upload_store(&b.db, MK(workspace, 2), MK(upload, 1), &first, 3, 1000, &b.e), ==, E_CONFLICT);
+	CHECK_OK(b.e, upload_store(&b.db, MK(workspace, 1), MK(upload, 1), &first, 3, 1000, &b.e));
+	CHECK_OK(b.e, upload_store(&b.db, MK(workspace, 1), MK(upload, 1), &first, 3, 1000, &b.e));
+	CHECK_INT(upload_store(&b.db, MK(workspace, 1), MK(upload, 1), &second, 3, 1000, &b.e), ==, E_CONFLICT);
+	CHECK_OK(b.e, upload_stored_by(&b.db, MK(workspace, 1), MK(upload, 1), &first, &ours, &b.e));
+	CHECK(ours);
+	CHECK_OK(b.e, upload_stored_by(&b.db, MK(workspace, 2), MK(upload, 1), &first, &ours, &b.e));
+	CHECK(!ours);
+	teardown(&b);
+}
+
+DB_TEST(what_is_old_is_condemned_first_and_listed_in_the_next_transaction)
+{
+	struct bench b;
+	struct upload_doomed doomed;
+
+	setup(&b, t);
+	make(&b, 1, 1, 1000);
+	make(&b, 1, 2, 5000);
+	make(&b, 2, 1, 1000);
+	CHECK_OK(b.e, upload_doom(&b.db, MK(workspace, 1), 2000, 9000, &doomed, &b.e));
+	CHECK_INT(doomed.n, ==, 0);
+	CHECK_INT(doomed.met, ==, 1);
+	CHECK_INT(state(&b, 1, 1), ==, UP_DOOMED);
+	CHECK_INT(state(&b, 1, 2), ==, UP_WAITING);
+	CHECK_INT(state(&b, 2, 1), ==, UP_WAITING);
+	CHECK_OK(b.e, upload_doom(&b.db, MK(workspace, 1), 2000, 9000, &doomed, &b.e));
+	CHECK_INT(doomed.n, ==, 1);
+	CHECK_INT(doomed.met, ==, 1);
+	CHECK_STR(str_z(doomed.id[0].u.s), str_z(MK(upload, 1).u.s));
+	CHECK_OK(b.e, upload_forget(&b.db, MK(workspace, 1), MK(upload, 2), &b.e));
+	CHECK_INT(state(&b, 1, 2), ==, UP_WAITING);
+	CHECK_OK(b.e, upload_forget(&b.db, MK(workspace, 1), doomed.id[0], &b.e));
+	CHECK_INT(t_db_count(t, "SELECT count(*) FROM upload"), ==, 2);
+	teardown(&b);
+}
