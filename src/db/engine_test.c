@@ -554,7 +554,7 @@ DB_TEST(riders_are_run_when_somebody_is_in_a_hurry)
 	engine_hurry(g);
 	wait_dones(1);
 	submit(g, &p[1]);
-	wait_dones(1);
+	wait_dones(2);
 	CHECK(p[0].runs == 1 && p[1].runs == 1);
 	engine_close(g);
 }

@@ -123,7 +123,7 @@ DB_TEST(a_person_joins_each_workspace_once)
 
 	setup(&b, t);
 	CHECK_OK(b.e, person_join(&b.db, &b.a, MK(workspace, 1), &c, MK(person, 1), &p, &b.e));
-	CHECK(memcmp(&p.id, &MK(person, 1), sizeof(p.id)) == 0 && p.role == ROLE_ADMIN);
+	CHECK(memcmp(&p.id, &MK(person, 1), sizeof(p.id)) == 0 && p.role == ROLE_CREATOR);
 	CHECK_STR(p.email, S("ada@example.com"));
 	c.email = S("ADA@example.com");
 	c.name = S("Countess");

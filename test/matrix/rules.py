@@ -52,7 +52,7 @@ DEFAULTS = {
     ('create_upload', 'maxSizeBytes'): 500000000, ('create_note', 'content'): '', ('create_note', 'folderId'): None, ('create_note', 'contentType'): 'PERSONAL',
     ('create_source', 'name'): None, ('create_project', 'type'): 'PERSONAL_BRAND', ('create_project', 'url'): None, ('create_key', 'mode'): 'live',
     ('create_key', 'expiresAt'): None,
-    ('create_key', 'apiVersion'): None, ('create_member', 'role'): 'Admin',
+    ('create_key', 'apiVersion'): None, ('create_member', 'role'): 'Creator',
     ('create_post', 'content'): ' ', ('create_post', 'title'): '', ('create_post', 'contentType'): 'PERSONAL', ('create_post', 'scheduledFor'): None,
 }
 # Places among others: what is beyond the last one becomes the last one.

@@ -75,7 +75,8 @@ def closed(v):
 
 
 def is_day_or_moment(text):
-    """The format date-or-date-time, of filters."""
+    """The format date-or-date-time, of filters.  RFC 3339 has a year 0, a leap year as 2000 is; datetime has none."""
+    text = '2000' + text[4:] if text.startswith('0000') else text
     try:
         (datetime.date if len(text) == 10 else datetime.datetime).fromisoformat(text)
     except ValueError:

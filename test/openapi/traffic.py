@@ -35,6 +35,7 @@ BEYOND = [
     ('invalid_request', "Unknown (field|parameter)", 'only under the setting `strict_bodies`'),
     ('invalid_request', "'status' must be an HTTP status", 'a number or a class such as 4xx: said in words'),
     ('invalid_request', 'What is suggested has no column', 'one of the categories, which words say'),
+    ('invalid_request', "'url' must begin with https", 'the format uri takes every scheme'),
     ('invalid_request', '366 days', 'no schema compares two parameters, or one with today'),
     ('invalid_request', 'changes nothing', 'a body of unknown fields only counts as empty: no schema counts the known ones'),
     ('invalid_request', 'must be left out when', 'a form of a body is open to fields that it does not know: the document cannot bar those of another form'),
