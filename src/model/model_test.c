@@ -116,14 +116,14 @@ DB_TEST(workspaces_are_kept_and_paged)
 
 DB_TEST(a_person_joins_each_workspace_once)
 {
-	struct person_create c = { S("Ada@Example.COM"), S("Ada"), -1 };
+	struct person_create c = { S("Ada@Example.COM"), S("Ada"), ROLE_ADMIN };
 	struct person p, q;
 	struct bench b;
 	bool other;
 
 	setup(&b, t);
 	CHECK_OK(b.e, person_join(&b.db, &b.a, MK(workspace, 1), &c, MK(person, 1), &p, &b.e));
-	CHECK(memcmp(&p.id, &MK(person, 1), sizeof(p.id)) == 0 && p.role == ROLE_CREATOR);
+	CHECK(memcmp(&p.id, &MK(person, 1), sizeof(p.id)) == 0 && p.role == ROLE_ADMIN);
 	CHECK_STR(p.email, S("ada@example.com"));
 	c.email = S("ADA@example.com");
 	c.name = S("Countess");
