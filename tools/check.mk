@@ -1,4 +1,5 @@
-# check.mk -- the steps of `./dev check`: make runs as many at a time as there are cores, in the order their needs allow.
+# check.mk -- the steps of `./dev check`: make runs one more at a time than there are cores, since a step often waits for a
+# database, in the order their needs allow.
 # SCRIPED_TEST_PG names a PostgreSQL (test/lib/pg.py).  Each step reports through tools/step; a target is no file.
 STEP := sh tools/step
 PY   := python3
