@@ -6,8 +6,8 @@ PY   := python3
 unit_of   = $(patsubst src/%.c,build/$1/test/%,$(wildcard src/*/*_test.c))
 FUZZERS  := $(patsubst src/%.c,test/%,$(wildcard src/*/*_fuzz.c))
 
-CHECK := layers house build-asan build-release build-clang outside unit scenario-postgres scenario-sqlite sweep-postgres sweep-sqlite traffic \
-	matrix clients-typescript properties badinput control uploads-sqlite uploads-postgres sqlplan replay lint docs crash
+CHECK := layers house build-asan build-release build-clang outside unit docs scenario-postgres scenario-sqlite sweep-postgres sweep-sqlite traffic \
+	matrix clients-typescript properties badinput control uploads-sqlite uploads-postgres sqlplan replay lint crash
 check: $(CHECK)
 
 layers:        ; @$(STEP) $@ sh tools/layers
