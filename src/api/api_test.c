@@ -297,3 +297,23 @@ DB_TEST(a_trusted_proxy_says_how_the_world_reaches_us)
 		t_app_close(&a);
 	}
 }
+
+/* The client asks before it sends: a stranger is not told to go on, whether the token is judged from memory or by the database. */
+DB_TEST(a_body_is_not_asked_for_before_its_sender_is_known)
+{
+	static const char ask[] = "Content-Type: application/json\r\nContent-Length: 100000\r\nExpect: 100-continue\r\n";
+	char stranger[TOKEN_LEN + 1];
+	struct t_app a;
+	struct t_conn c;
+
+	t_app_open(&a, t, 0, "");
+	token_make(MODE_LIVE, stranger);
+	t_conn_open(&c, a.port, stranger);
+	t_send(&c, "POST", "/v1/notes", NULL, ask);
+	CHECK_INT(t_hear(&c).status, ==, 401);
+	t_conn_close(&c);
+	auth_bust(a.auth);
+	t_send(&a.c, "POST", "/v1/notes", NULL, ask);
+	CHECK_INT(t_hear(&a.c).status, ==, 100);
+	t_app_close(&a);
+}

@@ -140,32 +140,6 @@ preflight(struct rq *rq)
 	return true;
 }
 
-static void
-on_head(void *ctx, struct exchange *x)
-{
-	struct rq *rq = rq_new(ctx, x);
-	struct db *db = NULL;
-
-	if (unlikely(x->header[FH_ORIGIN].p != NULL) && preflight(rq))
-		return;
-	bool health = str_eq(x->path, S("/v1/health"));
-
-	enum err code = health ? OK : take_version(rq);	/* /v1/health skips all but the route (contract 12.1) */
-	if (code == OK)
-		code = choose_op(rq);
-	if (code == OK)
-		code = engine_reader(rq->api->c.engine, &db, &rq->err);
-	if (code == OK)
-		code = admit(rq, db);
-	if (code == OK)
-		code = take_media(rq);
-	rq->stage = code == E_NEED_DB ? AT_ADMIT : AT_BODY;
-	if (code == OK || code == E_NEED_DB)
-		x->body_max = body_cap(rq);
-	else
-		rq_stop(rq, code);
-}
-
 /* --- run --- */
 
 static void read_done(struct call *, enum err, const struct error *);
@@ -287,16 +261,49 @@ begin_read(struct rq *rq)
 	read_somewhere(rq);
 }
 
+/* The caller is known, or refused: now the body may come. */
+static void
+admitted(struct rq *rq, enum err code)
+{
+	if (code == OK)
+		code = take_media(rq);
+	rq->stage = AT_BODY;
+	if (code == OK)
+		rq->x->body_max = body_cap(rq);
+	else
+		rq_stop(rq, code);
+}
+
+/* With a cold cache and no database on this thread it parks: a body is not read before it is known who sends it. */
+static void
+on_head(void *ctx, struct exchange *x)
+{
+	struct rq *rq = rq_new(ctx, x);
+	struct db *db = NULL;
+
+	if (unlikely(x->header[FH_ORIGIN].p != NULL) && preflight(rq))
+		return;
+	bool health = str_eq(x->path, S("/v1/health"));
+
+	enum err code = health ? OK : take_version(rq);	/* /v1/health skips all but the route (contract 12.1) */
+	if (code == OK)
+		code = choose_op(rq);
+	if (code == OK)
+		code = engine_reader(rq->api->c.engine, &db, &rq->err);
+	if (code == OK)
+		code = admit(rq, db);
+	rq->stage = AT_ADMIT;
+	if (code == E_NEED_DB)
+		submit(rq, run_read, read_done, CALL_READ);
+	else
+		admitted(rq, code);
+}
+
 static void
 on_run(void *ctx, struct exchange *x)
 {
-	struct rq *rq = x->user;
-
 	(void)ctx;
-	if (rq->stage == AT_ADMIT)
-		read_somewhere(rq);
-	else
-		rq_go_on(rq);
+	rq_go_on(x->user);
 }
 
 /* Admitted, the body is here. */
@@ -305,8 +312,6 @@ rq_go_on(struct rq *rq)
 {
 	enum err code = take_query(rq);
 
-	if (code == OK)
-		code = take_media(rq);	/* asked in head() already where the caller was known there */
 	if (code == OK && rq->op->method != M_GET)
 		code = take_body(rq);
 	if (code != OK)
@@ -408,10 +413,7 @@ rq_resumed(struct rq *rq)
 {
 	switch (rq->stage) {
 	case AT_ADMIT:
-		if (rq->err.code != OK)
-			break;
-		rq->stage = AT_BODY;
-		rq_go_on(rq);
+		admitted(rq, rq->err.code);
 		return;
 	case AT_WAIT:
 		if (rq->wait_ms > 0) {
