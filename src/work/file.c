@@ -13,30 +13,7 @@ static const struct rec ingestion_rec = REC(ingestion, fields, "The input of an 
 #define BYTES_MAX	((size_t)SOURCE_TEXT_MAX * 4 + 3)	/* of the longest text, with its mark */
 #define INPUT_MAX	((size_t)1 << 16)
 
-str
-ingestion_input(struct arena *a, const struct ingestion *g)
-{
-	struct buf b;
-	struct json j;
-
-	buf_init(&b, a, INPUT_MAX);
-	jw_begin(&j, &b);
-	rec_encode(&ingestion_rec, g, &j);
-	return buf_str(&b);
-}
-
-static enum err
-read_input(struct run *r, struct ingestion *ret, struct error *e)
-{
-	struct rec_opts all = { .text_max = INT64_MAX };
-	struct rec_notes notes = { 0 };
-	json_t *v;
-
-	TRY(json_read(r->task.input, &v, e));
-	enum err code = rec_decode(&ingestion_rec, &all, &r->a, v, ret, &notes, e);
-	json_decref(v);
-	return code;
-}
+str ingestion_input(struct arena *a, const struct ingestion *g) { return input_text(a, &ingestion_rec, g, INPUT_MAX); }
 
 /* A source as it will be, with its text. */
 struct read_file { struct source s; str text; };
@@ -87,7 +64,7 @@ take_file(struct run *r)
 	str bytes, text;
 	int64_t size;
 
-	if (read_input(r, &g, &e) != OK) {
+	if (input_read(r, &ingestion_rec, &g, &e) != OK) {
 		log_note(r->w->c.log, LOG_ERROR, "job", "its input cannot be read: %s", e.detail);
 		run_fail(r, "internal_error", "The input of the job cannot be read. Submit it again.");
 		return;

@@ -19,30 +19,7 @@ static const struct field fields[] = {
 const struct rec generation_rec = REC(generation, fields, "The input of a generation, as the job keeps it");
 #define INPUT_MAX	((size_t)4 << 20)
 
-str
-generation_input(struct arena *a, const struct generation *g)
-{
-	struct buf b;
-	struct json j;
-
-	buf_init(&b, a, INPUT_MAX);
-	jw_begin(&j, &b);
-	rec_encode(&generation_rec, g, &j);
-	return buf_str(&b);
-}
-
-static enum err
-read_input(struct run *r, struct generation *ret, struct error *e)
-{
-	struct rec_opts all = { .text_max = INT64_MAX };
-	struct rec_notes notes = { 0 };
-	json_t *v;
-
-	TRY(json_read(r->task.input, &v, e));
-	enum err code = rec_decode(&generation_rec, &all, &r->a, v, ret, &notes, e);
-	json_decref(v);
-	return code;
-}
+str generation_input(struct arena *a, const struct generation *g) { return input_text(a, &generation_rec, g, INPUT_MAX); }
 
 /* --- what is read from the database before writing --- */
 
@@ -229,7 +206,7 @@ generate(struct run *r)
 	struct write_output o = { 0 };
 	struct error e;
 
-	if (read_input(r, &g, &e) != OK) {
+	if (input_read(r, &generation_rec, &g, &e) != OK) {
 		log_note(r->w->c.log, LOG_ERROR, "job", "its input cannot be read: %s", e.detail);
 		run_fail(r, "internal_error", "The input of the job cannot be read. Submit it again.");
 		return;

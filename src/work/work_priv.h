@@ -64,6 +64,10 @@ bool	board_wait(struct board *, struct work_wait *);	/* true: it is the next one
 void	board_release(struct board *);
 void	board_stats(struct board *, struct work_stats *);
 
+/* input.c: what a job is given, as it is kept */
+str	input_text(struct arena *, const struct rec *, const void *, size_t max);
+MUST_USE enum err input_read(struct run *, const struct rec *, void *ret, struct error *);
+
 struct work {
 	struct work_conf c;
 	struct board *board;
