@@ -10,6 +10,7 @@
 #ifndef WRITE_H
 #define WRITE_H
 #include "conf/conf.h"
+#include "write/voice.h"
 
 #define POST_MAX	3000		/* code points: LinkedIn's limit */
 
@@ -19,6 +20,8 @@ struct write_input {
 	str language;			/* BCP 47, or absent: that of the source */
 	enum write_length length;	/* WRITE_MEDIUM unless the caller asked */
 	str instructions;		/* free text for a model, or absent */
+	str hook;			/* the opening line that was chosen, or absent */
+	const struct voice *voice;	/* NULL: nothing is known of it */
 	str reference;			/* for a model: passages of the person's knowledge, or empty; builtin writes from the source alone */
 };
 enum write_fault {
