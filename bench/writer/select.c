@@ -2,7 +2,7 @@
  *
  *	printf '3 12\nA text here.' | build/release/select	each text behind a line of words wanted and bytes that follow;
  *								each answer behind a line of its bytes */
-#include "write/write_priv.h"
+#include "rank/rank.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,7 +14,7 @@ answer(struct arena *a, str text, int words)
 {
 	struct text_sentence *s;
 	size_t bytes = 0;
-	int n = builtin_rank(a, text, text_language(text), words, &s);
+	int n = rank_best(a, text, text_language(text), words, &s);
 
 	for (int i = 0; i < n; i++)
 		bytes += s[i].s.n + 1;

@@ -19,23 +19,6 @@ struct draft {
 
 /* --- the source --- */
 
-/* UTF-8 without controls, so that no rule below has to think of them. */
-static str
-clean(struct arena *a, str s)
-{
-	char *p = arena_raw(a, s.n * 3 + 1);
-	size_t n = 0;
-
-	for (size_t i = 0; i < s.n;) {
-		uint32_t c = utf8_next(s, &i);
-		bool control = (c < ' ' && c != '\n' && c != '\r') || (c >= 0x7F && c < 0xA0) || c == 0xAD || c == 0xFEFF || c == 0x200B;
-		if (c == 0xAD || c == 0xFEFF || c == 0x200B)
-			continue;		/* soft hyphens, byte order marks: invisible, and in the way of comparing words */
-		n += text_put(p + n, control ? ' ' : c);
-	}
-	return (str){ p, n };
-}
-
 static enum text_lang
 language_of(const struct write_input *in, str source)
 {
@@ -47,97 +30,7 @@ language_of(const struct write_input *in, str source)
 	return str_ieq(tag, S("en")) ? TEXT_EN : str_ieq(tag, S("de")) ? TEXT_DE : TEXT_OTHER;
 }
 
-/* A source that is nearly all headings, fragments or endless sentences: then they are what there is to choose from.
- * False when it holds no word at all. */
-static bool
-relax(struct rank *r)
-{
-	int good = 0, all = 0;
-
-	for (int i = 0; i < r->n; i++) {
-		good += r->item[i].fit >= FIT_MIN ? r->item[i].length : 0;
-		all += r->item[i].words > 0 ? r->item[i].length : 0;
-	}
-	if (good > 200 || good > all / 10)
-		return true;
-	for (int i = 0; i < r->n; i++) {
-		struct rank_item *t = &r->item[i];
-		if (t->words == 0)
-			continue;
-		t->fit = MAX(t->fit, (t->phrases & PHRASE_NOISE) != 0 ? 0.01f : 0.5f);
-		t->score = MAX(t->score, 0.5f);
-	}
-	return all > 0;
-}
-
 /* --- what a sentence is good for --- */
-
-static unsigned
-kinds_in(const struct rank *r, const struct rank_item *t)
-{
-	unsigned kinds = 0;
-
-	for (int i = t->word; i < t->word + t->words; i++)
-		kinds |= r->word[i].kinds;
-	return kinds;
-}
-
-static bool
-has_number(const struct rank *r, const struct rank_item *t)
-{
-	for (int i = t->word; i < t->word + t->words; i++)
-		if (r->word[i].number)
-			return true;
-	return false;
-}
-
-static bool
-asks(const struct rank_item *t)
-{
-	return memchr(t->s.p, '?', t->s.n) != NULL;
-}
-
-/* Speaks to the reader: "you", and the German "Sie" inside a sentence. */
-static bool
-addresses(const struct rank *r, const struct rank_item *t)
-{
-	for (int i = t->word; i < t->word + t->words; i++) {
-		const struct rank_word *w = &r->word[i];
-		if ((w->kinds & WORD_READER) != 0 && !(r->lang == TEXT_DE && w->capital))
-			return true;
-		if (r->lang == TEXT_DE && !w->first && (str_eq(w->s, S("Sie")) || str_eq(w->s, S("Ihnen")) || str_eq(w->s, S("Ihre"))))
-			return true;
-	}
-	return false;
-}
-
-static bool
-small(str s)
-{
-	size_t i = 0;
-	uint32_t c = utf8_next(s, &i);
-
-	return text_upper(c) != c;
-}
-
-static float
-hook_worth(const struct rank *r, int i)
-{
-	const struct rank_item *t = &r->item[i];
-	unsigned kinds = kinds_in(r, t);
-	float w = t->score * 0.7f;
-
-	if (t->fit < 0.6f || t->leans || t->words < 4 || (asks(t) && (r->word[t->word].kinds & WORD_OPENING) != 0))
-		return 0;
-	w += has_number(r, t) ? 0.15f : 0;
-	w += (kinds & WORD_CONTRAST) != 0 ? 0.2f : 0;
-	w += (kinds & WORD_SURPRISE) != 0 ? 0.2f : 0;
-	w += asks(t) && addresses(r, t) ? 0.1f : 0;
-	w *= t->length < 40 ? 0.7f : 1;
-	w *= small(t->s) ? 0.5f : 1;
-	w *= (t->phrases & (PHRASE_SEQUEL | PHRASE_POINTER)) != 0 ? 0.5f : 1;
-	return t->length <= 120 ? w : w * 120 / (float)t->length;
-}
 
 /* The last fifth of a text concludes. */
 static float
@@ -146,11 +39,11 @@ close_worth(const struct rank *r, int i)
 	const struct rank_item *t = &r->item[i];
 	float w = t->score, at = (float)i / (float)MAX(r->n, 1);
 
-	if (t->fit < 0.6f || t->leans || asks(t) || t->words < 4 || t->length > 220 || at < 0.75f)
+	if (t->fit < 0.6f || t->leans || rank_asks(t) || t->words < 4 || t->length > 220 || at < 0.75f)
 		return 0;
 	w += (t->phrases & PHRASE_TAKEAWAY) != 0 ? 0.3f : 0;
-	w += addresses(r, t) ? 0.2f : 0;
-	w += (kinds_in(r, t) & WORD_CONTRAST) != 0 ? 0.15f : 0;
+	w += rank_addresses(r, t) ? 0.2f : 0;
+	w += (rank_kinds(r, t) & WORD_CONTRAST) != 0 ? 0.15f : 0;
 	return w + (at - 0.75f) * 1.6f;
 }
 
@@ -160,7 +53,7 @@ ask_worth(const struct rank *r, int i)
 {
 	const struct rank_item *t = &r->item[i];
 	float at = (float)i / (float)MAX(r->n, 1);
-	bool reader = addresses(r, t);
+	bool reader = rank_addresses(r, t);
 
 	if (r->spoken || t->fit < 0.6f || t->leans || t->length > 180 || t->words < 4 || t->s.p[t->s.n - 1] != '?'
 	    || (!reader && (at < 0.7f || (r->word[t->word].kinds & WORD_OPENING) != 0)))
@@ -223,7 +116,7 @@ prop(const struct draft *d, int i)
 
 	if (before < 0 || before == d->hook || before == d->ask || t[-1].paragraph != t->paragraph || t[-1].at != t->at - 1)
 		return -1;
-	if (!d->c.taken[before] && (!usable(d, before) || t[-1].leans || asks(&t[-1])))
+	if (!d->c.taken[before] && (!usable(d, before) || t[-1].leans || rank_asks(&t[-1])))
 		return -1;
 	return before;
 }
@@ -274,7 +167,7 @@ next_best(const struct draft *d)
 	float most = 0;
 
 	for (int i = 0; i < last; i++) {
-		float w = usable(d, i) && !asks(&d->r->item[i]) ? fresh(d, i) : 0;
+		float w = usable(d, i) && !rank_asks(&d->r->item[i]) ? fresh(d, i) : 0;
 		if (w > most) {
 			most = w;
 			best = i;
@@ -297,43 +190,11 @@ fill(struct draft *d)
 
 /* --- writing --- */
 
-/* s with every run of blanks as one; no more than max code points, cut between words. */
-static str
-line(struct arena *a, str s, int max)
-{
-	char *p = arena_raw(a, s.n + 4);
-	size_t n = 0, gap = 0;
-	int count = 0;
-
-	for (size_t i = 0; i < s.n;) {
-		size_t from = i;
-		uint32_t c = utf8_next(s, &i);
-		if (c <= ' ' && (n == 0 || p[n - 1] == ' '))
-			continue;
-		if (++count > max) {
-			n = gap != 0 ? gap : n;
-			while (n > 0 && strchr(" ,;:-", p[n - 1]) != NULL)
-				n--;
-			return (str){ p, n + text_put(p + n, 0x2026) };
-		}
-		if (c <= ' ') {
-			p[n++] = ' ';
-			gap = n - 1;
-		} else {
-			memcpy(p + n, s.p + from, i - from);
-			n += i - from;
-		}
-		if (count == max - 1 && gap == 0)
-			gap = n;
-	}
-	return str_trim((str){ p, n });
-}
-
 static void
 put(const struct draft *d, struct buf *b, int i, const char *before)
 {
 	buf_add(b, b->n != 0 ? str_z(before) : S(""));
-	buf_add(b, line(d->r->a, d->r->item[i].s, d->clip));
+	buf_add(b, rank_line(d->r->a, d->r->item[i].s, d->clip));
 }
 
 static bool
@@ -369,7 +230,7 @@ put_end(const struct draft *d, struct buf *b, const struct phrase *key, int keys
 {
 	if (d->ask >= 0)
 		put(d, b, d->ask, "\n\n");
-	else if (d->question.n != 0 && !asks(&d->r->item[d->hook]))
+	else if (d->question.n != 0 && !rank_asks(&d->r->item[d->hook]))
 		buf_add(b, str_fmt(d->r->a, "\n\n%.*s", STR(d->question)));
 	for (int i = 0, n = 0; i < keys && n < TAGS_MAX; i++) {
 		str tag = phrase_tag(d->r, &key[i]);
@@ -387,7 +248,7 @@ own_question(const struct rank *r, const struct phrase *key, int keys)
 		str x = phrase_object(r, &key[i]);
 		if (x.n == 0 || x.n > 60)
 			continue;
-		x = line(r->a, x, 60);
+		x = rank_line(r->a, x, 60);
 		if (r->lang == TEXT_EN)
 			return str_fmt(r->a, "What is your experience with %.*s?", STR(x));
 		if (r->lang == TEXT_DE)
@@ -404,9 +265,9 @@ title_of(const struct draft *d)
 	for (int i = 0; i < r->n; i++) {
 		const struct rank_item *t = &r->item[i];
 		if (t->heading && t->words >= 2 && t->length <= TITLE_MAX && (t->phrases & (PHRASE_NOISE | PHRASE_GREETING)) == 0)
-			return line(r->a, t->s, TITLE_MAX);
+			return rank_line(r->a, t->s, TITLE_MAX);
 	}
-	str s = line(r->a, r->item[d->hook].s, TITLE_MAX);
+	str s = rank_line(r->a, r->item[d->hook].s, TITLE_MAX);
 	if (s.n > 1 && s.p[s.n - 1] == '.' && s.p[s.n - 2] != '.')
 		s.n--;
 	return s;
@@ -430,7 +291,7 @@ compose(struct draft *d, enum write_length length, struct write_output *ret)
 		take(d, d->ask);
 	else
 		d->room -= (int)utf8_count(d->question);
-	d->hook = best_of(d, few(r) ? first_worth : hook_worth);
+	d->hook = best_of(d, few(r) ? first_worth : rank_opening);
 	if (d->hook < 0)
 		d->hook = best_of(d, plain_worth);
 	if (d->hook < 0) {		/* all there is, is one question */
@@ -457,12 +318,12 @@ enum write_fault
 builtin_post(const struct write_input *in, struct arena *a, write_progress *progress, void *ctx, struct write_output *ret)
 {
 	struct draft d = { .hook = -1 };
-	str source = clean(a, in->source);
+	str source = rank_clean(a, in->source);
 
 	if (!progress(ctx, 0.1, "reading"))
 		return WRITE_STOPPED;
 	d.r = rank_new(a, source, language_of(in, source));
-	if (!relax(d.r))
+	if (!rank_relax(d.r))
 		return WRITE_EMPTY;
 	if (!progress(ctx, 0.6, "choosing"))
 		return WRITE_STOPPED;

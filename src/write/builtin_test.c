@@ -354,24 +354,3 @@ TEST(large_sources_stay_within_their_memory)
 		arena_free(&a);
 	}
 }
-
-TEST(the_ranking_gives_sentences_in_the_order_of_the_source)
-{
-	struct arena a;
-	struct text_sentence *s;
-
-	arena_init(&a, 64 << 20);
-	str source = slurp(&a, "examples/talk.txt");
-	int n = builtin_rank(&a, source, TEXT_EN, 100, &s), words = 0;
-	CHECK_INT(n, >=, 3);
-	for (int i = 0; i < n; i++) {
-		struct text_word *w;
-		words += text_words(&a, s[i].s, TEXT_EN, &w);
-		CHECK(i == 0 || s[i].s.p > s[i - 1].s.p);
-	}
-	CHECK_INT(words, >=, 100);
-	CHECK_INT(words, <, 160);
-	CHECK_INT(builtin_rank(&a, S(""), TEXT_EN, 100, &s), ==, 0);
-	CHECK_INT(builtin_rank(&a, source, TEXT_EN, 0, &s), ==, 0);
-	arena_free(&a);
-}

@@ -6,7 +6,7 @@
  * Errors:   a fault is a job's errorCode, a row of fault.def; retryable or not is a column of it.
  * Ownership: what is returned lives in the arena.
  * Threads:  any; no state is shared.
- * Layer:    includes base, text, crypto, json, sys, conf, dial. */
+ * Layer:    includes base, text, rank, crypto, json, sys, conf, dial. */
 #ifndef WRITE_H
 #define WRITE_H
 #include "conf/conf.h"

@@ -1,4 +1,4 @@
-#include "write/write_priv.h"
+#include "rank/rank.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -46,7 +46,7 @@ intern(struct terms *t, str stem)
 #define LANG_DE	(1u << TEXT_DE)
 static const struct { unsigned kind, langs; str words; } known[] = {
 #define WORDS(kind, lang, words) { WORD_##kind, LANG_##lang, S_INIT(words) },
-#include "write/words.def"
+#include "rank/words.def"
 #undef WORDS
 };
 #define KNOWN_MAX	2048		/* words in words.def */
@@ -157,7 +157,7 @@ drop_speakers(struct rank *r, struct text_sentence *s, int n)
 
 static const struct { unsigned kind; str text; } phrases[] = {
 #define PHRASE(kind, text) { PHRASE_##kind, S_INIT(text) },
-#include "write/phrases.def"
+#include "rank/phrases.def"
 #undef PHRASE
 };
 
@@ -574,6 +574,29 @@ rank_new(struct arena *a, str source, enum text_lang lang)
 	return r;
 }
 
+/* A source that is nearly all headings, fragments or endless sentences: then they are what there is to choose from.
+ * False when it holds no word at all. */
+bool
+rank_relax(struct rank *r)
+{
+	int good = 0, all = 0;
+
+	for (int i = 0; i < r->n; i++) {
+		good += r->item[i].fit >= FIT_MIN ? r->item[i].length : 0;
+		all += r->item[i].words > 0 ? r->item[i].length : 0;
+	}
+	if (good > 200 || good > all / 10)
+		return true;
+	for (int i = 0; i < r->n; i++) {
+		struct rank_item *t = &r->item[i];
+		if (t->words == 0)
+			continue;
+		t->fit = MAX(t->fit, (t->phrases & PHRASE_NOISE) != 0 ? 0.01f : 0.5f);
+		t->score = MAX(t->score, 0.5f);
+	}
+	return all > 0;
+}
+
 /* --- choosing --- */
 
 void
@@ -610,7 +633,7 @@ rank_worth(const struct rank_choice *c, int i)
 }
 
 int
-builtin_rank(struct arena *a, str source, enum text_lang lang, int max_words, struct text_sentence **ret)
+rank_best(struct arena *a, str source, enum text_lang lang, int max_words, struct text_sentence **ret)
 {
 	struct rank *r = rank_new(a, source, lang);
 	struct rank_choice c;

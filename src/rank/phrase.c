@@ -1,4 +1,4 @@
-#include "write/write_priv.h"
+#include "rank/rank.h"
 #include <math.h>
 
 /* A phrase is one to three words in a row that are no function words.  It is worth its frequency, if it stands where nouns do:
