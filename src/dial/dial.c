@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #define TICK_MS		100	/* how often `alive` is asked */
 #define HOST_SHOWN	60	/* characters of HOST:PORT in a `why` */
@@ -17,6 +18,8 @@ struct call {
 	const char *host;		/* HOST:PORT, for a person */
 	bool loopback;
 	size_t got;			/* bytes of body */
+	int part;			/* the part of our own body that is sent, and how much of it went */
+	int64_t sent;
 	int64_t moved;			/* bytes in both directions when last looked at */
 	int64_t moved_us, asked_us;	/* when that number last changed; when `alive` was last asked */
 	char text[CURL_ERROR_SIZE];	/* libcurl's own words */
@@ -117,10 +120,76 @@ take(char *p, size_t size, size_t n, void *ctx)
 	return piece.n;
 }
 
-static void
-set_method(CURL *h, const struct dial_request *rq)
+static int64_t part_size(const struct dial_part *p) { return p->bytes != 0 ? p->bytes : (int64_t)p->text.n; }
+
+/* The next bytes of the body in parts, at most n; 0 at its end, -1 when a file ends before its part does. */
+static ssize_t
+next_bytes(struct call *c, char *to, size_t n)
 {
-	if (strcmp(rq->method, "HEAD") == 0) {
+	for (; c->part < c->rq->parts; c->part++, c->sent = 0) {
+		const struct dial_part *p = &c->rq->part[c->part];
+		size_t most = (size_t)MIN((int64_t)n, part_size(p) - c->sent);
+		if (most == 0)
+			continue;
+		ssize_t got = (ssize_t)most;
+		if (p->bytes != 0)
+			got = pread(p->fd, to, most, p->from + c->sent);
+		else
+			memcpy(to, p->text.p + c->sent, most);
+		if (got <= 0)
+			return -1;
+		c->sent += got;
+		return got;
+	}
+	return 0;
+}
+
+static size_t
+give(char *to, size_t size, size_t n, void *ctx)
+{
+	ssize_t got = next_bytes(ctx, to, size * n);
+
+	return got >= 0 ? (size_t)got : CURL_READFUNC_ABORT;
+}
+
+/* libcurl sends a body again when a kept connection turns out to be gone. */
+static int
+give_again(void *ctx, curl_off_t at, int origin)
+{
+	struct call *c = ctx;
+
+	if (at != 0 || origin != SEEK_SET)
+		return CURL_SEEKFUNC_CANTSEEK;
+	c->part = 0;
+	c->sent = 0;
+	return CURL_SEEKFUNC_OK;
+}
+
+static void
+set_parts(struct call *c)
+{
+	int64_t all = 0;
+
+	for (int i = 0; i < c->rq->parts; i++)
+		all += part_size(&c->rq->part[i]);
+	curl_easy_setopt(c->easy, CURLOPT_POST, 1L);
+	curl_easy_setopt(c->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)all);
+	curl_easy_setopt(c->easy, CURLOPT_READFUNCTION, give);
+	curl_easy_setopt(c->easy, CURLOPT_READDATA, c);
+	curl_easy_setopt(c->easy, CURLOPT_SEEKFUNCTION, give_again);
+	curl_easy_setopt(c->easy, CURLOPT_SEEKDATA, c);
+	curl_easy_setopt(c->easy, CURLOPT_CUSTOMREQUEST, c->rq->method);
+}
+
+static void
+set_method(struct call *c)
+{
+	CURL *h = c->easy;
+	const struct dial_request *rq = c->rq;
+
+	if (rq->parts != 0) {
+		set_parts(c);
+	} else if (strcmp(rq->method, "HEAD") == 0) {
 		curl_easy_setopt(h, CURLOPT_NOBODY, 1L);
 	} else if (strcmp(rq->method, "GET") != 0 || rq->body.n != 0) {
 		curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)rq->body.n);
@@ -148,7 +217,7 @@ prepare(struct call *c, struct curl_slist *headers)
 	curl_easy_setopt(h, CURLOPT_ERRORBUFFER, c->text);
 	if (c->loopback)
 		curl_easy_setopt(h, CURLOPT_NOPROXY, "*");
-	set_method(h, rq);
+	set_method(c);
 }
 
 /* --- the call --- */

@@ -20,10 +20,18 @@ enum dial_fault {
 	DIAL_TOO_LARGE,		/* more than max bytes */
 	DIAL_STOPPED,		/* the callback said so */
 };
+/* A stretch of a body: text, or as much of a file as is said, which is read while it is sent and never held whole. */
+struct dial_part {
+	str text;
+	int fd;					/* where `bytes` is not 0 */
+	int64_t from, bytes;
+};
 struct dial_request {
 	const char *method, *url;
 	const char *const *headers;		/* "Name: value", NULL at the end */
 	str body;
+	const struct dial_part *part;		/* the body in parts, where parts is not 0 */
+	int parts;
 	int64_t connect_ms, silence_ms, total_ms;
 	size_t max;				/* bytes of answer body */
 	/* Called with each piece of body as it comes, once the status is known; false stops the call.

@@ -75,6 +75,56 @@ TEST(an_answer_is_collected)
 	arena_free(&s.a);
 }
 
+/* A body in parts, with a file of `size` bytes of which `bytes` are asked for. */
+static void
+send_parts(struct seen *s, size_t size, int64_t bytes)
+{
+	struct dial_request rq = request(s, "json");
+	char block[4096];
+	int fd = fileno(tmpfile());
+
+	memset(block, 'x', sizeof(block));
+	for (size_t i = 0; i < size; i += sizeof(block))
+		if (write(fd, block, sizeof(block)) != sizeof(block))
+			abort();
+	struct dial_part part[] = { { .text = S("{\"model\":\"m\",\"file\":\"") }, { .text = S("") },
+	    { .fd = fd, .from = 3, .bytes = bytes }, { .text = S("\"}") } };
+	rq.part = part;
+	rq.parts = COUNT(part);
+	call(s, &rq);
+	close(fd);
+}
+
+TEST(a_body_in_parts_is_read_from_its_file)
+{
+	struct seen s = { 0 };
+
+	send_parts(&s, 1 << 20, 300001);
+	CHECK_INT(s.r.fault, ==, DIAL_OK);
+	CHECK_INT(s.r.status, ==, 200);
+	arena_free(&s.a);
+	struct dial_request rq = request(&s, "json");
+	rq.method = "GET";
+	rq.body = STR_NONE;
+	rq.url = str_fmt(&s.a, "http://127.0.0.1:%d/_requests", provider_port()).p;
+	call(&s, &rq);
+	const char *at = memmem(s.r.body.p, s.r.body.n, "{\"model\": \"m\", \"file\": \"", 24);
+	CHECK(at != NULL);
+	size_t n = at != NULL ? strspn(at + 24, "x") : 0;
+	CHECK_INT(n, ==, 300001);
+	CHECK(holds(s.r.body, "\"Content-Length\": \"300024\""));
+	arena_free(&s.a);
+}
+
+TEST(a_file_that_is_shorter_than_its_part_breaks_the_call)
+{
+	struct seen s = { 0 };
+
+	send_parts(&s, 1 << 16, 300000);
+	CHECK_INT(s.r.fault, ==, DIAL_BROKEN);
+	arena_free(&s.a);
+}
+
 TEST(pieces_are_handed_over_and_error_bodies_collected)
 {
 	struct seen s = { 0 };
