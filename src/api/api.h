@@ -42,6 +42,7 @@ enum {
 	OP_BARE       = 1 << 9,	/* its answer is not wrapped in `data` */
 	OP_MATCHES    = 1 << 10,	/* takes If-Match: its handler calls check_match before the meaning of the body */
 	OP_MEMORY     = 1 << 11,	/* a read that tries without a database first: its handler may say E_NEED_DB */
+	OP_SLOW       = 1 << 12,	/* a read that may take long: on a thread of its own, with OP_MEMORY first without a database */
 	OP_LONG       = 1 << 15,	/* body up to body_max_long */
 	OP_PEOPLE     = 1 << 23,	/* people only: keys are refused, whatever their scopes */
 	OP_ROLES      = 24,		/* from this bit on: the roles that may, where op_roles would not say so by itself */
@@ -123,6 +124,7 @@ struct blobs;
 struct audit_buffer;
 struct journal;
 struct tallies;
+struct slow;
 struct health_state;
 struct api {
 	struct api_conf c;
@@ -131,6 +133,7 @@ struct api {
 	struct journal *journal;
 	struct tallies *tallies;
 	struct health_state *health;
+	struct slow *slow;
 	struct op_stats *stats;			/* one per op, and one more for requests without */
 	_Atomic int64_t *of_version;		/* requests, by row of `versions` */
 	_Atomic bool draining;

@@ -216,6 +216,7 @@ api_open(const struct api_conf *c, const struct conf *conf, struct api **ret, st
 	a->tallies = tallies_new(c->clock);
 	a->journal = journal_new(&a->c, a->tallies, (int)conf->request_log_buffer);
 	a->health = health_new(a);
+	a->slow = slow_new(a);
 	*ret = a;
 	return OK;
 }
@@ -223,6 +224,7 @@ api_open(const struct api_conf *c, const struct conf *conf, struct api **ret, st
 void
 api_close(struct api *a)
 {
+	slow_free(a->slow);
 	engine_hurry(a->c.engine);
 	health_free(a->health);
 	journal_free(a->journal);

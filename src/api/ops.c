@@ -73,7 +73,7 @@ const struct op ops[] = {
 	  ERRORS(E_NOT_FOUND, E_UNPROCESSABLE),
 	  "Index a knowledge document", "Answers with a job; `result.documentId` names the document once it is DONE. The same text in the same place is one document, however often it is sent: "
 	  "the job then names the one that is there. In this release a `text` is indexed; `url` and `youtube` are refused, and there are no uploads that `file` could name." },
-	{ M_GET, "/v1/knowledge/search", "search_knowledge", "Knowledge", S_(KNOWLEDGE_READ), BUCKET_READ, OP_MCP | OP_ADDITION, knowledge_search, -1, &knowledge_search_query_rec, &knowledge_answer_rec, NULL,
+	{ M_GET, "/v1/knowledge/search", "search_knowledge", "Knowledge", S_(KNOWLEDGE_READ), BUCKET_READ, OP_MCP | OP_ADDITION | OP_SLOW, knowledge_search, -1, &knowledge_search_query_rec, &knowledge_answer_rec, NULL,
 	  ERRORS(E_NOT_FOUND),
 	  "Search the knowledge", "The passages that answer `q` best, best first: by BM25 over stemmed words, where headings and names count twice and words side by side count more." },
 	{ M_GET, "/v1/knowledge/{documentId}", "get_knowledge", "Knowledge", S_(KNOWLEDGE_READ), BUCKET_READ, OP_MCP | OP_ADDITION, knowledge_get, ID_document, NULL, &document_rec, NULL, ERRORS(E_NOT_FOUND),
@@ -148,7 +148,7 @@ const struct op ops[] = {
 	  ERRORS(E_UNPROCESSABLE),
 	  "Mint a presigned URL for the bytes of a file", "PUT the bytes to `uploadUrl` within 15 minutes, with the `Content-Type` of `headers` and without an API key. "
 	  "The URL works for one PUT that is complete; one that broke may be repeated. What nothing is made of is deleted after 24 hours." },
-	{ M_GET, "/v1/usage", "get_usage", "Logs", 0, BUCKET_READ, OP_ADDITION, usage_get, -1, &usage_query_rec, &usage_rec, NULL, NULL,
+	{ M_GET, "/v1/usage", "get_usage", "Logs", 0, BUCKET_READ, OP_ADDITION | OP_SLOW, usage_get, -1, &usage_query_rec, &usage_rec, NULL, NULL,
 	  "Get what the workspace used", "By UTC day: requests, writes and errors, counted exactly, and AI spend; and the jobs of the range." },
 	{ M_GET, "/v1/workspaces", "list_workspaces", "Workspaces", 0, BUCKET_READ, OP_LIST | OP_MCP, workspaces_list, -1, &workspaces_query_rec, &workspace_rec, workspace_anchor, NULL,
 	  "List the workspaces that the caller can reach", "A key reaches its own workspace." },
@@ -185,6 +185,8 @@ check_op(const struct op *o, const struct op *prev)
 		return "a row free of charge that costs more than memory";
 	if ((o->flags & OP_MEMORY) && (o->method != M_GET || (o->flags & OP_LIST)))
 		return "a write or a list from memory";
+	if ((o->flags & OP_SLOW) && (o->method != M_GET || (o->flags & OP_PUBLIC)))
+		return "only a read of a known caller runs on the slow threads";
 	if ((o->method == M_GET) == ((o->flags & OP_TX) != 0))
 		return "a GET in a transaction, or a write without one";
 	if ((o->flags & OP_IDEMPOTENT) && !(o->flags & OP_TX))

@@ -187,6 +187,8 @@ run_read(struct call *c, struct db *db, struct error *e)
 	struct rq *rq = (struct rq *)c;
 
 	rq->db = db;
+	if (db == NULL && !(rq->op->flags & OP_MEMORY))		/* on a slow thread, which tries without one first */
+		return E_NEED_DB;
 	enum err code = rq->stage == AT_ADMIT ? admit(rq, db) : rq->stage == AT_WAIT ? read_job(rq) : handle(rq);
 	if (code == OK && (rq->out.over || rq->a->over))
 		code = fail(&rq->err, E_UNAVAILABLE, NULL, "The answer needs more memory than one may have: ask for a smaller page.");
@@ -207,12 +209,26 @@ send_call(struct rq *rq, call_run *run, call_done *done, unsigned flags)
 }
 
 static void
-submit(struct rq *rq, call_run *run, call_done *done, unsigned flags)
+park(struct rq *rq, enum err code)
 {
-	if (send_call(rq, run, done, flags) != OK)
-		rq_stop(rq, rq->err.code);
+	if (code != OK)
+		rq_stop(rq, code);
 	else
 		front_park(rq->x);
+}
+
+static void
+submit(struct rq *rq, call_run *run, call_done *done, unsigned flags)
+{
+	park(rq, send_call(rq, run, done, flags));
+}
+
+static void
+read_slowly(struct rq *rq)
+{
+	rq->call = (struct call){ .run = run_read, .done = read_done, .flags = CALL_READ, .bytes = 1024 };
+	rq->stage = AT_READ;
+	park(rq, slow_submit(rq->api->slow, &rq->call, &rq->err));
 }
 
 /* Inline on this thread's own connection, or, where there is none, on the engine's pool. */
@@ -251,6 +267,10 @@ begin_read(struct rq *rq)
 {
 	enum err code = E_NEED_DB;
 
+	if (rq->op->flags & OP_SLOW) {
+		read_slowly(rq);
+		return;
+	}
 	if (rq->op->flags & OP_MEMORY)
 		code = rq->op->handler(rq);
 	if (code != E_NEED_DB) {

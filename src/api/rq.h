@@ -128,6 +128,11 @@ void	audit_buffer_free(struct audit_buffer *);
 void	audit_later(struct audit_buffer *, const struct audit *);
 void	audit_depth(struct audit_buffer *, int *depth, int64_t *dropped, bool *ok);
 
+/* slow.c: threads for OP_SLOW */
+struct slow *slow_new(const struct api *);
+void	slow_free(struct slow *);
+MUST_USE enum err slow_submit(struct slow *, struct call *, struct error *);	/* E_UNAVAILABLE, without taking the call */
+
 /* metrics.c */
 void	metrics_older(struct api *, const struct version *);
 static inline bool is_older(const struct rq *rq) { return unlikely(rq->version != NULL && rq->version != versions); }
