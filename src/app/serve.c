@@ -4,6 +4,7 @@
  * the control socket's; one loop for metrics where that is asked for. */
 #include "app/app.h"
 #include "docs/docs.h"
+#include "ingest/ingest.h"
 #include "store/store.h"
 #include <errno.h>
 #include <malloc.h>
@@ -121,6 +122,7 @@ open_work(struct server *s, struct error *e)
 	struct work_conf wc = { settings, s, s->home.engine, s->log, &sys_clock_real, s->blobs.disk };
 	struct api_conf ac = { .engine = s->home.engine, .log = s->log, .clock = &sys_clock_real, .blobs = &s->blobs };
 
+	ingest_sweep(s->confs[0]);
 	ac.auth = s->auth = auth_new(&s->home.secret, &sys_clock_real);
 	ac.limits = s->limits = limits_new(LIMIT_KEYS);
 	TRY(work_open(&wc, &s->work, e));

@@ -83,16 +83,21 @@ no_time(struct marked_maker *m)
 	m->talk = false;
 }
 
+str
+marked_line(struct arena *a, str s, size_t most)
+{
+	struct marked_maker m;
+
+	marked_begin(&m, a, most);
+	put(&m, str_trim(s), false);
+	return str_trim(buf_str(&m.text));
+}
+
 void
 marked_title(struct marked_maker *m, str s)
 {
-	struct marked_maker t;
-
-	if (m->m.title.p != NULL || str_trim(s).n == 0)
-		return;
-	marked_begin(&t, m->a, TITLE_MOST);
-	put(&t, str_trim(s), false);
-	m->m.title = str_trim(buf_str(&t.text));
+	if (m->m.title.p == NULL && str_trim(s).n > 0)
+		m->m.title = marked_line(m->a, s, TITLE_MOST);
 }
 
 void marked_page(struct marked_maker *m, int page) { m->page = MAX(m->page, page); }

@@ -48,6 +48,8 @@ void	marked_paragraph(struct marked_maker *, str);		/* its line feeds stay */
 void	marked_said(struct marked_maker *, int64_t from_ms, int64_t to_ms, str);
 struct marked_text marked_end(struct marked_maker *);
 
+/* One clean line of at most so many code points: controls are spaces, none at the ends. */
+str	marked_line(struct arena *, str, size_t most);
 str	marked_pack(struct arena *, const struct text_mark *, int n);	/* absent when there are none */
 /* What was packed; what is broken ends it early. */
 int	marked_unpack(struct arena *, str, struct text_mark **ret);
