@@ -1,6 +1,8 @@
 #include "dial/dial.h"
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -15,12 +17,15 @@ struct call {
 	const struct sys_clock *clock;
 	CURL *easy;
 	struct buf body;
-	const char *host;		/* HOST:PORT, for a person */
+	const char *url, *host;		/* HOST:PORT, for a person */
 	bool loopback;
+	struct curl_slist *pins;	/* what the guard found the host to be */
+	size_t head;			/* bytes of headers */
 	size_t got;			/* bytes of body */
 	int part;			/* the part of our own body that is sent, and how much of it went */
 	int64_t sent;
 	int64_t moved;			/* bytes in both directions when last looked at */
+	int64_t began_us;
 	int64_t moved_us, asked_us;	/* when that number last changed; when `alive` was last asked */
 	char text[CURL_ERROR_SIZE];	/* libcurl's own words */
 };
@@ -44,6 +49,12 @@ static void global_init(void) { global_ok = curl_global_init(CURL_GLOBAL_DEFAULT
 
 /* --- before the call --- */
 
+static int64_t
+passed_ms(const struct call *c)
+{
+	return (sys_mono_us(c->clock) - c->began_us) / 1000;
+}
+
 static char *
 url_part(CURLU *u, CURLUPart part)
 {
@@ -57,7 +68,7 @@ static bool
 read_url(struct call *c)
 {
 	CURLU *u = curl_url();
-	bool ok = u != NULL && curl_url_set(u, CURLUPART_URL, c->rq->url, 0) == CURLUE_OK;
+	bool ok = u != NULL && curl_url_set(u, CURLUPART_URL, c->url, 0) == CURLUE_OK;
 	char *scheme = ok ? url_part(u, CURLUPART_SCHEME) : NULL, *host = ok ? url_part(u, CURLUPART_HOST) : NULL;
 	char *port = ok ? url_part(u, CURLUPART_PORT) : NULL;
 
@@ -71,6 +82,96 @@ read_url(struct call *c)
 	curl_free(port);
 	curl_url_cleanup(u);
 	return ok;
+}
+
+/* "HOST:PORT:ADDRESS,ADDRESS", which libcurl takes for what a resolver would have said. */
+static struct curl_slist *
+pins_of(struct arena *a, const struct guard_url *u, const struct guard_addresses *found)
+{
+	char text[INET6_ADDRSTRLEN];
+	struct buf b;
+
+	buf_init(&b, a, 4096);
+	buf_fmt(&b, "%s:%d:", u->host, u->port);
+	for (int i = 0; i < found->n; i++) {
+		const struct sockaddr *sa = (const struct sockaddr *)&found->at[i];
+		bool v6 = sa->sa_family == AF_INET6;
+		const void *from = v6 ? (const void *)&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr :
+		    (const void *)&((const struct sockaddr_in *)(const void *)sa)->sin_addr;
+		inet_ntop(sa->sa_family, from, text, sizeof(text));
+		buf_fmt(&b, v6 ? "%s[%s]" : "%s%s", i > 0 ? "," : "", text);
+	}
+	buf_char(&b, '\0');
+	return curl_slist_append(NULL, b.p);
+}
+
+static bool
+proxied(const struct dial_request *rq)
+{
+	return rq->proxy != NULL && rq->proxy[0] != '\0';
+}
+
+static bool
+look_up(struct call *c, const struct guard_url *u)
+{
+	const struct dial_request *rq = c->rq;
+	struct guard_addresses found;
+	const char *why;
+
+	switch (guard_resolve(rq->guard, c->a, u, MIN(rq->connect_ms, rq->total_ms), rq->alive, rq->ctx, &found, &why)) {
+	case GUARD_OK:
+		if (!u->literal)
+			c->pins = pins_of(c->a, u, &found);
+		return true;
+	case GUARD_REFUSED:
+		give_up(c, DIAL_BLOCKED, "%s %s", c->host, why);
+		break;
+	case GUARD_LATE:
+		give_up(c, DIAL_TIMEOUT, "no address of %s was found in time", c->host);
+		break;
+	case GUARD_STOPPED:
+		give_up(c, DIAL_STOPPED, "the call was stopped");
+		break;
+	default:
+		give_up(c, DIAL_RESOLVE, "no address found for %s", c->host);
+	}
+	return false;
+}
+
+/* Whether the call may be made; otherwise its fault is set. */
+static bool
+admit(struct call *c)
+{
+	struct guard_url u;
+
+	c->url = c->rq->url;
+	if (c->rq->guard != NULL) {
+		const char *why = guard_url(c->rq->guard, c->a, c->url, &u);
+		if (why != NULL) {
+			give_up(c, DIAL_BLOCKED, "the address %s", why);
+			return false;
+		}
+		c->url = u.url;
+	}
+	if (!read_url(c)) {
+		give_up(c, DIAL_CONNECT, "the address is no http:// or https:// URL");
+		return false;
+	}
+	return c->rq->guard == NULL || proxied(c->rq) || look_up(c, &u);
+}
+
+/* The last word: the address that is really connected to. */
+static curl_socket_t
+open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *to)
+{
+	struct call *c = ctx;
+	const char *why = c->rq->guard->judge(&to->addr);
+
+	(void)purpose;
+	if (why == NULL)
+		return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+	give_up(c, DIAL_BLOCKED, "%s leads to %s", c->host, why);
+	return CURL_SOCKET_BAD;
 }
 
 /* NULL when there is no memory. */
@@ -108,7 +209,7 @@ take(char *p, size_t size, size_t n, void *ctx)
 		give_up(c, DIAL_TOO_LARGE, "%s answered more than %zu bytes", c->host, c->rq->max);
 		return 0;
 	}
-	bool refused = status_of(c) >= 400;
+	bool refused = status_of(c) >= 300;
 	if (refused)
 		c->body.max = MIN(c->rq->max, DIAL_ERROR_MAX);
 	if (refused || c->rq->piece == NULL) {
@@ -118,6 +219,19 @@ take(char *p, size_t size, size_t n, void *ctx)
 		return 0;
 	}
 	return piece.n;
+}
+
+static size_t
+take_head(char *p, size_t size, size_t n, void *ctx)
+{
+	struct call *c = ctx;
+
+	(void)p;
+	c->head += size * n;
+	if (c->head <= DIAL_HEAD_MAX)
+		return size * n;
+	give_up(c, DIAL_TOO_LARGE, "%s answered with more than %d bytes of headers", c->host, DIAL_HEAD_MAX);
+	return 0;
 }
 
 static int64_t part_size(const struct dial_part *p) { return p->bytes != 0 ? p->bytes : (int64_t)p->text.n; }
@@ -198,25 +312,47 @@ set_method(struct call *c)
 	}
 }
 
+/* Through which proxy, and to which addresses. */
+static void
+set_way(struct call *c)
+{
+	const struct dial_request *rq = c->rq;
+
+	if (proxied(rq)) {
+		curl_easy_setopt(c->easy, CURLOPT_PROXY, rq->proxy);
+		curl_easy_setopt(c->easy, CURLOPT_NOPROXY, "");		/* and not what the environment excepts */
+	} else if (rq->guard != NULL || rq->proxy != NULL || c->loopback)
+		curl_easy_setopt(c->easy, CURLOPT_NOPROXY, "*");
+	if (c->pins != NULL)
+		curl_easy_setopt(c->easy, CURLOPT_RESOLVE, c->pins);
+	if (rq->guard != NULL && !proxied(rq)) {
+		curl_easy_setopt(c->easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+		curl_easy_setopt(c->easy, CURLOPT_OPENSOCKETDATA, c);
+	}
+}
+
 static void
 prepare(struct call *c, struct curl_slist *headers)
 {
 	const struct dial_request *rq = c->rq;
 	CURL *h = c->easy;
 
-	curl_easy_setopt(h, CURLOPT_URL, rq->url);
+	curl_easy_setopt(h, CURLOPT_URL, c->url);
 	curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(h, CURLOPT_QUICK_EXIT, 1L);	/* do not wait for a resolver that hangs */
 	curl_easy_setopt(h, CURLOPT_USERAGENT, "scriped");
 	curl_easy_setopt(h, CURLOPT_HTTPHEADER, headers);
 	curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, (long)MAX(rq->connect_ms, 1));
-	curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, (long)MAX(rq->total_ms, 1));
+	curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, (long)MAX(rq->total_ms - passed_ms(c), 1));
 	curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, take);
 	curl_easy_setopt(h, CURLOPT_WRITEDATA, c);
+	curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, take_head);
+	curl_easy_setopt(h, CURLOPT_HEADERDATA, c);
 	curl_easy_setopt(h, CURLOPT_ERRORBUFFER, c->text);
-	if (c->loopback)
-		curl_easy_setopt(h, CURLOPT_NOPROXY, "*");
+	if (rq->unpack)
+		curl_easy_setopt(h, CURLOPT_ACCEPT_ENCODING, "");
+	set_way(c);
 	set_method(c);
 }
 
@@ -352,9 +488,13 @@ retry_after(const struct call *c)
 static void
 keep_answer(struct call *c)
 {
-	char *type = NULL;
+	char *type = NULL, *location = NULL;
 
 	curl_easy_getinfo(c->easy, CURLINFO_CONTENT_TYPE, &type);
+	if (c->ret->fault == DIAL_OK)
+		curl_easy_getinfo(c->easy, CURLINFO_REDIRECT_URL, &location);
+	c->ret->location = location != NULL ? str_dup(c->a, str_z(location)).p : NULL;
+	c->ret->url = c->url;
 	c->ret->status = status_of(c);
 	c->ret->content_type = str_dup(c->a, str_z(type));
 	c->ret->retry_after_s = retry_after(c);
@@ -373,27 +513,64 @@ run(struct call *c, CURLM *m, struct curl_slist *headers)
 	curl_multi_remove_handle(m, c->easy);
 }
 
+static void
+call(struct call *c)
+{
+	CURLM *m = curl_multi_init();
+	struct curl_slist *headers = headers_of(c->rq);
+
+	c->easy = curl_easy_init();
+	if (global_ok && m != NULL && headers != NULL && c->easy != NULL)
+		run(c, m, headers);
+	else
+		give_up(c, DIAL_CONNECT, "libcurl could not be started");
+	curl_easy_cleanup(c->easy);
+	curl_multi_cleanup(m);
+	curl_slist_free_all(headers);
+}
+
 void
 dial(struct arena *a, const struct sys_clock *clock, const struct dial_request *rq, struct dial_result *ret)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	struct call c = { .rq = rq, .ret = ret, .a = a, .clock = clock };
+	struct call c = { .rq = rq, .ret = ret, .a = a, .clock = clock, .began_us = sys_mono_us(clock) };
 
-	*ret = (struct dial_result){ .fault = DIAL_OK, .retry_after_s = -1 };
+	*ret = (struct dial_result){ .fault = DIAL_OK, .retry_after_s = -1, .url = rq->url };
 	buf_init(&c.body, a, rq->max);
 	pthread_once(&once, global_init);
-	if (!read_url(&c)) {
-		give_up(&c, DIAL_CONNECT, "the address is no http:// or https:// URL");
-		return;
+	if (admit(&c))
+		call(&c);
+	curl_slist_free_all(c.pins);
+}
+
+static bool
+is_redirect(const struct dial_result *r)
+{
+	return r->fault == DIAL_OK && r->location != NULL &&
+	    (r->status == 301 || r->status == 302 || r->status == 303 || r->status == 307 || r->status == 308);
+}
+
+void
+dial_follow(struct arena *a, const struct sys_clock *clock, const struct dial_request *rq, int hops, dial_hop *hop, struct dial_result *ret)
+{
+	int64_t end_us = sys_mono_us(clock) + rq->total_ms * 1000;
+	struct dial_request next = *rq;
+
+	for (;; hops--) {
+		next.total_ms = (end_us - sys_mono_us(clock)) / 1000;
+		if (hop != NULL && !hop(rq->ctx, next.url, next.total_ms)) {
+			*ret = (struct dial_result){ .fault = DIAL_STOPPED, .retry_after_s = -1, .url = next.url, .why = "the call was stopped" };
+			return;
+		}
+		next.total_ms = (end_us - sys_mono_us(clock)) / 1000;
+		if (next.total_ms <= 0) {
+			*ret = (struct dial_result){ .fault = DIAL_TIMEOUT, .retry_after_s = -1, .url = next.url };
+			snprintf(ret->why, sizeof(ret->why), "the redirects took more than %lld ms", (long long)rq->total_ms);
+			return;
+		}
+		dial(a, clock, &next, ret);
+		if (hops == 0 || !is_redirect(ret))
+			return;
+		next.url = ret->location;
 	}
-	CURLM *m = curl_multi_init();
-	struct curl_slist *headers = headers_of(rq);
-	c.easy = curl_easy_init();
-	if (global_ok && m != NULL && headers != NULL && c.easy != NULL)
-		run(&c, m, headers);
-	else
-		give_up(&c, DIAL_CONNECT, "libcurl could not be started");
-	curl_easy_cleanup(c.easy);
-	curl_multi_cleanup(m);
-	curl_slist_free_all(headers);
 }

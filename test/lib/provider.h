@@ -1,4 +1,4 @@
-/* provider -- test/provider/provider.py as a child of a unit test; it ends with the test, however that ends.
+/* provider -- test/provider/provider.py and test/web/web.py as children of a unit test; they end with the test, however that ends.
  * Run from the top of the tree. */
 #ifndef PROVIDER_H
 #define PROVIDER_H
@@ -10,18 +10,17 @@
 
 extern char **environ;
 
-/* The port of a provider that is started at the first call. */
-static int
-provider_port(void)
+/* The port of a script that is started at the first call. */
+static inline int
+script_port(int *port, char *script)
 {
-	static int port;
-	char *argv[] = { (char []){ "python3" }, (char []){ "test/provider/provider.py" }, (char []){ "--until-eof" }, NULL };
+	char *argv[] = { (char []){ "python3" }, script, (char []){ "--until-eof" }, NULL };
 	posix_spawn_file_actions_t act;
 	int in[2], out[2];
 	pid_t pid;
 
-	if (port != 0)
-		return port;
+	if (*port != 0)
+		return *port;
 	if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0)
 		abort();
 	posix_spawn_file_actions_init(&act);
@@ -32,11 +31,25 @@ provider_port(void)
 	close(in[0]);
 	close(out[1]);
 	FILE *f = rc == 0 ? fdopen(out[0], "r") : NULL;
-	if (f == NULL || fscanf(f, "%d", &port) != 1) {
-		printf("Bail out! test/provider/provider.py does not start (is there a python3, and is this the top of the tree?)\n");
+	if (f == NULL || fscanf(f, "%d", port) != 1) {
+		printf("Bail out! %s does not start (is there a python3, and is this the top of the tree?)\n", script);
 		exit(1);
 	}
 	fclose(f);
-	return port;
+	return *port;
+}
+
+static inline int
+provider_port(void)
+{
+	static int port;
+	return script_port(&port, (char []){ "test/provider/provider.py" });
+}
+
+static inline int
+web_port(void)
+{
+	static int port;
+	return script_port(&port, (char []){ "test/web/web.py" });
 }
 #endif
