@@ -1,4 +1,5 @@
 #include "write/avoid.h"
+#include "write/style.h"
 
 /* What can stand alone of a sentence that holds an avoided word.  No grammar is known here but the small words at the seams of clauses, so
  * a cut is made only where both sides show that they are clauses; what is unsure is not written. */
@@ -12,7 +13,7 @@ static const struct { enum seam seam; enum text_lang lang; str words; } seams[] 
 	{ SUBJECT, TEXT_DE, S_INIT(" ich wir du ihr er sie es man der die das ein eine unser unsere mein meine niemand jeder alle ") },
 	{ PERSON, TEXT_EN, S_INIT(" i we you he she they ") }, { PERSON, TEXT_DE, S_INIT(" ich wir du ihr er sie man ") },
 	{ VERB, TEXT_EN, S_INIT(" is are was were has have had will would can could did does do must should may might ") },
-	{ VERB, TEXT_DE, S_INIT(" ist sind war waren hat haben hatte hatten wird werden wurde wurden kann können konnte konnten muss müssen soll sollen will wollen ") },
+	{ VERB, TEXT_DE, S_INIT(" ist sind war waren hat haben hatte hatten wird werden wurde wurden kann können konnte konnten muss müssen soll sollen ") },
 	{ UNDER, TEXT_EN, S_INIT(" because which although though while whereas where when since if unless until after before as who ") },
 	{ UNDER, TEXT_DE, S_INIT(" weil da obwohl während wobei indem damit sodass nachdem bevor wenn falls sobald solange wohingegen ") },
 };
@@ -20,15 +21,8 @@ static const struct { enum seam seam; enum text_lang lang; str words; } seams[] 
 static bool
 is(enum seam seam, enum text_lang lang, str word)
 {
-	char key[40];
-	size_t n = 1;
-
-	key[0] = ' ';
-	for (size_t i = 0; i < word.n && n < sizeof(key) - 6;)
-		n += text_put(key + n, text_lower(utf8_next(word, &i)));
-	key[n++] = ' ';
 	for (size_t r = 0; r < COUNT(seams); r++)
-		if (seams[r].seam == seam && seams[r].lang == lang && memmem(seams[r].words.p, seams[r].words.n, key, n) != NULL)
+		if (seams[r].seam == seam && seams[r].lang == lang && style_among(seams[r].words, word))
 			return true;
 	return false;
 }
