@@ -7,7 +7,9 @@
  * **The index** has a row for each term and document.  A term is a word, folded and stemmed in the language of the document
  * (text.h); function words are left out where the language is known.  Its hits are numbers of seven bits a byte, low ones
  * first, four for each passage that has it: the passages skipped since the last hit, how often it is in the body, how often
- * in the heading of the passage or the name of the document, and how many terms the body has.
+ * in the heading of the passage or the name of the document, and how many terms the body has.  Of a document of 1,000
+ * terms a row holds a *group* of them, those whose first letters share one of 256 hashes, from 8,000 on one of 1,024: "=3f" and
+ * "=3fa", which no word is.  A row for each of 10,000 terms would be a page of 4 KB written for each.
  *
  * **The search** is BM25 over passages (k1 1.2, b 0.75), with a term of heading or name counting as two; words of the query
  * that stand side by side in the passage as well raise it.  Each word is looked up as it is stemmed in every language.  The same
@@ -20,7 +22,7 @@
 #include "text/text.h"
 
 int	know_passages(struct arena *, str text, enum text_lang, struct passage **ret);	/* fills words; 0 when there is no word */
-/* The terms of all passages, by term; *length: how many the bodies have, together. */
+/* The rows of the index for all passages, by term or by group; *length: how many terms the bodies have, together. */
 int	know_terms(struct arena *, str name, const struct passage *, int n, enum text_lang, struct term **ret, int64_t *length);
 str	know_term(str stem);			/* as it is indexed: the beginning of one that is very long */
 enum text_lang know_lang(int language);		/* of a document's enum knowledge_language, and back */
@@ -28,6 +30,11 @@ int	know_language(enum text_lang);
 
 struct hit { unsigned place, body, head, length; };
 bool	know_next_hit(str *rest, struct hit *);		/* *hit: the one before, and place ~0u at first; false at the end, and at what is no hit */
+
+enum know_groups { KNOW_FEW, KNOW_MANY };
+#define KNOW_GROUP	4
+str	know_group(str term, enum know_groups, char to[KNOW_GROUP]);	/* the group that it would be in; all of `to` is written */
+bool	know_next_term(str *rest, struct term *);	/* of a group; false at the end, and at what is none */
 
 #define KNOW_FOUND	50			/* the most that one search gives */
 struct found {

@@ -158,3 +158,66 @@ TEST(a_very_long_word_is_indexed_by_its_beginning_and_never_cut_inside_a_charact
 	CHECK_INT(t[0].s.n, ==, 63);
 	CHECK(utf8_ok(t[0].s));
 }
+
+/* A text of so many different words, w0 and so on, all but the first of them once. */
+static str
+vocabulary(struct arena *a, int n)
+{
+	struct buf b;
+
+	buf_init(&b, a, 1 << 24);
+	for (int i = 0; i < n; i++)
+		buf_fmt(&b, "w%dx w0x ", i);
+	return buf_str(&b);
+}
+
+/* Looks for the term as a search does: in the row of its own, and in those of its groups. */
+static int
+times(const struct term *t, int n, str term)
+{
+	int found = 0;
+	char to[KNOW_GROUP];
+
+	for (int g = KNOW_FEW; g <= KNOW_MANY; g++) {
+		str key = know_group(term, (enum know_groups)g, to);
+		struct term in;
+		for (int i = 0; i < n; i++)
+			for (str rest = str_eq(t[i].s, key) ? t[i].hits : S(""); know_next_term(&rest, &in);)
+				found += str_eq(in.s, term);
+	}
+	for (int i = 0; i < n; i++)
+		found += str_eq(t[i].s, term);
+	return found;
+}
+
+TEST(each_term_of_a_long_document_is_in_one_row_whatever_its_length)
+{
+	static const struct { int words, most; } rows[] = { { 900, 900 }, { 1100, 256 }, { 7900, 256 }, { 8100, 1024 } };
+
+	for (int k = 0; k < 4; k++) {
+		struct arena *a = arena();
+		struct passage p = { S(""), vocabulary(a, rows[k].words), 2 * rows[k].words };
+		struct term *t;
+		int64_t length;
+		int n = know_terms(a, S("!"), &p, 1, TEXT_OTHER, &t, &length);
+		CHECK_INT(n, <=, rows[k].most);
+		CHECK_INT(length, ==, 2 * rows[k].words);
+		for (int i = 1; i < n; i++)
+			CHECK_INT(str_cmp(t[i - 1].s, t[i].s), <, 0);
+		for (int i = 0; i < rows[k].words; i += 7)
+			CHECK_INT(times(t, n, str_fmt(a, "w%dx", i)), ==, 1);
+		CHECK_INT(times(t, n, S("w0")), ==, 0);
+	}
+}
+
+TEST(a_group_that_was_cut_ends_there)
+{
+	str whole = { "\x02" "ab\x04\x00\x01\x00\x05", 8 }, cut = { "\x02" "ab\x04\x00\x01", 6 };
+	struct term t;
+
+	CHECK(know_next_term(&whole, &t));
+	CHECK_STR(t.s, S("ab"));
+	CHECK_INT((int)t.hits.n, ==, 4);
+	CHECK(!know_next_term(&whole, &t));
+	CHECK(!know_next_term(&cut, &t));
+}

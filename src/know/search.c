@@ -213,6 +213,52 @@ look_up(struct search *s, str form, struct error *e)
 	return db_done(&r, e);
 }
 
+static bool
+is_form(const struct word *w, str term)
+{
+	for (int i = 0; i < w->nforms; i++)
+		if (str_eq(w->form[i], term))
+			return true;
+	return false;
+}
+
+/* The documents whose terms are written by groups. */
+static enum err
+look_up_group(struct search *s, const struct word *w, str group, struct error *e)
+{
+	struct rows r;
+	struct term t;
+
+	TRY(term_hits(s->db, s->workspace, group, &r, e));
+	while (db_next(&r)) {
+		str document = db_col(&r, 0).s, rest = db_col(&r, 2).s;
+		if (!is_ours(s, document, db_col(&r, 1)))
+			continue;
+		while (know_next_term(&rest, &t))
+			if (is_form(w, t.s))
+				note_hits(s, doc_of(s, document.p), t.hits);
+	}
+	return db_done(&r, e);
+}
+
+/* Each group once: it is read for all forms. */
+static enum err
+look_up_groups(struct search *s, const struct word *w, enum know_groups groups, struct error *e)
+{
+	char to[FORMS_MAX][KNOW_GROUP];
+	str key[FORMS_MAX];
+
+	for (int i = 0; i < w->nforms; i++) {
+		bool seen = false;
+		key[i] = know_group(w->form[i], groups, to[i]);
+		for (int k = 0; k < i; k++)
+			seen |= str_eq(key[k], key[i]);
+		if (!seen)
+			TRY(look_up_group(s, w, key[i], e));
+	}
+	return OK;
+}
+
 /* The forms of a word count as one term. */
 static enum err
 look_up_word(struct search *s, const struct word *w, struct error *e)
@@ -220,6 +266,8 @@ look_up_word(struct search *s, const struct word *w, struct error *e)
 	s->nmentions = 0;
 	for (int i = 0; i < w->nforms; i++)
 		TRY(look_up(s, w->form[i], e));
+	TRY(look_up_groups(s, w, KNOW_FEW, e));
+	TRY(look_up_groups(s, w, KNOW_MANY, e));
 	double n = s->nmentions, rare = log(1 + (MAX(s->passages, n) - n + 0.5) / (n + 0.5));
 	for (unsigned i = 0; i < s->nmentions; i++) {
 		const struct mention *m = &s->mention[i];

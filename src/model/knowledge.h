@@ -66,7 +66,7 @@ MUST_USE enum err passage_get(struct db *, struct arena *, workspace_id, documen
 struct term { str s, hits; };
 /* One slice of at most KNOWLEDGE_SLICE terms. */
 MUST_USE enum err terms_put(struct db *, struct arena *, workspace_id, document_id, project_id, int slice, const struct term *, int n, struct error *);
-/* All documents that have the term, in the order of their ids: columns document, project, hits. */
+/* All documents that have that row of the index, in the order of their ids: columns document, project, hits. */
 MUST_USE enum err term_hits(struct db *, workspace_id, str term, struct rows *ret, struct error *);
 MUST_USE enum err knowledge_size(struct db *, workspace_id, int64_t *passages, int64_t *words, struct error *);
 /* One slice of an unlisted document; *more: there was something. */
