@@ -1,6 +1,6 @@
 #include "dial/dial.h"
 #include "t.h"
-#include "provider.h"
+#include "t_provider.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
 

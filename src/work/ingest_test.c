@@ -1,5 +1,5 @@
 #include "model/knowledge.h"
-#include "provider.h"
+#include "t_provider.h"
 #include "t_work.h"
 
 /* A text of some passages and more terms than a slice has. */

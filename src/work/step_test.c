@@ -1,5 +1,5 @@
 #include "model/source.h"
-#include "provider.h"
+#include "t_provider.h"
 #include "t_work.h"
 
 #define ROUNDS	60			/* more than any job here can need */

@@ -1,4 +1,4 @@
-#include "provider.h"
+#include "t_provider.h"
 #include "t_work.h"
 
 /* Jobs in the hands of real workers; what they do in one transaction is in step_test.c. */

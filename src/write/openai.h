@@ -4,8 +4,10 @@
  * Ownership:  all in the arena that is given.  Threads: none of their own. */
 #ifndef WRITE_OPENAI_H
 #define WRITE_OPENAI_H
-#include "json/json.h"
+#include "provider/provider.h"
 #include "write/write.h"
+
+_Static_assert((int)WRITE_STOPPED == (int)PROVIDER_STOPPED, "write/fault.def begins with the faults of a provider");
 
 /* Fills all of *ret, which was emptied; on a fault tokens and cost as far as they are known. */
 enum write_fault openai_post(const struct conf *, const struct sys_clock *, struct arena *, const struct write_input *,
@@ -28,10 +30,6 @@ void	sse_init(struct sse *, struct arena *, bool (*event)(void *ctx, str data), 
 bool	sse_feed(struct sse *, str piece);	/* false: stopped, or over */
 bool	sse_end(struct sse *);			/* the stream ended: hands over an event that no blank line ended */
 
-/* {"error": …} as servers write it: an object, or just a text; `code` a number or a word. */
-struct reply_error { bool found; str message, code; int status; };
-struct reply_error reply_error(struct arena *, const json_t *);
-
 /* The answer to a chat completion: a stream of chunks, or one document; the first byte that is not blank tells. */
 struct reply {
 	struct arena *a;
@@ -44,7 +42,7 @@ struct reply {
 	bool filtered;
 	bool full;			/* stopped at REPLY_TEXT_MAX */
 	bool nonsense;			/* what came is no chat completion */
-	struct reply_error error;
+	struct provider_error error;
 	int64_t tokens_in, tokens_out;	/* -1: not told */
 };
 #define REPLY_TOKENS_MAX	1000000000

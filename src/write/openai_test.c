@@ -1,7 +1,7 @@
 #include "write/openai.h"
 #include "crypto/crypto.h"
 #include "t.h"
-#include "provider.h"
+#include "t_provider.h"
 #include "dial/dial.h"
 
 #define KEY	"sk-very-secret-key"

@@ -7,34 +7,6 @@ text_of(const json_t *v)
 }
 
 static void
-read_code(struct arena *a, const json_t *v, struct reply_error *ret)
-{
-	int64_t n;
-
-	if (json_is_integer(v))
-		n = json_integer_value(v);
-	else if (!str_int(text_of(v), &n))
-		n = 0;
-	if (n >= 400 && n < 600)
-		ret->status = (int)n;
-	else if (json_is_string(v))
-		ret->code = str_dup(a, text_of(v));
-}
-
-struct reply_error
-reply_error(struct arena *a, const json_t *root)
-{
-	const json_t *e = json_object_get(root, "error");
-	struct reply_error ret = { .found = json_is_object(e) || json_is_string(e) };
-
-	if (!ret.found)
-		return ret;
-	ret.message = str_dup(a, text_of(json_is_object(e) ? json_object_get(e, "message") : e));
-	read_code(a, json_object_get(e, "code"), &ret);
-	return ret;
-}
-
-static void
 read_finish(struct reply *r, str why)
 {
 	r->whole |= why.n != 0;
@@ -77,7 +49,7 @@ read_root(struct reply *r, const json_t *root, const char *message)
 {
 	const json_t *choices = json_object_get(root, "choices"), *usage = json_object_get(root, "usage");
 
-	r->error = reply_error(r->a, root);
+	r->error = provider_error(r->a, root);
 	if (!r->error.found && !json_is_array(choices) && !json_is_object(usage))
 		r->nonsense = true;
 	read_choice(r, json_array_get(choices, 0), message);

@@ -1,7 +1,7 @@
-/* provider -- test/provider/provider.py and test/web/web.py as children of a unit test; they end with the test, however that ends.
+/* t_provider -- test/provider/provider.py and test/web/web.py as children of a unit test; they end with the test, however that ends.
  * Run from the top of the tree. */
-#ifndef PROVIDER_H
-#define PROVIDER_H
+#ifndef T_PROVIDER_H
+#define T_PROVIDER_H
 #include <fcntl.h>
 #include <spawn.h>
 #include <stdio.h>
