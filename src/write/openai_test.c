@@ -2,7 +2,6 @@
 #include "crypto/crypto.h"
 #include "t.h"
 #include "t_provider.h"
-#include "dial/dial.h"
 
 #define KEY	"sk-very-secret-key"
 
