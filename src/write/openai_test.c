@@ -2,6 +2,7 @@
 #include "crypto/crypto.h"
 #include "t.h"
 #include "t_provider.h"
+#include "dial/dial.h"
 
 #define KEY	"sk-very-secret-key"
 
