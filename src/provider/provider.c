@@ -241,7 +241,7 @@ send_request(const struct sys_clock *clock, struct provider_call *c, struct dial
 
 	if (p->key[0] != '\0')
 		headers[2] = str_fmt(c->a, "Authorization: Bearer %s", p->key).p;
-	dial(c->a, clock, &(struct dial_request){ .method = "POST", .url = endpoint(c->a, p), .headers = headers, .body = c->body,
+	dial(c->a, clock, &(struct dial_request){ .method = "POST", .url = endpoint(c->a, p), .headers = headers, .body = c->body, .part = c->part, .parts = c->parts,
 	    .connect_ms = p->connect_ms, .silence_ms = p->stall_ms, .total_ms = p->total_ms,
 	    .max = c->max, .piece = c->piece != NULL ? take_piece : NULL, .alive = ask_alive, .ctx = c }, ret);
 }
@@ -254,7 +254,9 @@ provider_ask(const struct sys_clock *clock, struct provider_call *c)
 	if (!is_printable(str_z(c->to->key)))
 		return provider_blame(c, PROVIDER_REJECTED, "The setting @_key holds a line break or control character", STR_NONE, "Set it anew.");
 	send_request(clock, c, &r);
+	c->status = r.status;
 	c->answer = r.body;
+	c->type = r.content_type;
 	c->got |= r.body.n != 0;
 	if (c->stopped)
 		return provider_blame(c, PROVIDER_STOPPED, "The job was stopped while the provider worked", STR_NONE, "Submit it again.");

@@ -25,18 +25,22 @@ struct provider {
 	const char *path;			/* "/chat/completions"; a url may end with it or with what stands before it */
 	int64_t connect_ms, stall_ms, total_ms;	/* to connect; longest silence; all in all */
 };
+struct dial_part;
 struct provider_call {
 	const struct provider *to;
 	struct arena *a;
 	const char *content_type;		/* of the body; NULL: application/json */
 	const char *accept;			/* NULL: application/json */
 	str body;
+	const struct dial_part *part;		/* the body in parts, as dial's, where parts is not 0 */
+	int parts;
 	size_t max;				/* bytes of answer */
 	bool (*piece)(void *ctx, str);		/* as dial's; NULL: the answer is collected */
 	bool (*alive)(void *ctx);		/* about every 100 ms; false stops; may be NULL */
 	void *ctx;
 	/* what came of it */
-	str answer;
+	int status;				/* 0: none came */
+	str answer, type;			/* type: its media type */
 	char why[200];
 	int retry_after_s;			/* what the provider asked for, or 0 */
 	bool got;				/* a part of an answer came */
