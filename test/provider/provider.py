@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""provider.py -- a text provider that behaves as it is told: /v1/chat/completions on a free port of 127.0.0.1.
+"""provider.py -- a provider that behaves as it is told: /v1/chat/completions and /v1/audio/transcriptions on a free port of 127.0.0.1.
 
     python3 test/provider/provider.py [--until-eof]
 
@@ -42,16 +42,29 @@ NAME-NUMBER gives the number in the third column.
     redirect     302 to /normal/…
     flaky-N      status 500 for the first N (1) requests with this path and model, then normal
 
-GET /_requests answers the requests so far: [{"path","behaviour","headers","body"}], body as JSON where it is JSON.
+A transcription says which piece it is of those with this path, in segments of two seconds: "Piece 1, part 1." Of its behaviours the following are its own:
+
+    spoken       (what it does for `normal`) verbose_json when that is asked for, else json
+    plain        400 for verbose_json, else json  untimed  verbose_json without segments
+    prose        text/plain                       hush     verbose_json with no text at all
+    odd          segments whose times are wrong, that say nothing, that are silence
+    later-N      status 500 for the second piece, N (1) times
+
+GET /_requests answers the requests so far: [{"path","behaviour","headers","body"}], body as JSON where it is JSON;
+of a form {field: value}, and for its file {"rate","channels","width","ms"}.
 DELETE /_requests forgets them, and the counts of `flaky`.  Standard library only."""
+import email.parser
+import email.policy
 import email.utils
 import http.server
+import io
 import json
 import re
 import select
 import sys
 import threading
 import time
+import wave
 
 POST = '''The smallest change we made this year saved the most time: café owners now see their orders on one page. ☕
 
@@ -106,6 +119,22 @@ def ornate(text):
         two = json.dumps(delta(w), ensure_ascii=False).encode().replace(b', "object"', b',\r\ndata:  "object"')
         out += b'event: message\r\nid\r\ndata:' + two + b'\r\n\r\n: still here\r\n'
     return out + event(delta(None, 'stop')).replace(b'\n', b'\r') + event({'choices': [], 'usage': USAGE}) + b'data:[DONE]\n\n'
+
+
+def form(kind, data):
+    """A form as {field: value}; of a file what its WAV head says, and how long it is."""
+    head = b'Content-Type: ' + kind.encode() + b'\r\n\r\n'
+    fields = {}
+    for part in email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(head + data).iter_parts():
+        name, content = part.get_param('name', header='Content-Disposition'), part.get_payload(decode=True)
+        if part.get_filename():
+            with wave.open(io.BytesIO(content)) as w:
+                frames = len(w.readframes(w.getnframes())) // w.getsampwidth() // w.getnchannels()
+                fields[name] = {'rate': w.getframerate(), 'channels': w.getnchannels(), 'width': w.getsampwidth(),
+                                'ms': frames * 1000 // w.getframerate(), 'name': part.get_filename()}
+        else:
+            fields[name] = content.decode()
+    return fields
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -225,7 +254,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def as_late(self, n):
         if not self.left((n or 300) / 1000):
-            self.as_normal(None)
+            (self.as_spoken if self.form else self.as_normal)(None)
 
     def as_mute(self, n):
         self.wait_gone()
@@ -300,7 +329,53 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.server.count((self.path, self.model)) <= (n or 1):
             self.as_status(500)
         else:
-            self.as_normal(None)
+            (self.as_spoken if self.form else self.as_normal)(None)
+
+    # transcriptions
+
+    def segments(self):
+        """What it heard in the piece: two seconds each."""
+        end = self.form['file']['ms'] / 1000
+        return [{'id': i, 'start': 2.0 * i, 'end': min(2.0 * i + 2, end), 'text': f' Piece {self.piece_number}, part {i + 1}.',
+                 'avg_logprob': -0.3, 'no_speech_prob': 0.01} for i in range(int(end // 2) or 1)]
+
+    def transcript(self, segments, **more):
+        text = ''.join(s['text'] for s in segments)
+        if self.form['response_format'] != 'verbose_json':
+            self.plain(200, {'text': text})
+        else:
+            self.plain(200, dict({'task': 'transcribe', 'language': 'english', 'text': text, 'segments': segments}, **more))
+
+    def as_spoken(self, n):
+        self.transcript(self.segments())
+
+    def as_plain(self, n):
+        if self.form['response_format'] == 'verbose_json':
+            self.refuse(400, "response_format 'verbose_json' is not compatible with this model. Use 'json' or 'text' instead.")
+        else:
+            self.as_spoken(n)
+
+    def as_untimed(self, n):
+        self.plain(200, {'text': f'Piece {self.piece_number}.'})
+
+    def as_prose(self, n):
+        self.plain(200, f'Piece {self.piece_number}.\n'.encode(), 'text/plain; charset=utf-8')
+
+    def as_hush(self, n):
+        self.transcript([])
+
+    def as_odd(self, n):
+        self.plain(200, {'text': 'not this', 'segments': [
+            {'start': -5, 'end': 'x', 'text': 'Before the\x01 beginning.'}, {'start': 1e300, 'end': 2, 'text': 'Of no time.'},
+            {'start': 1, 'end': 90000.5, 'text': 'Behind the end. '}, {'text': '  '}, 'nothing', None, {'start': 1, 'end': 2, 'text': 7},
+            {'start': 1, 'end': 2, 'text': 'Thank you.', 'no_speech_prob': 0.9, 'avg_logprob': -1.4},
+            {'start': 0.5, 'end': 0.1, 'text': 'Backwards.'}]})
+
+    def as_later(self, n):
+        if self.piece_number in range(2, 2 + (n or 1)):
+            self.as_status(500)
+        else:
+            self.as_spoken(n)
 
     # requests
 
@@ -308,13 +383,22 @@ class Handler(http.server.BaseHTTPRequestHandler):
         for text in (self.path.split('/')[1], self.model or ''):
             m = re.fullmatch(r'([a-z0-9]+?)(?:-(\d+))?', text)
             if m and hasattr(self, 'as_' + m.group(1)):
-                return m.group(1), int(m.group(2)) if m.group(2) else None
-        return 'normal', None
+                name = 'spoken' if self.form and m.group(1) == 'normal' else m.group(1)
+                return name, int(m.group(2)) if m.group(2) else None
+        return 'spoken' if self.form else 'normal', None
+
+    def read_form(self, data):
+        kind = self.headers.get('Content-Type', '')
+        if not kind.startswith('multipart/form-data'):
+            return None
+        self.piece_number = self.server.count(('piece', self.path))
+        return form(kind, data)
 
     def do_POST(self):
         data = self.rfile.read(int(self.headers.get('Content-Length', 0)))
+        self.form = self.read_form(data)
         try:
-            body = json.loads(data)
+            body = self.form or json.loads(data)
         except ValueError:
             body = data.decode('utf-8', 'replace')
         self.model = body.get('model') if isinstance(body, dict) else None
