@@ -40,6 +40,7 @@ $O/scriped: $(OBJ) ; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $O/scriped-people: $(OBJ) $O/test/matrix/people.o ; $(CC) $(LDFLAGS) -Wl,--wrap=auth_check -o $@ $^ $(LDLIBS)
 $O/sqlplan: $O/tools/sqlplan.o $(filter-out $O/src/app/%,$(OBJ)) ; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $O/select: $O/bench/writer/select.o $(filter-out $O/src/app/%,$(OBJ)) ; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$O/topics: $O/bench/analyse/topics.o $(filter-out $O/src/app/%,$(OBJ)) ; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $O/src/db/migrate.o: $(wildcard schema/*.sql)
 # The documentation: a program made of the tables of src prints it, and the server holds it as it is.
 MKDOCS := $(patsubst %.c,$O/%.o,$(wildcard tools/mkdocs/*.c)) $O/src/docs/gzip.o

@@ -2,6 +2,47 @@
 
 -- --- voice: profile, samples and pillars of a project ---
 
+-- what was said of how somebody writes; sliders in thousandths, words as JSON arrays of strings
+CREATE TABLE voice (
+	workspace    {id}  NOT NULL,
+	project      {id}  NOT NULL,
+	profile      TEXT  NOT NULL,
+	formality    {i64},
+	warmth       {i64},
+	energy       {i64},
+	complexity   {i64},
+	prefer_words TEXT  NOT NULL,
+	avoid_words  TEXT  NOT NULL,
+	structure    TEXT  NOT NULL,
+	updated_at   {i64} NOT NULL,
+	PRIMARY KEY (workspace, project),
+	FOREIGN KEY (workspace, project) REFERENCES project (workspace, id)
+){strict};
+
+-- post: the one that it was made of, which may have changed since
+CREATE TABLE voice_sample (
+	workspace {id} NOT NULL,
+	id        {id} NOT NULL,
+	project   {id} NOT NULL,
+	post      {id},
+	title     TEXT,
+	content   TEXT NOT NULL,
+	PRIMARY KEY (workspace, id),
+	FOREIGN KEY (workspace, project) REFERENCES project (workspace, id)
+){strict};
+CREATE INDEX voice_sample_page ON voice_sample (workspace, project, id);
+
+CREATE TABLE pillar (
+	workspace {id} NOT NULL,
+	id        {id} NOT NULL,
+	project   {id} NOT NULL,
+	name      TEXT NOT NULL,
+	about     TEXT NOT NULL,
+	PRIMARY KEY (workspace, id),
+	FOREIGN KEY (workspace, project) REFERENCES project (workspace, id)
+){strict};
+CREATE INDEX pillar_page ON pillar (workspace, project, id);
+
 -- --- sources: what is analysed, and when ---
 
 -- --- knowledge: where documents come from, and their embeddings ---

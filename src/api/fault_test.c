@@ -11,7 +11,7 @@ struct prepared {
 	const char *path, *body;	/* {p}: the project, {j}: a QUEUED job made for it, {q}: a post made for it,
 					 * {k}: a key, {u}: a member, {e}: its address, {f}: a folder with a note, named
 					 * as its id, {c}: a column with a post, {d}: a knowledge document, {o}: the project of these,
-					 * {n}: a number */
+					 * {s}: a voice sample, {l}: a pillar, {n}: a number */
 	struct t_tally makes;
 	int status;			/* 200, or an error that is bound */
 	bool wakes;
@@ -43,6 +43,13 @@ static const struct prepared prepared[] = {
 	{ "create_post_status", "/v1/post-statuses", "{\"projectId\":\"{o}\",\"name\":\"new {n}\",\"category\":\"draft\",\"order\":0}", { .kept = 1 }, 200, false },
 	{ "update_post_status", "/v1/post-statuses/{c}", "{\"order\":0}", { 0 }, 200, false },
 	{ "delete_post_status", "/v1/post-statuses/{c}", NULL, { .kept = -1, .event = 1 }, 200, false },
+	{ "update_voice", "/v1/projects/{p}/voice", "{\"formality\":0.5,\"avoid\":[\"x\"]}", { 0 }, 200, false },
+	{ "create_voice_sample", "/v1/projects/{o}/voice/samples", "{\"text\":\"x\"}", { .kept = 1 }, 200, false },
+	{ "create_voice_sample", "/v1/projects/{o}/voice/samples", "{\"postId\":\"post_01J9ZAB12CD34E56F7G8H9JKMN\"}", { 0 }, 422, false },
+	{ "delete_voice_sample", "/v1/voice-samples/{s}", NULL, { .kept = -1 }, 200, false },
+	{ "create_pillar", "/v1/projects/{o}/pillars", "{\"name\":\"new\"}", { .kept = 1 }, 200, false },
+	{ "update_pillar", "/v1/pillars/{l}", "{\"about\":\"y\"}", { 0 }, 200, false },
+	{ "delete_pillar", "/v1/pillars/{l}", NULL, { .kept = -1 }, 200, false },
 	{ "create_key", "/v1/keys", "{\"name\":\"x\",\"scopes\":[]}", { .kept = 1 }, 200, false },
 	{ "update_key", "/v1/keys/{k}", "{\"scopes\":[]}", { 0 }, 200, false },
 	{ "revoke_key", "/v1/keys/{k}/revoke", "{\"reason\":\"x\"}", { 0 }, 200, false },
@@ -83,10 +90,11 @@ static bool idempotent(const struct round *r) { return (r->op->flags & OP_IDEMPO
 
 /* What stands for what in a path or a body. */
 struct stand_in { const char *mark; char text[48]; };
-enum { MADE_P, MADE_J, MADE_Q, MADE_K, MADE_U, MADE_E, MADE_N, MADE_F, MADE_C, MADE_D, MADE_O, MADE_COUNT };
+enum { MADE_P, MADE_J, MADE_Q, MADE_K, MADE_U, MADE_E, MADE_N, MADE_F, MADE_C, MADE_D, MADE_O, MADE_S, MADE_L, MADE_COUNT };
 #define MADE_NONE { [MADE_P] = { "{p}", "" }, [MADE_J] = { "{j}", "" }, [MADE_Q] = { "{q}", "" }, [MADE_K] = { "{k}", "" }, \
 	[MADE_U] = { "{u}", "" }, [MADE_E] = { "{e}", "" }, [MADE_N] = { "{n}", "" }, \
-	[MADE_F] = { "{f}", "" }, [MADE_C] = { "{c}", "" }, [MADE_D] = { "{d}", "" }, [MADE_O] = { "{o}", "" } }
+	[MADE_F] = { "{f}", "" }, [MADE_C] = { "{c}", "" }, [MADE_D] = { "{d}", "" }, [MADE_O] = { "{o}", "" }, \
+	[MADE_S] = { "{s}", "" }, [MADE_L] = { "{l}", "" } }
 
 static const char *
 filled(struct t_app *a, const char *text, const struct stand_in *m)
@@ -271,6 +279,16 @@ new_document(struct t_app *a, char ret[48])
 	snprintf(ret, 48, "kb_%s", l.id.u.s);
 }
 
+/* What a POST makes. */
+static void
+new_thing(struct t_app *a, const char *path, const char *body, char ret[48])
+{
+	struct t_answer made = t_call(a, "POST", path, body, NULL);
+
+	CHECK_INT(made.status, ==, 200);
+	snprintf(ret, 48, "%.*s", STR(t_text(made.body, "data.id")));
+}
+
 static bool mentions(const struct prepared *p, const char *mark) { return strstr(p->path, mark) != NULL || (p->body != NULL && strstr(p->body, mark) != NULL); }
 
 static void
@@ -296,6 +314,11 @@ prepare(struct round *r)
 		new_own(a, m);
 	if (mentions(r->p, "{d}"))
 		new_document(a, m[MADE_D].text);
+	if (mentions(r->p, "{s}") || mentions(r->p, "{l}")) {
+		new_own(a, m);
+		new_thing(a, t_fmt(a, "/v1/projects/%s/voice/samples", m[MADE_O].text), "{\"text\":\"x\"}", m[MADE_S].text);
+		new_thing(a, t_fmt(a, "/v1/projects/%s/pillars", m[MADE_O].text), "{\"name\":\"x\"}", m[MADE_L].text);
+	}
 	r->op = op_named(r->p->name);
 	r->path = filled(a, r->p->path, m);
 	r->body = r->p->body != NULL ? filled(a, r->p->body, m) : NULL;

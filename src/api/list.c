@@ -34,6 +34,8 @@ filter_hash(struct rq *rq)
 	crypto_sha256_init(&h);
 	crypto_sha256_add(&h, (str){ rq->who.workspace.u.s, 26 });
 	crypto_sha256_add(&h, str_z(rq->op->path));
+	if (rq->op->id_kind >= 0)
+		crypto_sha256_add(&h, (str){ rq->id.s, strnlen(rq->id.s, sizeof(rq->id.s)) });
 	for (int i = 2; i < in->n; i++)
 		for (int k = 0; k < rq->x->nquery; k++) {
 			if (!str_eq(rq->x->query[k].name, in->f[i].name) || rq->x->query[k].value.n == 0)

@@ -40,6 +40,7 @@ static const struct { const char *name, *doc; } tags[] = {
 	{ "Projects", "Containers of content, usually one profile or one company page." },
 	{ "Sources", "Longer material to write from: its beginning, and the topics and opening lines found in it." },
 	{ "Uploads", "Places to put the bytes of a file that something is to be made of." },
+	{ "Voice", "How the person of a project writes: what is said of it, samples that show it, subjects that they stand for." },
 	{ "Workspaces", "The tenant: every read returns only data of the active workspace." },
 };
 

@@ -9,6 +9,7 @@
 #include "model/source.h"
 #include "model/upload.h"
 #include "model/request.h"
+#include "model/voice.h"
 #include <stdio.h>
 
 const char *const method_names[METHOD_COUNT] = { "GET", "POST", "PATCH", "DELETE" };
@@ -97,6 +98,14 @@ const struct op ops[] = {
 	  "Create a note and its queue slot", "The slot is the day of `date`, today when left out." },
 	{ M_GET, "/v1/notes/{noteId}", "get_note", "Notes", S_(NOTES_READ), BUCKET_READ, OP_MCP, notes_get, ID_note, NULL, &note_rec, NULL, ERRORS(E_NOT_FOUND),
 	  "Get a note", "One note with its queue slot." },
+	{ M_GET, "/v1/pillars/{pillarId}", "get_pillar", "Voice", S_(POSTS_READ), BUCKET_READ, OP_MCP | OP_ADDITION, pillars_get, ID_pillar, NULL, &pillar_rec, NULL, ERRORS(E_NOT_FOUND),
+	  "Get a content pillar", "One pillar." },
+	{ M_PATCH, "/v1/pillars/{pillarId}", "update_pillar", "Voice", S_(POSTS_WRITE), BUCKET_WRITE, EDIT | OP_MATCHES, pillars_update, ID_pillar, &pillar_patch_rec, &pillar_rec, NULL,
+	  ERRORS(E_NOT_FOUND, E_CONFLICT, E_PRECONDITION_FAILED),
+	  "Update a content pillar (name, about)", "What is left out stays." },
+	{ M_DELETE, "/v1/pillars/{pillarId}", "delete_pillar", "Voice", S_(POSTS_WRITE), BUCKET_WRITE, OP_TX | OP_MCP | OP_ADDITION, pillars_delete, ID_pillar, NULL, &deleted_pillar_rec, NULL,
+	  ERRORS(E_NOT_FOUND),
+	  "Delete a content pillar", "No generation that starts from then on gets it." },
 	{ M_GET, "/v1/post-statuses", "list_post_statuses", "Posts", S_(POSTS_READ), BUCKET_READ, OP_LIST | OP_MCP, columns_list, -1, &columns_query_rec, &column_rec, column_anchor, ERRORS(E_NOT_FOUND),
 	  "List the columns of the board", "Each project is born with one column per category; `order` is the place on the board." },
 	{ M_POST, "/v1/post-statuses", "create_post_status", "Posts", S_(POSTS_WRITE), BUCKET_WRITE, EDIT, columns_create, -1, &column_create_rec, &column_rec, NULL, ERRORS(E_NOT_FOUND, E_CONFLICT),
@@ -130,6 +139,23 @@ const struct op ops[] = {
 	{ M_PATCH, "/v1/projects/{projectId}", "update_project", "Projects", 0, BUCKET_WRITE, OP_TX | OP_IDEMPOTENT | OP_MATCHES | MANAGER, projects_update, ID_project, &project_patch_rec, &project_rec, NULL,
 	  ERRORS(E_NOT_FOUND, E_PRECONDITION_FAILED),
 	  "Update a project (name, type, status, url)", "What is left out stays. With `If-Match` the change is made only if nobody was faster." },
+	{ M_GET, "/v1/projects/{projectId}/pillars", "list_pillars", "Voice", S_(POSTS_READ), BUCKET_READ, OP_LIST | OP_MCP | OP_ADDITION, pillars_list, ID_project, &pillars_query_rec, &pillar_rec,
+	  pillar_anchor, ERRORS(E_NOT_FOUND),
+	  "List the content pillars of a project", "Newest first: the subjects that its person stands for." },
+	{ M_POST, "/v1/projects/{projectId}/pillars", "create_pillar", "Voice", S_(POSTS_WRITE), BUCKET_WRITE, EDIT, pillars_create, ID_project, &pillar_create_rec, &pillar_rec, NULL,
+	  ERRORS(E_NOT_FOUND, E_CONFLICT),
+	  "Create a content pillar", "At most 20 in a project, each with a name of its own." },
+	{ M_GET, "/v1/projects/{projectId}/voice", "get_voice", "Voice", S_(POSTS_READ), BUCKET_READ, OP_MCP | OP_ADDITION, voice_show, ID_project, NULL, &voice_rec, NULL, ERRORS(E_NOT_FOUND),
+	  "Get the voice of a project", "How its person writes, as far as it was said. Every project has one; one that nobody described says nothing." },
+	{ M_PATCH, "/v1/projects/{projectId}/voice", "update_voice", "Voice", S_(POSTS_WRITE), BUCKET_WRITE, EDIT | OP_MATCHES | OP_TEXT, voice_update, ID_project, &voice_patch_rec, &voice_rec, NULL,
+	  ERRORS(E_NOT_FOUND, E_PRECONDITION_FAILED),
+	  "Update the voice of a project", "What is left out stays; a list takes the place of the one that was. Generations that start from then on follow it." },
+	{ M_GET, "/v1/projects/{projectId}/voice/samples", "list_voice_samples", "Voice", S_(POSTS_READ), BUCKET_READ, OP_LIST | OP_MCP | OP_ADDITION, samples_list, ID_project, &samples_query_rec,
+	  &sample_rec, sample_anchor, ERRORS(E_NOT_FOUND),
+	  "List the voice samples of a project", "Newest first, with their texts." },
+	{ M_POST, "/v1/projects/{projectId}/voice/samples", "create_voice_sample", "Voice", S_(POSTS_WRITE), BUCKET_WRITE, EDIT, samples_create, ID_project, &sample_create_rec, &sample_rec, NULL,
+	  ERRORS(E_NOT_FOUND, E_CONFLICT, E_UNPROCESSABLE),
+	  "Create a voice sample", "From a text, or from a post of this project, which is a sample once at most. At most 50 in a project; a generation uses the five that suit its source best." },
 	{ M_GET, "/v1/rate-limits", "get_rate_limits", "Logs", 0, BUCKET_FREE, OP_ADDITION | OP_MEMORY, rate_limits_get, -1, NULL, &rate_limits_rec, NULL, NULL,
 	  "Get what is left of the limits", "Every bucket of the rate limits and the AI spend of the day. Asking counts nowhere and is never refused by 429." },
 	{ M_GET, "/v1/request-logs", "list_request_logs", "Logs", 0, BUCKET_READ, OP_LIST | OP_ADDITION | OP_FOR(ADMIN) | OP_FOR(MANAGER), request_logs_list, -1,
@@ -150,6 +176,11 @@ const struct op ops[] = {
 	  "The URL works for one PUT that is complete; one that broke may be repeated. What nothing is made of is deleted after 24 hours." },
 	{ M_GET, "/v1/usage", "get_usage", "Logs", 0, BUCKET_READ, OP_ADDITION | OP_SLOW, usage_get, -1, &usage_query_rec, &usage_rec, NULL, NULL,
 	  "Get what the workspace used", "By UTC day: requests, writes and errors, counted exactly, and AI spend; and the jobs of the range." },
+	{ M_GET, "/v1/voice-samples/{sampleId}", "get_voice_sample", "Voice", S_(POSTS_READ), BUCKET_READ, OP_MCP | OP_ADDITION, samples_get, ID_sample, NULL, &sample_rec, NULL, ERRORS(E_NOT_FOUND),
+	  "Get a voice sample", "One sample with its text." },
+	{ M_DELETE, "/v1/voice-samples/{sampleId}", "delete_voice_sample", "Voice", S_(POSTS_WRITE), BUCKET_WRITE, OP_TX | OP_MCP | OP_ADDITION, samples_delete, ID_sample, NULL, &deleted_sample_rec, NULL,
+	  ERRORS(E_NOT_FOUND),
+	  "Delete a voice sample", "No generation that starts from then on uses it. A post that it was made of stays." },
 	{ M_GET, "/v1/workspaces", "list_workspaces", "Workspaces", 0, BUCKET_READ, OP_LIST | OP_MCP, workspaces_list, -1, &workspaces_query_rec, &workspace_rec, workspace_anchor, NULL,
 	  "List the workspaces that the caller can reach", "A key reaches its own workspace." },
 	{ M_GET, "/v1/workspaces/me", "get_workspace", "Workspaces", 0, BUCKET_READ, OP_BARE | OP_MCP, workspace_me, -1, NULL, &me_rec, NULL, NULL,

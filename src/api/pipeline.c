@@ -245,12 +245,12 @@ read_somewhere(struct rq *rq)
 	answer(rq, code == OK ? run_read(&rq->call, db, &rq->err) : code);
 }
 
-/* Method and template; for PATCH the concrete path. */
+/* Method and template; where an id stands in it the concrete path. */
 static str
 route_of(const struct rq *rq)
 {
 	const struct op *o = rq->op;
-	return str_fmt(rq->a, "%s %.*s", method_names[o->method], STR(o->method == M_PATCH ? rq->x->path : str_z(o->path)));
+	return str_fmt(rq->a, "%s %.*s", method_names[o->method], STR(o->id_kind >= 0 ? rq->x->path : str_z(o->path)));
 }
 
 static void

@@ -93,7 +93,7 @@ static const char *
 value_of(const struct field *f)
 {
 	static const char *const names[] = { [T_STR] = "text", [T_I64] = "number", [T_BOOL] = "true | false", [T_MAYBE] = "true | false",
-	    [T_TIME] = "time", [T_FROM] = "date", [T_TO] = "date", [T_ID] = "id", [T_WORD] = "word", [T_WORDS] = "list" };
+	    [T_TIME] = "time", [T_FROM] = "date", [T_TO] = "date", [T_ID] = "id", [T_WORD] = "word", [T_WORDS] = "list", [T_MILLI] = "number", [T_TEXTS] = "list" };
 
 	if (str_eq(f->name, S("limit")))
 		return "number";

@@ -211,6 +211,13 @@ common_form(const struct rank *r, const struct phrase *p)
 }
 
 str
+phrase_text(const struct rank *r, const struct phrase *p)
+{
+	int at = common_form(r, p);
+	return written(r, at, at + p->words);
+}
+
+str
 phrase_tag(const struct rank *r, const struct phrase *p)
 {
 	int at = common_form(r, p);

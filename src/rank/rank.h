@@ -15,6 +15,7 @@
 enum word_kind {			/* rows of words.def */
 	WORD_LINK = 1, WORD_PRONOUN = 2, WORD_BEFORE = 4, WORD_NOT_BEFORE = 8, WORD_WEAK = 16, WORD_CONTRAST = 32, WORD_SURPRISE = 64,
 	WORD_READER = 128, WORD_FILLER = 256, WORD_OPENING = 512, WORD_PART = 1024, WORD_PLACING = 2048,
+	WORD_SELF = 4096, WORD_OURS = 8192, WORD_MARKET = 16384, WORD_TEACH = 32768,
 };
 enum phrase_kind {			/* rows of phrases.def */
 	PHRASE_NOISE = 1, PHRASE_FILLER = 2, PHRASE_GREETING = 4, PHRASE_POINTER = 8, PHRASE_RESULT = 16, PHRASE_TAKEAWAY = 32,
@@ -83,6 +84,7 @@ float	rank_opening(const struct rank *, int item);	/* as the first line of a pos
 
 struct phrase { int word, words; float score; };	/* its first place in rank.word */
 int	phrase_find(const struct rank *, struct phrase *ret, int max);		/* the best first; no two share a word */
+str	phrase_text(const struct rank *, const struct phrase *);			/* in the form that the source uses most */
 str	phrase_tag(const struct rank *, const struct phrase *);			/* "#IssueTracker" */
 /* As it can stand behind "with": in the plural, bare, or with the article it has in the source; absent when it never occurs so. */
 str	phrase_object(const struct rank *, const struct phrase *);

@@ -129,7 +129,7 @@ is_blank(uint32_t c)
 	    (c >= 0x205F && c <= 0x2064) || c == 0x2800 || c == 0x3000 || c == 0x3164 || c == 0xFEFF;
 }
 
-static bool
+bool
 is_line(str s)
 {
 	bool blank = true;
@@ -245,6 +245,7 @@ static enum err
 put_text(struct in *in, const struct field *f, str s, void *to)
 {
 	int64_t n;
+	double d;
 
 	switch ((enum rec_type)f->type) {
 	case T_STR:
@@ -268,7 +269,11 @@ put_text(struct in *in, const struct field *f, str s, void *to)
 	case T_MAYBE:
 		*(int *)to = str_eq(s, S("true"));
 		return *(int *)to || str_eq(s, S("false")) ? OK : wrong(in, f, "true or false");
-	case T_F64: case T_CREATED: case T_REC: case T_JSON: case T_LIST: case T_MILLI: case T_TEXTS:
+	case T_MILLI:
+		return f->hi == 0 ? wrong(in, f, "left out") : milli_read(s, &d) ? milli_in(f, called(in, f), d, to, in->e) : wrong(in, f, "a number");
+	case T_TEXTS:
+		return f->hi == 0 ? wrong(in, f, "left out") : texts_option(f, called(in, f), in->a, s, to, in->e);
+	case T_F64: case T_CREATED: case T_REC: case T_JSON: case T_LIST:
 		break;
 	}
 	return wrong(in, f, "left out");
@@ -432,7 +437,7 @@ put_json(struct in *in, const struct field *f, const json_t *v, void *to)
 		[T_STR] = "a string", [T_I64] = "a whole number", [T_F64] = "left out", [T_BOOL] = "true or false", [T_MAYBE] = "true or false",
 		[T_TIME] = "a date-time string", [T_FROM] = "a date string", [T_TO] = "a date string", [T_ID] = "an id string",
 		[T_CREATED] = "left out", [T_WORD] = "a string", [T_WORDS] = "an array of strings", [T_REC] = "an object", [T_JSON] = "left out",
-		[T_LIST] = "left out", [T_MILLI] = "left out", [T_TEXTS] = "left out",
+		[T_LIST] = "left out", [T_MILLI] = "a number", [T_TEXTS] = "an array of strings",
 	};
 	int64_t n;
 
@@ -450,13 +455,17 @@ put_json(struct in *in, const struct field *f, const json_t *v, void *to)
 	}
 	if (f->type == T_WORDS && json_is_array(v))
 		return put_array(in, f, v, to);
+	if (f->type == T_MILLI && f->hi != 0 && json_is_number(v))
+		return milli_in(f, called(in, f), json_number_value(v), to, in->e);
+	if (f->type == T_TEXTS && f->hi != 0 && json_is_array(v))
+		return texts_json(f, called(in, f), in->a, v, to, in->e);
 	if (f->type == T_REC && json_is_object(v)) {
 		struct in inner = *in;
 		inner.prefix = str_fmt(in->a, "%.*s%s.", STR(in->prefix), f->name.p);
 		return decode(&inner, f->rec, v, to);
 	}
 	if (!json_is_string(v) || f->type == T_I64 || f->type == T_BOOL || f->type == T_MAYBE || f->type == T_WORDS || f->type == T_REC ||
-	    f->type == T_LIST)
+	    f->type == T_LIST || f->type == T_MILLI || f->type == T_TEXTS)
 		return wrong(in, f, want[f->type]);
 	return put_text(in, f, (str){ json_string_value(v), json_string_length(v) }, to);
 }
@@ -480,6 +489,8 @@ put_null(struct in *in, const struct field *f, void *to)
 		return wrong(in, f, "left out to stay as it is; it cannot be null");
 	if ((f->flags & F_ERASE) && f->type == T_STR)
 		*(str *)to = S("");
+	else if ((f->flags & F_ERASE) && f->type == T_TEXTS)
+		*(str *)to = S("[]");
 	else if (f->flags & F_ERASE)
 		*(int64_t *)to = TIME_ERASED;
 	return OK;
@@ -660,8 +671,8 @@ encode_words(const struct words *w, unsigned set, struct json *j)
 }
 
 /* 482000 is 482, and 1500 is 1.5. */
-static void
-encode_milli(int64_t v, struct json *j)
+void
+milli_write(int64_t v, struct json *j)
 {
 	char text[32];
 	int n = snprintf(text, sizeof(text), "%s%lld.%03lld", v < 0 ? "-" : "", (long long)llabs(v / 1000), (long long)llabs(v % 1000));
@@ -687,7 +698,7 @@ encode_value(const struct field *f, const void *p, struct json *j)
 	case T_STR:	jw_str(j, *(const str *)p); break;
 	case T_JSON: case T_TEXTS:
 			jw_raw(j, *(const str *)p); break;
-	case T_MILLI:	encode_milli(*(const int64_t *)p, j); break;
+	case T_MILLI:	milli_write(*(const int64_t *)p, j); break;
 	case T_I64:	jw_i64(j, *(const int64_t *)p); break;
 	case T_F64:	jw_f64(j, *(const double *)p); break;
 	case T_BOOL:	jw_bool(j, *(const bool *)p); break;

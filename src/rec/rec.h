@@ -1,13 +1,11 @@
 /* rec -- one table of fields per record, read by everyone who needs its shape: bodies and queries in, answers out,
  * rows of the database, command-line options, JSON Schema.  Nothing else in the tree lists a record's fields.
  *
- * A row of the table is type-checked against the struct at compile time.  What "absent" is depends on the type:
- * a str without pointer, an id that starts with NUL, a time of TIME_NONE, a word of -1, a T_F64 that is
- * not a number, a T_MILLI of INT_NONE; rec_init writes these.
+ * A row of the table is type-checked against the struct at compile time.  What "absent" is depends on the type: a str without
+ * pointer, an id that starts with NUL, a time of TIME_NONE, a word of -1, a T_F64 that is not a number, a T_MILLI of INT_NONE.
  *
- * Two kinds of refusal: shape (400, returned) and meaning (422, the first one kept in notes->later), because an
- * idempotency key is looked at between the two (contract 12.1, order of checks).
- * An id of another kind or of no form is decoded to one that no row has, so that it is not found where it is looked up.
+ * Two kinds of refusal: shape (400, returned) and meaning (422, the first one kept in notes->later), because an idempotency key is looked
+ * at between the two (contract 12.1).  An id of another kind or of no form becomes one that no row has: it is not found where it is looked up.
  *
  * Ownership:  decoded strings are copied into the arena.  Threads: none.  Layer: includes base, json. */
 #ifndef REC_H
@@ -19,7 +17,6 @@
 #define WORD_UNKNOWN	(-2)		/* a word of an F_RULE field that was given and is none: the rule is told later */
 #define WORDS_NONE	(~0u)		/* of a T_WORDS that a change leaves out */
 #define INT_NONE	INT64_MIN	/* of a T_I64 that may be null, and of a T_MILLI */
-
 enum rec_type {
 	T_STR, T_I64, T_F64, T_BOOL,
 	T_TIME,		/* int64_t; RFC 3339 outside, milliseconds in a row */
@@ -32,8 +29,8 @@ enum rec_type {
 	T_JSON,		/* str, JSON already; what is in it is described by `rec`, where there is one */
 	T_MAYBE,	/* int: a boolean, or -1 when absent */
 	T_LIST,		/* struct rec_list: structs described by `rec`, in answers only */
-	T_MILLI,	/* int64_t, thousandths; in answers only, a number with at most three decimals */
-	T_TEXTS,	/* str, a JSON array of strings already; in answers only */
+	T_MILLI,	/* int64_t, thousandths; a number with at most three decimals; lo and hi in thousandths too */
+	T_TEXTS,	/* str, a JSON array of strings already; of options comma-separated.  At most `lo` of at most `hi` characters */
 	T_MADE,		/* no member of its own: in an older version of the API, made of another field (rec/older.h) */
 };
 enum {
@@ -47,8 +44,8 @@ enum {
 	F_OMIT  = 1 << 7,	/* left out of an answer when absent */
 	F_MORE  = 1 << 8,	/* an addition to the documented API */
 	F_KEEP  = 1 << 9,	/* of a change: absent leaves it as it is, and null is refused */
-	F_ERASE = 1 << 10,	/* of a change: null takes it away: TIME_ERASED, an empty text; of options, so does the empty value */
-	F_NAME  = 1 << 11,	/* one line of text that is not blank */
+	F_ERASE = 1 << 10,	/* of a change: null takes it away: TIME_ERASED, an empty text or list; of options, so does the empty value */
+	F_NAME  = 1 << 11,	/* one line of text that is not blank; of a T_TEXTS each of them */
 	F_ALL   = 1 << 12,	/* of a T_WORDS: the text "all" stands for every word */
 	F_GROW  = 1 << 13,	/* of an answer: words may be added inside a version of the API */
 };
@@ -113,6 +110,9 @@ struct made {
 #define F_LIST(S, m, nm, fl, r, d)		{ .name = S_INIT(nm), .flags = fl, .rec = r, .doc = d, FIELD(S, m, struct rec_list, T_LIST) }
 #define F_MILLI(S, m, nm, cl, fl, d, ex)		{ .name = S_INIT(nm), .col = cl, .flags = fl, .doc = d, .example = ex, FIELD(S, m, int64_t, T_MILLI) }
 #define F_TEXTS(S, m, nm, cl, fl, d, ex)		{ .name = S_INIT(nm), .col = cl, .flags = fl, .doc = d, .example = ex, FIELD(S, m, str, T_TEXTS) }
+/* The same two where they come in; without them they are in answers only. */
+#define F_MILLI_IN(S, m, nm, fl, l, h, d, ex)	{ .name = S_INIT(nm), .flags = fl, .lo = l, .hi = h, .doc = d, .example = ex, FIELD(S, m, int64_t, T_MILLI) }
+#define F_TEXTS_IN(S, m, nm, fl, l, h, d, ex)	{ .name = S_INIT(nm), .flags = fl, .lo = l, .hi = h, .doc = d, .example = ex, FIELD(S, m, str, T_TEXTS) }
 #define F_JSON(S, m, nm, cl, fl, d, ex)		{ .name = S_INIT(nm), .col = cl, .flags = fl, .doc = d, .example = ex, FIELD(S, m, str, T_JSON) }
 #define F_JSON_OF(S, m, nm, cl, fl, r, d, ex)	{ .name = S_INIT(nm), .col = cl, .flags = fl, .rec = r, .doc = d, .example = ex, FIELD(S, m, str, T_JSON) }
 #define REC(S, fields, d)			{ .name = #S, .size = sizeof(struct S), .f = fields, .n = (int)COUNT(fields), .doc = d }

@@ -22,6 +22,8 @@ struct every {
 	int color, rule;
 	unsigned set;
 	struct inner inner;
+	int64_t milli;
+	str texts;
 };
 static const struct field every_fields[] = {
 	F_STR  (every, name, "name", NULL, F_BIG, 2, 0, "", NULL),
@@ -38,6 +40,8 @@ static const struct field every_fields[] = {
 	F_WORD (every, rule, "rule", NULL, F_NULL | F_RULE, &colors, "", NULL),
 	F_WORDS(every, set, "set", NULL, 0, &colors, "", NULL),
 	F_REC  (every, inner, struct inner, "inner", NULL, F_NULL, &inner_rec, ""),
+	F_MILLI_IN(every, milli, "milli", F_NULL, -1000, 1000, "", NULL),
+	F_TEXTS_IN(every, texts, "texts", F_NULL | F_NAME, 4, 10, "", NULL),
 };
 static const struct rec every_rec = REC(every, every_fields, "");
 static const struct rec_opts opts = { .text_max = 50 };

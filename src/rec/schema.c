@@ -1,4 +1,5 @@
 #include "rec/schema.h"
+#include "rec/rec_priv.h"
 
 bool
 schema_shows(const struct schema *s, const struct field *f)
@@ -108,6 +109,33 @@ put_range(const struct field *f, struct json *j)
 		jw_key_i64(j, S("maximum"), f->hi);
 }
 
+/* A number with at most three decimals; in an answer nothing more is said of it. */
+static void
+put_milli(const struct field *f, struct json *j)
+{
+	if (f->hi == 0)
+		return;
+	jw_key(j, S("minimum"));
+	milli_write(f->lo, j);
+	jw_key(j, S("maximum"));
+	milli_write(f->hi, j);
+}
+
+static void
+put_texts(const struct schema *s, const struct field *f, struct json *j)
+{
+	struct field one = { .lo = 1, .hi = f->hi, .flags = f->flags & F_NAME };
+
+	if (f->hi != 0)
+		jw_key_i64(j, S("maxItems"), f->lo);
+	jw_key(j, S("items"));
+	jw_obj(j);
+	put_type("string", false, j);
+	if (f->hi != 0)
+		put_length(s, &one, j);
+	jw_end(j);
+}
+
 static void
 put_ref(const struct schema *s, const struct rec *r, const struct field *f, struct json *j)
 {
@@ -168,8 +196,9 @@ schema_field(const struct schema *s, const struct rec *r, const struct field *f,
 	case T_WORDS:	put_words(f, j); break;
 	case T_REC:	put_ref(s, r, f, j); break;
 	case T_LIST:	put_items(s, r, f, j); break;
-	case T_TEXTS:	jw_key(j, S("items")); jw_raw(j, S("{\"type\":\"string\"}")); break;
-	case T_F64: case T_BOOL: case T_MAYBE: case T_JSON: case T_MILLI: case T_MADE:
+	case T_TEXTS:	put_texts(s, f, j); break;
+	case T_MILLI:	put_milli(f, j); break;
+	case T_F64: case T_BOOL: case T_MAYBE: case T_JSON: case T_MADE:
 			break;
 	}
 }

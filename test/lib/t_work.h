@@ -45,7 +45,7 @@ int64_t	t_count(struct t_house *, const char *from);	/* SELECT count(*) FROM …
 
 /* How many rows there are of what a request or a job writes, and what is reserved and spent. */
 struct t_tally { int64_t note, post, source, job, event, idempotency, audit, reserved, spent, miscounted, kept, unlisted; };	/* miscounted: columns of the board, always 0;
-	kept: projects, folders, columns, keys, people, memberships, knowledge documents and uploads */
+	kept: projects, folders, columns, keys, people, memberships, knowledge documents, uploads, voice samples and pillars */
 struct t_tally t_tally(struct t_house *);
 bool	t_same(const struct t_tally *, const struct t_tally *);
 

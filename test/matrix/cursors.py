@@ -22,20 +22,21 @@ def prepare(world, ops):
         if op.listing and op.people == world.people:
             found = {'ours': cursor(clients['ours'], world, op), 'gone': gone(clients['ours'], world, op)}
             theirs = [(f.name, '~project_theirs~') for f in op.query if f.name == 'projectId']
-            found['theirs'] = cursor(clients['theirs'], world, op, theirs)
+            found['theirs'] = cursor(clients['theirs'], world, op, theirs, '~project_theirs~')
             second = [(f.name, '~project_second~') for f in op.query if f.name == 'projectId']
-            found['second'] = cursor(clients['ours'], world, op, second) if second else None
+            found['second'] = cursor(clients['ours'], world, op, second, '~project_second~') if second or op.path_id else None
             world.cursors[op.name] = {k: v for k, v in found.items() if v}
     for c in clients.values():
         c.close()
 
 
-def get(c, world, op, pairs):
-    return c.get(world.fill_in(faults.target(op, pairs).encode()).decode())
+def get(c, world, op, pairs, ident=None):
+    """ident: the project in the path, where one stands there and it is not ours."""
+    return c.get(world.fill_in(faults.target(op, pairs, ident if op.path_id else None).encode()).decode())
 
 
-def cursor(c, world, op, pairs=()):
-    return get(c, world, op, [*pairs, ('limit', '1')]).json()['pagination']['next_cursor']
+def cursor(c, world, op, pairs=(), ident=None):
+    return get(c, world, op, [*pairs, ('limit', '1')], ident).json()['pagination']['next_cursor']
 
 
 def gone(c, world, op):
@@ -194,9 +195,10 @@ class Pages:
         """The order of parameters is nobody's business, escapes are only spelling, and twice is once too often."""
         text, more = at['ours'], urlencode([('limit', '2'), *[(f.name, world.names['project']) for f in self.op.query if f.required]])
         escaped = ''.join(f'%{ord(ch):02X}' for ch in text)
-        answers = [c.get(f'{self.op.path}?{q}') for q in (f'cursor={quote(text)}&{more}', f'{more}&cursor={text}', f'{more}&cursor={escaped}')]
+        path = world.fill_in(faults.target(self.op).partition('?')[0].encode()).decode()
+        answers = [c.get(f'{path}?{q}') for q in (f'cursor={quote(text)}&{more}', f'{more}&cursor={text}', f'{more}&cursor={escaped}')]
         need(all(a.status == 200 and a.body == answers[0].body for a in answers), f'three spellings, three answers: {answers}')
-        a = c.get(f'{self.op.path}?{more}&cursor={text}&cursor={text}')
+        a = c.get(f'{path}?{more}&cursor={text}&cursor={text}')
         need((a.status, *details(a)) == (400, 'invalid_request', 'cursor'), f'given twice: {a}')
 
 

@@ -36,7 +36,7 @@ def good_value(f):
         return f'~{name}~' if name in MADE else f'~{name}_never~'
     if f.kind == 'object':
         return {x.path[-1]: good_value(x) for x in f.inner if x.required}
-    return {'text': GOOD_TEXT[:f.hi], 'word': f.words[0] if f.words else None, 'words': list(f.words[:1]), 'moment': '2031-05-15T08:21:00.000Z',
+    return {'text': GOOD_TEXT[:f.hi], 'word': f.words[0] if f.words else None, 'words': list(f.words[:1]), 'texts': [GOOD_TEXT[:f.hi]], 'moment': '2031-05-15T08:21:00.000Z',
             'day': '2026-05-15',
             'whole': f.lo if f.lo is not None else 1, 'real': f.lo if f.lo is not None else 1, 'flag': True}[f.kind]
 
@@ -114,8 +114,9 @@ class BodyField:
         self.key = (op.name, f.name)
         self.without = base(op, form)
         outer = f.path[:-1]
-        if (op.name, '.'.join(outer)) in rules.ONE_OF:
-            self.without = put(self.without, outer, {})
+        self.one_of = f.path[-1] in rules.ONE_OF.get((op.name, '.'.join(outer)), ())
+        if self.one_of:
+            self.without = put(self.without, outer, {}) if outer else {}
 
     def case(self, fault, value, want=None, check=None):
         unmet = rules.FORMS_REFUSED.get((self.op.name, self.form))
@@ -160,8 +161,8 @@ class BodyField:
 
     def absence(self):
         f, outer = self.f, '.'.join(self.f.path[:-1])
-        if (self.op.name, outer) in rules.ONE_OF or f.required:
-            want = bad(f.name if f.required and (self.op.name, outer) not in rules.ONE_OF else outer)
+        if self.one_of or f.required:
+            want = bad(outer or None if self.one_of else f.name)
             yield self.missing(want)
             yield self.case('null', None, want)
         elif self.change:
@@ -228,7 +229,7 @@ class BodyField:
                 other_kinds(f.prefix) + values.malformed(f.prefix, ulid()):
             if has(value):
                 yield self.case(fault, value, missing)
-        if has(f'~{name}~') and f.name not in ('statusId', 'folderId'):
+        if has(f'~{name}~') and f.name not in ('statusId', 'folderId') and self.key not in rules.OF_THE_PROJECT:
             yield self.taken('of ours', f'~{name}~')
         if f.name == 'projectId':
             yield self.taken('of an archived project', '~project_archived~')
@@ -254,6 +255,23 @@ class BodyField:
         yield self.taken('a word twice', list(f.words[:1]) * 2, list(f.words[:1]))
         for fault, w in unknown_words(f.words):
             yield self.case(fault, [f.words[0], w], bad(f.name))
+
+    def as_texts(self):
+        """f.lo: the most entries; each is a line."""
+        f = self.f
+        for fault, text in values.TEXTS:
+            right = is_line(text) and len(text) <= f.hi
+            yield self.taken('an entry: ' + fault, [GOOD_TEXT, text]) if right else self.case('an entry: ' + fault, [GOOD_TEXT, text], bad(f.name))
+        for fault, raw in values.BROKEN_ESCAPES:
+            yield self.case(fault, Raw(b'["' + raw + b'"]'), bad())
+        for fault, raw in values.BROKEN_UTF8:
+            yield self.case('bytes that are no UTF-8: ' + fault, Raw(b'["' + raw + b'"]'), bad())
+        for name, unit in values.UNITS:
+            yield self.taken(f'{f.lo} entries of {f.hi} code points, {name}', [values.of_length(unit, f.hi)] * f.lo)
+            yield self.case(f'an entry of {f.hi} code points and one, {name}', [values.of_length(unit, f.hi + 1)], bad(f.name))
+        yield self.taken('no entry', [])
+        yield self.case('an empty entry', [''], bad(f.name))
+        yield self.case('one entry too many', ['a'] * (f.lo + 1), bad(f.name))
 
     def as_moment(self):
         f = self.f

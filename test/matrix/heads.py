@@ -122,7 +122,7 @@ def tags(op):
 def matches(op):
     """If-Match on a change: judged after the shape and before the meaning, and it binds no key."""
     def script(c, world):
-        field, ident = 'title' if op.name == 'update_post' else 'name', world.create(c, KINDS[op.id_prefix][0])
+        field, ident = {'update_post': 'title', 'update_voice': 'profile'}.get(op.name, 'name'), world.create(c, KINDS[op.id_prefix][0])
         target = world.fill_in(faults.target(op, ident=ident).encode()).decode()
 
         def send(body, values, key=None):

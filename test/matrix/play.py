@@ -173,6 +173,10 @@ class Player:
         """What was answered is what is read afterwards."""
         if data is not None and 'workspace' in data:
             return          # the one answer without an envelope
+        if data is not None and 'formality' in data:        # a voice has no id of its own
+            again = c.get(f"/v1/projects/{data['projectId']}/voice").json().get('data')
+            need(again == data, f'what is read afterwards is not what was answered: {short(again)}')
+            return
         need(isinstance(data, dict) and 'id' in data, 'a write answered no resource')
         prefix = data['id'].split('_')[0]
         if case.op.method == 'POST':

@@ -5,10 +5,10 @@ This is the expectation.  It is not read from the program: a row here and a row 
 # Caps in code points (2.10, 12.1 Units).  A text over its cap is 413; anything else that is too long, a title or a name, is 400.
 TEXT_CAPS = {('create_note', 'content'): 100000, ('create_post', 'content'): 100000, ('update_post', 'content'): 100000,
              ('generate_post', 'source.text'): 100000, ('create_source', 'text'): 1000000, ('create_knowledge', 'text'): 1000000}
-NAME_CAPS = {('create_post', 'title'): 500, ('update_post', 'title'): 500, ('generate_post', 'options.instructions'): 2000}
+NAME_CAPS = {('create_voice_sample', 'title'): 500, ('create_post', 'title'): 500, ('update_post', 'title'): 500, ('generate_post', 'options.instructions'): 2000}
 
 # The whole body: 1.5 MB for texts, 12 MB for sources and knowledge, else 256,000 bytes (12.1 Units).
-BODY_CAPS = {'create_note': 1500000, 'create_post': 1500000, 'update_post': 1500000, 'generate_post': 1500000,
+BODY_CAPS = {'update_voice': 1500000, 'create_note': 1500000, 'create_post': 1500000, 'update_post': 1500000, 'generate_post': 1500000,
              'create_source': 12000000, 'create_knowledge': 12000000}
 BODY_CAP = 256000
 
@@ -17,7 +17,8 @@ RULED_WORDS = {'contentType'}
 # A reference in a body that names nothing: 404 for these, 422 for the others (12.1 References).
 FOUND_OR_404 = {'projectId', 'source.noteId', 'source.sourceId'}
 # In a change, these may be null (12.1); every other null is 400.
-ERASED = {('update_post', 'scheduledFor'), ('update_key', 'expiresAt'), ('update_key', 'apiVersion'), ('update_project', 'url')}
+ERASED = {('update_post', 'scheduledFor'), ('update_key', 'expiresAt'), ('update_key', 'apiVersion'), ('update_project', 'url'),
+          *(('update_voice', f) for f in ('profile', 'formality', 'warmth', 'energy', 'complexity', 'prefer', 'avoid', 'structure')), ('update_pillar', 'about')}
 # Moments that must lie in the future: 422 (2.7).
 FUTURE = {'scheduledFor'}
 # Numbers over the top count as the top (6.6).
@@ -26,7 +27,10 @@ CLAMPED = {'wait_for_completion_ms': 25000}
 NOT_EMPTY = {('generate_post', 'source.text'), ('create_source', 'text'), ('create_knowledge', 'text')}
 
 # Objects of which exactly one member is given (12.2): without one, or with two, the object is at fault.
-ONE_OF = {('generate_post', 'source'): ('text', 'noteId', 'sourceId')}
+ONE_OF = {('create_voice_sample', ''): ('text', 'postId'), ('generate_post', 'source'): ('text', 'noteId', 'sourceId')}
+
+# References that must be of the project in the path, which is a new one where something is taken: the stories have them.
+OF_THE_PROJECT = {('create_voice_sample', 'postId')}
 
 # A good body, where the fields that must be there do not make one.  ~name~ is an id of the world.
 BASES = {
@@ -36,6 +40,7 @@ BASES = {
     'create_folder': {'projectId': '~roomy~', 'name': 'Folder ~unique~'}, 'update_folder': {'name': 'Folder ~unique~'},
     'create_post_status': {'projectId': '~roomy~', 'name': 'Column ~unique~', 'category': 'draft'}, 'update_post_status': {'name': 'Column ~unique~'},
     'create_upload': {'contentType': 'audio/mpeg'},
+    'create_voice_sample': {'text': 'A sample.'}, 'create_pillar': {'name': 'Pillar ~unique~'}, 'update_pillar': {'name': 'Pillar ~unique~'},
     'create_member': {'email': 'ada-~unique~@example.com', 'name': 'Ada', 'role': 'Client'},
 }
 # In which resource a field is found again, where its name differs.
@@ -67,14 +72,14 @@ FORMS_REFUSED = {('create_source', 'file'): (422, 'unprocessable', 'uploadId'), 
 CREATED_EVENT = {'note': 'note.created', 'post': 'post.created', 'src': 'source.created'}
 
 # What a 404 calls a thing (12.1 not_found).
-NOUNS = {'proj': 'Project', 'note': 'Note', 'post': 'Post', 'job': 'Job', 'src': 'Source', 'kb': 'Knowledge document', 'org': 'Workspace'}
+NOUNS = {'proj': 'Project', 'note': 'Note', 'post': 'Post', 'job': 'Job', 'src': 'Source', 'kb': 'Knowledge document', 'smp': 'Voice sample', 'plr': 'Content pillar', 'org': 'Workspace'}
 
 # What is happening: each request adds to it, so that no two answers are alike.
 LIVING = {'list_request_logs', 'get_request_log', 'list_audit_log', 'get_usage', 'get_rate_limits'}
 # Names: one line of text, not blank; anything else is 400.
 LINES = {(op, 'name') for op in ('create_folder', 'update_folder', 'create_post_status', 'update_post_status', 'create_project', 'update_project',
                                  'create_key', 'update_key', 'create_member', 'update_member',
-                                 'update_workspace', 'create_knowledge')}
+                                 'update_workspace', 'create_knowledge', 'create_pillar', 'update_pillar')}
 LINKS = (['https://www.linkedin.com/in/ada', 'http://a', 'HTTPS://EXAMPLE.COM/', 'https://exämple.com/ü?a=b#c'],
          ['javascript:alert(1)', 'data:text/html,x', 'www.linkedin.com', '//example.com', 'ftp://example.com', 'https:/example.com',
           ' https://example.com', 'https://a\nb'])

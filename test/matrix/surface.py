@@ -64,7 +64,7 @@ def words(schema):
 
 
 def kind_of(schema, follow):
-    """text, id, moment, day, word, words, whole, real, flag or object; and the schema that says so."""
+    """text, id, moment, day, word, words, texts, whole, real, flag or object; and the schema that says so."""
     if '$ref' in schema:
         schema = follow(schema['$ref'])
     some = [s for s in schema.get('anyOf', []) if s.get('type') != 'null']
@@ -85,6 +85,8 @@ def kind_of(schema, follow):
             return FORMATS[schema.get('format')], schema
     if t == 'array' and words(schema['items']):
         return 'words', schema
+    if t == 'array' and schema['items'].get('type') == 'string':
+        return 'texts', schema
     kinds = {'integer': 'whole', 'number': 'real', 'boolean': 'flag', 'object': 'object'}
     if t not in kinds:
         raise Wrong(f'a kind of field that the matrix does not know: {json.dumps(schema)[:300]}')
@@ -95,6 +97,8 @@ def make_field(place, path, schema, required, follow):
     kind, s = kind_of(schema, follow)
     f = Field(place, path, kind, required)
     f.lo, f.hi = s.get('minLength', s.get('minimum')), s.get('maxLength', s.get('maximum'))
+    if kind == 'texts':
+        f.lo, f.hi = s.get('maxItems'), s['items'].get('maxLength')
     f.words = tuple(words(s) or words(s.get('items', {})))
     f.null = 'null' in s.get('type', [])
     f.prefix = s['pattern'][1:s['pattern'].index('[') - 1] if kind == 'id' else None

@@ -21,9 +21,10 @@ DIGITS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 KINDS = {'proj': ('project', 'project'), 'note': ('note', 'note'), 'post': ('post', 'post'), 'job': ('job', 'job'), 'stat': ('status', 'post_status'),
          'fold': ('folder', 'folder'), 'src': ('source', 'source'), 'org': ('workspace', 'workspace'), 'hk': ('hook', 'hook'), 'slot': ('slot', None),
          'upl': ('upload', None), 'kb': ('document', 'knowledge'),
-         'key': ('key', 'api_key'), 'usr': ('person', 'person'), 'req': ('request', None)}
+         'key': ('key', 'api_key'), 'usr': ('person', 'person'), 'req': ('request', None),
+         'smp': ('sample', 'voice_sample'), 'plr': ('pillar', 'pillar')}
 MADE = {'project', 'note', 'source', 'post', 'job', 'status', 'folder', 'workspace', 'key', 'person', 'document',
-        'request'}     # there is one of ours and one of theirs
+        'request', 'sample', 'pillar'}     # there is one of ours and one of theirs
 GONE = {'note', 'post', 'folder'}                                                                     # and one that was deleted
 # Tables that requests change without a write of theirs.
 RESTLESS = {'audit', 'server_fact', 'idempotency', 'schema_version', 'request_log', 'request_log_size', 'usage_day', 'usage_hour',
@@ -83,9 +84,15 @@ class World:
         for kind in ('note', 'post'):
             for turn in range(2):
                 self.create(c, kind, self.second)
+        for project in (self.names['project'], self.second):
+            for turn in range(2):
+                self.made_under(c, project, 'voice/samples', {'text': f'Another sample, {turn}.'})
+                self.made_under(c, project, 'pillars', {'name': f'Another pillar {turn}'})
         theirs = self.server.client(self.keys['theirs'])
         for kind in ('note', 'post'):
             self.create(theirs, kind, self.names['project_theirs'])
+        self.made_under(theirs, self.names['project_theirs'], 'voice/samples', {'text': 'Another one of theirs.'})
+        self.made_under(theirs, self.names['project_theirs'], 'pillars', {'name': 'Another one of theirs'})
         self.server.new_project(self.theirs, 'Also theirs')
         c.close()
         theirs.close()
@@ -99,6 +106,12 @@ class World:
     def made_document(self, c):
         job = c.post('/v1/knowledge', {'type': 'text', 'name': 'A document', 'text': f'A text like no other: {secrets.token_hex(8)}.'}).json()['data']['id']
         return c.wait_job(job)['result']['documentId']
+
+    def made_under(self, c, project, what, body):
+        a = c.post(f'/v1/projects/{project}/{what}', body)
+        if a.status != 200:
+            raise Failure(f'cannot make one of {what}: {a}')
+        return a.json()['data']['id']
 
     def copied(self, table, name, prefix):
         """A row like that of ~name~, with an id of its own."""
@@ -156,6 +169,8 @@ class World:
         c.wait_job(job)
         n['job'] = job
         n['document'] = self.made_document(c)
+        n['sample'] = self.made_under(c, project, 'voice/samples', {'text': 'A sample.'})
+        n['pillar'] = self.made_under(c, project, 'pillars', {'name': 'A pillar'})
         n['key'] = self.minted(workspace)
         n['person'] = self.made_person(workspace)
         n['request'] = c.post('/v1/notes', {'projectId': project, 'content': 'A logged request.'}).get('X-Request-Id')
@@ -167,6 +182,10 @@ class World:
     def create(self, c, kind, project=None):
         """A row of ours, by the API."""
         project = project or self.names['project']
+        if kind in ('sample', 'pillar'):
+            return self.made_under(c, self.roomy(), *{'sample': ('voice/samples', {'text': 'A sample.'}), 'pillar': ('pillars', {'name': 'A pillar'})}[kind])
+        if kind == 'project' and not self.people:
+            return self.roomy()
         path, body = {
             'note': ('notes', {'projectId': project, 'content': 'A note.'}), 'post': ('posts', {'projectId': project, 'content': 'A post.'}),
             'source': ('sources', {'type': 'text', 'projectId': project, 'text': 'A source.'}),

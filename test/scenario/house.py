@@ -16,7 +16,8 @@ STATUS = {
 }
 ULID = '[0-7][0-9A-HJKMNP-TV-Z]{25}'
 PREFIX = {'workspace': 'org', 'project': 'proj', 'note': 'note', 'slot': 'slot', 'folder': 'fold', 'post': 'post', 'status': 'stat',
-          'source': 'src', 'document': 'kb', 'job': 'job', 'key': 'key', 'user': 'usr', 'upload': 'upl', 'request': 'req', 'audit': 'aud', 'event': 'evt'}
+          'source': 'src', 'document': 'kb', 'job': 'job', 'key': 'key', 'user': 'usr', 'upload': 'upl', 'request': 'req', 'audit': 'aud', 'event': 'evt',
+          'sample': 'smp', 'pillar': 'plr'}
 TIME = re.compile(r'^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$')
 CONTENT_TYPES = 'PERSONAL|BUSINESS_INTERNAL|BUSINESS_EXTERNAL|EDUCATIONAL|UNKNOWN'
 
@@ -46,6 +47,10 @@ SHAPES = {
     'upload': {'id': 'id upload', 'uploadUrl': 'string', 'method': 'PUT|', 'headers': 'object', 'contentType': 'string', 'maxSizeBytes': 'integer',
                'expiresAt': 'time'},
     'folder': {'id': 'id folder', 'projectId': 'id project', 'name': 'string', 'createdAt': 'time'},
+    'voice': {'projectId': 'id project', 'profile': 'string', 'formality': 'number or null', 'warmth': 'number or null', 'energy': 'number or null',
+              'complexity': 'number or null', 'prefer': 'list', 'avoid': 'list', 'structure': 'string', 'updatedAt': 'time or null'},
+    'sample': {'id': 'id sample', 'projectId': 'id project', 'postId': 'id post or null', 'title': 'string or null', 'text': 'string', 'createdAt': 'time'},
+    'pillar': {'id': 'id pillar', 'projectId': 'id project', 'name': 'string', 'about': 'string', 'createdAt': 'time'},
     'status': {'id': 'id status', 'projectId': 'id project', 'name': 'string', 'category': 'draft|inProgress|review|scheduled|published',
                'isDefault': 'boolean', 'order': 'integer', 'postCount': 'integer'},
     'progress': {'progress': 'number', 'updatedAt': 'time', 'message': 'string or null'},
@@ -106,10 +111,12 @@ def modern(value, name, a):
 
 def resource(value, a):
     """The shape of a resource, told by the prefix of its id; and what its fields say of each other."""
+    if isinstance(value, dict) and 'formality' in value:
+        shape(value, 'voice')
     if not isinstance(value, dict) or not isinstance(value.get('id'), str):
         return
     names = {'proj': 'project', 'note': 'note', 'post': 'post', 'src': 'source', 'kb': 'document', 'upl': 'upload', 'job': 'job',
-             'req': 'request', 'aud': 'audit', 'fold': 'folder', 'stat': 'status'}
+             'req': 'request', 'aud': 'audit', 'fold': 'folder', 'stat': 'status', 'smp': 'sample', 'plr': 'pillar'}
     name = names.get(value['id'].split('_')[0])
     if name and ('createdAt' in value or (name == 'status' and 'category' in value) or name == 'upload'):
         shape(modern(value, name, a), name)

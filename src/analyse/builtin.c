@@ -1,0 +1,52 @@
+#include "analyse/analyse_priv.h"
+
+/* From the first mark that reaches into the part to the last one. */
+static void
+set_times(const struct marked_text *m, const struct segment *s, struct analysis_topic *t)
+{
+	for (int i = 0; i < m->marks; i++) {
+		const struct text_mark *k = &m->mark[i];
+		size_t end = i + 1 < m->marks ? m->mark[i + 1].at : m->text.n;
+		if (end <= s->from || k->at >= s->to || k->from_ms < 0)
+			continue;
+		t->from_ms = t->from_ms < 0 ? k->from_ms : MIN(t->from_ms, k->from_ms);
+		t->to_ms = MAX(t->to_ms, k->to_ms);
+	}
+}
+
+/* The better first; of the same score in the order of the text. */
+static void
+put_in_order(struct analysis *r)
+{
+	for (int i = 1; i < r->n; i++)
+		for (int k = i; k > 0 && r->topic[k - 1].score < r->topic[k].score; k--) {
+			struct analysis_topic t = r->topic[k];
+			r->topic[k] = r->topic[k - 1];
+			r->topic[k - 1] = t;
+		}
+}
+
+bool
+analyse_builtin(struct arena *a, const struct marked_text *m, analyse_progress *progress, void *ctx, struct analysis *ret)
+{
+	enum text_lang lang = text_language(m->text);
+	struct arena scratch;
+	struct parts parts;
+	bool go;
+
+	*ret = (struct analysis){ .n = 0 };
+	arena_init(&scratch, ANALYSE_BUDGET);
+	if ((go = progress(ctx, 0.05, "reading the text")))
+		segment_find(&scratch, m->text, lang, ANALYSE_TOPICS, &parts);
+	for (int i = 0; go && parts.words >= ANALYSE_WORDS && i < parts.n; i++) {
+		struct analysis_topic t;
+		go = progress(ctx, 0.3 + 0.7 * i / parts.n, "looking for topics");
+		topic_describe(a, &scratch, m->text, lang, &parts, i, ret, &t);
+		set_times(m, &parts.part[i], &t);
+		if (t.title.n != 0)
+			ret->topic[ret->n++] = t;
+	}
+	put_in_order(ret);
+	arena_free(&scratch);
+	return go;
+}
