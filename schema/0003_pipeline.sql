@@ -45,6 +45,23 @@ CREATE INDEX pillar_page ON pillar (workspace, project, id);
 
 -- --- sources: what is analysed, and when ---
 
+-- where in a file or a recording stretches of the text were found, packed (text/marked.h)
+ALTER TABLE source_text ADD COLUMN marks {bytes};
+
+-- --- uploads: by which job they were used: one that fails gives them back ---
+
+ALTER TABLE upload ADD COLUMN job {id};
+CREATE INDEX upload_job ON upload (workspace, job) WHERE job IS NOT NULL;
+
 -- --- knowledge: where documents come from, and their embeddings ---
+
+-- What the text of a document is to be made of (upload, url), and once that is read its marks; body is empty before.
+ALTER TABLE knowledge_unlisted ADD COLUMN url TEXT;
+ALTER TABLE knowledge_unlisted ADD COLUMN upload {id};
+ALTER TABLE knowledge_unlisted ADD COLUMN marks {bytes};
+-- its bytes go with the document
+ALTER TABLE knowledge ADD COLUMN upload {id};
+-- on which page of the file it begins
+ALTER TABLE knowledge_passage ADD COLUMN page {i64};
 
 -- --- uploads in a bucket ---

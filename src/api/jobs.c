@@ -1,4 +1,5 @@
 #include "api/rq.h"
+#include "model/upload.h"
 
 /* Progress and estimate are not in the row: they are added as it passes. */
 static void
@@ -29,7 +30,7 @@ jobs_get(struct rq *rq)
 	return reply(rq, &job_rec, &j);
 }
 
-/* POST /v1/jobs/{jobId}/cancel: what was reserved for it flows back. */
+/* POST /v1/jobs/{jobId}/cancel: what was reserved for it flows back, and its upload may be used again. */
 enum err
 jobs_cancel(struct rq *rq)
 {
@@ -38,6 +39,7 @@ jobs_cancel(struct rq *rq)
 
 	TRY(job_cancel(rq->db, rq->a, rq->who.workspace, PATH_ID(rq, job), rq->now, &j, &reserved, &rq->err));
 	TRY(spend_settle(rq->db, rq->who.workspace, ulid_ms(&j.id.u), reserved, 0, &rq->err));
+	TRY(upload_release(rq->db, rq->who.workspace, j.id, rq->now, &rq->err));
 	work_snapshot(rq->api->c.work, rq->a, &j);
 	made(rq, ID_job, &j.id.u);
 	rq->gone = true;

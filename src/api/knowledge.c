@@ -2,6 +2,7 @@
 #include "api/rq.h"
 #include "know/know.h"
 #include "model/project.h"
+#include "model/upload.h"
 
 DELETED(document, "knowledge_document", "The document")
 
@@ -39,46 +40,44 @@ knowledge_get(struct rq *rq)
 	return reply(rq, &document_rec, &d);
 }
 
-/* Its passages are the keeper's to remove. */
+/* Its passages and the bytes that it was made of are the keeper's to remove. */
 enum err
 knowledge_delete(struct rq *rq)
 {
 	document_id id = PATH_ID(rq, document);
+	upload_id upload = { .u = { "" } };
 
-	TRY(document_unlist(rq->db, rq->who.workspace, id, &rq->err));
+	TRY(document_unlist(rq->db, rq->who.workspace, id, &upload, &rq->err));
+	if (id_set(upload))
+		TRY(upload_drop(rq->db, rq->who.workspace, upload, rq->now, &rq->err));
 	made(rq, ID_document, &id.u);
 	return reply(rq, &deleted_document_rec, &(struct deleted_document){ id, true });
 }
 
 /* --- a new one --- */
 
-static enum err
-create_text(struct rq *rq, const struct knowledge_create *in)
-{
-	struct unlisted u = { .project = in->project, .type = in->type, .name = in->name, .body = in->text };
-	struct job j;
-
-	rec_init(&job_rec, &j);
-	j.id = (job_id){ fresh(rq) };
-	j.type = JT_KB_INGEST_TEXT;
-	j.project = in->project;
-	u.id = (document_id){ fresh(rq) };
-	u.job = j.id;
-	TRY(unlisted_insert(rq->db, rq->who.workspace, &u, &rq->err));
-	return enqueue(rq, &j, ingest_input(rq->a, u.id), 0);
-}
-
 enum err
 knowledge_create(struct rq *rq)
 {
+	static const int types[] = { [KT_TEXT] = JT_KB_INGEST_TEXT, [KT_FILE] = JT_KB_INGEST_FILE };
 	const struct knowledge_create *in = IN(rq, knowledge_create);
+	struct unlisted u = { .project = in->project, .type = in->type, .name = in->name, .body = in->text.p != NULL ? in->text : S(""),
+	    .url = in->url, .upload = in->upload };
+	struct upload file = { .content_type = STR_NONE };
+	struct job j;
 
 	TRY(check_project(rq, in->project));
-	if (in->type == KT_TEXT)
-		return create_text(rq, in);
-	if (in->type == KT_FILE)	/* no file is indexed yet, whatever upload is named */
-		return fail(&rq->err, E_UNPROCESSABLE, "uploadId", "'uploadId' names a file, and this release indexes none: send its text.");
-	return fail(&rq->err, E_UNPROCESSABLE, "type", "This release does not fetch pages or videos yet. Send their text, with 'type' 'text'.");
+	if (in->type != KT_TEXT && in->type != KT_FILE)
+		return fail(&rq->err, E_UNPROCESSABLE, "type", "This release does not fetch pages or videos yet. Send their text, with 'type' 'text'.");
+	rec_init(&job_rec, &j);
+	u.job = j.id = (job_id){ fresh(rq) };
+	j.type = types[in->type];
+	j.project = in->project;
+	u.id = (document_id){ fresh(rq) };
+	if (in->type == KT_FILE)
+		TRY(upload_take(rq, in->upload, j.id, &file));
+	TRY(unlisted_insert(rq->db, rq->who.workspace, &u, &rq->err));
+	return enqueue(rq, &j, ingest_input(rq->a, u.id, file.content_type), 0);
 }
 
 /* --- search --- */
@@ -96,6 +95,7 @@ static const struct field hit_fields[] = {
 	F_ID   (found, at.project, project, "projectId", NULL, F_NULL, "The project of the document; null: of all projects"),
 	F_STR  (found, at.name, "documentName", NULL, 0, 0, 0, "What the document is called", "Price list"),
 	F_I64  (found, at.place, "passage", NULL, 0, 0, INT64_MAX, "Its place in the document, from 0", "0"),
+	F_I64  (found, at.page, "page", NULL, F_NULL, 1, INT64_MAX, "The page of the file on which it begins; null where there are none", NULL),
 	F_STR  (found, at.heading, "heading", NULL, 0, 0, 0, "The heading that it begins with or follows; empty when there is none", "Plans"),
 	F_STR  (found, at.body, "text", NULL, 0, 0, 0, "The passage as it was written", "The starter plan is 9 euros a month."),
 	F_STR  (found, marked, "highlighted", NULL, 0, 0, 0, "The passage as HTML, every word that was found inside `<mark>`", "The <mark>starter</mark> <mark>plan</mark> is 9 euros a month."),

@@ -78,6 +78,9 @@ enum err announce(struct rq *, project_id, int event_type, const struct rec *, c
 void	made(struct rq *, enum id_kind, const ulid *);
 /* A job with id, type and project, as it is committed, with so many cents reserved; the answer is that job. */
 enum err enqueue(struct rq *, struct job *, str input, int64_t cents);
+struct upload;
+/* The upload that a body names, for that job (uploads.c). */
+enum err upload_take(struct rq *, upload_id, job_id, struct upload *ret);
 /* If-Match against the row as it stands, then what was wrong with the meaning of the body (contract 12.1). */
 enum err check_match(struct rq *, const struct rec *, const void *);
 struct page page_of(const struct rq *, int64_t from, int64_t to);

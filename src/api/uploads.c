@@ -47,3 +47,31 @@ uploads_create(struct rq *rq)
 	made(rq, ID_upload, &u.id.u);
 	return reply(rq, &upload_rec, &u);
 }
+
+/* --- what is made of one --- */
+
+static enum err
+no_upload(struct rq *rq, const char *why)
+{
+	return fail(&rq->err, E_UNPROCESSABLE, "uploadId", "'uploadId' names %s", why);
+}
+
+/* Whatever it holds: what cannot be read is found out by the job. */
+enum err
+upload_take(struct rq *rq, upload_id id, job_id job, struct upload *ret)
+{
+	enum err code = upload_get(rq->db, rq->a, rq->who.workspace, id, ret, &rq->err);
+
+	if (code == E_NOT_FOUND)
+		return no_upload(rq, "no upload of this workspace.");
+	TRY(code);
+	if (ret->external)
+		return no_upload(rq, "an upload in a bucket, and this release reads none from there yet.");
+	if (ret->state == UP_USED)
+		return no_upload(rq, "an upload that was used already. Upload the file again.");
+	if (ret->state == UP_WAITING && ret->expires_at <= rq->now)
+		return no_upload(rq, "an upload whose URL expired before its bytes were complete. Ask for another one.");
+	if (ret->state == UP_WAITING)
+		return no_upload(rq, "an upload whose bytes are not complete. PUT them to its uploadUrl first.");
+	return upload_use(rq->db, rq->who.workspace, id, job, rq->now, &rq->err);
+}

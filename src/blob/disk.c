@@ -331,20 +331,11 @@ disk_remove(struct disk *d, const char *name, struct error *e)
 }
 
 enum err
-disk_size(struct disk *d, const char *name, int64_t *ret, struct error *e)
+disk_fd(struct disk *d, const char *name, int *ret, struct error *e)
 {
-	struct stat st;
-
-	if (fstatat(d->dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-		return errno == ENOENT ? fail(e, E_NOT_FOUND, NULL, "%s is not there", name) : refused(e, "cannot look at", name);
-	*ret = st.st_size;
-	return OK;
-}
-
-enum err
-disk_read(struct disk *d, struct arena *a, const char *name, size_t max, str *ret, struct error *e)
-{
-	return sys_read_file(a, str_fmt(a, "%s/%s", d->folder, name).p, max, ret, e);
+	if ((*ret = openat(d->dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)) >= 0)
+		return OK;
+	return errno == ENOENT ? fail(e, E_NOT_FOUND, NULL, "%s is not there", name) : refused(e, "cannot open", name);
 }
 
 /* --- opening --- */

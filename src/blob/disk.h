@@ -46,6 +46,5 @@ void	disk_end(struct disk_put *);
 MUST_USE enum err disk_recover(struct disk *, enum err (*judge)(void *ctx, str name, str attempt, bool *published, struct error *), void *ctx,
     struct error *);
 MUST_USE enum err disk_remove(struct disk *, const char *name, struct error *);	/* one that is not there is fine */
-MUST_USE enum err disk_size(struct disk *, const char *name, int64_t *ret, struct error *);	/* E_NOT_FOUND */
-MUST_USE enum err disk_read(struct disk *, struct arena *, const char *name, size_t max, str *ret, struct error *);	/* as sys_read_file */
+MUST_USE enum err disk_fd(struct disk *, const char *name, int *ret, struct error *);	/* to read from; the caller's to close.  E_NOT_FOUND */
 #endif

@@ -31,6 +31,7 @@ static inline struct val val_i64(int64_t i) { return (struct val){ V_I64, i, STR
 static inline struct val val_int(int i) { return val_i64(i); }
 static inline struct val val_bool(bool b) { return val_i64(b); }
 static inline struct val val_str(str s) { return (struct val){ s.p != NULL ? V_TEXT : V_NULL, 0, s }; }
+static inline struct val val_bytes(str s) { return (struct val){ s.p != NULL ? V_BYTES : V_NULL, 0, s }; }
 static inline struct val val_ulid(const ulid *u) { return (struct val){ u->s[0] != '\0' ? V_TEXT : V_NULL, 0, { u->s, strnlen(u->s, 26) } }; }
 static inline struct val val_time(int64_t ms) { return (struct val){ ms != TIME_NONE ? V_I64 : V_NULL, ms, STR_NONE }; }
 static inline struct val val_word(const struct words *w, int i) { return val_str(i >= 0 ? str_z(w->v[i]) : STR_NONE); }

@@ -56,9 +56,9 @@ SQL(page_project, "knowledge.page_project", ARM("= $4") " UNION ALL " ARM("IS NU
 SQL(anchor, "knowledge.anchor", "SELECT 1 FROM knowledge WHERE workspace = $1 AND id = $2");
 SQL(same, "knowledge.same", "SELECT id FROM knowledge WHERE workspace = $1 AND hash = $2");
 SQL(list, "knowledge.insert",
-    "INSERT INTO knowledge (workspace, id, project, type, name, url, language, characters, passages, words, preview, truncated, hash)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)");
-SQL(unlist, "knowledge.delete", "DELETE FROM knowledge WHERE workspace = $1 AND id = $2 RETURNING type, passages, words");
+    "INSERT INTO knowledge (workspace, id, project, type, name, url, language, characters, passages, words, preview, truncated, hash, upload)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)");
+SQL(unlist, "knowledge.delete", "DELETE FROM knowledge WHERE workspace = $1 AND id = $2 RETURNING type, passages, words, upload");
 SQL(grow, "knowledge_size.add",
     "INSERT INTO knowledge_size (workspace, passages, words) VALUES ($1, $2, $3) ON CONFLICT (workspace) DO UPDATE"
     " SET passages = knowledge_size.passages + $2, words = knowledge_size.words + $3 WHERE knowledge_size.workspace = $1");
@@ -109,8 +109,9 @@ document_same(struct db *db, workspace_id w, const digest *hash, document_id *re
 /* --- unlisted --- */
 
 SQL(enter, "knowledge_unlisted.insert",
-    "INSERT INTO knowledge_unlisted (workspace, id, job, project, type, name, body) VALUES ($1, $2, $3, $4, $5, $6, $7)");
-SQL(unlisted, "knowledge_unlisted.get", "SELECT id, job, project, type, name, body FROM knowledge_unlisted WHERE workspace = $1 AND id = $2");
+    "INSERT INTO knowledge_unlisted (workspace, id, job, project, type, name, body, url, upload) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
+SQL(read, "knowledge_unlisted.read", "UPDATE knowledge_unlisted SET name = $3, body = $4, url = $5, marks = $6 WHERE workspace = $1 AND id = $2");
+SQL(unlisted, "knowledge_unlisted.get", "SELECT id, job, project, type, name, body, url, upload, marks FROM knowledge_unlisted WHERE workspace = $1 AND id = $2");
 SQL(away, "knowledge_unlisted.delete", "DELETE FROM knowledge_unlisted WHERE workspace = $1 AND id = $2");
 SQL(some, "knowledge_unlisted.some", "SELECT id FROM knowledge_unlisted WHERE workspace = $1 ORDER BY id LIMIT $2");
 /* of all workspaces: the keeper's */
@@ -124,13 +125,23 @@ static const struct field unlisted_fields[] = {
 	F_WORD(unlisted, type, "type", "type", 0, &knowledge_type_words, "", NULL),
 	F_STR (unlisted, name, "name", "name", 0, 0, 0, "", NULL),
 	F_STR (unlisted, body, "body", "body", 0, 0, 0, "", NULL),
+	F_STR (unlisted, url, "url", "url", 0, 0, 0, "", NULL),
+	F_ID  (unlisted, upload, upload, "upload", "upload", 0, ""),
+	F_STR (unlisted, marks, "marks", "marks", 0, 0, 0, "", NULL),
 };
 static const struct rec unlisted_rec = REC(unlisted, unlisted_fields, "A document that is being written or removed");
 
 enum err
 unlisted_insert(struct db *db, workspace_id w, const struct unlisted *u, struct error *e)
 {
-	return db_run(db, enter, e, VID(w), VID(u->id), VID(u->job), VID(u->project), val_word(&knowledge_type_words, u->type), V(u->name), V(u->body));
+	return db_run(db, enter, e, VID(w), VID(u->id), VID(u->job), VID(u->project), val_word(&knowledge_type_words, u->type), V(u->name), V(u->body),
+	    V(u->url), VID(u->upload));
+}
+
+enum err
+unlisted_read(struct db *db, workspace_id w, const struct unlisted *u, struct error *e)
+{
+	return db_run(db, read, e, VID(w), VID(u->id), V(u->name), V(u->body), V(u->url), val_bytes(u->marks));
 }
 
 enum err
@@ -178,13 +189,13 @@ document_list(struct db *db, workspace_id w, const struct document *d, int64_t w
 {
 	TRY(db_run(db, list, e, VID(w), VID(d->id), VID(d->project), val_word(&knowledge_type_words, d->type), V(d->name), V(d->url),
 	    val_word(&knowledge_language_words, d->language), V(d->characters), V(d->passages), V(words), V(d->preview), V(d->truncated),
-	    val_digest(hash)));
+	    val_digest(hash), VID(d->upload)));
 	TRY(db_run(db, grow, e, VID(w), V(d->passages), V(words)));
 	return unlisted_forget(db, w, d->id, e);
 }
 
 enum err
-document_unlist(struct db *db, workspace_id w, document_id id, struct error *e)
+document_unlist(struct db *db, workspace_id w, document_id id, upload_id *upload, struct error *e)
 {
 	struct unlisted u = { .id = id, .name = S(""), .body = S("") };
 	int64_t passages = 0, words = 0;
@@ -196,6 +207,7 @@ document_unlist(struct db *db, workspace_id w, document_id id, struct error *e)
 		db_val_word(&knowledge_type_words, db_col(&r, 0), &u.type);
 		passages = db_col(&r, 1).i;
 		words = db_col(&r, 2).i;
+		take_id(&upload->u, db_col(&r, 3));
 	}
 	TRY(db_done(&r, e));
 	if (!found)
@@ -221,9 +233,9 @@ knowledge_size(struct db *db, workspace_id w, int64_t *passages, int64_t *words,
 /* --- passages and terms --- */
 
 SQL(put_passage, "knowledge_passage.insert",
-    "INSERT INTO knowledge_passage (workspace, document, place, heading, body) VALUES ($1, $2, $3, $4, $5)");
+    "INSERT INTO knowledge_passage (workspace, document, place, heading, body, page) VALUES ($1, $2, $3, $4, $5, $6)");
 SQL(passage, "knowledge_passage.get",
-    "SELECT k.id, k.project, k.language, p.place, k.name, p.heading, p.body FROM knowledge k JOIN knowledge_passage p"
+    "SELECT k.id, k.project, k.language, p.place, k.name, p.heading, p.body, p.page FROM knowledge k JOIN knowledge_passage p"
     " ON p.workspace = k.workspace AND p.document = k.id WHERE k.workspace = $1 AND k.id = $2 AND p.place = $3");
 SQL(first_passage, "knowledge_passage.first", "SELECT place FROM knowledge_passage WHERE workspace = $1 AND document = $2 ORDER BY place LIMIT 1");
 SQL(drop_passages, "knowledge_passage.delete", "DELETE FROM knowledge_passage WHERE workspace = $1 AND document = $2 AND place < $3");
@@ -235,10 +247,10 @@ SQL(first_slice, "knowledge_slice.first", "SELECT place, terms FROM knowledge_sl
 SQL(drop_slice, "knowledge_slice.delete", "DELETE FROM knowledge_slice WHERE workspace = $1 AND document = $2 AND place = $3");
 
 enum err
-passages_put(struct db *db, workspace_id w, document_id d, int first, const struct passage *p, int n, struct error *e)
+passages_put(struct db *db, workspace_id w, document_id d, int first, const struct passage *p, const int *pages, int n, struct error *e)
 {
 	for (int i = 0; i < n; i++)
-		TRY(db_run(db, put_passage, e, VID(w), VID(d), V(first + i), V(p[i].heading), V(p[i].body)));
+		TRY(db_run(db, put_passage, e, VID(w), VID(d), V(first + i), V(p[i].heading), V(p[i].body), pages[i] > 0 ? V(pages[i]) : V(STR_NONE)));
 	return OK;
 }
 
@@ -250,6 +262,7 @@ static const struct field at_fields[] = {
 	F_STR(passage_at, name, "name", "name", 0, 0, 0, "", NULL),
 	F_STR(passage_at, heading, "heading", "heading", 0, 0, 0, "", NULL),
 	F_STR(passage_at, body, "body", "body", 0, 0, 0, "", NULL),
+	F_I64(passage_at, page, "page", "page", F_NULL, 0, INT64_MAX, "", NULL),
 };
 static const struct rec at_rec = REC(passage_at, at_fields, "A passage and its document");
 

@@ -32,6 +32,7 @@ struct document {
 	int64_t characters, passages;
 	str preview;
 	bool truncated;
+	upload_id upload;		/* that it was made of; in no answer */
 };
 extern const struct rec document_rec;
 struct knowledge_create { int type; str name; project_id project; str text; upload_id upload; str url; };
@@ -45,22 +46,26 @@ MUST_USE enum err document_anchor(struct db *, workspace_id, const ulid *, bool 
 /* The listed one with that text and scope. */
 MUST_USE enum err document_same(struct db *, workspace_id, const digest *hash, document_id *ret, bool *found, struct error *);
 
-struct unlisted { document_id id; job_id job; project_id project; int type; str name, body; };
+/* body: empty until what the text is made of is read; marks: packed, of the body (text/marked.h). */
+struct unlisted { document_id id; job_id job; project_id project; int type; str name, body, url; upload_id upload; str marks; };
 MUST_USE enum err unlisted_insert(struct db *, workspace_id, const struct unlisted *, struct error *);
 MUST_USE enum err unlisted_get(struct db *, struct arena *, workspace_id, document_id, struct unlisted *ret, bool *found, struct error *);
+/* Its text was read: name, body, url and marks. */
+MUST_USE enum err unlisted_read(struct db *, workspace_id, const struct unlisted *, struct error *);
 MUST_USE enum err unlisted_forget(struct db *, workspace_id, document_id, struct error *);
 /* Of all workspaces, behind *w and *d: the keeper's. */
 MUST_USE enum err unlisted_next(struct db *, workspace_id *w, document_id *d, job_id *job, bool *found, struct error *);
 /* The first ones of a workspace, ascending. */
 MUST_USE enum err unlisted_some(struct db *, workspace_id, document_id *ret, int max, int *n, struct error *);
 
-/* From unlisted to listed, and back: E_NOT_FOUND when it is not listed (any more). */
+/* From unlisted to listed, and back: E_NOT_FOUND when it is not listed (any more); *upload: the one that it was made of, or absent. */
 MUST_USE enum err document_list(struct db *, workspace_id, const struct document *, int64_t words, const digest *hash, struct error *);
-MUST_USE enum err document_unlist(struct db *, workspace_id, document_id, struct error *);
+MUST_USE enum err document_unlist(struct db *, workspace_id, document_id, upload_id *upload, struct error *);
 
 struct passage { str heading, body; int words; };
-MUST_USE enum err passages_put(struct db *, workspace_id, document_id, int first, const struct passage *, int n, struct error *);
-struct passage_at { document_id document; project_id project; int language; int64_t place; str name, heading, body; };
+/* pages: on which each begins; 0: it has none. */
+MUST_USE enum err passages_put(struct db *, workspace_id, document_id, int first, const struct passage *, const int *pages, int n, struct error *);
+struct passage_at { document_id document; project_id project; int language; int64_t place, page; str name, heading, body; };	/* page: INT_NONE: it has none */
 /* Of a listed document. */
 MUST_USE enum err passage_get(struct db *, struct arena *, workspace_id, document_id, int64_t place, struct passage_at *ret, bool *found, struct error *);
 struct term { str s, hits; };

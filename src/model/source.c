@@ -52,10 +52,11 @@ const struct rec source_create_rec = REC_FORMS(source_create, create_fields, "A 
 SQL(insert, "source.insert",
     "INSERT INTO source (workspace, id, project, status, name, file_type, duration_ms, preview, truncated, has_text)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)");
-SQL(put_text, "source.put_text", "INSERT INTO source_text (workspace, source, body) VALUES ($1, $2, $3)");
+SQL(put_text, "source.put_text", "INSERT INTO source_text (workspace, source, body, marks) VALUES ($1, $2, $3, $4)");
 SQL(get, "source.get", "SELECT " COLS " FROM source WHERE workspace = $1 AND id = $2");
 SQL(status, "source.status", "SELECT status FROM source WHERE workspace = $1 AND id = $2");
 SQL(whole, "source.text", "SELECT body FROM source_text WHERE workspace = $1 AND source = $2");
+SQL(marks_of, "source.marks", "SELECT marks FROM source_text WHERE workspace = $1 AND source = $2");
 SQL(topics, "source.topics",
     "SELECT id, title, summary, takeaways, ranking, score, from_ms, to_ms FROM source_topic WHERE workspace = $1 AND source = $2"
     " ORDER BY ranking, id LIMIT $3");
@@ -75,11 +76,11 @@ source_preview(str text)
 }
 
 enum err
-source_insert(struct db *db, workspace_id w, const struct source *s, str body, struct error *e)
+source_insert(struct db *db, workspace_id w, const struct source *s, str body, str marks, struct error *e)
 {
 	TRY(db_run(db, insert, e, VID(w), VID(s->id), VID(s->project), val_word(&source_status_words, s->status), V(s->name), V(s->file_type),
 	    VTIME(s->duration), V(s->preview), V(s->truncated), V(s->has_text)));
-	return body.p != NULL ? db_run(db, put_text, e, VID(w), VID(s->id), V(body)) : OK;
+	return body.p != NULL ? db_run(db, put_text, e, VID(w), VID(s->id), V(body), val_bytes(marks)) : OK;
 }
 
 /* Both lists come in the order of an index; a row that has no room in the answer is not read. */
@@ -167,4 +168,16 @@ source_text(struct db *db, struct arena *a, workspace_id w, source_id id, str *r
 		*ret = str_dup(a, db_col(&r, 0).s);
 	TRY(db_done(&r, e));
 	return found ? OK : gone(e);
+}
+
+enum err
+source_marks(struct db *db, struct arena *a, workspace_id w, source_id id, str *ret, struct error *e)
+{
+	struct rows r;
+
+	*ret = STR_NONE;
+	TRY(db_query(db, marks_of, &r, e, VID(w), VID(id)));
+	if (db_next(&r) && db_col(&r, 0).t != V_NULL)
+		*ret = str_dup(a, db_col(&r, 0).s);
+	return db_done(&r, e);
 }

@@ -40,9 +40,10 @@ extern const struct rec source_create_rec;
 
 /* The beginning of a text that a reader sees, never cut inside a character. */
 str	source_preview(str text);
-/* With its text, unless that is absent. */
-MUST_USE enum err source_insert(struct db *, workspace_id, const struct source *, str text, struct error *);
+/* With its text, unless that is absent; marks: of the text, packed (text/marked.h), or absent. */
+MUST_USE enum err source_insert(struct db *, workspace_id, const struct source *, str text, str marks, struct error *);
 MUST_USE enum err source_get(struct db *, struct arena *, workspace_id, source_id, struct source *ret, struct error *);	/* E_NOT_FOUND */
 MUST_USE enum err source_status(struct db *, workspace_id, source_id, int *ret, struct error *);	/* E_NOT_FOUND */
 MUST_USE enum err source_text(struct db *, struct arena *, workspace_id, source_id, str *ret, struct error *);	/* E_NOT_FOUND where there is none */
+MUST_USE enum err source_marks(struct db *, struct arena *, workspace_id, source_id, str *ret, struct error *);	/* packed; absent: there are none */
 #endif

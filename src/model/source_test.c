@@ -51,7 +51,7 @@ put(struct bench *b, int w, int n, int status, str text)
 	s.preview = text.p != NULL ? source_preview(text) : S("");
 	s.has_text = text.p != NULL;
 	s.truncated = s.preview.n < text.n;
-	CHECK_OK(b->e, source_insert(&b->db, MK(workspace, w), &s, text, &b->e));
+	CHECK_OK(b->e, source_insert(&b->db, MK(workspace, w), &s, text, S("\x05\x01\x00"), &b->e));
 	return s;
 }
 
@@ -89,7 +89,7 @@ DB_TEST(the_whole_text_is_read_alone)
 {
 	struct bench b;
 	struct buf text;
-	str got;
+	str got, marks;
 
 	setup(&b, t);
 	buf_init(&text, &b.a, 8 << 20);
@@ -98,6 +98,10 @@ DB_TEST(the_whole_text_is_read_alone)
 	struct source s = put(&b, 1, 1, SS_DONE, buf_str(&text));
 	CHECK(s.truncated && s.preview.n == (size_t)SOURCE_PREVIEW * 4);
 	CHECK_OK(b.e, source_text(&b.db, &b.a, MK(workspace, 1), s.id, &got, &b.e));
+	CHECK_OK(b.e, source_marks(&b.db, &b.a, MK(workspace, 1), s.id, &marks, &b.e));
+	CHECK_STR(marks, S("\x05\x01\x00"));
+	CHECK_OK(b.e, source_marks(&b.db, &b.a, MK(workspace, 2), s.id, &marks, &b.e));
+	CHECK(marks.p == NULL);
 	CHECK(str_eq(got, buf_str(&text)));
 	put(&b, 1, 2, SS_PROCESSING, STR_NONE);
 	CHECK_ERR(source_text(&b.db, &b.a, MK(workspace, 1), MK(source, 2), &got, &b.e), E_NOT_FOUND);

@@ -75,11 +75,14 @@ upload_cap(str content_type)
 
 /* --- states --- */
 
-static const struct { int from, to; const char *why; } moves[] = {
-	{ UP_WAITING, UP_STORED, "its bytes are complete" },
-	{ UP_STORED, UP_USED, "a source was made of it" },
-	{ UP_WAITING, UP_DOOMED, "nobody sent its bytes" },
-	{ UP_STORED, UP_DOOMED, "nobody made anything of it" },
+/* aged: by the keeper, after a while. */
+static const struct { int from, to; bool aged; const char *why; } moves[] = {
+	{ UP_WAITING, UP_STORED, false, "its bytes are complete" },
+	{ UP_STORED, UP_USED, false, "a job makes something of it" },
+	{ UP_USED, UP_STORED, false, "the job came to nothing" },
+	{ UP_USED, UP_DOOMED, false, "what was made of it is gone" },
+	{ UP_WAITING, UP_DOOMED, true, "nobody sent its bytes" },
+	{ UP_STORED, UP_DOOMED, true, "nobody made anything of it" },
 };
 
 const char *
@@ -97,6 +100,8 @@ SQL(get, "upload.get", "SELECT id, state, content_type, max_size, expires_at, ex
 SQL(attempt_of, "upload.attempt", "SELECT attempt FROM upload WHERE workspace = $1 AND id = $2");
 SQL(store, "upload.store", "UPDATE upload SET state = $3, attempt = $5, size = $6, since = $7 WHERE workspace = $1 AND id = $2 AND state = $4");
 SQL(move, "upload.move", "UPDATE upload SET state = $3, since = $5 WHERE workspace = $1 AND id = $2 AND state = $4");
+SQL(use, "upload.use", "UPDATE upload SET state = $3, since = $5, job = $6 WHERE workspace = $1 AND id = $2 AND state = $4");
+SQL(release, "upload.release", "UPDATE upload SET state = $3, since = $5, job = NULL WHERE workspace = $1 AND job = $2 AND state = $4");
 SQL(due, "upload.due", "SELECT id FROM upload WHERE workspace = $1 AND state = $2 AND since < $3 ORDER BY since LIMIT $4");
 SQL(forget, "upload.forget", "DELETE FROM upload WHERE workspace = $1 AND id = $2 AND state = $3");
 
@@ -140,17 +145,23 @@ upload_store(struct db *db, workspace_id w, upload_id id, const ulid *attempt, i
 	return ours ? OK : fail(e, E_CONFLICT, NULL, "This URL was used already: its upload is complete.");
 }
 
-static enum err
-go(struct db *db, workspace_id w, upload_id id, int from, int to, int64_t now, struct error *e)
+enum err
+upload_use(struct db *db, workspace_id w, upload_id id, job_id job, int64_t now, struct error *e)
 {
-	TRY(db_run(db, move, e, VID(w), VID(id), word(to), word(from), V(now)));
-	return db->ops->changes(db) == 1 ? OK : fail(e, E_CONFLICT, NULL, "The upload is not %s any more.", upload_state_words.v[from]);
+	TRY(db_run(db, use, e, VID(w), VID(id), word(UP_USED), word(UP_STORED), V(now), VID(job)));
+	return db->ops->changes(db) == 1 ? OK : fail(e, E_CONFLICT, NULL, "The upload is not %s any more.", upload_state_words.v[UP_STORED]);
 }
 
 enum err
-upload_use(struct db *db, workspace_id w, upload_id id, int64_t now, struct error *e)
+upload_release(struct db *db, workspace_id w, job_id job, int64_t now, struct error *e)
 {
-	return go(db, w, id, UP_STORED, UP_USED, now, e);
+	return db_run(db, release, e, VID(w), VID(job), word(UP_STORED), word(UP_USED), V(now));
+}
+
+enum err
+upload_drop(struct db *db, workspace_id w, upload_id id, int64_t now, struct error *e)
+{
+	return db_run(db, move, e, VID(w), VID(id), word(UP_DOOMED), word(UP_USED), V(now));
 }
 
 /* --- cleaning --- */
@@ -188,7 +199,7 @@ upload_doom(struct db *db, workspace_id w, int64_t before, int64_t now, struct u
 	TRY(list_due(db, w, UP_DOOMED, INT64_MAX, ret->id, &ret->n, e));
 	ret->met = ret->n;
 	for (size_t i = 0; i < COUNT(moves); i++)
-		if (moves[i].to == UP_DOOMED)
+		if (moves[i].aged)
 			TRY(doom_some(db, w, moves[i].from, before, now, &ret->met, e));
 	return OK;
 }

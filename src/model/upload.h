@@ -2,7 +2,11 @@
  *
  *	waiting -> stored	its bytes are complete: a PUT was answered 200, and no other one will be
  *	stored -> used		a source was made of it; its bytes stay with that
- *	waiting, stored -> doomed	nobody took it in a day; its bytes go, then its row
+ *	used -> stored		the job that used it failed or was cancelled: it may be used again, for a day
+ *	used -> doomed		what was made of it is gone
+ *	waiting, stored -> doomed	nobody took it in a day
+ *
+ * Of what is doomed the bytes go, then the row.
  *
  * In an external bucket nobody tells us when the bytes are complete: such an upload stays waiting.
  * Layer: includes db, words. */
@@ -38,7 +42,9 @@ MUST_USE enum err upload_get(struct db *, struct arena *, workspace_id, upload_i
 MUST_USE enum err upload_store(struct db *, workspace_id, upload_id, const ulid *attempt, int64_t size, int64_t now, struct error *);
 /* Whether this attempt is the one that completed it. */
 MUST_USE enum err upload_stored_by(struct db *, workspace_id, upload_id, const ulid *attempt, bool *ret, struct error *);
-MUST_USE enum err upload_use(struct db *, workspace_id, upload_id, int64_t now, struct error *);	/* E_CONFLICT unless stored */
+MUST_USE enum err upload_use(struct db *, workspace_id, upload_id, job_id, int64_t now, struct error *);	/* by that job; E_CONFLICT unless stored */
+MUST_USE enum err upload_release(struct db *, workspace_id, job_id, int64_t now, struct error *);	/* that job came to nothing */
+MUST_USE enum err upload_drop(struct db *, workspace_id, upload_id, int64_t now, struct error *);	/* what was made of it is gone */
 
 #define UPLOAD_SLICE	8
 /* Condemns what came into its state before that and is not used; and lists what was condemned in an earlier transaction.

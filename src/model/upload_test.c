@@ -70,16 +70,20 @@ DB_TEST(an_upload_goes_only_where_the_table_says)
 			if (from == UP_STORED || from == UP_USED)
 				CHECK_OK(b.e, upload_store(&b.db, w, MK(upload, n), &attempt, 3, 1000, &b.e));
 			if (from == UP_USED)
-				CHECK_OK(b.e, upload_use(&b.db, w, MK(upload, n), 1000, &b.e));
+				CHECK_OK(b.e, upload_use(&b.db, w, MK(upload, n), MK(job, n), 1000, &b.e));
 			if (from == UP_DOOMED)
 				CHECK_OK(b.e, upload_doom(&b.db, w, 2000, 2000, &doomed, &b.e));
 			CHECK_INT(state(&b, n, n), ==, from);
 			ulid other = t_ulid(4, n);
 			enum err code = E_CONFLICT;
-			if (to == UP_STORED)
+			if (from == UP_USED && to == UP_STORED)
+				code = upload_release(&b.db, w, MK(job, n), 2000, &b.e);
+			else if (to == UP_STORED)
 				code = upload_store(&b.db, w, MK(upload, n), &other, 3, 2000, &b.e);
 			else if (to == UP_USED)
-				code = upload_use(&b.db, w, MK(upload, n), 2000, &b.e);
+				code = upload_use(&b.db, w, MK(upload, n), MK(job, n), 2000, &b.e);
+			else if (from == UP_USED && to == UP_DOOMED)
+				code = upload_drop(&b.db, w, MK(upload, n), 2000, &b.e);
 			else if (to == UP_DOOMED && from != UP_DOOMED)
 				code = upload_doom(&b.db, w, 2000, 2000, &doomed, &b.e) == OK && state(&b, n, n) == UP_DOOMED ? OK : E_CONFLICT;
 			CHECK_INT(code, ==, upload_why(from, to) != NULL ? OK : E_CONFLICT);

@@ -257,4 +257,4 @@ apply(struct run *r, struct db *db, struct error *e)
 	return OK;
 }
 
-const struct kind generate_kind = { JT_POST_GENERATION, generate, apply };
+const struct kind generate_kind = { JT_POST_GENERATION, generate, apply, NULL };

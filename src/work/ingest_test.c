@@ -22,7 +22,7 @@ put(void *ctx, struct db *db, struct error *e)
 	struct submit *s = ctx;
 
 	TRY(unlisted_insert(db, s->h->ws, &s->u, e));
-	return job_insert(db, s->h->ws, &s->j, ingest_input(&s->h->a, s->u.id), t_now(s->h), t_now(s->h) * 1000, 0, e);
+	return job_insert(db, s->h->ws, &s->j, ingest_input(&s->h->a, s->u.id, STR_NONE), t_now(s->h), t_now(s->h) * 1000, 0, e);
 }
 
 static job_id
@@ -171,7 +171,8 @@ static enum err
 unlist(void *ctx, struct db *db, struct error *e)
 {
 	struct submit *s = ctx;
-	return document_unlist(db, s->h->ws, s->u.id, e);
+	upload_id upload;
+	return document_unlist(db, s->h->ws, s->u.id, &upload, e);
 }
 
 DB_TEST(the_keeper_leaves_nothing_of_what_is_deleted_cancelled_or_failed)

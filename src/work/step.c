@@ -1,5 +1,6 @@
 /* step -- the transaction between two jobs: how the last one ended, and the next one taken (see work.h). */
 #include "model/ledger.h"
+#include "model/upload.h"
 #include "work/work_priv.h"
 
 /* Each claim has a name of its own: one whose commit is not known must not live on the signs of life of another. */
@@ -31,6 +32,7 @@ write_down(struct run *r, struct db *db, struct error *e)
 		return announce(r, db, EVENT_JOB_COMPLETED, e);
 	case V_FAILED:
 		TRY(job_failed(db, &r->task, now, str_z(r->code), r->message, e));
+		TRY(upload_release(db, r->task.workspace, r->task.id, now, e));
 		TRY(spend_settle(db, r->task.workspace, submitted, r->task.reserved, r->cost, e));
 		return announce(r, db, EVENT_JOB_FAILED, e);
 	case V_AGAIN:

@@ -464,7 +464,7 @@ static enum err
 put_source(void *ctx, struct db *db, struct error *e)
 {
 	const struct put_source *p = ctx;
-	return source_insert(db, p->w, &p->s, p->text, e);
+	return source_insert(db, p->w, &p->s, p->text, STR_NONE, e);
 }
 
 /* A source made of `n` times `one`; how much of it a generation says it has read. */

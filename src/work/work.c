@@ -26,13 +26,16 @@ noop(struct run *r)
 	r->result = S("{}");
 }
 
-static const struct kind noop_kind = { JT_NOOP, noop, NULL };
+static const struct kind noop_kind = { JT_NOOP, noop, NULL, NULL };
 
 const struct kind *
 kind_of(int type)
 {
-	static const struct kind *const kinds[] = { &generate_kind, &ingest_kind, &file_kind, &noop_kind };
+	static const struct kind *const kinds[] = { &generate_kind, &file_kind, &noop_kind };
 
+	for (int i = 0; i < ingest_nkinds; i++)
+		if (ingest_kinds[i].type == type)
+			return &ingest_kinds[i];
 	for (size_t i = 0; i < COUNT(kinds); i++)
 		if (kinds[i]->type == type)
 			return kinds[i];

@@ -9,7 +9,7 @@
  *			run out, cleaning in slices
  *
  * A wake-up is published after COMMIT only, by whoever committed.
- * Threads:  all functions from any thread.  Layer: includes base, json, rec, sys, log, conf, db, blob, model, write. */
+ * Threads:  all functions from any thread.  Layer: includes base, text, json, rec, sys, log, conf, db, blob, model, know, write, ingest. */
 #ifndef WORK_H
 #define WORK_H
 #include "blob/blob.h"
@@ -72,6 +72,6 @@ extern const struct rec generation_rec;
 struct ingestion { upload_id upload; str name, content_type; };
 str	ingestion_input(struct arena *, const struct ingestion *);
 str	generation_input(struct arena *, const struct generation *);
-/* Of a KB_INGEST_TEXT job: the text stands with the unlisted document. */
-str	ingest_input(struct arena *, document_id);
+/* Of a KB_INGEST job: what its text is made of stands with the unlisted document.  content_type: of an upload, or absent. */
+str	ingest_input(struct arena *, document_id, str content_type);
 #endif

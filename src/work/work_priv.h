@@ -2,6 +2,8 @@
 #ifndef WORK_PRIV_H
 #define WORK_PRIV_H
 #include "work/work.h"
+#include "ingest/ingest.h"
+#include "model/knowledge.h"
 #include "model/vacate.h"
 #include "write/write.h"
 
@@ -30,15 +32,23 @@ struct kind {
 	int type;
 	void (*run)(struct run *);	/* outside any transaction; may take minutes; sets the verdict */
 	enum err (*apply)(struct run *, struct db *, struct error *);	/* in the transaction of DONE; may change the verdict; repeatable */
+	/* Of a knowledge document: makes name, body, url and marks of what it was submitted with (content_type: of its upload); false: the
+	 * verdict is set.  NULL: its text was sent. */
+	bool (*origin)(struct run *, struct unlisted *, str content_type);
 };
 const struct kind *kind_of(int type);	/* NULL: this build does not know it */
-extern const struct kind generate_kind, ingest_kind, file_kind;
+extern const struct kind generate_kind, file_kind, ingest_kinds[];
+extern const int ingest_nkinds;
 
 /* run.c: ways to end */
 void	run_fail(struct run *, const char *code, const char *fmt, ...) PRINTF(3, 4);
 /* A fault of provider or network: another start after the backoff, or the end of attempts. */
 void	run_retry(struct run *, const char *code, int after_s, const char *why);
 bool	run_stopping(const struct run *);
+
+/* reading.c.  share: of the job, that reading is.  false: the verdict is set. */
+bool	read_upload(struct run *, upload_id, str type, str name, double share, struct ingest_result *ret);
+void	run_unread(struct run *, enum ingest_fault, const struct ingest_result *);	/* the verdict of a fault */
 
 /* step.c: the transaction between two jobs.  `r` ended (verdict set) or is fresh; *took tells whether it holds another job. */
 MUST_USE enum err step(struct work *, struct run *r, bool take, bool *took, struct error *);
