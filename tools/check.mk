@@ -3,11 +3,11 @@
 # SCRIPED_TEST_PG names a PostgreSQL (test/lib/pg.py).  Each step reports through tools/step; a target is no file.
 STEP := sh tools/step
 PY   := python3
-unit_of   = $(patsubst src/%.c,build/$1/test/%,$(wildcard src/*/*_test.c))
+unit_of   = $(patsubst src/%.c,build/$1/test/%,$(filter-out src/blob/bucket_test.c,$(wildcard src/*/*_test.c)))
 FUZZERS  := $(patsubst src/%.c,test/%,$(wildcard src/*/*_fuzz.c))
 
 CHECK := layers house build-asan build-release build-clang outside unit docs scenario-postgres scenario-sqlite sweep-postgres sweep-sqlite traffic \
-	matrix clients-typescript properties badinput control uploads-sqlite uploads-postgres sqlplan replay lint crash
+	matrix clients-typescript properties badinput control uploads-sqlite uploads-postgres bucket sqlplan replay lint crash
 check: $(CHECK)
 
 layers:        ; @$(STEP) $@ sh tools/layers
@@ -19,6 +19,8 @@ outside:       ; @$(STEP) $@ sh tools/outside npm python
 
 unit: build-asan
 	@$(STEP) $@ sh tools/each '' $(call unit_of,asan)
+bucket: build-asan
+	@$(STEP) $@ $(PY) test/lib/s3.py -- sh tools/each '' build/asan/test/blob/bucket_test
 sqlplan: build-asan
 	@$(STEP) $@ build/asan/sqlplan
 replay: build-asan

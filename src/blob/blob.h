@@ -3,7 +3,7 @@
  * Either way a client puts them by a presigned URL.  The embedded store has one bucket, UPLOADS_PATH of this server, and an access
  * key whose secret is derived from the server's, so that nobody else can sign for it.
  * An object's key is the workspace's id and the upload's: org_…/upl_….
- * Threads: any.  Layer: includes base, crypto, sys, conf. */
+ * Threads: any.  Layer: includes base, crypto, sys, conf; bucket.c also dial. */
 #ifndef BLOB_H
 #define BLOB_H
 #include "blob/disk.h"
@@ -18,7 +18,7 @@ struct blobs {
 };
 void	blobs_init(struct blobs *, const secret *server, struct disk *);
 static inline bool blobs_external(const struct conf *c) { return c->blob_bucket[0] != '\0'; }
-/* url: this server's own, where public_url says nothing. */
+/* url: this server's own, where public_url says nothing.  The blobs may be NULL where blobs_external. */
 struct s3_place blobs_place(struct arena *, const struct blobs *, const struct conf *, const char *url);
 str	blobs_key(struct arena *, const workspace_id *, const upload_id *);
 struct blob_name { char s[56]; };

@@ -116,11 +116,17 @@ chain(const digest *key, str s)
 	return crypto_hmac_of((str){ (const char *)key->b, sizeof(key->b) }, s);
 }
 
+/* What is signed of a request. */
+struct signing {
+	str method, path, query;
+	str headers, names;		/* "name:value\n…" in the order of their names, and these: "content-type;host" */
+	str payload;			/* hex SHA-256 of the body, or UNSIGNED */
+};
+
 static digest
-signature(struct arena *a, const struct s3_place *p, str path, str query, str content_type, str host, const char *stamp)
+signature(struct arena *a, const struct s3_place *p, const struct signing *s, const char *stamp)
 {
-	str request = str_fmt(a, "PUT\n%.*s\n%.*s\ncontent-type:%.*s\nhost:%.*s\n\ncontent-type;host\n" UNSIGNED,
-	    STR(path), STR(query), STR(content_type), STR(host));
+	str request = str_fmt(a, "%.*s\n%.*s\n%.*s\n%.*s\n%.*s\n%.*s", STR(s->method), STR(s->path), STR(s->query), STR(s->headers), STR(s->names), STR(s->payload));
 	digest d = crypto_sha256(request), k;
 	char hex[65];
 
@@ -132,6 +138,15 @@ signature(struct arena *a, const struct s3_place *p, str path, str query, str co
 	return chain(&k, str_fmt(a, ALGORITHM "\n%s\n%.*s\n%s", stamp, STR(scope_of(a, p, stamp)), hex));
 }
 
+static digest
+put_signature(struct arena *a, const struct s3_place *p, str path, str query, str content_type, str host, const char *stamp)
+{
+	struct signing s = { .method = S("PUT"), .path = path, .query = query, .names = S("content-type;host"), .payload = S(UNSIGNED) };
+
+	s.headers = str_fmt(a, "content-type:%.*s\nhost:%.*s\n", STR(content_type), STR(host));
+	return signature(a, p, &s, stamp);
+}
+
 str
 s3_presign_put(struct arena *a, const struct s3_place *p, str key, str content_type, int64_t now, int expires_s)
 {
@@ -139,11 +154,51 @@ s3_presign_put(struct arena *a, const struct s3_place *p, str key, str content_t
 	struct address at = address_of(a, p);
 	str path = str_fmt(a, "%.*s/%.*s", STR(at.base), STR(s3_encode(a, key, true))), tail;
 	str query = query_of(a, p, t.text, expires_s, &tail);
-	digest d = signature(a, p, path, str_fmt(a, "%.*s%.*s", STR(query), STR(tail)), content_type, at.host, t.text);
+	digest d = put_signature(a, p, path, str_fmt(a, "%.*s%.*s", STR(query), STR(tail)), content_type, at.host, t.text);
 	char hex[65];
 
 	crypto_hex(hex, d.b, sizeof(d.b));
 	return str_fmt(a, "%.*s%.*s%.*s?%.*s&X-Amz-Signature=%s%.*s", STR(at.scheme), STR(at.host), STR(path), STR(query), hex, STR(tail));
+}
+
+/* --- requests of our own --- */
+
+#define EMPTY_SHA256	"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+void
+s3_sign(struct arena *a, const struct s3_place *p, const char *method, str key, str source, int64_t now, struct s3_signed *ret)
+{
+	struct stamp t = stamp_of(now);
+	struct address at = address_of(a, p);
+	struct signing s = { .method = str_z(method), .query = S(""), .payload = S(EMPTY_SHA256) };
+	struct { const char *name; str value; } header[] = {		/* in the order of their names */
+		{ "host", at.host }, { "x-amz-content-sha256", s.payload },
+		{ "x-amz-copy-source", source.p == NULL ? STR_NONE : str_fmt(a, "/%.*s/%.*s", STR(p->bucket), STR(s3_encode(a, source, true))) },
+		{ "x-amz-date", str_z(t.text) }, { "x-amz-security-token", p->token },
+	};
+	struct buf lines, names;
+	char hex[65];
+	int n = 0;
+
+	buf_init(&lines, a, URL_MAX);
+	buf_init(&names, a, URL_MAX);
+	for (size_t i = 0; i < COUNT(header); i++) {
+		if (header[i].value.p == NULL)
+			continue;
+		buf_fmt(&lines, "%s:%.*s\n", header[i].name, STR(header[i].value));
+		buf_fmt(&names, "%s%s", n > 0 ? ";" : "", header[i].name);
+		ret->header[n++] = str_fmt(a, "%s: %.*s", header[i].name, STR(header[i].value)).p;
+	}
+	s.path = str_fmt(a, "%.*s/%.*s", STR(at.base), STR(s3_encode(a, key, true)));
+	s.headers = buf_str(&lines);
+	s.names = buf_str(&names);
+	digest d = signature(a, p, &s, t.text);
+	crypto_hex(hex, d.b, sizeof(d.b));
+	ret->header[n++] = str_fmt(a, "Authorization: " ALGORITHM " Credential=%.*s/%.*s, SignedHeaders=%.*s, Signature=%s",
+	    STR(p->key_id), STR(scope_of(a, p, t.text)), STR(s.names), hex).p;
+	ret->header[n++] = "Content-Type:";	/* none: libcurl would name one */
+	ret->header[n] = NULL;
+	ret->url = str_fmt(a, "%.*s%.*s%.*s", STR(at.scheme), STR(at.host), STR(s.path)).p;
 }
 
 /* --- judging --- */
@@ -226,7 +281,7 @@ s3_judge_put(struct arena *a, const struct s3_place *p, const struct s3_put *put
 	if (!same_query(a, query, put->query))
 		return S3_MALFORMED;
 	str path = s3_encode(a, decoded(a, put->path), true);
-	digest ours = signature(a, p, path, query, put->content_type, put->host, stamp);
+	digest ours = put_signature(a, p, path, query, put->content_type, put->host, stamp);
 	if (!crypto_same(&ours, &theirs))
 		return S3_WRONG;
 	if (at > now + SKEW_MS)

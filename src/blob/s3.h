@@ -1,6 +1,7 @@
-/* s3 -- presigned URLs of the S3 protocol: AWS Signature Version 4 in the query (contract 6.8).
+/* s3 -- the S3 protocol's AWS Signature Version 4: in the query, for the URLs that clients put to (contract 6.8), and in headers, for
+ * requests of our own.
  *
- * Made and judged by the same canonical request, so that the embedded store takes what it minted and what any S3 client signs with
+ * Presigned URLs are made and judged by the same canonical request, so that the embedded store takes what it minted and what any S3 client signs with
  * the same key.  Only PUT of one object with a signed Content-Type and an unsigned payload; the URL equals, byte for byte, what
  * getSignedUrl of @aws-sdk/s3-request-presigner makes of a PutObjectCommand with signableHeaders content-type.
  * Pure: no clock, socket or file.  Times in milliseconds, lifetimes in seconds.  Results live in the arena.
@@ -21,6 +22,11 @@ struct s3_place {
 /* The bytes of a path or of a query value as they are signed: all but unreserved ones as %XX; a slash stays where `path`. */
 str	s3_encode(struct arena *, str, bool path);
 str	s3_presign_put(struct arena *, const struct s3_place *, str key, str content_type, int64_t now, int expires_s);
+
+/* A request of our own, without a body: its URL and headers as dial takes them.  source: the key that a PUT copies, of the same
+ * bucket, or absent. */
+struct s3_signed { const char *url, *header[8]; };
+void	s3_sign(struct arena *, const struct s3_place *, const char *method, str key, str source, int64_t now, struct s3_signed *ret);
 
 /* A PUT as it came: the path and the query raw, as they stand in the request line. */
 struct s3_put { str path, query, host, content_type; };

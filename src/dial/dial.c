@@ -489,7 +489,10 @@ static void
 keep_answer(struct call *c)
 {
 	char *type = NULL, *location = NULL;
+	curl_off_t length = -1;
 
+	curl_easy_getinfo(c->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+	c->ret->length = length;
 	curl_easy_getinfo(c->easy, CURLINFO_CONTENT_TYPE, &type);
 	if (c->ret->fault == DIAL_OK)
 		curl_easy_getinfo(c->easy, CURLINFO_REDIRECT_URL, &location);
@@ -535,7 +538,7 @@ dial(struct arena *a, const struct sys_clock *clock, const struct dial_request *
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct call c = { .rq = rq, .ret = ret, .a = a, .clock = clock, .began_us = sys_mono_us(clock) };
 
-	*ret = (struct dial_result){ .fault = DIAL_OK, .retry_after_s = -1, .url = rq->url };
+	*ret = (struct dial_result){ .fault = DIAL_OK, .retry_after_s = -1, .length = -1, .url = rq->url };
 	buf_init(&c.body, a, rq->max);
 	pthread_once(&once, global_init);
 	if (admit(&c))
@@ -559,12 +562,12 @@ dial_follow(struct arena *a, const struct sys_clock *clock, const struct dial_re
 	for (;; hops--) {
 		next.total_ms = (end_us - sys_mono_us(clock)) / 1000;
 		if (hop != NULL && !hop(rq->ctx, next.url, next.total_ms)) {
-			*ret = (struct dial_result){ .fault = DIAL_STOPPED, .retry_after_s = -1, .url = next.url, .why = "the call was stopped" };
+			*ret = (struct dial_result){ .fault = DIAL_STOPPED, .retry_after_s = -1, .length = -1, .url = next.url, .why = "the call was stopped" };
 			return;
 		}
 		next.total_ms = (end_us - sys_mono_us(clock)) / 1000;
 		if (next.total_ms <= 0) {
-			*ret = (struct dial_result){ .fault = DIAL_TIMEOUT, .retry_after_s = -1, .url = next.url };
+			*ret = (struct dial_result){ .fault = DIAL_TIMEOUT, .retry_after_s = -1, .length = -1, .url = next.url };
 			snprintf(ret->why, sizeof(ret->why), "the redirects took more than %lld ms", (long long)rq->total_ms);
 			return;
 		}

@@ -53,6 +53,7 @@ struct dial_result {
 	enum dial_fault fault;
 	int status;
 	str body, content_type;
+	int64_t length;				/* as Content-Length says, to HEAD too; -1 if not sent */
 	int retry_after_s;			/* seconds or HTTP-date, -1 if not sent */
 	const char *url;			/* what was called: as the guard wrote it, of several hops the last */
 	const char *location;			/* of a redirect, absolute; NULL when none was sent */

@@ -1,0 +1,176 @@
+#include "blob/bucket.h"
+#include "dial/dial.h"
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define CONNECT_MS	10000
+#define SILENCE_MS	60000		/* a service may copy 500 MB before it says a word */
+#define TOTAL_MS	900000
+#define ANSWER_MAX	65536		/* bytes of XML */
+#define SAID_MAX	120
+
+struct ask { const char *method; str key, source; size_t max; bool (*piece)(void *, str); void *ctx; };
+
+/* --- what the service said --- */
+
+/* The text of the first element of that name; its answers are flat and need no parser. */
+static str
+element(str xml, const char *name)
+{
+	char open[32], close[32];
+	int n = snprintf(open, sizeof(open), "<%s>", name);
+
+	snprintf(close, sizeof(close), "</%s>", name);
+	const char *from = memmem(xml.p, xml.n, open, (size_t)n);
+	if (from == NULL)
+		return S("");
+	str rest = { from + n, xml.n - (size_t)(from + n - xml.p) };
+	const char *to = memmem(rest.p, rest.n, close, strlen(close));
+	return to != NULL ? str_cut(rest, 0, (size_t)(to - rest.p)) : S("");
+}
+
+/* Printable ASCII, and not much of it. */
+static str
+said(struct arena *a, str s)
+{
+	char *p = arena_raw(a, SAID_MAX + 1);
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.n && n < SAID_MAX; i++)
+		p[n++] = s.p[i] >= 0x20 && s.p[i] < 0x7F ? s.p[i] : ' ';
+	return (str){ p, n };
+}
+
+static enum bucket_end
+judge(struct bucket *b, const struct ask *ask, const struct dial_result *r)
+{
+	str code = said(b->a, element(r->body, "Code")), message = said(b->a, element(r->body, "Message"));
+
+	if (r->fault == DIAL_STOPPED)
+		return BUCKET_STOPPED;
+	if (r->fault == DIAL_TOO_LARGE)
+		return BUCKET_TOO_LARGE;
+	if (r->fault != DIAL_OK) {
+		snprintf(b->why, sizeof(b->why), "%s of an object: %s", ask->method, r->why);
+		return BUCKET_BROKEN;
+	}
+	if (r->status == 404 && !str_eq(code, S("NoSuchBucket")))
+		return BUCKET_MISSING;
+	/* a copy that fails after it began is an error inside a 200 */
+	if (r->status < 300 && (ask->source.p == NULL || code.n == 0))
+		return BUCKET_OK;
+	snprintf(b->why, sizeof(b->why), "%s of an object was answered %d %.*s %.*s", ask->method, r->status, STR(code), STR(message));
+	return r->status < 300 || r->status >= 500 || r->status == 408 || r->status == 429 ? BUCKET_BROKEN : BUCKET_REFUSED;
+}
+
+static enum bucket_end
+request(struct bucket *b, const struct ask *ask, int64_t *ret_length)
+{
+	struct s3_place at = blobs_place(b->a, NULL, b->conf, NULL);
+	struct dial_result r;
+	struct s3_signed s;
+
+	s3_sign(b->a, &at, ask->method, ask->key, ask->source, sys_wall_ms(b->clock), &s);
+	dial(b->a, b->clock, &(struct dial_request){ .method = ask->method, .url = s.url, .headers = s.header,
+	    .connect_ms = CONNECT_MS, .silence_ms = SILENCE_MS, .total_ms = TOTAL_MS, .max = ask->max,
+	    .piece = ask->piece, .alive = b->alive, .ctx = ask->piece != NULL ? ask->ctx : b->ctx }, &r);
+	if (ret_length != NULL)
+		*ret_length = r.length;
+	return judge(b, ask, &r);
+}
+
+static str kept(struct arena *a, str key) { return str_fmt(a, "kept/%.*s", STR(key)); }
+
+/* --- measure and copy --- */
+
+static enum bucket_end
+measure(struct bucket *b, str key, int64_t max)
+{
+	int64_t length = -1;
+	enum bucket_end end = request(b, &(struct ask){ .method = "HEAD", .key = key, .max = ANSWER_MAX }, &length);
+
+	return end == BUCKET_OK && length > max ? BUCKET_TOO_LARGE : end;
+}
+
+enum bucket_end
+bucket_keep(struct bucket *b, str key, int64_t max)
+{
+	str copy = kept(b->a, key);
+	enum bucket_end end = measure(b, copy, max);
+
+	if (end != BUCKET_MISSING)
+		return end;		/* kept before, by a start that was killed */
+	if ((end = measure(b, key, max)) != BUCKET_OK)
+		return end;
+	if ((end = request(b, &(struct ask){ .method = "PUT", .key = copy, .source = key, .max = ANSWER_MAX }, NULL)) != BUCKET_OK)
+		return end;
+	/* what was copied may be another one than what was measured */
+	if ((end = measure(b, copy, max)) != BUCKET_OK)
+		return end;
+	return request(b, &(struct ask){ .method = "DELETE", .key = key, .max = ANSWER_MAX }, NULL);
+}
+
+/* --- read --- */
+
+struct filling { struct bucket *b; int fd; bool full; };
+
+static bool
+fill(void *ctx, str piece)
+{
+	struct filling *f = ctx;
+
+	while (piece.n > 0) {
+		ssize_t n = write(f->fd, piece.p, piece.n);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			snprintf(f->b->why, sizeof(f->b->why), "a file in the data folder cannot be written: %s", strerror(errno));
+			f->full = true;
+			return false;
+		}
+		piece = str_cut(piece, (size_t)n, piece.n);
+	}
+	return true;
+}
+
+static bool
+still_filling(void *ctx)
+{
+	struct filling *f = ctx;
+	return f->b->alive == NULL || f->b->alive(f->b->ctx);
+}
+
+enum bucket_end
+bucket_read(struct bucket *b, str key, int fd, int64_t max)
+{
+	struct filling f = { .b = b, .fd = fd };
+	struct bucket inner = *b;
+
+	inner.alive = still_filling;
+	enum bucket_end end = request(&inner, &(struct ask){ .method = "GET", .key = kept(b->a, key), .max = (size_t)max, .piece = fill, .ctx = &f }, NULL);
+	if (f.full)
+		return BUCKET_FULL;
+	memcpy(b->why, inner.why, sizeof(b->why));
+	return end;
+}
+
+/* --- remove, check --- */
+
+enum bucket_end
+bucket_remove(struct bucket *b, str key)
+{
+	enum bucket_end end = request(b, &(struct ask){ .method = "DELETE", .key = kept(b->a, key), .max = ANSWER_MAX }, NULL);
+
+	if (end == BUCKET_OK || end == BUCKET_MISSING)
+		end = request(b, &(struct ask){ .method = "DELETE", .key = key, .max = ANSWER_MAX }, NULL);
+	return end == BUCKET_MISSING ? BUCKET_OK : end;
+}
+
+enum bucket_end
+bucket_check(struct bucket *b)
+{
+	enum bucket_end end = request(b, &(struct ask){ .method = "GET", .key = S("kept/nothing"), .max = ANSWER_MAX }, NULL);
+
+	return end == BUCKET_MISSING ? BUCKET_OK : end;
+}
