@@ -1,4 +1,5 @@
 #include "ingest/ingest_priv.h"
+#include "speech/speech.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -152,9 +153,9 @@ outcome(const struct conf *conf, const struct child *c, enum child_end end, stru
 	return because(r, INGEST_SYSTEM, "The server could not start the program that reads files: %s. Submit this again.", strerror(c->no));
 }
 
-/* In a folder of its own, which goes with it.  The descriptor for a recording is a file there. */
+/* In a folder of its own, which goes with it.  The descriptor for a recording is a file that was there: it lives on while it is open. */
 static enum ingest_fault
-run_in_folder(const struct conf *conf, struct child *c, bool records, struct ingest_result *r)
+run_in_folder(const struct conf *conf, struct child *c, int *pcm, struct ingest_result *r)
 {
 	struct folder f;
 	struct error e;
@@ -162,16 +163,17 @@ run_in_folder(const struct conf *conf, struct child *c, bool records, struct ing
 	if (folder_make(conf, &f, &e) != OK)
 		return because(r, INGEST_SYSTEM, "The server has no place to read files in: %.120s", e.detail);
 	c->folder = f.path;
-	c->pcm = records ? openat(f.fd, "pcm", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
-	enum ingest_fault fault = records && c->pcm < 0 ? because(r, INGEST_SYSTEM, "The server has no place to read files in: %s", strerror(errno))
+	c->pcm = pcm != NULL ? openat(f.fd, "pcm", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
+	enum ingest_fault fault = pcm != NULL && c->pcm < 0 ? because(r, INGEST_SYSTEM, "The server has no place to read files in: %s", strerror(errno))
 	    : outcome(conf, c, child_run(c), r);
-	if (c->pcm >= 0)
-		close(c->pcm);
+	if (pcm != NULL)
+		*pcm = c->pcm;
 	folder_remove(&f);
 	return fault;
 }
 
-struct call { const char *arg[4]; int in; int64_t time_ms; bool records; bool (*line)(void *, str); bool (*alive)(void *); void *ctx; };
+/* pcm: where the sound of a recording goes, closed by who calls; NULL: nowhere. */
+struct call { const char *arg[4]; int in; int64_t time_ms; int *pcm; bool (*line)(void *, str); bool (*alive)(void *); void *ctx; };
 
 static enum ingest_fault
 run(const struct conf *conf, const struct sys_clock *clock, struct arena *a, const struct call *k, struct ingest_result *r)
@@ -182,7 +184,7 @@ run(const struct conf *conf, const struct sys_clock *clock, struct arena *a, con
 	*c = (struct child){ .clock = clock, .program = program(conf, a), .argv = argv, .in = k->in, .time_ms = k->time_ms, .line = k->line, .alive = k->alive, .ctx = k->ctx };
 	if (c->program == NULL)
 		return INGEST_NO_PROGRAM;
-	enum ingest_fault fault = run_in_folder(conf, c, k->records, r);
+	enum ingest_fault fault = run_in_folder(conf, c, k->pcm, r);
 	r->said = (str){ c->said, c->nsaid };
 	return fault;
 }
@@ -206,7 +208,7 @@ declare(struct arena *a, struct call *k, str type, str name)
 
 /* What the program said counts more than how it ended: who ends behind its last line may do so in any way. */
 static enum ingest_fault
-judge(struct lines *l, enum ingest_fault ended, struct ingest_result *r)
+judge(const struct lines *l, enum ingest_fault ended, struct ingest_result *r)
 {
 	if (l->fault != INGEST_OK)
 		return l->fault;
@@ -215,8 +217,87 @@ judge(struct lines *l, enum ingest_fault ended, struct ingest_result *r)
 	if (!l->ended)
 		return because(r, INGEST_BROKEN, "The program that reads files broke off before its end. Save the file anew and upload that.");
 	r->why[0] = '\0';
+	return INGEST_OK;
+}
+
+static enum ingest_fault
+settle(struct lines *l, struct ingest_result *r)
+{
 	r->text = marked_end(&l->m);
 	return r->text.text.n > 0 ? INGEST_OK : INGEST_EMPTY;
+}
+
+/* --- a recording --- */
+
+#define DECODED		0.1		/* of the progress: what it takes to get at the sound */
+#define SLOWEST		3		/* how much longer than the recording lasts the program may write it down */
+#define CPU_MOST	86400
+
+/* By the program itself, once more, which finds nothing but the sound. */
+static enum ingest_fault
+hear_by_program(const struct conf *conf, const struct sys_clock *clock, struct arena *a, int pcm, struct lines *l, struct ingest_result *ret)
+{
+	int64_t time_ms = conf->extract_time * 1000 + SLOWEST * l->m.m.duration_ms;
+	struct call k = { .arg = { "--transcribe", "--cpu-s", str_fmt(a, "%lld", (long long)MIN(time_ms / 1000, CPU_MOST)).p }, .in = pcm, .time_ms = time_ms,
+	    .line = lines_take, .alive = lines_alive, .ctx = l };
+
+	if (!wait_for_place(conf, l->progress, l->ctx))
+		return INGEST_STOPPED;
+	l->ended = false;
+	l->began = DECODED;
+	enum ingest_fault fault = judge(l, run(conf, clock, a, &k, ret), ret);
+	leave_place();
+	return fault;
+}
+
+static bool
+on_speech(void *ctx, double fraction, const char *what)
+{
+	struct lines *l = ctx;
+
+	return l->progress == NULL || l->progress(l->ctx, DECODED + (1 - DECODED) * fraction, what);
+}
+
+static enum ingest_fault
+hear_by_endpoint(const struct conf *conf, const struct sys_clock *clock, int pcm, struct lines *l, struct ingest_result *ret)
+{
+	static const enum ingest_fault faults[SPEECH_FAULT_COUNT] = { [SPEECH_UNAVAILABLE] = INGEST_UNAVAILABLE, [SPEECH_REJECTED] = INGEST_REJECTED,
+		[SPEECH_TIMEOUT] = INGEST_TIMEOUT, [SPEECH_STOPPED] = INGEST_STOPPED, [SPEECH_SILENT] = INGEST_EMPTY, [SPEECH_FAILED] = INGEST_TRANSCRIPTION };
+	struct speech s = { .conf = conf, .clock = clock, .pcm = pcm, .into = &l->m, .progress = on_speech, .ctx = l };
+	enum speech_fault f = speech_transcribe(&s);
+
+	ret->cost_microcents = s.cost_microcents;
+	ret->retry_after_s = s.retry_after_s;
+	if (f == SPEECH_OK)
+		return l->m.over ? INGEST_TOO_LARGE : INGEST_OK;
+	return because(ret, faults[f], "%s", s.why[0] != '\0' ? s.why : speech_fault_row(f)->message);
+}
+
+static enum ingest_fault
+hear(const struct conf *conf, const struct sys_clock *clock, struct arena *a, int pcm, struct lines *l, struct ingest_result *ret)
+{
+	switch (speech_way(conf)) {
+	case SPEECH_BY_OPENAI:
+		return hear_by_endpoint(conf, clock, pcm, l, ret);
+	case SPEECH_BY_BUILTIN:
+		return hear_by_program(conf, clock, a, pcm, l, ret);
+	case SPEECH_BY_NONE:
+		break;
+	}
+	return because(ret, INGEST_TRANSCRIPTION, "This server writes down no recordings: `transcriber` is none. Upload the text of the recording instead.");
+}
+
+/* --- the whole --- */
+
+static enum ingest_fault
+read_file(const struct conf *conf, const struct sys_clock *clock, struct arena *a, struct call *k, struct lines *l, struct ingest_result *ret)
+{
+	enum ingest_fault fault = judge(l, run(conf, clock, a, k, ret), ret);
+
+	leave_place();
+	if (fault == INGEST_OK && l->m.m.duration_ms >= 0 && l->m.text.n == 0)
+		fault = hear(conf, clock, a, *k->pcm, l, ret);
+	return fault == INGEST_OK ? settle(l, ret) : fault;
 }
 
 enum ingest_fault
@@ -224,17 +305,19 @@ ingest_file(const struct conf *conf, const struct sys_clock *clock, struct arena
     struct ingest_result *ret)
 {
 	struct lines l;
-	struct call k = { .in = fd, .time_ms = conf->extract_time * 1000, .records = true, .line = lines_take, .alive = lines_alive, .ctx = &l };
+	int pcm = -1;
+	struct call k = { .in = fd, .time_ms = conf->extract_time * 1000, .pcm = &pcm, .line = lines_take, .alive = lines_alive, .ctx = &l };
 
 	*ret = (struct ingest_result){ .text.duration_ms = -1 };
 	if (!wait_for_place(conf, progress, ctx))
 		return INGEST_STOPPED;
 	lines_begin(&l, a, progress, ctx, ret);
 	declare(a, &k, type, name);
-	enum ingest_fault ended = run(conf, clock, a, &k, ret);
-	leave_place();
+	enum ingest_fault fault = read_file(conf, clock, a, &k, &l, ret);
+	if (pcm >= 0)
+		close(pcm);
 	lines_free(&l);
-	return judge(&l, ended, ret);
+	return fault;
 }
 
 /* --- the lines as they are --- */
@@ -263,7 +346,7 @@ ingest_lines(const struct conf *conf, const struct sys_clock *clock, struct aren
     ingest_progress *progress, void *ctx, struct ingest_result *ret)
 {
 	struct passing p = { .line = line, .progress = progress, .ctx = ctx };
-	struct call k = { .in = fd, .time_ms = conf->extract_time * 1000, .records = true, .line = pass, .alive = pass_alive, .ctx = &p };
+	struct call k = { .in = fd, .time_ms = conf->extract_time * 1000, .line = pass, .alive = pass_alive, .ctx = &p };
 
 	*ret = (struct ingest_result){ .text.duration_ms = -1 };
 	declare(a, &k, type, name);

@@ -10,12 +10,14 @@
  *				sweep of another process removes only what nobody uses any more
  *
  * Settings extract_…: the program, how long it may take, and how many may run at the same time.
+ * Of a recording the program leaves the sound in a file of the folder; what is said in it is written down by whom the settings
+ * transcriber and transcribe_… name: the same program, started once more (--transcribe), or an endpoint (speech/speech.h).
  *
  * Errors:   a fault is a job's errorCode, a row of fault.def; retryable or not is a column of it.  `why` says more where there is more.
  * Ownership: what is returned lives in the arena; the caller's descriptor stays open, its offset moves.
  * Threads:  any.  The thread waits while the program runs; who started it must not end before (the kernel ties them together).
  * Limits:   INGEST_TEXT_MAX characters; memory of some 3 times the text.
- * Layer:    includes base, text, json, sys, conf. */
+ * Layer:    includes base, text, json, sys, conf, speech. */
 #ifndef INGEST_H
 #define INGEST_H
 #include "conf/conf.h"

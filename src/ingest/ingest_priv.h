@@ -47,7 +47,7 @@ struct lines {
 	struct ingest_result *ret;
 	ingest_progress *progress;
 	void *ctx;
-	double fraction;
+	double fraction, began;		/* began: the share of the progress that was over before this run */
 	char what[100];
 	enum ingest_fault fault;
 	bool ended, stopped;

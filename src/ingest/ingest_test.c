@@ -1,6 +1,7 @@
 /* Against programs that behave as scriped-extract must, and as it must not: each is a few lines of shell. */
 #include "ingest/ingest_priv.h"
 #include "t.h"
+#include "t_provider.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -260,6 +261,99 @@ TEST(lines_pass_as_they_are)
 	open_house(&h, "echo '{\"text\":\"A\"}'; echo what; echo '{\"end\":true}'", "");
 	CHECK_INT(ingest_lines(&h.conf, &sys_clock_real, &h.a, h.file, STR_NONE, STR_NONE, count_line, NULL, &n, &h.r), ==, INGEST_OK);
 	CHECK_INT(n, ==, 3);
+	close_house(&h);
+}
+
+/* --- recordings --- */
+
+/* Leaves eight seconds of noise; asked once more, writes down what it finds at its descriptor 0. */
+#define RECORDING	"if [ \"$1\" != --transcribe ]; then echo '{\"type\":\"audio/mpeg\"}'; echo '{\"progress\":0.1,\"what\":\"decoding\"}'\n" \
+	"head -c 256000 /dev/urandom >&3; echo '{\"durationMs\":8000}'; echo '{\"end\":true}'; exit; fi\n"
+
+TEST(what_is_said_is_written_down_by_the_program_itself)
+{
+	struct house h;
+
+	open_house(&h, RECORDING "echo '{\"progress\":0.5,\"what\":\"transcribing, 4 of 8 seconds\"}'; sleep 0.3\n"
+	    "echo \"{\\\"fromMs\\\":1000,\\\"toMs\\\":2500,\\\"text\\\":\\\"$1 $2 $3 $(wc -c)\\\"}\"; [ ! -e /proc/self/fd/3 ] && ls && echo '{\"end\":true}'", "");
+	CHECK_INT(read_it(&h), ==, INGEST_OK);
+	CHECK_STR(h.r.type, S("audio/mpeg"));
+	CHECK_STR(h.r.text.text, S("--transcribe --cpu-s 26 256000"));
+	CHECK_INT(h.r.text.duration_ms, ==, 8000);
+	CHECK_INT(h.r.text.marks, ==, 1);
+	CHECK_INT(h.r.text.mark[0].from_ms, ==, 1000);
+	CHECK_INT(h.r.text.mark[0].to_ms, ==, 2500);
+	CHECK_INT(h.r.cost_microcents, ==, 0);
+	CHECK_INT(left_over(), ==, 0);
+	close_house(&h);
+}
+
+/* Each row: what the program does when it shall write down, and what becomes of it. */
+static const struct { const char *script; enum ingest_fault fault; const char *why; } hearings[] = {
+	{ "echo '{\"end\":true}'", INGEST_EMPTY, "" },
+	{ "echo '{\"error\":\"empty_text\",\"message\":\"No speech.\"}'; exit 1", INGEST_EMPTY, "No speech." },
+	{ "echo '{\"error\":\"transcription_failed\",\"message\":\"Not built in.\"}'; exit 1", INGEST_TRANSCRIPTION, "Not built in." },
+	{ "kill -SEGV $$", INGEST_BROKEN, "The program that reads files broke down on it. Save it anew, or as plain text, and upload that." },
+	{ "exit 0", INGEST_BROKEN, "The program that reads files broke off before its end. Save the file anew and upload that." },
+};
+
+TEST(however_the_writing_down_ends_there_is_a_verdict)
+{
+	for (size_t i = 0; i < COUNT(hearings); i++) {
+		char script[1000];
+		struct house h;
+		snprintf(script, sizeof(script), RECORDING "%s", hearings[i].script);
+		open_house(&h, script, "");
+		CHECK_INT(read_it(&h), ==, hearings[i].fault);
+		CHECK_STR(str_z(h.r.why), str_z(hearings[i].why));
+		CHECK_INT(left_over(), ==, 0);
+		close_house(&h);
+	}
+}
+
+static void
+use_endpoint(struct house *h, const char *behaviour)
+{
+	h->conf.transcribe_url = str_fmt(&h->a, "http://127.0.0.1:%d/%s/ingest/v1", provider_port(), behaviour).p;
+	h->conf.transcribe_price = 360;
+}
+
+TEST(what_is_said_is_written_down_by_an_endpoint)
+{
+	struct house h;
+
+	open_house(&h, RECORDING "exit 1", "");
+	use_endpoint(&h, "normal");
+	CHECK_INT(read_it(&h), ==, INGEST_OK);
+	CHECK_STR(h.r.text.text, S("Piece 1, part 1. Piece 1, part 2. Piece 1, part 3. Piece 1, part 4."));
+	CHECK_INT(h.r.text.duration_ms, ==, 8000);
+	CHECK_INT(h.r.text.marks, ==, 4);
+	CHECK_INT(h.r.text.mark[3].from_ms, ==, 6000);
+	CHECK_INT(h.r.cost_microcents, ==, 800000);
+	close_house(&h);
+	open_house(&h, RECORDING "exit 1", "");
+	use_endpoint(&h, "busy-9");
+	CHECK_INT(read_it(&h), ==, INGEST_UNAVAILABLE);
+	CHECK_INT(h.r.retry_after_s, ==, 9);
+	CHECK(strstr(h.r.why, "Rate limit reached") != NULL);
+	close_house(&h);
+	open_house(&h, RECORDING "exit 1", "");
+	use_endpoint(&h, "hush");
+	CHECK_INT(read_it(&h), ==, INGEST_EMPTY);
+	CHECK(strstr(h.r.why, "No speech was found") != NULL);
+	CHECK_INT(h.r.cost_microcents, ==, 800000);
+	CHECK_INT(left_over(), ==, 0);
+	close_house(&h);
+}
+
+TEST(nobody_may_be_asked_to_write_down)
+{
+	struct house h;
+
+	open_house(&h, RECORDING "exit 1", "");
+	h.conf.transcriber = 3;
+	CHECK_INT(read_it(&h), ==, INGEST_TRANSCRIPTION);
+	CHECK(strstr(h.r.why, "`transcriber` is none") != NULL);
 	close_house(&h);
 }
 

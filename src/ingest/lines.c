@@ -70,7 +70,7 @@ take_progress(struct lines *l, const json_t *o)
 	const json_t *v = json_object_get(o, "progress");
 	str what = marked_line(&l->scratch, string(json_object_get(o, "what")), sizeof(l->what) / 4);
 
-	l->fraction = MIN(MAX(json_number_value(v), 0.0), 1.0);
+	l->fraction = l->began + (1 - l->began) * MIN(MAX(json_number_value(v), 0.0), 1.0);
 	if (what.n > 0)
 		snprintf(l->what, sizeof(l->what), "%.*s", STR(what));
 	return json_is_number(v);
