@@ -23,19 +23,29 @@ CFLAGS   += $(STD) $(WARN) $($(BUILD)) -MMD -MP -pthread
 LDFLAGS  += $($(BUILD)) $(link_$(BUILD)) -pthread
 LDLIBS   += $(shell pkg-config --libs $(PKGS)) -lstemmer -lm
 
-MODS  := $(shell sed -n 's/^\([a-z]*\):.*/\1/p' src/LAYERS)
-src_of = $(filter-out %_test.c %_fuzz.c,$(wildcard src/$1/*.c))
+# scriped-extract is a program of its own: the server links nothing of it. A library that is not there is a format less.
+X_HAVE := $(foreach p,poppler-glib gumbo uchardet tesseract lept libxml-2.0,$(shell pkg-config --exists $p && echo $p))
+X_SRC  := $(filter-out $(if $(filter poppler-glib,$(X_HAVE)),,%/pdf.c) $(if $(filter gumbo,$(X_HAVE)),,%/html.c %/html_main.c) %_test.c %_fuzz.c,$(wildcard src/extract/*.c))
+X_OBJ  := $(patsubst %.c,$O/%.o,$(X_SRC) $(wildcard src/base/base.c src/text/text.c src/text/sentence.c src/json/json.c src/sys/sys.c))
+X_LIBS := $(shell pkg-config --libs jansson libsodium zlib md4c $(X_HAVE)) -lstemmer -lm
+X_CPP  := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I $(X_HAVE))) \
+	$(subst poppler-glib,-DHAVE_POPPLER,$(subst gumbo,-DHAVE_GUMBO,$(subst uchardet,-DHAVE_UCHARDET,$(subst tesseract,-DHAVE_TESSERACT,$(subst libxml-2.0,-DHAVE_LIBXML,$(filter-out lept,$(X_HAVE)))))))
+
+MODS  := $(filter-out extract,$(shell sed -n 's/^\([a-z]*\):.*/\1/p' src/LAYERS))
+src_of = $(filter-out %_test.c %_fuzz.c,$(if $(filter extract,$1),$(X_SRC),$(wildcard src/$1/*.c)))
 OBJ   := $(foreach m,$(MODS),$(patsubst %.c,$O/%.o,$(call src_of,$m)))
 LIB    = $(filter-out $O/src/app/main.o,$(OBJ))
 UNIT  := $(patsubst src/%.c,$O/test/%,$(wildcard src/*/*_test.c))
 FUZZ  := $(patsubst src/%.c,$O/test/%,$(wildcard src/*/*_fuzz.c))
 
 ifeq ($(BUILD),release)
-all: build/scriped
-build/scriped: $O/scriped ; @cp $< $@.new && strip $@.new && mv $@.new $@
+all: build/scriped build/scriped-extract
+build/scriped build/scriped-extract: build/%: $O/% ; @cp $< $@.new && strip $@.new && mv $@.new $@
 endif
-scriped: $O/scriped
+scriped: $O/scriped $O/scriped-extract
 $O/scriped: $(OBJ) ; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$O/scriped-extract: $(X_OBJ) ; $(CC) $(LDFLAGS) -o $@ $^ $(X_LIBS)
+$O/src/extract/%.o: private CPPFLAGS += $(X_CPP)
 # The same where every key is a person, for test/matrix.
 $O/scriped-people: $(OBJ) $O/test/matrix/people.o ; $(CC) $(LDFLAGS) -Wl,--wrap=auth_check -o $@ $^ $(LDLIBS)
 $O/sqlplan: $O/tools/sqlplan.o $(filter-out $O/src/app/%,$(OBJ)) ; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -51,14 +61,15 @@ $O/src/docs/site.o: private CPPFLAGS += -DSITE_PACK='"$O/site.pack"'
 $O/%.o: %.c ; @mkdir -p $(@D); $(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 # layers_to,m: the modules at and above m in src/LAYERS
-layers_to = $(shell sed -n '/^[a-z]*:/{s/:.*//;p;/^$1$$/q}' src/LAYERS)
+layers_to = $(filter-out $(filter-out $1,extract),$(shell sed -n '/^[a-z]*:/{s/:.*//;p;/^$1$$/q}' src/LAYERS))
 mod_of = $(patsubst %/,%,$(dir $1))
 # link_test,t,more,flags: the rule of one test program
 define link_test
-$O/test/$1: $O/src/$1.o $2 $(foreach m,$(call layers_to,$(call mod_of,$1)),$(patsubst %.c,$O/%.o,$(filter-out src/app/main.c,$(call src_of,$m))))
+$O/test/$1: $O/src/$1.o $2 $(foreach m,$(call layers_to,$(call mod_of,$1)),$(patsubst %.c,$O/%.o,$(filter-out %/main.c,$(call src_of,$m))))
 	@mkdir -p $$(@D); $$(CC) $$(LDFLAGS) $3 -o $$@ $$(filter %.o,$$^) $$(LDLIBS)
 endef
 from = $(if $(filter $2,$(call layers_to,$(call mod_of,$1))),$O/test/lib/$3.o)
+$O/test/extract/%: private LDLIBS += $(X_LIBS)
 t_lib = $O/test/lib/t.o $(call from,$1,db,t_db) $(call from,$1,work,t_work) $(call from,$1,api,t_app)
 $(foreach t,$(UNIT:$O/test/%=%),$(eval $(call link_test,$t,$(call t_lib,$t))))
 $(foreach t,$(FUZZ:$O/test/%=%),$(eval $(if $(filter fuzz,$(BUILD)),\
@@ -71,4 +82,4 @@ build/bench/%: bench/%.c ; @mkdir -p $(@D); $(CC) $(CPPFLAGS) $(CFLAGS) $(link_$
 clean: ; rm -rf build
 .PHONY: all scriped unit-build fuzz-build fuzz bench-build clean
 .SECONDARY:
--include $(OBJ:.o=.d) $(patsubst %.c,$O/%.d,$(wildcard src/*/*_test.c src/*/*_fuzz.c test/lib/*.c tools/*.c tools/mkdocs/*.c))
+-include $(OBJ:.o=.d) $(X_OBJ:.o=.d) $(patsubst %.c,$O/%.d,$(wildcard src/*/*_test.c src/*/*_fuzz.c test/lib/*.c tools/*.c tools/mkdocs/*.c))

@@ -7,7 +7,7 @@ unit_of   = $(patsubst src/%.c,build/$1/test/%,$(filter-out src/blob/bucket_test
 FUZZERS  := $(patsubst src/%.c,test/%,$(wildcard src/*/*_fuzz.c))
 
 CHECK := layers house build-asan build-release build-clang outside unit docs scenario-postgres scenario-sqlite sweep-postgres sweep-sqlite traffic \
-	matrix clients-typescript properties badinput control uploads-sqlite uploads-postgres bucket sqlplan replay lint crash
+	matrix clients-typescript properties badinput control uploads-sqlite uploads-postgres bucket sqlplan replay lint extract crash
 check: $(CHECK)
 
 layers:        ; @$(STEP) $@ sh tools/layers
@@ -53,6 +53,8 @@ uploads-postgres: build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/uploads.py --engine postgres
 matrix: build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/matrix/run.py
+extract: build-asan
+	@SCRIPED_EXTRACT=build/asan/scriped-extract $(STEP) $@ $(PY) test/extract.py
 crash: build-release
 	@$(STEP) $@ $(PY) test/crash/crash.py 50
 

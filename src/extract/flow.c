@@ -1,0 +1,79 @@
+#include "extract/flow.h"
+
+#define WORDS_MAX	((size_t)32 << 20)
+#define LINES_FULL	((size_t)16 << 10)
+
+void
+flow_init(struct flow *f, struct out *o)
+{
+	f->o = o;
+	buf_init(&f->words, o->a, WORDS_MAX);
+	buf_init(&f->lines, o->a, WORDS_MAX);
+}
+
+void
+flow_add(struct flow *f, str s)
+{
+	buf_add(&f->words, s);
+	if (f->words.over)
+		out_stop(f->o, FAILED, "The file holds a paragraph of more than %zu MB. Split it and upload the parts.", WORDS_MAX >> 20);
+}
+
+void
+flow_line(struct flow *f)
+{
+	flow_add(f, S("\n"));
+}
+
+void
+flow_close(struct flow *f)
+{
+	out_text(f->o, buf_str(&f->lines));
+	f->lines.n = 0;
+}
+
+static void
+add_line(struct flow *f)
+{
+	for (size_t i = 0; i < f->words.n; i++)		/* a line is a line */
+		if (f->words.p[i] == '\n')
+			f->words.p[i] = ' ';
+	if (f->lines.n > LINES_FULL)
+		flow_close(f);
+	buf_char(&f->lines, '\n');
+	buf_add(&f->lines, buf_str(&f->words));
+}
+
+void
+flow_end(struct flow *f, int what)
+{
+	str s = str_trim(buf_str(&f->words));
+
+	if (s.n == 0 || (what == FLOW_LINE && str_eq(s, S("-")))) {
+		f->words.n = 0;
+		return;
+	}
+	if (what == FLOW_LINE) {
+		add_line(f);
+	} else {
+		flow_close(f);
+		if (what == FLOW_TEXT)
+			out_text(f->o, s);
+		else
+			out_heading(f->o, what, s);
+	}
+	f->words.n = 0;
+}
+
+void
+flow_mark(struct flow *f)
+{
+	flow_add(f, S("- "));
+}
+
+void
+flow_cell(struct flow *f)
+{
+	if (f->words.n != 0)
+		flow_add(f, S(" | "));
+}

@@ -1,0 +1,164 @@
+/* formats -- the table of what is recognised, and by whom it is read. The first row that fits counts. */
+#include "extract/extract.h"
+
+/* What reads a format where its library was there at build time; else the package that would. */
+#ifdef HAVE_POPPLER
+#define BY_POPPLER(read)	read, NULL
+#define WARM_PDF		pdf_warm
+#else
+#define BY_POPPLER(read)	NULL, "libpoppler-glib8"
+#define WARM_PDF		NULL
+#endif
+#ifdef HAVE_GUMBO
+#define BY_GUMBO(read)		read, NULL
+#else
+#define BY_GUMBO(read)		NULL, "libgumbo1"
+#endif
+
+#define MAGIC(name, at, ...)	static bool name(const struct file *f) { return str_starts(str_cut(f->bytes, at, f->bytes.n), S(__VA_ARGS__)); }
+MAGIC(is_gzip, 0, "\x1F\x8B")
+MAGIC(is_zip, 0, "PK\3\4")
+MAGIC(is_7z, 0, "7z\xBC\xAF\x27\x1C")
+MAGIC(is_rar, 0, "Rar!\x1A\7")
+MAGIC(is_rtf, 0, "{\\rtf")
+MAGIC(is_postscript, 0, "%!PS")
+
+const struct format formats[] = {
+	{ "pdf", "a PDF", FAMILY_DOCUMENT, "application/pdf application/x-pdf", pdf_sniff, BY_POPPLER(pdf_read), WARM_PDF },
+	{ "gzip", "a gzip archive", FAMILY_OTHER, "application/gzip", is_gzip, NULL, NULL, NULL },
+	{ "zip", "a ZIP archive", FAMILY_OTHER, "application/zip", is_zip, NULL, NULL, NULL },
+	{ "7z", "a 7z archive", FAMILY_OTHER, "application/x-7z-compressed", is_7z, NULL, NULL, NULL },
+	{ "rar", "a RAR archive", FAMILY_OTHER, "application/vnd.rar", is_rar, NULL, NULL, NULL },
+	{ "rtf", "an RTF document", FAMILY_OFFICE, "application/rtf text/rtf", is_rtf, NULL, NULL, NULL },
+	{ "postscript", "PostScript", FAMILY_OTHER, "application/postscript", is_postscript, NULL, NULL, NULL },
+	{ "html", "an HTML page", FAMILY_TEXT, "text/html application/xhtml+xml", html_sniff, BY_GUMBO(html_read), NULL },
+	{ "markdown", "Markdown", FAMILY_TEXT, "text/markdown text/x-markdown", markdown_sniff, markdown_read, NULL, NULL },
+	{ "text", "plain text", FAMILY_TEXT, "text/plain", plain_sniff, plain_read, NULL, NULL },
+};
+const size_t formats_n = COUNT(formats);
+
+bool
+file_starts(const struct file *f, str magic)
+{
+	return str_starts(f->bytes, magic);
+}
+
+bool
+file_named(const struct file *f, const char *endings)
+{
+	str rest = str_z(endings);
+
+	while (rest.p != NULL) {
+		str end = str_split(&rest, ' ');
+		if (f->name.n > end.n && str_ieq(str_cut(f->name, f->name.n - end.n, f->name.n), end))
+			return true;
+	}
+	return false;
+}
+
+static bool
+has_type(const struct format *f, str mime)
+{
+	str rest = str_z(f->types);
+
+	while (rest.p != NULL)
+		if (str_ieq(str_split(&rest, ' '), mime))
+			return true;
+	return false;
+}
+
+const struct format *
+format_of(const struct file *f)
+{
+	for (size_t i = 0; i < formats_n; i++)
+		if (formats[i].sniff(f))
+			return &formats[i];
+	return NULL;
+}
+
+const struct format *
+format_declared(str mime)
+{
+	for (size_t i = 0; mime.n != 0 && i < formats_n; i++)
+		if (has_type(&formats[i], mime))
+			return &formats[i];
+	return NULL;
+}
+
+/* A type that no row has still tells its family: image/heic is an image. */
+static enum family
+declared_family(str mime)
+{
+	static const struct { str prefix; enum family family; } rows[] = { { S_INIT("image/"), FAMILY_IMAGE }, { S_INIT("audio/"), FAMILY_RECORDING },
+		{ S_INIT("video/"), FAMILY_RECORDING }, { S_INIT("text/"), FAMILY_TEXT } };
+	const struct format *f = format_declared(mime);
+
+	if (f != NULL)
+		return f->family;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		if (mime.n > rows[i].prefix.n && str_ieq(str_cut(mime, 0, rows[i].prefix.n), rows[i].prefix))
+			return rows[i].family;
+	return FAMILY_OTHER;
+}
+
+static str
+own_type(const struct format *f)
+{
+	str types = str_z(f->types);
+
+	return str_split(&types, ' ');
+}
+
+static void
+judge(const struct file *file, const struct format *f, struct out *o)
+{
+	enum family declared = declared_family(file->declared);
+
+	if (f == NULL)
+		out_stop(o, UNSUPPORTED, "The file is of no type that can be read. Upload a PDF, an Office document, a text, a page, an image or a recording.");
+	out_type(o, str_dup(o->a, own_type(f)).p);
+	if (f->read == NULL && f->missing != NULL)
+		out_stop(o, UNSUPPORTED, "The file is %s, which this server was built without: it would need %s. Upload it in another form.", f->noun, f->missing);
+	if (f->read == NULL)
+		out_stop(o, UNSUPPORTED, "The file is %s, which is not read. Upload what is in it as PDF, DOCX or text.", f->noun);
+	if (declared != FAMILY_OTHER && declared != f->family)
+		out_stop(o, UNSUPPORTED, "The file was declared as %.*s, but its bytes are %s. Upload it again as %.*s.", (int)MIN(file->declared.n, 60),
+		    file->declared.p, f->noun, STR(own_type(f)));
+}
+
+void
+extract(const struct file *file, struct out *o)
+{
+	const struct format *f = format_of(file);
+
+	judge(file, f, o);
+	f->read(file, o);
+	out_end(o);
+}
+
+void
+formats_print(struct out *o)
+{
+	for (size_t i = 0; i < formats_n; i++) {
+		str rest = str_z(formats[i].types);
+		struct json j;
+		jw_begin(&j, &o->lines);
+		jw_obj(&j);
+		jw_key_str(&j, S("format"), str_z(formats[i].name));
+		jw_key(&j, S("types"));
+		jw_arr(&j);
+		while (rest.p != NULL)
+			jw_str(&j, str_split(&rest, ' '));
+		jw_end(&j);
+		jw_key(&j, S("reads"));
+		jw_bool(&j, formats[i].read != NULL);
+		jw_key(&j, S("missing"));
+		if (formats[i].missing != NULL)
+			jw_str(&j, str_z(formats[i].missing));
+		else
+			jw_null(&j);
+		jw_end(&j);
+		buf_char(&o->lines, '\n');
+	}
+	out_flush(o);
+}

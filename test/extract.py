@@ -1,0 +1,281 @@
+#!/usr/bin/env python3
+"""extract.py -- scriped-extract: what it makes of each format, and that no file harms anything: each fails with a code and a message.
+
+    SCRIPED_EXTRACT=build/asan/scriped-extract python3 test/extract.py [--only WORDS]
+
+Every file is made here, by test/lib/files.py.  TAP lines, and `N passed, N failed` at the end."""
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, 'lib'))
+
+import files
+from tap import Tap
+
+PROGRAM = os.path.abspath(os.environ.get('SCRIPED_EXTRACT', os.path.join(HERE, '..', 'build', 'scriped-extract')))
+CASES = []
+
+
+def case(title):
+    return lambda fn: CASES.append((title, fn)) or fn
+
+
+def need(that, why):
+    if not that:
+        raise AssertionError(why)
+
+
+class Result:
+    """What one run said.  Every line is held to the protocol here."""
+
+    def __init__(self, lines, status, seconds, folder):
+        self.lines, self.status, self.seconds, self.folder = lines, status, seconds, folder
+        self.error = lines[-1].get('error')
+        self.message = lines[-1].get('message')
+        self.title = next((one['title'] for one in lines if 'title' in one), None)
+        self.type = lines[0].get('type')
+        self.texts = [one['text'] for one in lines if 'text' in one]
+        self.headings = [(one['heading'], one['text']) for one in lines if 'heading' in one]
+        self.pages = [one['page'] for one in lines if 'page' in one]
+
+    def page(self, n):
+        """The texts of one page."""
+        found, at = [], None
+        for one in self.lines:
+            at = one.get('page', at)
+            if at == n and 'text' in one:
+                found.append(one['text'])
+        return found
+
+
+SHAPES = [{'type'}, {'progress', 'what'}, {'title'}, {'page'}, {'heading', 'text'}, {'text'}, {'fromMs', 'toMs', 'text'}, {'durationMs'}, {'end'},
+          {'error', 'message'}]
+CODES = {'unsupported_media', 'upload_too_large', 'empty_text', 'extraction_failed', 'transcription_failed'}
+
+
+def hold(raw, status):
+    """The lines of one run, as JSON; fails when they are not as extract.h says."""
+    need(len(raw) == 0 or raw.endswith(b'\n'), f'the last line has no end: {raw[-200:]!r}')
+    need(all(len(one) < 256 << 10 for one in raw.split(b'\n')), 'a line is too long')
+    lines = [json.loads(one) for one in raw.decode('utf-8').split('\n') if one]
+    need(lines, f'it said nothing, status {status}')
+    for i, one in enumerate(lines):
+        need(set(one) in SHAPES, f'no line of the protocol: {one}')
+        need(('end' in one or 'error' in one) == (i == len(lines) - 1), f'a last line in the middle, or none: {one}')
+        need(one.get('error') is None or (one['error'] in CODES and one['message'].endswith('.')), f'an error that does not say enough: {one}')
+        text = one.get('text', one.get('title', 'x'))
+        need(text and text == text.strip() and all(ord(c) >= 32 or c == '\n' for c in text), f'a text that is not clean: {text!r}')
+    need('type' in lines[0] or 'error' in lines[0], f'the first line is {lines[0]}')
+    need(sum('title' in one for one in lines) <= 1, 'two titles')
+    need(status == (0 if 'end' in lines[-1] else 1), f'status {status} behind {lines[-1]}')
+    return lines
+
+
+def run(data, *, type='', name='', options=(), folder=None):
+    """data: bytes, or a file."""
+    with tempfile.TemporaryDirectory() as made, tempfile.TemporaryFile() as f:
+        if isinstance(data, bytes):
+            f.write(data)
+            f.seek(0)
+        start = time.monotonic()
+        words = [PROGRAM] + (['--type', type] if type else []) + (['--name', name] if name else []) + list(options)
+        p = subprocess.run(words, stdin=f if isinstance(data, bytes) else data, capture_output=True, cwd=folder or made, timeout=120)
+        return Result(hold(p.stdout, p.returncode), p.returncode, time.monotonic() - start, os.listdir(folder or made))
+
+
+def fails(r, code, words):
+    need(r.error == code and words in r.message, f'wanted {code}, "{words}", got {r.error}: {r.message}')
+
+
+def same(is_, want):
+    need(is_ == want, f'wanted {want!r}\ngot    {is_!r}')
+
+
+# ---------------------------------------------------------------------------------------------------------------- text
+
+@case('A text is its paragraphs; lines that were wrapped are joined, a list stays lines')
+def text():
+    wrapped = 'This line was wrapped by an editor of mails at\nsome seventy letters, and so it goes on here.\n\n- one\n- two\n\nThe last.\n'
+    r = run(wrapped.encode())
+    same(r.type, 'text/plain')
+    same(r.texts, ['This line was wrapped by an editor of mails at some seventy letters, and so it goes on here.', '- one\n- two', 'The last.'])
+
+
+@case('A paragraph to a line, as word processors write it')
+def long_lines():
+    a, b = 'One sentence that goes on. ' * 8, 'Another one of the same kind. ' * 8
+    same(run(f'{a}\r\n{b}\r\n'.encode()).texts, [a.strip(), b.strip()])
+
+
+@case('A text in any common encoding')
+def encodings():
+    german = 'Größe ändert sich über Straßen: „schön“ – 5 €. ' * 4
+    for encoding in ('utf-8', 'utf-8-sig', 'utf-16', 'utf-16-le', 'utf-16-be', 'utf-32', 'utf-32-le', 'utf-32-be', 'cp1252'):
+        same(run(german.encode(encoding)).texts, [german.strip()])
+    same(run('Größe über Straße'.encode('latin-1')).texts, ['Größe über Straße'])
+    for encoding, words in (('cp1251', 'Съешь же ещё этих мягких французских булок, да выпей чаю. '), ('shift_jis', '吾輩は猫である。名前はまだ無い。どこで生れたか。'),
+                            ('gb18030', '天地玄黄,宇宙洪荒。日月盈昃,辰宿列张。寒来暑往,秋收冬藏。'), ('euc_kr', '모든 국민은 인간으로서의 존엄과 가치를 가지며 행복을 추구할 권리를 가진다. ')):
+        same(run((words * 4).encode(encoding)).texts, [(words * 4).strip()])
+    polish = 'Zażółć gęślą jaźń, proszę. '
+    same(run(polish.encode('iso8859-2'), type='text/plain; charset="ISO-8859-2"').texts, [polish.strip()])
+
+
+@case('A text in an encoding that nobody knows is still text; bytes that are none are no text')
+def odd_encodings():
+    r = run(b'Plain words with \xe4 letter', type='text/plain; charset=klingon-1')
+    same(r.texts, ['Plain words with ä letter'])
+    same(run(b'Cut in the middle of a character: \xc3\xa4\xc3\xb6\xc3\xbc\xc3\xa4\xc3\xb6\xc3\xbc\xc3\xa4\xc3\xb6 \xe2\x82').texts,
+         ['Cut in the middle of a character: äöüäöüäö \ufffd\ufffd'])
+    fails(run(bytes(range(256)) * 40, type='text/plain'), 'unsupported_media', 'no type that can be read')
+    fails(run(os.urandom(5000)), 'unsupported_media', 'no type that can be read')
+
+
+@case('Markdown: headings, lists, tables, code, the title of its front matter')
+def markdown():
+    source = '---\ntitle: "A title"\ntags: [x]\n---\n# Head\n\nSome *words* with a [link](http://x) and ![an image](y)\nwrapped &amp; `code`.\n\n' \
+             '1. one\n2. two\n   - deep\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```\ncode\n  more\n```\n\n<div>no text</div>\n\nSub\n---\n\nend\n'
+    r = run(source.encode(), type='text/markdown')
+    same((r.type, r.title), ('text/markdown', 'A title'))
+    same(r.headings, [(1, 'Head'), (2, 'Sub')])
+    same(r.texts, ['Head', 'Some words with a link and wrapped & code.', '- one\n- two\n- deep', 'a | b\n1 | 2', 'code\nmore', 'Sub', 'end'])
+    same(run(source.encode(), name='notes.md').title, 'A title')
+
+
+# ---------------------------------------------------------------------------------------------------------------- pages
+
+@case('A page: its own text among navigation, banners, comments and related links')
+def page():
+    r = run(files.PAGE.encode(), type='text/html')
+    same((r.type, r.title), ('text/html', 'How we halved support'))
+    same(r.headings, [(1, 'How we halved support'), (2, 'What we did')])
+    same(r.texts[1:], [files.PAGE_LEAD, files.PAGE_BODY, 'What we did', '- Removed three fields\n- Added one hint\n- nested', 'Month | Calls\nMay | 120\nJune | 60',
+                       'Then we waited.\nAnd waited.', files.PAGE_BODY])
+
+
+@case('A page of tables and forms, as they were written once; a page that is hardly one')
+def old_pages():
+    words = 'A sentence of running text that is long enough to count as such. ' * 3
+    same(run(f'<html><body><table><tr><td><a href=a>A</a><a href=b>B</a></td><td>{words}<br><br>{words}</td></tr></table></body>'.encode()).texts,
+         [f'{words.strip()}\n{words.strip()}'])
+    same(run(b'<p>short', type='text/html').texts, ['short'])
+    same(run(b'only words, no mark', type='text/html').texts, ['only words, no mark'])
+    same(run('<html><title>Ein längerer Titel – Die Seite</title><body>Größe</body></html>'.encode('utf-16')).title, 'Ein längerer Titel')
+    same(run('<html><meta charset=iso-8859-2><body>Zażółć gęślą jaźń</body></html>'.encode('iso8859-2')).texts, ['Zażółć gęślą jaźń'])
+
+
+@case('A page of a hundred thousand open elements, and one of scripts alone')
+def hostile_pages():
+    r = run(b'<html><body>' + b'<div>' * 100000 + b'deep words')
+    fails(r, 'extraction_failed', 'nests deeper')
+    same(run(b'<html><body>' + b'<div>' * 3000 + b'deep words').texts, ['deep words'])
+    fails(run(b'<html><script>var x = "text"</script><style>p{}</style></html>'), 'empty_text', 'No text')
+
+
+# ------------------------------------------------------------------------------------------------------------------ PDF
+
+@case('A PDF: title, headings, paragraphs over lines and pages; what repeats on every page is no text')
+def pdf():
+    pages = []
+    for n in range(1, 5):
+        pages.append([(60, 800, 8, 'The running head'), (60, 740, 18, f'Chapter {n}'),
+                      (60, 700, 11, 'The first line of a paragraph that goes on in the sec-'), (60, 686, 11, 'ond line and ends there.'),
+                      (60, 650, 11, 'Another paragraph of this page, number ' + 'one two three four'.split()[n - 1] + '.'),
+                      (60, 620, 11, '- an item'), (60, 606, 11, '- another item'), (300, 30, 8, f'Page {n}')])
+    r = run(files.pdf(pages, title='The title'), type='application/pdf')
+    same((r.type, r.title, r.pages), ('application/pdf', 'The title', [1, 2, 3, 4]))
+    same(r.page(2), ['Chapter 2', 'The first line of a paragraph that goes on in the second line and ends there.', 'Another paragraph of this page, number two.',
+                     '- an item\n- another item'])
+    same(r.headings, [(1, f'Chapter {n}') for n in range(1, 5)])
+
+
+@case('A PDF of a hundred pages takes well under two seconds')
+def pdf_speed():
+    line = 'Words of a line that is about as long as lines in a book are, '
+    r = run(files.pdf([[(60, 800 - 14 * k, 11, line + f'{n} {k}') for k in range(50)] for n in range(100)]))
+    need(len(r.pages) == 100 and r.seconds < (2 if 'asan' not in PROGRAM else 20), f'{len(r.pages)} pages in {r.seconds:.2f} s')
+
+
+@case('PDFs that are locked, cut off, without pages or with ten thousand of them')
+def pdf_broken():
+    good = files.pdf([[(60, 700, 11, 'Words.')]])
+    fails(run(files.pdf([[(60, 700, 11, 'Words.')]], locked=True)), 'extraction_failed', 'protected by a password')
+    fails(run(b'%PDF-1.7\nno more than that'), 'extraction_failed', 'damaged')
+    fails(run(files.pdf([])), 'empty_text', 'No text')
+    fails(run(files.pdf([[]] * 10000)), 'extraction_failed', '10000 pages')
+    r = run(good[:len(good) * 2 // 3])
+    need(r.error in (None, 'extraction_failed', 'empty_text'), f'it said {r.lines[-1]}')
+
+
+# -------------------------------------------------------------------------------------------------------------- hostile
+
+@case('An empty file; a type that is not what it says; archives')
+def wrong():
+    fails(run(b''), 'empty_text', 'empty')
+    fails(run(b'  \n\n \t '), 'empty_text', 'No text')
+    fails(run(files.pdf([[(60, 700, 11, 'Words.')]]), type='image/png'), 'unsupported_media', 'declared as image/png, but its bytes are a PDF')
+    fails(run(b'Just words', type='application/pdf'), 'unsupported_media', 'declared as application/pdf, but its bytes are plain text')
+    fails(run(files.gzip_bomb(), type='text/plain'), 'unsupported_media', 'gzip')
+    fails(run(files.archive({'a.txt': b'words'})), 'unsupported_media', 'ZIP')
+    same(run(b'Just words', type='application/octet-stream', name='x.pdf').texts, ['Just words'])
+
+
+@case('Limits of text, of CPU time and of memory end it with a message')
+def limits():
+    fails(run(b'A line of words.\n\n' * 100000, options=['--output-mb', '1']), 'extraction_failed', 'more than 1 MB of text')
+    fails(run(b'<html><body ' + b' '.join(b'a%d' % n for n in range(200000)) + b'>x', options=['--cpu-s', '1']), 'extraction_failed', 'more than 1 s of computing')
+    if 'asan' not in PROGRAM:
+        fails(run(b'<html><body>' + b'<p>x' * 2000000, options=['--memory-mb', '150']), 'extraction_failed', 'memory')
+
+
+@case('A file of endless zeros, and one that is larger than any')
+def endless():
+    with tempfile.TemporaryFile() as f:
+        f.truncate(1 << 30)
+        fails(run(f), 'unsupported_media', 'no type')
+        f.truncate(3 << 30)
+        fails(run(f), 'upload_too_large', '3072 MB')
+
+
+@case('It leaves nothing in its folder, and says so when it is called wrongly')
+def called():
+    same(run(b'words').folder, [])
+    for words in (['--nothing'], ['--cpu-s', '0'], ['--memory-mb', 'x'], ['file']):
+        need(subprocess.run([PROGRAM] + words, stdin=subprocess.DEVNULL, capture_output=True).returncode == 2, f'{words} is taken')
+    p = subprocess.run([PROGRAM], input=b'words', capture_output=True)
+    need(p.returncode == 2 and b'no file' in p.stderr, 'a pipe is taken')
+
+
+@case('--formats names each format once')
+def formats():
+    rows = [json.loads(one) for one in subprocess.run([PROGRAM, '--formats'], capture_output=True, check=True).stdout.splitlines()]
+    need(all(set(one) == {'format', 'types', 'reads', 'missing'} for one in rows), f'{rows}')
+    need(len({one['format'] for one in rows}) == len(rows), 'twice')
+    need({'pdf', 'html', 'markdown', 'text'} <= {one['format'] for one in rows if one['reads']}, f'{rows}')
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument('--only', default='')
+    only = options.parse_args().only
+    tap = Tap()
+    for title, fn in CASES:
+        if only.lower() not in title.lower():
+            continue
+        try:
+            start = time.monotonic()
+            fn()
+            tap.line(f'{title} ({time.monotonic() - start:.1f} s)')
+        except Exception as e:
+            tap.line(title, str(e) if isinstance(e, AssertionError) else traceback.format_exc())
+    return tap.end()
+
+
+if __name__ == '__main__':
+    sys.exit(main())

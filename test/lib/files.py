@@ -1,0 +1,88 @@
+"""files.py -- makes the files that test/extract.py reads, from nothing but the standard library."""
+import gzip
+import hashlib
+import io
+import struct
+import zipfile
+import zlib
+
+PAGE_LEAD = 'The lead of the article, which says in one sentence what is in it & why it matters.'
+PAGE_BODY = 'We changed one form and support calls fell by half. Nobody missed the old fields at all, which surprised us more than we like to admit.'
+TEASER = 'A long teaser of another article, which has nothing to do with this one but fills the page.'
+PAGE = f'''<!doctype html><html><head><meta charset=utf-8><title>How we halved support | The Blog</title>
+<meta property="og:site_name" content="The Blog"><meta property="og:title" content="How we halved support | The Blog"><style>p {{}}</style></head><body>
+<header><a href=/>The Blog</a><p>The place for stories about what we do all day long</p></header>
+<nav><ul><li><a href=/>Home</a></li><li><a href=/p>Products and everything</a></li></ul></nav>
+<div class="cookie-consent"><p>We use cookies to make this site better for you, please accept all of them now.</p><button>Accept</button></div>
+<div id=wrap><div class=content><article><header><h1>How we halved
+support</h1><p class=lead>The lead of the article, which says in one sentence what is in it &amp; why it matters.</p></header>
+<div class="body"><p>{PAGE_BODY}</p><script>track()</script><h2>What we did</h2>
+<ul><li>Removed <b>three</b> fields</li><li>Added one <a href=#>hint</a><ul><li>nested</li></ul></li></ul>
+<table><tr><th>Month</th><th>Calls</th></tr><tr><td>May</td><td>120</td></tr><tr><td>June</td><td><p>60</p></td></tr></table>
+<p>Then we waited.<br>And waited.</p><div class="share-buttons"><a href=x>Share</a></div><p>{PAGE_BODY}</p></div></article></div>
+<div class=relatedPosts><h3>Related</h3><p>{TEASER}</p><p>{TEASER}</p></div>
+<section id=comments><h3>3 comments</h3><p>{TEASER}</p><p>I think that this is a great article and I want to say so at some length.</p></section></div>
+<aside><p>{TEASER}</p></aside><footer><p>Imprint, privacy and everything else that lawyers want to see here.</p></footer></body></html>'''
+
+
+# ------------------------------------------------------------------------------------------------------------------ PDF
+
+def escape(s):
+    return s.encode('cp1252').replace(b'\\', b'\\\\').replace(b'(', b'\\(').replace(b')', b'\\)')
+
+
+def assemble(objects, root, info, extra=b''):
+    out = io.BytesIO()
+    out.write(b'%PDF-1.4\n%\xe2\xe3\xcf\xd3\n')
+    places = []
+    for i, body in enumerate(objects, 1):
+        places.append(out.tell())
+        out.write(b'%d 0 obj\n%s\nendobj\n' % (i, body))
+    at = out.tell()
+    out.write(b'xref\n0 %d\n0000000000 65535 f \n' % (len(objects) + 1))
+    for place in places:
+        out.write(b'%010d 00000 n \n' % place)
+    out.write(b'trailer\n<< /Size %d /Root %d 0 R /Info %d 0 R %s>>\nstartxref\n%d\n%%%%EOF\n' % (len(objects) + 1, root, info, extra, at))
+    return out.getvalue()
+
+
+def lock():
+    """The trailer's part of a PDF that wants a password (what it says is true of no password that a test would guess)."""
+    key = hashlib.md5(b'nobody').hexdigest().encode() * 2
+    return b'/Encrypt << /Filter /Standard /V 1 /R 2 /O <%s> /U <%s> /P -4 >> /ID [<00> <00>] ' % (key[:64], key[:64])
+
+
+def pdf(pages, title=None, locked=False, images=()):
+    """pages: a list of (x, y, size, text) each.  images: a (width, height, grey bytes) for the page of the same number, over all of it."""
+    objects = [b'<< /Type /Catalog /Pages 2 0 R >>', None, b'<< /Title (%s) >>' % escape(title or ''),
+               b'<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>']
+    kids = []
+    for i, lines in enumerate(pages):
+        stream = b''.join(b'BT /F %d Tf %d %d Td (%s) Tj ET\n' % (size, x, y, escape(text)) for x, y, size, text in lines)
+        resources = b'/Font << /F 4 0 R >>'
+        if i < len(images):
+            width, height, grey = images[i]
+            data = zlib.compress(grey)
+            objects.append(b'<< /Type /XObject /Subtype /Image /Width %d /Height %d /ColorSpace /DeviceGray /BitsPerComponent 8 /Filter /FlateDecode '
+                           b'/Length %d >>\nstream\n%s\nendstream' % (width, height, len(data), data))
+            resources += b' /XObject << /I %d 0 R >>' % len(objects)
+            stream += b'q 595 0 0 842 0 0 cm /I Do Q\n'
+        objects.append(b'<< /Length %d >>\nstream\n%s\nendstream' % (len(stream), stream))
+        objects.append(b'<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents %d 0 R /Resources << %s >> >>' % (len(objects), resources))
+        kids.append(b'%d 0 R' % len(objects))
+    objects[1] = b'<< /Type /Pages /Kids [%s] /Count %d >>' % (b' '.join(kids), len(kids))
+    return assemble(objects, 1, 3, lock() if locked else b'')
+
+
+# ------------------------------------------------------------------------------------------------------------- archives
+
+def archive(members, method=zipfile.ZIP_DEFLATED):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, 'w', method) as z:
+        for name, data in members.items():
+            z.writestr(name, data)
+    return out.getvalue()
+
+
+def gzip_bomb():
+    return gzip.compress(gzip.compress(bytes(50 << 20)))
