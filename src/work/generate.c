@@ -159,6 +159,8 @@ receipt(struct run *r, const struct generation *g, const struct material *m, con
 	jw_key_i64(&j, S("tokensOut"), o->tokens_out);
 	jw_key_i64(&j, S("costMicrocents"), o->cost_microcents);
 	jw_key_str(&j, S("promptHash"), o->prompt_hash);
+	if (o->followed.n > 0)
+		jw_key_str(&j, S("instructionsFollowed"), o->followed);
 	jw_key_i64(&j, S("sourceBytes"), (int64_t)g->text.n);
 	jw_key_i64(&j, S("readBytes"), (int64_t)read_part(g->text).n);
 	put_passages(&j, r, m);
@@ -226,7 +228,7 @@ generate(struct run *r)
 		return;
 	}
 	struct write_input in = { .source = g.text.p != NULL ? read_part(g.text) : S(""), .language = g.language, .instructions = g.instructions, .reference = reference_of(&m),
-	    .length = g.length >= 0 ? (enum write_length)g.length : WRITE_MEDIUM };
+	    .length = g.length >= 0 ? (enum write_length)g.length : WRITE_MEDIUM, .length_free = g.length < 0 };
 	on_progress(r, 0.05, "reading the source");
 	settle(r, &g, &m, write_post(r->conf, r->w->c.clock, &r->a, &in, on_progress, r, &o), &o);
 }

@@ -6,7 +6,7 @@
 
 /* A word by what it is compared with: as written, and its stems; 0: it has no such form. */
 struct forms { uint64_t form[FORMS]; };
-struct entry { struct forms word[PHRASE_WORDS], joined; int words; str sign; };
+struct entry { struct forms word[PHRASE_WORDS], joined; int words; bool dotted; str sign; };
 struct avoid { struct arena *a; enum text_lang lang; struct entry *row; int n; };
 
 static uint64_t
@@ -173,6 +173,7 @@ add(struct avoid *v, str phrase)
 	struct buf one;
 
 	e->words = MIN(forms_of(v, apart, &f, &w), PHRASE_WORDS);
+	e->dotted = memchr(plain.p, '.', plain.n) != NULL;
 	if (e->words == 0)
 		e->sign = plain;
 	buf_init(&one, v->a, apart.n + 1);
@@ -198,6 +199,22 @@ avoid_new(struct arena *a, const str *phrase, int n, enum text_lang lang)
 
 #define GAP_MAX		4		/* bytes between two words of a phrase */
 
+/* A phrase does not reach from one sentence or paragraph into the next, unless it is one with full stops: "z. B.". */
+static bool
+near(const struct entry *e, str before, str word)
+{
+	const char *end = before.p + before.n;
+	int marks = 0, lines = 0;
+
+	if (word.p - end > GAP_MAX)
+		return false;
+	for (const char *p = end; p < word.p; p++) {
+		marks += strchr(".!?;:", *p) != NULL;
+		lines += *p == '\n';
+	}
+	return lines < 2 && (marks == 0 || e->dotted);
+}
+
 static bool
 stands_at(const struct entry *e, const struct forms *f, const struct text_word *w, int left)
 {
@@ -206,7 +223,7 @@ stands_at(const struct entry *e, const struct forms *f, const struct text_word *
 	for (int i = 0; i < e->words; i++) {
 		if (!same(&e->word[i], &f[i]))
 			return false;
-		if (i > 0 && w[i].s.p - (w[i - 1].s.p + w[i - 1].s.n) > GAP_MAX)
+		if (i > 0 && !near(e, w[i - 1].s, w[i].s))
 			return false;
 	}
 	return true;

@@ -1,22 +1,5 @@
 #include "write/write_priv.h"
 
-#define TITLE_MAX	120		/* code points */
-#define TAGS_MAX	3
-#define PARAGRAPH_MAX	260		/* code points after which a paragraph ends */
-#define PARAGRAPH_SENTENCES 3
-
-static const int target[] = { [WRITE_SHORT] = 600, [WRITE_MEDIUM] = 1200, [WRITE_LONG] = 2000 };
-
-struct draft {
-	struct rank *r;
-	struct rank_choice c;
-	bool *skip;		/* tried, and does not fit in */
-	int room;		/* code points left */
-	int clip;		/* the longest sentence that is written whole */
-	int hook, close, ask;	/* items; -1: none */
-	str question;		/* one of our own, where the source asks none */
-};
-
 /* --- the source --- */
 
 static enum text_lang
@@ -61,6 +44,51 @@ ask_worth(const struct rank *r, int i)
 	return (reader ? 1 : 0.3f) + at;
 }
 
+/* --- how it suits a voice --- */
+
+#define SUITS		0.35f		/* a sentence is worth so much more or less by how it is written: what it says comes first */
+#define PREFERRED	0.3f		/* more, where it has a preferred word */
+
+static bool
+has_preferred(const struct draft *d, const struct rank_item *t)
+{
+	for (int i = t->word; i < t->word + t->words; i++)
+		for (int k = 0; k < d->plan->prefers; k++) {
+			str p = d->plan->prefer[k], left = str_cut(d->source, (size_t)(d->r->word[i].s.p - d->source.p), d->source.n);
+			if (str_ieq(str_cut(left, 0, p.n), p) && left.p + p.n <= t->s.p + t->s.n)
+				return true;
+		}
+	return false;
+}
+
+/* How near the length and the persons of a sentence are to those that are wanted: 0 .. 1. */
+static float
+nearness(const struct draft *d, const struct rank_item *t)
+{
+	const float *want = d->plan->want.v;
+	unsigned seen = style_persons(t->s, d->r->lang);
+	float off = (float)t->words - want[STYLE_WORDS], person = 0;
+
+	for (int p = STYLE_I; p <= STYLE_YOU; p++)
+		person += (seen & 1u << p) != 0 ? MIN(1, want[p] * 2) : 1 - want[p];
+	off = MIN(1, (off < 0 ? -off : off) / MAX(5, want[STYLE_WORDS] * 0.75f));
+	return 0.65f * (1 - off) + 0.35f * person / 3;
+}
+
+static void
+weigh(struct draft *d)
+{
+	d->suits = NEW_N(d->r->a, float, d->r->n);
+	for (int i = 0; i < d->r->n; i++) {
+		const struct rank_item *t = &d->r->item[i];
+		d->suits[i] = 1;
+		if (d->plan->voiced && t->words > 0)
+			d->suits[i] += SUITS * (2 * nearness(d, t) - 1);
+		if (d->plan->prefers > 0 && has_preferred(d, t))
+			d->suits[i] += PREFERRED;
+	}
+}
+
 static int
 best_of(const struct draft *d, float (*worth)(const struct rank *, int))
 {
@@ -68,7 +96,7 @@ best_of(const struct draft *d, float (*worth)(const struct rank *, int))
 	float most = 0;
 
 	for (int i = 0; i < d->r->n; i++) {
-		float w = d->c.taken[i] ? 0 : worth(d->r, i);
+		float w = d->c.taken[i] ? 0 : worth(d->r, i) * d->suits[i];
 		if (w > most) {
 			most = w;
 			best = i;
@@ -114,7 +142,7 @@ prop(const struct draft *d, int i)
 	const struct rank_item *t = &d->r->item[i];
 	int before = i - 1;
 
-	if (before < 0 || before == d->hook || before == d->ask || t[-1].paragraph != t->paragraph || t[-1].at != t->at - 1)
+	if (before < 0 || d->hidden[before] || before == d->ask || t[-1].paragraph != t->paragraph || t[-1].at != t->at - 1)
 		return -1;
 	if (!d->c.taken[before] && (!usable(d, before) || t[-1].leans || rank_asks(&t[-1])))
 		return -1;
@@ -140,7 +168,7 @@ try(struct draft *d, int i)
 	take(d, i);
 }
 
-#define WORDS_FULL	10		/* shorter ones say less than their rank lets hope */
+#define WORDS_FULL	10		/* shorter ones say less than their rank lets hope; who writes shorter ones knows */
 
 /* Sentences of a part of the text that is already told count for less, so that the draft goes through all of it; one that goes on
  * where a chosen one ended makes up for that. */
@@ -152,12 +180,13 @@ fresh(const struct draft *d, int i)
 
 	for (int k = MAX(0, i - 8); k < MIN(d->r->n, i + 9); k++)
 		same += d->c.taken[k] && d->r->item[k].paragraph == t->paragraph;
-	if (i > 0 && d->c.taken[i - 1] && t[-1].paragraph == t->paragraph && i - 1 != d->hook)
+	if (i > 0 && d->c.taken[i - 1] && t[-1].paragraph == t->paragraph && !d->hidden[i - 1])
 		same--;
 	float w = rank_worth(&d->c, i);
 	if (i + 1 < d->r->n && t[1].leans && t[1].paragraph == t->paragraph && !d->c.taken[i + 1])
 		w *= 0.8f;			/* it only prepares the next one */
-	return w * (float)MIN(t->words, WORDS_FULL) / WORDS_FULL / (1 + 0.5f * (float)same);
+	float full = d->plan->voiced ? MIN(WORDS_FULL, d->plan->want.v[STYLE_WORDS]) : WORDS_FULL;
+	return w * d->suits[i] * MIN((float)t->words, full) / full / (1 + 0.5f * (float)same);
 }
 
 static int
@@ -167,7 +196,7 @@ next_best(const struct draft *d)
 	float most = 0;
 
 	for (int i = 0; i < last; i++) {
-		float w = usable(d, i) && !rank_asks(&d->r->item[i]) ? fresh(d, i) : 0;
+		float w = usable(d, i) && !rank_asks(&d->r->item[i]) && !d->item[i] ? fresh(d, i) : 0;
 		if (w > most) {
 			most = w;
 			best = i;
@@ -188,146 +217,227 @@ fill(struct draft *d)
 	}
 }
 
-/* --- writing --- */
+/* --- the parts of a draft --- */
+
+/* The first line by its kind where the person has one, if the text has a good one of it. */
+static int
+opening_of_kind(const struct draft *d, int best)
+{
+	int found = -1;
+	float most = best >= 0 ? rank_opening(d->r, best) * 0.5f : 0;
+
+	for (int i = 0; i < d->r->n && d->plan->open != STYLE_COUNT; i++) {
+		float w = d->c.taken[i] ? 0 : rank_opening(d->r, i);
+		if (w > most && style_opening(d->r->item[i].s, d->r->lang) == d->plan->open) {
+			most = w;
+			found = i;
+		}
+	}
+	return found >= 0 ? found : best;
+}
 
 static void
-put(const struct draft *d, struct buf *b, int i, const char *before)
+open_with(struct draft *d, int i)
 {
-	buf_add(b, b->n != 0 ? str_z(before) : S(""));
-	buf_add(b, rank_line(d->r->a, d->r->item[i].s, d->clip));
+	d->hook = i;
+	d->opening = rank_line(d->r->a, d->r->item[i].s, d->clip);
+	d->hidden[i] = true;
+	if (!d->c.taken[i])
+		take(d, i);
 }
+
+static void
+choose_hook(struct draft *d)
+{
+	int i = few(d->r) && !d->plan->voiced ? best_of(d, first_worth) : opening_of_kind(d, best_of(d, few(d->r) ? first_worth : rank_opening));
+
+	if (i < 0)
+		i = best_of(d, plain_worth);
+	if (i < 0) {			/* all there is, is one question */
+		i = d->ask;
+		d->ask = -1;
+	}
+	if (i >= 0)
+		open_with(d, i);
+}
+
+#define HOOK_MAX	300		/* code points of an opening line that was chosen */
+#define SAID_MIN	12		/* bytes of a sentence that is looked for in it */
 
 static bool
-same_section(const struct rank *r, int a, int b)
+within(str s, str in)
 {
-	for (int i = a; i < b; i++)
-		if (r->item[i].heading)
-			return false;
-	return r->item[a].paragraph == r->item[b].paragraph || b <= a + 3;
+	return s.n >= SAID_MIN && memmem(in.p, in.n, s.p, s.n) != NULL;
+}
+
+/* The line that was chosen comes first, and what it says is not said again. */
+static bool
+take_hook(struct draft *d, str hook)
+{
+	str s = str_trim(rank_line(d->r->a, rank_clean(d->r->a, hook), HOOK_MAX));
+
+	if (s.n == 0 || avoid_hits(d->plan->avoid, s))
+		return false;
+	d->opening = s;
+	d->room -= (int)utf8_count(s) + 2;
+	for (int i = 0; i < d->r->n; i++) {
+		str t = rank_line(d->r->a, d->r->item[i].s, HOOK_MAX);
+		if (d->r->item[i].words == 0 || !(within(t, s) || within(s, t)))
+			continue;
+		d->room += d->r->item[i].length + 2;
+		take(d, i);
+		d->hidden[i] = true;
+		d->hook = i;
+	}
+	return true;
+}
+
+/* --- lists --- */
+
+#define LIST_MIN	2
+#define LIST_MAX	6
+
+/* Whether a sentence of the source is an item of a list: a mark stands between it and the beginning of its line. */
+static bool
+listed(const struct draft *d, int i)
+{
+	str s = d->r->item[i].s;
+	const char *p = s.p;
+
+	while (p > d->source.p && p[-1] != '\n')
+		p--;
+	str mark = str_trim((str){ p, (size_t)(s.p - p) });
+	if (mark.n == 0 || mark.n > 4 || d->r->item[i].words == 0 || d->r->item[i].length > 200)
+		return false;
+	return str_eq(mark, S("-")) || str_eq(mark, S("*")) || str_eq(mark, S("•")) || str_eq(mark, S("–")) || (mark.p[0] >= '0' && mark.p[0] <= '9');
+}
+
+/* The items of a list from i on. */
+static int
+list_at(const struct draft *d, int i)
+{
+	int n = 0;
+
+	while (i + n < d->r->n && listed(d, i + n) && d->r->item[i + n].paragraph == d->r->item[i].paragraph && !d->c.taken[i + n])
+		n++;
+	return n;
 }
 
 static void
-put_body(const struct draft *d, struct buf *b)
+take_list(struct draft *d)
 {
-	const struct rank *r = d->r;
-	int count = 0, length = 0, last = -1;
+	int best = -1, most = 0, half = d->room / 2;
 
-	for (int i = 0; i < r->n; i++) {
-		const struct rank_item *t = &r->item[i];
-		if (!d->c.taken[i] || i == d->hook || i == d->ask)
-			continue;
-		bool full = count >= PARAGRAPH_SENTENCES || length + t->length > PARAGRAPH_MAX || i == d->close;
-		bool on = last >= 0 && ((t->leans && last == i - 1) || (!full && same_section(r, last, i)));
-		put(d, b, i, on ? " " : "\n\n");
-		count = on ? count + 1 : 1;
-		length = on ? length + t->length : t->length;
-		last = i;
+	for (int i = 0, n; i < d->r->n; i += MAX(1, n))
+		if ((n = list_at(d, i)) > most) {
+			most = n;
+			best = i;
+		}
+	if (most < LIST_MIN)
+		return;
+	if (best > 0 && !d->c.taken[best - 1] && str_ends(d->r->item[best - 1].s, S(":")) && d->r->item[best - 1].words > 0)
+		take(d, best - 1);
+	for (int i = best; i < best + MIN(most, LIST_MAX) && d->room - d->r->item[i].length > half; i++) {
+		take(d, i);
+		d->item[i] = true;
 	}
 }
+
+/* --- all of it --- */
 
 static void
-put_end(const struct draft *d, struct buf *b, const struct phrase *key, int keys)
-{
-	if (d->ask >= 0)
-		put(d, b, d->ask, "\n\n");
-	else if (d->question.n != 0 && !rank_asks(&d->r->item[d->hook]))
-		buf_add(b, str_fmt(d->r->a, "\n\n%.*s", STR(d->question)));
-	for (int i = 0, n = 0; i < keys && n < TAGS_MAX; i++) {
-		str tag = phrase_tag(d->r, &key[i]);
-		if (tag.n < 4 || tag.n > 50)
-			continue;
-		buf_add(b, n++ == 0 ? S("\n\n") : S(" "));
-		buf_add(b, tag);
-	}
-}
-
-static str
-own_question(const struct rank *r, const struct phrase *key, int keys)
-{
-	for (int i = 0; i < keys; i++) {
-		str x = phrase_object(r, &key[i]);
-		if (x.n == 0 || x.n > 60)
-			continue;
-		x = rank_line(r->a, x, 60);
-		if (r->lang == TEXT_EN)
-			return str_fmt(r->a, "What is your experience with %.*s?", STR(x));
-		if (r->lang == TEXT_DE)
-			return str_fmt(r->a, "Welche Erfahrungen haben Sie mit dem Thema „%.*s“ gemacht?", STR(x));
-	}
-	return r->lang == TEXT_EN ? S("What is your experience?") : r->lang == TEXT_DE ? S("Welche Erfahrungen haben Sie gemacht?") : S("");
-}
-
-static str
-title_of(const struct draft *d)
-{
-	const struct rank *r = d->r;
-
-	for (int i = 0; i < r->n; i++) {
-		const struct rank_item *t = &r->item[i];
-		if (t->heading && t->words >= 2 && t->length <= TITLE_MAX && (t->phrases & (PHRASE_NOISE | PHRASE_GREETING)) == 0)
-			return rank_line(r->a, t->s, TITLE_MAX);
-	}
-	str s = rank_line(r->a, r->item[d->hook].s, TITLE_MAX);
-	if (s.n > 1 && s.p[s.n - 1] == '.' && s.p[s.n - 2] != '.')
-		s.n--;
-	return s;
-}
-
-static void
-compose(struct draft *d, enum write_length length, struct write_output *ret)
+compose(struct draft *d, str hook, struct write_output *ret)
 {
 	struct rank *r = d->r;
 	struct phrase key[TAGS_MAX + 3];
-	struct buf b;
-	int keys = phrase_find(r, key, COUNT(key));
+	str tag[TAGS_MAX];
+	int keys = phrase_find(r, key, COUNT(key)), tags = layout_tags(d, key, keys, tag);
+	bool listing = d->plan->voiced && d->plan->want.v[STYLE_LIST] > 0.03f;
 
 	rank_choice_init(&d->c, r);
+	weigh(d);
 	d->skip = NEW_N(r->a, bool, r->n);
-	d->room = target[length];
-	d->clip = target[length] * 2 / 3;
-	d->question = own_question(r, key, keys);
-	d->close = d->ask = -1;
-	if ((d->ask = best_of(d, ask_worth)) >= 0)
-		take(d, d->ask);
-	else
-		d->room -= (int)utf8_count(d->question);
-	d->hook = best_of(d, few(r) ? first_worth : rank_opening);
-	if (d->hook < 0)
-		d->hook = best_of(d, plain_worth);
-	if (d->hook < 0) {		/* all there is, is one question */
-		d->hook = d->ask;
-		d->ask = -1;
-	} else {
-		take(d, d->hook);
+	d->hidden = NEW_N(r->a, bool, r->n);
+	d->item = NEW_N(r->a, bool, r->n);
+	d->room = d->plan->length;
+	d->clip = d->plan->length * 2 / 3;
+	d->close = d->ask = d->hook = -1;
+	bool given = take_hook(d, hook);
+	if (d->plan->ask) {
+		d->question = layout_question(d, key, keys);
+		if ((d->ask = best_of(d, ask_worth)) >= 0)
+			take(d, d->ask);
+		else
+			d->room -= (int)utf8_count(d->question);
 	}
+	if (!given)
+		choose_hook(d);
+	if (listing)
+		take_list(d);
 	if ((d->close = best_of(d, close_worth)) >= 0 && d->c.like[d->close] <= RANK_ALIKE)
 		take(d, d->close);
 	else
 		d->close = -1;
 	d->room -= 40;			/* the hashtags */
 	fill(d);
-	buf_init(&b, r->a, POST_MAX * 4);
-	put(d, &b, d->hook, "");
-	put_body(d, &b);
-	put_end(d, &b, key, keys);
-	ret->content = buf_str(&b);
-	ret->title = title_of(d);
+	ret->content = layout_post(d, tag, tags);
+	ret->title = layout_title(d);
+}
+
+/* --- the source, without what is avoided --- */
+
+/* Sentences that hold an avoided word say nothing; false when no good one is left that does not. */
+static bool
+bar(struct draft *d)
+{
+	bool left = false, barred = false;
+
+	for (int i = 0; i < d->r->n; i++) {
+		struct rank_item *t = &d->r->item[i];
+		if (avoid_hits(d->plan->avoid, t->s)) {
+			t->fit = t->score = 0;
+			t->words = 0;
+			barred = true;
+		}
+		left |= t->fit >= FIT_MIN && !t->heading;
+	}
+	return left || !barred;
+}
+
+static enum write_fault
+read_source(struct draft *d, struct arena *a)
+{
+	d->r = rank_new(a, d->source, d->plan->lang);
+	if (!bar(d)) {
+		str cut = clause_keep(a, d->plan->avoid, d->source, d->plan->lang);
+		if (cut.n > 0) {
+			d->source = cut;
+			d->r = rank_new(a, cut, d->plan->lang);
+			(void)bar(d);
+		}
+		return rank_relax(d->r) ? WRITE_OK : WRITE_AVOIDED;
+	}
+	return rank_relax(d->r) ? WRITE_OK : WRITE_EMPTY;
 }
 
 enum write_fault
 builtin_post(const struct write_input *in, struct arena *a, write_progress *progress, void *ctx, struct write_output *ret)
 {
-	struct draft d = { .hook = -1 };
-	str source = rank_clean(a, in->source);
+	struct plan plan;
+	struct draft d = { .plan = &plan, .source = plan_exchange(a, in->voice, rank_clean(a, in->source)) };
 
 	if (!progress(ctx, 0.1, "reading"))
 		return WRITE_STOPPED;
-	d.r = rank_new(a, source, language_of(in, source));
-	if (!rank_relax(d.r))
-		return WRITE_EMPTY;
+	plan_new(a, in, language_of(in, d.source), &plan);
+	enum write_fault fault = read_source(&d, a);
+	if (fault != WRITE_OK)
+		return fault;
 	if (!progress(ctx, 0.6, "choosing"))
 		return WRITE_STOPPED;
-	compose(&d, in->length, ret);
+	compose(&d, plan_exchange(a, in->voice, in->hook), ret);
+	if (ret->content.n == 0)
+		return WRITE_AVOIDED;
+	ret->followed = plan.followed;
 	ret->provider = "builtin";
 	ret->model = S("extract-1");
 	return progress(ctx, 1, "done") ? WRITE_OK : WRITE_STOPPED;

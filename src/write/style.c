@@ -81,7 +81,7 @@ mark_of(str s)
 		return str_cut(s, 0, n);
 	for (size_t i = 0; i < COUNT(sign); i++)
 		if (str_starts(s, sign[i]) && sign[i].n < s.n && s.p[sign[i].n] == ' ')
-			return sign[i];
+			return str_cut(s, 0, sign[i].n);
 	while (digits < s.n && s.p[digits] >= '0' && s.p[digits] <= '9')
 		digits++;
 	if (digits > 0 && digits <= 2 && digits + 1 < s.n && (s.p[digits] == '.' || s.p[digits] == ')') && s.p[digits + 1] == ' ')
@@ -282,8 +282,8 @@ words_of(str s)
 
 #define SHORT_WORDS	8
 
-static enum style_id
-opening_of(str s, enum text_lang lang)
+enum style_id
+style_opening(str s, enum text_lang lang)
 {
 	size_t i = 0;
 	str w = S("");
@@ -316,7 +316,7 @@ closing_of(str s)
 
 /* --- measuring --- */
 
-struct tally { struct style st; float sentences, words, squares, paragraphs, gaps, capitals, all_words; };
+struct tally { struct style st; float sentences, words, squares, paragraphs, gaps, capitals; };
 
 static bool
 shouted(str w)
@@ -331,19 +331,31 @@ shouted(str w)
 	return n >= 4;
 }
 
+unsigned
+style_persons(str s, enum text_lang lang)
+{
+	unsigned seen = 0;
+	bool first = true;
+	str w;
+
+	for (size_t i = 0; text_next_word(s, &i, &w); first = false) {
+		enum style_id p = person_of(lang, w, first);
+		seen |= p < STYLE_COUNT ? 1u << p : 0;
+	}
+	return seen;
+}
+
 static void
 tally_sentence(struct tally *t, str s, enum text_lang lang)
 {
-	bool seen[STYLE_COUNT + 1] = { false };
+	unsigned seen = style_persons(s, lang);
 	float n = 0;
 	str w;
 
-	for (size_t i = 0; text_next_word(s, &i, &w); n++) {
-		seen[person_of(lang, w, n == 0)] = true;
+	for (size_t i = 0; text_next_word(s, &i, &w); n++)
 		t->capitals += shouted(w);
-	}
 	for (int p = STYLE_I; p <= STYLE_THEY; p++)
-		t->st.v[p] += seen[p];
+		t->st.v[p] += (seen & 1u << p) != 0;
 	t->st.v[STYLE_ASK] += memchr(s.p, '?', s.n) != NULL;
 	t->st.v[STYLE_SHOUT] += memchr(s.p, '!', s.n) != NULL;
 	t->sentences++;
@@ -427,7 +439,7 @@ style_measure(struct arena *a, const struct style_post *p, str text)
 	t.st.v[STYLE_CAPITALS] = t.words > 0 ? t.capitals / t.words : 0;
 	t.st.v[STYLE_LENGTH] = (float)utf8_count(text);
 	if (first != NULL) {
-		enum style_id open = opening_of(style_sentence(a, first->body, p->lang, false), p->lang);
+		enum style_id open = style_opening(style_sentence(a, first->body, p->lang, false), p->lang);
 		enum style_id close = closing_of(style_sentence(a, last->body, p->lang, true));
 		if (open != STYLE_COUNT)
 			t.st.v[open] = 1;

@@ -39,6 +39,9 @@ struct habits {
 };
 void	style_learn(struct arena *, const str *sample, int n, struct habits *ret);
 
+unsigned style_persons(str sentence, enum text_lang);	/* a bit for each of STYLE_I to STYLE_THEY that it names */
+enum style_id style_opening(str sentence, enum text_lang);	/* one of STYLE_OPEN_…, or STYLE_COUNT */
+
 /* A letter that is a picture, with what belongs to it (colour of skin, joined ones), at i: its bytes, or 0. */
 size_t	style_picture(str, size_t i);
 /* Whether word, in whatever case, is one of the list, which begins, ends and parts its words with one blank. */

@@ -28,6 +28,28 @@ hash_part(struct crypto_sha256 *h, str s)
 	crypto_sha256_add(h, s);
 }
 
+static void
+hash_list(struct crypto_sha256 *h, const str *s, int n)
+{
+	hash_part(h, (str){ (const char *)&n, sizeof(n) });
+	for (int i = 0; i < n; i++)
+		hash_part(h, s[i]);
+}
+
+/* What the built-in writer reads of it. */
+static void
+hash_voice(struct crypto_sha256 *h, const struct voice *v)
+{
+	int slider[] = { v->formality, v->warmth, v->energy, v->complexity };
+
+	hash_part(h, v->profile);
+	hash_part(h, (str){ (const char *)slider, sizeof(slider) });
+	hash_part(h, v->structure);
+	hash_list(h, v->prefer, v->prefers);
+	hash_list(h, v->avoid, v->avoids);
+	hash_list(h, v->sample, v->samples);
+}
+
 static str
 input_hash(struct arena *a, const struct write_input *in)
 {
@@ -38,7 +60,11 @@ input_hash(struct arena *a, const struct write_input *in)
 	hash_part(&h, in->source);
 	hash_part(&h, in->language);
 	hash_part(&h, in->length == WRITE_SHORT ? S("short") : in->length == WRITE_LONG ? S("long") : S("medium"));
+	hash_part(&h, in->length_free ? S("free") : S("asked"));
 	hash_part(&h, in->instructions);
+	hash_part(&h, in->hook);
+	if (in->voice != NULL)
+		hash_voice(&h, in->voice);
 	digest d = crypto_sha256_end(&h);
 	crypto_hex(hex, d.b, sizeof(d.b));
 	return (str){ hex, 64 };

@@ -19,6 +19,7 @@ struct write_input {
 	str source;			/* UTF-8, at most 400,000 bytes */
 	str language;			/* BCP 47, or absent: that of the source */
 	enum write_length length;	/* WRITE_MEDIUM unless the caller asked */
+	bool length_free;		/* nobody asked for it: a voice or instructions may */
 	str instructions;		/* free text for a model, or absent */
 	str hook;			/* the opening line that was chosen, or absent */
 	const struct voice *voice;	/* NULL: nothing is known of it */
@@ -42,6 +43,7 @@ struct write_output {
 	str model;
 	int64_t tokens_in, tokens_out;
 	int64_t cost_microcents;	/* millionths of a cent */
+	str followed;			/* builtin: the instructions that it understood, by name; or absent */
 	str prompt_hash;		/* hex SHA-256 of what the writer got; for builtin, of source and options */
 	/* on a fault */
 	char why[200];			/* what happened, for the person who reads errorMessage */
