@@ -11,6 +11,7 @@
  *	site.c		where either is done: here, or in the server that holds the data folder
  *	control.c	the socket of that server
  *	serve.c		the server: wiring, signals, drain
+ *	extract.c	what the server would read of a file
  *	doctor.c	what could be wrong, checked
  *
  * Exit status: 0 done, 1 refused or failed with one line on standard error that says why and what to do, 2 usage. */
@@ -92,7 +93,7 @@ enum err admin_setup(struct admin *, struct db *, struct error *);
 enum err admin_workspace_create(struct admin *, struct db *, struct error *);
 enum err admin_workspace_list(struct admin *, struct db *, struct error *);
 enum err admin_workspace_plan(struct admin *, struct db *, struct error *);
-extern const struct rec openapi_rec, setup_rec, plan_set_rec, list_rec;
+extern const struct rec extract_rec, openapi_rec, setup_rec, plan_set_rec, list_rec;
 
 /* --- the data folder --- */
 struct home {
@@ -126,5 +127,6 @@ int	versions_run(const struct command *, struct options *);
 int	version_run(const struct command *, struct options *);
 int	help_of(const struct command *);
 int	help_run(const struct command *, struct options *);
+int	extract_run(const struct command *, struct options *);
 int	completion_run(const struct command *, struct options *);
 #endif

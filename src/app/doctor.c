@@ -3,6 +3,7 @@
 #include "api/cors.h"
 #include "db/migrate.h"
 #include "dial/dial.h"
+#include "ingest/ingest.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -199,6 +200,32 @@ check_uploads(struct doctor *d)
 }
 
 static void
+check_files_read(struct doctor *d)
+{
+	struct ingest_result r;
+	struct ingest_format *f;
+	struct buf reads, lacks;
+	int n;
+	enum ingest_fault fault = ingest_formats(&d->conf, &sys_clock_real, &d->a, &f, &n, &r);
+
+	if (fault != INGEST_OK) {
+		tell(d, BAD, "extract", "%s", r.why[0] != '\0' ? r.why : ingest_fault_row(fault)->message);
+		return;
+	}
+	buf_init(&reads, &d->a, 4096);
+	buf_init(&lacks, &d->a, 4096);
+	for (int i = 0; i < n; i++) {
+		if (f[i].reads)
+			buf_fmt(&reads, "%s%.*s", reads.n > 0 ? ", " : "", STR(f[i].name));
+		else
+			buf_fmt(&lacks, "%s%.*s (%.*s)", lacks.n > 0 ? ", " : "", STR(f[i].name), STR(f[i].missing.n > 0 ? f[i].missing : S("not in this build")));
+	}
+	tell(d, GOOD, "extract", "reads %.*s", STR(buf_str(&reads)));
+	if (lacks.n > 0)
+		tell(d, WARN, "extract", "cannot read %.*s: install what is in parentheses, and build again", STR(buf_str(&lacks)));
+}
+
+static void
 check_server(struct doctor *d)
 {
 	struct error e;
@@ -236,6 +263,7 @@ doctor_run(const struct command *c, struct options *o)
 	check_limits(&d);
 	check_origins(&d);
 	check_uploads(&d);
+	check_files_read(&d);
 	check_server(&d);
 	jw_end(&d.j);
 	if (d.json)
