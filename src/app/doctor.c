@@ -217,8 +217,8 @@ check_files_read(struct doctor *d)
 	for (int i = 0; i < n; i++) {
 		if (f[i].reads)
 			buf_fmt(&reads, "%s%.*s", reads.n > 0 ? ", " : "", STR(f[i].name));
-		else
-			buf_fmt(&lacks, "%s%.*s (%.*s)", lacks.n > 0 ? ", " : "", STR(f[i].name), STR(f[i].missing.n > 0 ? f[i].missing : S("not in this build")));
+		else if (f[i].missing.n > 0)
+			buf_fmt(&lacks, "%s%.*s (%.*s)", lacks.n > 0 ? ", " : "", STR(f[i].name), STR(f[i].missing));
 	}
 	tell(d, GOOD, "extract", "reads %.*s", STR(buf_str(&reads)));
 	if (lacks.n > 0)

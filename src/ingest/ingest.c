@@ -172,8 +172,8 @@ run_in_folder(const struct conf *conf, struct child *c, int *pcm, struct ingest_
 	return fault;
 }
 
-/* pcm: where the sound of a recording goes, closed by who calls; NULL: nowhere. */
-struct call { const char *arg[4]; int in; int64_t time_ms; int *pcm; bool (*line)(void *, str); bool (*alive)(void *); void *ctx; };
+/* pcm: where the sound of a recording goes, closed by who calls; NULL: nowhere.  bare: it needs no folder. */
+struct call { const char *arg[4]; int in; int64_t time_ms; int *pcm; bool bare; bool (*line)(void *, str); bool (*alive)(void *); void *ctx; };
 
 static enum ingest_fault
 run(const struct conf *conf, const struct sys_clock *clock, struct arena *a, const struct call *k, struct ingest_result *r)
@@ -184,7 +184,9 @@ run(const struct conf *conf, const struct sys_clock *clock, struct arena *a, con
 	*c = (struct child){ .clock = clock, .program = program(conf, a), .argv = argv, .in = k->in, .time_ms = k->time_ms, .line = k->line, .alive = k->alive, .ctx = k->ctx };
 	if (c->program == NULL)
 		return INGEST_NO_PROGRAM;
-	enum ingest_fault fault = run_in_folder(conf, c, k->pcm, r);
+	c->folder = "/";
+	c->pcm = -1;
+	enum ingest_fault fault = k->bare ? outcome(conf, c, child_run(c), r) : run_in_folder(conf, c, k->pcm, r);
 	r->said = (str){ c->said, c->nsaid };
 	return fault;
 }
@@ -400,7 +402,7 @@ enum ingest_fault
 ingest_formats(const struct conf *conf, const struct sys_clock *clock, struct arena *a, struct ingest_format **ret, int *n, struct ingest_result *r)
 {
 	struct formats f = { a, NEW_N(a, struct ingest_format, FORMATS_MOST), 0 };
-	struct call k = { .arg = { "--formats" }, .in = open("/dev/null", O_RDONLY | O_CLOEXEC), .time_ms = FORMATS_MS, .line = take_format, .alive = always, .ctx = &f };
+	struct call k = { .arg = { "--formats" }, .bare = true, .in = open("/dev/null", O_RDONLY | O_CLOEXEC), .time_ms = FORMATS_MS, .line = take_format, .alive = always, .ctx = &f };
 
 	*r = (struct ingest_result){ .text.duration_ms = -1 };
 	enum ingest_fault fault = run(conf, clock, a, &k, r);
