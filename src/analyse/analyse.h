@@ -13,6 +13,8 @@
 #include "base/base.h"
 #include "text/marked.h"
 
+enum { ANALYSER_BUILTIN, ANALYSER_OFF };	/* the words of the setting, in its order */
+
 #define ANALYSE_TOPICS	12		/* at most, */
 #define ANALYSE_KEYS	5		/* and of each */
 #define ANALYSE_HOOKS	5

@@ -25,7 +25,7 @@ static const struct prepared prepared[] = {
 	{ "update_post", "/v1/posts/{q}", "{\"content\":\"y\",\"scheduledFor\":\"2126-01-01T00:00:00Z\"}", { .event = 2 }, 200, false },
 	{ "update_post", "/v1/posts/{q}", "{\"statusCategory\":\"scheduled\"}", { 0 }, 422, false },
 	{ "generate_post", "/v1/posts/generations", "{\"projectId\":\"{p}\",\"source\":{\"text\":\"A text.\"}}", { .job = 1, .reserved = 5 }, 200, true },
-	{ "create_source", "/v1/sources", "{\"type\":\"text\",\"projectId\":\"{p}\",\"text\":\"x\"}", { .source = 1, .event = 1 }, 200, false },
+	{ "create_source", "/v1/sources", "{\"type\":\"text\",\"projectId\":\"{p}\",\"text\":\"x\"}", { .source = 1, .event = 1, .job = 1 }, 200, true },
 	{ "create_source", "/v1/sources", "{\"type\":\"file\",\"projectId\":\"{p}\",\"uploadId\":\"upl_01J9ZAB12CD34E56F7G8H9JKMN\"}", { 0 }, 422, false },
 	{ "create_knowledge", "/v1/knowledge", "{\"type\":\"text\",\"name\":\"x\",\"text\":\"A text.\"}", { .unlisted = 1, .job = 1 }, 200, true },
 	{ "create_knowledge", "/v1/knowledge", "{\"type\":\"url\",\"url\":\"https://example.com/\"}", { 0 }, 422, false },

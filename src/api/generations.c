@@ -97,6 +97,19 @@ enqueue(struct rq *rq, struct job *j, str input, int64_t cents)
 }
 
 enum err
+enqueue_unseen(struct rq *rq, int type, project_id project, str input)
+{
+	struct job j;
+
+	rec_init(&job_rec, &j);
+	j.id = (job_id){ fresh(rq) };
+	j.type = type;
+	j.project = project;
+	rq->wake = true;
+	return job_insert(rq->db, rq->who.workspace, &j, input, rq->now, sys_wall_us(rq->api->c.clock), 0, &rq->err);
+}
+
+enum err
 posts_generate(struct rq *rq)
 {
 	const struct generation_create *in = IN(rq, generation_create);

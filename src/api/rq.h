@@ -81,6 +81,8 @@ enum err enqueue(struct rq *, struct job *, str input, int64_t cents);
 struct upload;
 /* The upload that a body names, for that job (uploads.c). */
 enum err upload_take(struct rq *, upload_id, job_id, struct upload *ret);
+/* One that is not shown, beside whatever the answer is. */
+enum err enqueue_unseen(struct rq *, int type, project_id, str input);
 /* If-Match against the row as it stands, then what was wrong with the meaning of the body (contract 12.1). */
 enum err check_match(struct rq *, const struct rec *, const void *);
 struct page page_of(const struct rq *, int64_t from, int64_t to);

@@ -1,4 +1,5 @@
 #include "model/source.h"
+#include "analyse/analyse.h"
 #include "api/rq.h"
 #include "model/job.h"
 #include "model/project.h"
@@ -20,6 +21,7 @@ sources_get(struct rq *rq)
 	return reply(rq, &source_rec, &s);
 }
 
+/* What is in it comes a moment later, by a job that is not shown. */
 static enum err
 create_text(struct rq *rq, const struct source_create *in)
 {
@@ -35,6 +37,8 @@ create_text(struct rq *rq, const struct source_create *in)
 	s.has_text = true;
 	TRY(source_insert(rq->db, rq->who.workspace, &s, in->text, STR_NONE, &rq->err));
 	TRY(announce(rq, s.project, EVENT_SOURCE_CREATED, &source_rec, &s));
+	if (rq->conf->analyser != ANALYSER_OFF)
+		TRY(enqueue_unseen(rq, JT_SOURCE_ANALYSE, s.project, analysing_input(rq->a, s.id)));
 	made(rq, ID_source, &s.id.u);
 	return reply(rq, &source_rec, &s);
 }

@@ -37,7 +37,7 @@ static const struct field day_fields[] = {
 };
 static const struct rec day_rec = REC_NAMED(used_day, "usage_day", day_fields, "What was used on a day");
 static const struct field job_fields[] = {
-	F_WORD(used_jobs, type, "type", NULL, 0, &job_type_words, "Type of job", "POST_GENERATION"),
+	F_WORD(used_jobs, type, "type", NULL, 0, &job_seen_words, "Type of job", "POST_GENERATION"),
 	F_WORD(used_jobs, status, "status", NULL, 0, &job_status_words, "Its state now", "DONE"),
 	F_I64 (used_jobs, count, "count", NULL, 0, 1, JOBS_MOST, "How many that were submitted in the range; 10,000 stands for that many or more", "40"),
 };
@@ -102,11 +102,11 @@ count_days(struct rq *rq, const struct range *g, struct used *u)
 static enum err
 count_jobs(struct rq *rq, const struct range *g, struct used *u)
 {
-	struct used_jobs *j = NEW_N(rq->a, struct used_jobs, JT_COUNT * JS_COUNT);
+	struct used_jobs *j = NEW_N(rq->a, struct used_jobs, JT_SHOWN * JS_COUNT);
 	int64_t count;
 	int n = 0;
 
-	for (int t = 0; t < JT_COUNT; t++)
+	for (int t = 0; t < JT_SHOWN; t++)
 		for (int s = 0; s < JS_COUNT; s++) {
 			TRY(job_count_between(rq->db, rq->who.workspace, t, s, g->first * DAY_MS, (g->last + 1) * DAY_MS, JOBS_MOST, &count, &rq->err));
 			if (count > 0)

@@ -61,11 +61,13 @@ const struct rec job_task_rec = REC(job_task, task_fields, "What a worker holds"
 
 SQL(insert, "job.insert",
     "INSERT INTO job (workspace, id, project, type, status, input, run_at, queued_us, updated_at, reserved) VALUES ($1, $2, $3, $4, 'QUEUED', $5, $6, $7, $6, $8)");
-SQL(get, "job.get", "SELECT " COLS " FROM job WHERE workspace = $1 AND id = $2");
-SQL(anchor, "job.anchor", "SELECT 1 FROM job WHERE workspace = $1 AND id = $2");
+#define SEEN	" AND type <> 'SOURCE_ANALYSE'"	/* none from JT_SHOWN on */
+_Static_assert(JT_COUNT == JT_SHOWN + 1, "SEEN names each type that is not shown");
+SQL(get, "job.get", "SELECT " COLS " FROM job WHERE workspace = $1 AND id = $2" SEEN);
+SQL(anchor, "job.anchor", "SELECT 1 FROM job WHERE workspace = $1 AND id = $2" SEEN);
 #define PAGE	"SELECT " COLS " FROM job WHERE workspace = $1 AND id < $2 AND id >= $3"
 #define ORDER	" ORDER BY id DESC LIMIT $4"
-SQL(page, "job.page", PAGE ORDER);
+SQL(page, "job.page", PAGE SEEN ORDER);
 /* One arm for each pair of type and state that is asked for, in the order of the index job_by_kind, merged as they come; an
  * arm that is not needed gets NULL and is empty, but costs some 20 us.  So there are three sizes: for one pair, for one
  * state of all types or one type in all states, and for anything. */
@@ -79,11 +81,11 @@ SQL(page_any, "job.page_any", SEVEN AND($19, $20) AND($21, $22) AND($23, $24) AN
     AND($51, $52) AND($53, $54) AND($55, $56) AND($57, $58) AND($59, $60) AND($61, $62) AND($63, $64) AND($65, $66) AND($67, $68)
     AND($69, $70) AND($71, $72) AND($73, $74) ORDER);
 static const struct { const struct stmt *q; int pairs; } page_kinds[] = {
-	{ &page_one, 1 }, { &page_some, 7 }, { &page_any, JT_COUNT * JS_COUNT },
+	{ &page_one, 1 }, { &page_some, 7 }, { &page_any, JT_SHOWN * JS_COUNT },
 };
-_Static_assert(JT_COUNT <= 7 && JT_COUNT * JS_COUNT == 35, "job.page_some and job.page_any have an arm for each pair");
+_Static_assert(JT_SHOWN <= 7 && JT_SHOWN * JS_COUNT == 35, "job.page_some and job.page_any have an arm for each pair");
 SQL(cancel, "job.cancel",
-    "UPDATE job SET status = 'CANCELLED', completed_at = $3, updated_at = $3 WHERE workspace = $1 AND id = $2 AND status = 'QUEUED' RETURNING reserved");
+    "UPDATE job SET status = 'CANCELLED', completed_at = $3, updated_at = $3 WHERE workspace = $1 AND id = $2 AND status = 'QUEUED'" SEEN " RETURNING reserved");
 
 enum err
 job_insert(struct db *db, workspace_id w, const struct job *j, str input, int64_t now, int64_t now_us, int64_t reserved, struct error *e)
@@ -103,12 +105,12 @@ job_get(struct db *db, struct arena *a, workspace_id w, job_id id, struct job *r
 enum err
 job_page(struct db *db, workspace_id w, const struct jobs_query *q, const struct page *p, struct rows *ret, struct error *e)
 {
-	struct val v[4 + 2 * JT_COUNT * JS_COUNT] = { VID(w), val_ulid(&p->before), val_ulid(&p->from), V(p->limit) };
+	struct val v[4 + 2 * JT_SHOWN * JS_COUNT] = { VID(w), val_ulid(&p->before), val_ulid(&p->from), V(p->limit) };
 	int n = 4, k = 0;
 
 	if (q->type == 0 && q->status == 0)
 		return db_query_(db, &page, ret, e, v, n);
-	for (int t = 0; t < JT_COUNT; t++)
+	for (int t = 0; t < JT_SHOWN; t++)
 		for (int s = 0; s < JS_COUNT; s++) {
 			if ((q->type != 0 && !(q->type >> t & 1)) || (q->status != 0 && !(q->status >> s & 1)))
 				continue;
@@ -155,6 +157,7 @@ SQL(done, "job.done",
     "UPDATE job SET status = 'DONE', result = $6, receipt = $7, completed_at = $5, updated_at = $5, worker = NULL, lease_until = NULL" FENCE);
 SQL(failed, "job.failed",
     "UPDATE job SET status = 'FAILED', error_code = $6, error_message = $7, completed_at = $5, updated_at = $5, worker = NULL, lease_until = NULL" FENCE);
+SQL(drop, "job.drop", "DELETE FROM job" FENCE);
 SQL(again, "job.again",
     "UPDATE job SET status = 'QUEUED', run_at = $6, attempts = attempts - $7, updated_at = $5, worker = NULL, lease_until = NULL" FENCE);
 SQL(renew, "job.renew", "UPDATE job SET lease_until = $2 WHERE status = 'RUNNING' AND worker = $1 AND lease_until < $2");
@@ -208,6 +211,13 @@ enum err
 job_failed(struct db *db, const struct job_task *t, int64_t now, str code, str message, struct error *e)
 {
 	TRY(db_run(db, failed, e, HELD(t), V(now), V(code), V(message)));
+	return fenced(db, e);
+}
+
+enum err
+job_drop(struct db *db, const struct job_task *t, struct error *e)
+{
+	TRY(db_run(db, drop, e, HELD(t)));
 	return fenced(db, e);
 }
 

@@ -345,6 +345,36 @@ DB_TEST(durations_are_those_of_the_newest)
 	close_bench(&b);
 }
 
+DB_TEST(a_job_that_is_not_shown_leaves_nothing)
+{
+	struct jobs_query q = { .from = TIME_NONE, .to = TIME_NONE };
+	struct job_task task;
+	struct rows r;
+	struct bench b;
+	struct job j;
+	int64_t reserved;
+	bool found;
+
+	setup(&b, t);
+	job_id id = put_typed(&b, 1, t_ulid(now, 1), JT_SOURCE_ANALYSE, now);
+	struct page p = { .limit = 10, .from = ulid_low(0), .before = ulid_low(INT64_MAX) };
+	CHECK_OK(b.e, job_page(&b.db, MK(workspace, 1), &q, &p, &r, &b.e));
+	CHECK(!db_next(&r));
+	CHECK_OK(b.e, db_done(&r, &b.e));
+	CHECK_ERR(job_get(&b.db, &b.a, MK(workspace, 1), id, &j, &b.e), E_NOT_FOUND);
+	CHECK_ERR(job_cancel(&b.db, &b.a, MK(workspace, 1), id, now, &j, &reserved, &b.e), E_NOT_FOUND);
+	CHECK_OK(b.e, job_anchor(&b.db, MK(workspace, 1), &id.u, &found, &b.e));
+	CHECK(!found);
+	CHECK_INT(claim(&b, "w", now, 1, &task), ==, 1);
+	struct job_task other = task;
+	other.attempts++;
+	CHECK_ERR(job_drop(&b.db, &other, &b.e), E_CONFLICT);
+	CHECK_OK(b.e, job_drop(&b.db, &task, &b.e));
+	CHECK_ERR(job_held(&b.db, &task, &b.e), E_CONFLICT);
+	CHECK_INT(claim(&b, "w", now + LEASE, 1, &task), ==, 0);
+	close_bench(&b);
+}
+
 DB_TEST(finished_jobs_go_in_slices)
 {
 	struct bench b;
@@ -380,11 +410,11 @@ put_jobs(struct bench *b, struct have *h)
 {
 	CHECK_OK(b->e, b->db.ops->begin(&b->db, TX_WRITE, &b->e));
 	for (int i = 0; i < ROWS; i++) {
-		h[i] = (struct have){ t_ulid(now + some(60) * 3600000, (i * 7919) % ROWS), some(JT_COUNT), some(JS_COUNT) };
+		h[i] = (struct have){ t_ulid(now + some(60) * 3600000, (i * 7919) % ROWS), some(JT_SHOWN), some(JS_COUNT) };
 		for (int w = 1; w <= 2; w++)
 			finish(b, w, put_typed(b, w, h[i].id, h[i].type, now), w == 1 ? h[i].status : some(JS_COUNT), TIME_NONE, TIME_NONE);
 		/* another's, which are nowhere in ours */
-		put_typed(b, 2, t_ulid(now + some(60) * 3600000, ROWS + i), some(JT_COUNT), now);
+		put_typed(b, 2, t_ulid(now + some(60) * 3600000, ROWS + i), some(JT_SHOWN), now);
 	}
 	CHECK_OK(b->e, b->db.ops->commit(&b->db, &b->e));
 	qsort(h, ROWS, sizeof(*h), newest_first);
@@ -425,7 +455,7 @@ DB_TEST(pages_of_jobs_are_what_a_filter_gives)
 	setup(&b, t);
 	put_jobs(&b, h);
 	for (int i = 0; i < ASKED; i++) {
-		struct jobs_query q = { .type = some(3) ? (unsigned)some(1 << JT_COUNT) : 0, .status = some(3) ? (unsigned)some(1 << JS_COUNT) : 0 };
+		struct jobs_query q = { .type = some(3) ? (unsigned)some(1 << JT_SHOWN) : 0, .status = some(3) ? (unsigned)some(1 << JS_COUNT) : 0 };
 		struct page p = page_between(some(2) ? &none : &h[some(ROWS)].id, some(2) ? TIME_NONE : now + some(60) * 3600000,
 		    some(2) ? TIME_NONE : now + some(60) * 3600000, 1 + some(60));
 		if (!page_is(&b, h, &q, &p))

@@ -63,6 +63,16 @@ SQL(topics, "source.topics",
 SQL(hooks, "source.hooks",
     "SELECT id, topic, content, post_type, content_type FROM source_hook WHERE workspace = $1 AND source = $2 ORDER BY topic, position, id LIMIT $3");
 
+SQL(put_topic, "source.put_topic",
+    "INSERT INTO source_topic (workspace, id, source, title, summary, takeaways, ranking, score, from_ms, to_ms)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)");
+SQL(put_hook, "source.put_hook",
+    "INSERT INTO source_hook (workspace, id, source, topic, position, content, post_type, content_type) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)");
+SQL(touch, "source.touch", "UPDATE source SET updated_at = $3 WHERE workspace = $1 AND id = $2");
+SQL(one_hook, "source.hook",
+    "SELECT h.source, h.content, t.title, t.summary FROM source_hook h JOIN source_topic t ON t.workspace = h.workspace AND t.id = h.topic"
+    " WHERE h.workspace = $1 AND h.id = $2");
+
 static enum err gone(struct error *e) { return fail(e, E_NOT_FOUND, NULL, "Source not found."); }
 
 str
@@ -180,4 +190,53 @@ source_marks(struct db *db, struct arena *a, workspace_id w, source_id id, str *
 	if (db_next(&r) && db_col(&r, 0).t != V_NULL)
 		*ret = str_dup(a, db_col(&r, 0).s);
 	return db_done(&r, e);
+}
+
+/* --- what was found in it --- */
+
+static enum err
+put_hooks(struct db *db, workspace_id w, source_id id, const struct topic *t, struct error *e)
+{
+	const struct hook *h = t->hooks.v;
+
+	for (int i = 0; i < t->hooks.n; i++)
+		TRY(db_run(db, put_hook, e, VID(w), VID(h[i].id), VID(id), VID(t->id), V(i), V(h[i].content), V(h[i].post_type),
+		    val_word(&content_type_words, h[i].content_type)));
+	return OK;
+}
+
+enum err
+source_topics_insert(struct db *db, workspace_id w, source_id id, const struct rec_list *all, struct error *e)
+{
+	const struct topic *t = all->v;
+
+	for (int i = 0; i < all->n; i++) {
+		TRY(db_run(db, put_topic, e, VID(w), VID(t[i].id), VID(id), V(t[i].title), V(t[i].summary), V(t[i].takeaways), V(t[i].ranking),
+		    V(t[i].score), VTIME(t[i].from), VTIME(t[i].to)));
+		TRY(put_hooks(db, w, id, &t[i], e));
+	}
+	return OK;
+}
+
+enum err
+source_touch(struct db *db, workspace_id w, source_id id, int64_t now, struct error *e)
+{
+	return db_run(db, touch, e, VID(w), VID(id), V(now));
+}
+
+static const struct field hook_found_fields[] = {
+	F_ID (hook_found, source, source, "source", "source", 0, ""),
+	F_STR(hook_found, content, "content", "content", 0, 0, 0, "", NULL),
+	F_STR(hook_found, title, "title", "title", 0, 0, 0, "", NULL),
+	F_STR(hook_found, summary, "summary", "summary", 0, 0, 0, "", NULL),
+};
+static const struct rec hook_found_rec = REC(hook_found, hook_found_fields, "A hook with its topic");
+
+enum err
+hook_find(struct db *db, struct arena *a, workspace_id w, hook_id id, struct hook_found *ret, struct error *e)
+{
+	bool found;
+
+	TRY(db_one(db, one_hook, &hook_found_rec, a, ret, &found, e, VID(w), VID(id)));
+	return found ? OK : fail(e, E_NOT_FOUND, NULL, "Hook not found.");
 }

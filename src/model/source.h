@@ -46,4 +46,10 @@ MUST_USE enum err source_get(struct db *, struct arena *, workspace_id, source_i
 MUST_USE enum err source_status(struct db *, workspace_id, source_id, int *ret, struct error *);	/* E_NOT_FOUND */
 MUST_USE enum err source_text(struct db *, struct arena *, workspace_id, source_id, str *ret, struct error *);	/* E_NOT_FOUND where there is none */
 MUST_USE enum err source_marks(struct db *, struct arena *, workspace_id, source_id, str *ret, struct error *);	/* packed; absent: there are none */
+/* What was found in a source: topics with their hooks, with ids of all. */
+MUST_USE enum err source_topics_insert(struct db *, workspace_id, source_id, const struct rec_list *topics, struct error *);
+MUST_USE enum err source_touch(struct db *, workspace_id, source_id, int64_t now, struct error *);	/* it was changed */
+/* A hook by itself: where it stands, and what its topic is about. */
+struct hook_found { source_id source; str content, title, summary; };
+MUST_USE enum err hook_find(struct db *, struct arena *, workspace_id, hook_id, struct hook_found *ret, struct error *);	/* E_NOT_FOUND */
 #endif

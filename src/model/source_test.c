@@ -169,6 +169,33 @@ DB_TEST(topics_come_by_ranking_with_their_hooks)
 	teardown(&b);
 }
 
+DB_TEST(what_was_found_is_written_and_a_hook_is_found_by_itself)
+{
+	struct bench b;
+	struct source got;
+	struct hook_found h;
+
+	setup(&b, t);
+	for (int w = 1; w <= 2; w++)
+		put(&b, w, 1, SS_DONE, S("x"));
+	struct hook hs[] = { { MK(hook, 1), MK(topic, 1), S("We sell bread."), S("CLAIM"), CT_BUSINESS_INTERNAL }, { MK(hook, 2), MK(topic, 1), S("Why?"), S("QUESTION"), CT_UNKNOWN } };
+	struct topic ts[] = { { .id = MK(topic, 1), .title = S("Bread"), .summary = S("All of it."), .takeaways = S("[\"k\"]"), .ranking = 1, .score = 700, .from = INT_NONE, .to = INT_NONE, .hooks = { hs, 2 } } };
+	CHECK_OK(b.e, source_topics_insert(&b.db, MK(workspace, 1), MK(source, 1), &(struct rec_list){ ts, 1 }, &b.e));
+	CHECK_OK(b.e, source_touch(&b.db, MK(workspace, 1), MK(source, 1), 77, &b.e));
+	CHECK_OK(b.e, source_get(&b.db, &b.a, MK(workspace, 1), MK(source, 1), &got, &b.e));
+	const struct topic *x = got.topics.v;
+	CHECK(got.updated_at == 77 && got.topics.n == 1 && x->hooks.n == 2 && x->from == INT_NONE && x->score == 700);
+	CHECK_STR(((const struct hook *)x->hooks.v)[1].content, S("Why?"));
+	CHECK_OK(b.e, hook_find(&b.db, &b.a, MK(workspace, 1), MK(hook, 1), &h, &b.e));
+	CHECK_STR(h.content, S("We sell bread."));
+	CHECK_STR(h.title, S("Bread"));
+	CHECK(memcmp(&h.source, &MK(source, 1), sizeof(h.source)) == 0);
+	CHECK_ERR(hook_find(&b.db, &b.a, MK(workspace, 2), MK(hook, 1), &h, &b.e), E_NOT_FOUND);
+	CHECK_OK(b.e, source_get(&b.db, &b.a, MK(workspace, 2), MK(source, 1), &got, &b.e));
+	CHECK(got.updated_at == TIME_NONE && got.topics.n == 0);
+	teardown(&b);
+}
+
 TEST(a_preview_ends_between_two_characters)
 {
 	static const char *const one[] = { "x", "é", "語", "😀" };

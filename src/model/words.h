@@ -12,6 +12,8 @@
 #define WORDS(list, prefix, ...) extern const struct words list##_words;
 #include "model/words.def"
 #undef WORDS
-extern const struct words job_kind_words, job_any_words;	/* job types that a caller may ask for, and may be told */
+/* Job types from here on are nobody's business: no list shows them, no id finds them, and no row is left of one that ended. */
+#define JT_SHOWN	JT_SOURCE_ANALYSE
+extern const struct words job_kind_words, job_any_words, job_seen_words;	/* job types that a caller may ask for, and may be told; and with NOOP */
 #define SCOPE_BIT(name)	(1u << SCOPE_##name)
 #endif

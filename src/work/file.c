@@ -38,7 +38,7 @@ settle(struct run *r, const struct ingestion *g, const struct ingest_result *i)
 	m->s.truncated = m->s.preview.n < m->text.n;
 	m->s.has_text = true;
 	r->effect = m;
-	r->verdict = V_DONE;
+	r->verdict = analyse_run(r, &i->text, &m->s.topics) ? V_DONE : V_RETURNED;
 }
 
 static void
@@ -73,6 +73,7 @@ apply(struct run *r, struct db *db, struct error *e)
 	TRY(code);
 	m->s.id = (source_id){ sys_ulid(clock) };
 	TRY(source_insert(db, r->task.workspace, &m->s, m->text, m->marks, e));
+	TRY(source_topics_insert(db, r->task.workspace, m->s.id, &m->s.topics, e));
 	TRY(event_put(db, &r->a, r->task.workspace, m->s.project, (event_id){ sys_ulid(clock) }, EVENT_SOURCE_CREATED, &source_rec, &m->s, e));
 	r->result = str_fmt(&r->a, "{\"sourceId\":\"%s%s\"}", id_prefix(ID_source).p, m->s.id.u.s);
 	return OK;

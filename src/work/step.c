@@ -25,6 +25,10 @@ write_down(struct run *r, struct db *db, struct error *e)
 		TRY(job_held(db, &r->task, e));		/* or its effect would meet that of who has it now */
 		TRY(r->kind->apply(r, db, e));
 	}
+	if (r->task.type >= JT_SHOWN && (r->verdict == V_DONE || r->verdict == V_FAILED)) {
+		TRY(job_drop(db, &r->task, e));
+		return spend_settle(db, r->task.workspace, submitted, r->task.reserved, r->cost, e);
+	}
 	switch (r->verdict) {
 	case V_DONE:
 		TRY(job_done(db, &r->task, now, r->result, r->receipt, e));

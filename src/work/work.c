@@ -31,7 +31,7 @@ static const struct kind noop_kind = { JT_NOOP, noop, NULL, NULL };
 const struct kind *
 kind_of(int type)
 {
-	static const struct kind *const kinds[] = { &generate_kind, &file_kind, &noop_kind };
+	static const struct kind *const kinds[] = { &generate_kind, &file_kind, &analyse_kind, &noop_kind };
 
 	for (int i = 0; i < ingest_nkinds; i++)
 		if (ingest_kinds[i].type == type)

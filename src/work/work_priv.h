@@ -5,6 +5,7 @@
 #include "ingest/ingest.h"
 #include "model/knowledge.h"
 #include "model/vacate.h"
+#include "text/marked.h"
 #include "write/write.h"
 
 enum verdict { V_NONE, V_DONE, V_FAILED, V_AGAIN, V_RETURNED };
@@ -37,7 +38,7 @@ struct kind {
 	bool (*origin)(struct run *, struct unlisted *, str content_type);
 };
 const struct kind *kind_of(int type);	/* NULL: this build does not know it */
-extern const struct kind generate_kind, file_kind, ingest_kinds[];
+extern const struct kind generate_kind, file_kind, analyse_kind, ingest_kinds[];
 extern const int ingest_nkinds;
 
 /* run.c: ways to end */
@@ -73,6 +74,10 @@ void	board_snapshot(struct board *, struct arena *, struct job *);
 bool	board_wait(struct board *, struct work_wait *);	/* true: it is the next one to run out */
 void	board_release(struct board *);
 void	board_stats(struct board *, struct work_stats *);
+
+/* analyse.c: what is in a text, as topics with ids, for source_topics_insert in the transaction that makes or touches the source.
+ * No topics where the setting `analyser` says off.  False: the job must stop. */
+bool	analyse_run(struct run *, const struct marked_text *, struct rec_list *ret);
 
 /* input.c: what a job is given, as it is kept */
 str	input_text(struct arena *, const struct rec *, const void *, size_t max);

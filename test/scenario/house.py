@@ -16,7 +16,7 @@ STATUS = {
 }
 ULID = '[0-7][0-9A-HJKMNP-TV-Z]{25}'
 PREFIX = {'workspace': 'org', 'project': 'proj', 'note': 'note', 'slot': 'slot', 'folder': 'fold', 'post': 'post', 'status': 'stat',
-          'source': 'src', 'document': 'kb', 'job': 'job', 'key': 'key', 'user': 'usr', 'upload': 'upl', 'request': 'req', 'audit': 'aud', 'event': 'evt',
+          'source': 'src', 'topic': 'tpc', 'hook': 'hk', 'document': 'kb', 'job': 'job', 'key': 'key', 'user': 'usr', 'upload': 'upl', 'request': 'req', 'audit': 'aud', 'event': 'evt',
           'sample': 'smp', 'pillar': 'plr'}
 TIME = re.compile(r'^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$')
 CONTENT_TYPES = 'PERSONAL|BUSINESS_INTERNAL|BUSINESS_EXTERNAL|EDUCATIONAL|UNKNOWN'
@@ -41,6 +41,9 @@ SHAPES = {
     'source': {'id': 'id source', 'projectId': 'id project', 'status': 'Processing|Done|Error', 'name': 'string or null',
                'fileType': 'string or null', 'durationSeconds': 'number or null', 'createdAt': 'time', 'updatedAt': 'time or null',
                'textPreview': 'string', 'textPreviewTruncated': 'boolean', 'hasFullText': 'boolean', 'topics': 'list'},
+    'topic': {'id': 'id topic', 'title': 'string', 'summary': 'string', 'keyTakeaways': 'list', 'ranking': 'integer', 'score': 'number',
+              'fromSeconds': 'number or null', 'toSeconds': 'number or null', 'hooks': 'list'},
+    'hook': {'id': 'id hook', 'content': 'string', 'postType': 'QUESTION|CONTRAST|NUMBER|LESSON|STORY|CLAIM', 'contentType': CONTENT_TYPES},
     'document': {'id': 'id document', 'projectId': 'id project or null', 'type': 'text|file|url|youtube', 'name': 'string', 'url': 'string or null',
                  'language': 'string or null', 'characters': 'integer', 'passageCount': 'integer', 'textPreview': 'string',
                  'textPreviewTruncated': 'boolean', 'createdAt': 'time'},
@@ -124,6 +127,8 @@ def resource(value, a):
         need(born(value['id']) == value['createdAt'], f"createdAt {value['createdAt']} is not the millisecond in {value['id']}")
     if name == 'job':
         job(value)
+    if name == 'source':
+        topics(value)
     if name == 'request':
         request(value)
 
@@ -136,6 +141,19 @@ def born(ident):
         ms = ms * 32 + digits.index(c)
     at = datetime.datetime.fromtimestamp(ms // 1000, datetime.timezone.utc)
     return at.strftime('%Y-%m-%dT%H:%M:%S.') + f'{ms % 1000:03d}Z'
+
+
+def topics(source):
+    found = source['topics']
+    need([t['ranking'] for t in found] == list(range(1, len(found) + 1)), f"topics are ranked {[t['ranking'] for t in found]}")
+    for t in found:
+        shape(t, 'topic')
+        need(0 <= t['score'] <= 1 and t['title'] and '\n' not in t['title'], f'a topic has the score {t["score"]} and the title {t["title"]!r}')
+        need((t['fromSeconds'] is None) == (t['toSeconds'] is None), f'a topic lasts from {t["fromSeconds"]} to {t["toSeconds"]}')
+        need(all(isinstance(k, str) for k in t['keyTakeaways']), 'a takeaway is no text')
+        for h in t['hooks']:
+            shape(h, 'hook')
+            need(0 < len(h['content']) <= 210, f'a hook has {len(h["content"])} characters')
 
 
 def job(j):
