@@ -24,12 +24,15 @@ LDFLAGS  += $($(BUILD)) $(link_$(BUILD)) -pthread
 LDLIBS   += $(shell pkg-config --libs $(PKGS)) -lstemmer -lm
 
 # scriped-extract is a program of its own: the server links nothing of it. A library that is not there is a format less.
-X_HAVE := $(foreach p,poppler-glib gumbo uchardet tesseract lept libxml-2.0,$(shell pkg-config --exists $p && echo $p))
-X_SRC  := $(filter-out $(if $(filter poppler-glib,$(X_HAVE)),,%/pdf.c) $(if $(filter gumbo,$(X_HAVE)),,%/html.c %/html_main.c) %_test.c %_fuzz.c,$(wildcard src/extract/*.c))
-X_OBJ  := $(patsubst %.c,$O/%.o,$(X_SRC) $(wildcard src/base/base.c src/text/text.c src/text/sentence.c src/json/json.c src/sys/sys.c))
-X_LIBS := $(shell pkg-config --libs jansson libsodium zlib md4c $(X_HAVE)) -lstemmer -lm
+FFMPEG := libavformat libavcodec libavutil libswresample
+X_HAVE := $(foreach p,poppler-glib gumbo uchardet tesseract lept libxml-2.0 $(FFMPEG) pocketsphinx,$(shell pkg-config --exists $p && echo $p))
+X_SRC  := $(filter-out $(if $(filter poppler-glib,$(X_HAVE)),,%/pdf.c) $(if $(filter gumbo,$(X_HAVE)),,%/html.c %/html_main.c) $(if $(filter libavformat,$(X_HAVE)),,%/media.c) %_test.c %_fuzz.c,$(wildcard src/extract/*.c))
+X_OBJ  := $(patsubst %.c,$O/%.o,$(X_SRC) $(wildcard src/base/base.c src/text/text.c src/text/sentence.c src/pcm/pcm.c src/json/json.c src/sys/sys.c))
+X_LIBS := $(filter-out -lsphinxad,$(shell pkg-config --libs jansson libsodium zlib md4c $(X_HAVE))) -lstemmer -lm
 X_CPP  := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I $(X_HAVE))) \
-	$(subst poppler-glib,-DHAVE_POPPLER,$(subst gumbo,-DHAVE_GUMBO,$(subst uchardet,-DHAVE_UCHARDET,$(subst tesseract,-DHAVE_TESSERACT,$(subst libxml-2.0,-DHAVE_LIBXML,$(filter-out lept,$(X_HAVE)))))))
+	$(subst poppler-glib,-DHAVE_POPPLER,$(subst gumbo,-DHAVE_GUMBO,$(subst uchardet,-DHAVE_UCHARDET,$(subst tesseract,-DHAVE_TESSERACT,$(subst libxml-2.0,-DHAVE_LIBXML,$(subst libavformat,-DHAVE_FFMPEG,$(subst pocketsphinx,-DHAVE_POCKETSPHINX,\
+	$(filter-out lept libavcodec libavutil libswresample,$(X_HAVE)))))))))\
+	-DPOCKETSPHINX_MODEL='"$(shell pkg-config --variable=modeldir pocketsphinx 2>/dev/null)"'
 
 MODS  := $(filter-out extract,$(shell sed -n 's/^\([a-z]*\):.*/\1/p' src/LAYERS))
 src_of = $(filter-out %_test.c %_fuzz.c,$(if $(filter extract,$1),$(X_SRC),$(wildcard src/$1/*.c)))
@@ -46,6 +49,8 @@ scriped: $O/scriped $O/scriped-extract
 $O/scriped: $(OBJ) ; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $O/scriped-extract: $(X_OBJ) ; $(CC) $(LDFLAGS) -o $@ $^ $(X_LIBS)
 $O/src/extract/%.o: private CPPFLAGS += $(X_CPP)
+# Makes recordings for test/recordings.py.
+$O/encode: $O/test/media/encode.o ; $(CC) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(FFMPEG))
 # The same where every key is a person, for test/matrix.
 $O/scriped-people: $(OBJ) $O/test/matrix/people.o ; $(CC) $(LDFLAGS) -Wl,--wrap=auth_check -o $@ $^ $(LDLIBS)
 $O/sqlplan: $O/tools/sqlplan.o $(filter-out $O/src/app/%,$(OBJ)) ; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)

@@ -3,6 +3,7 @@
  * The server links none of this, nor a library under it: it starts the program once per file and believes nothing but its lines.
  *
  *   scriped-extract [--type MIME] [--name NAME] [--cpu-s N] [--memory-mb N] [--output-mb N] <FILE
+ *   scriped-extract --transcribe [--cpu-s N] … <SOUND
  *   scriped-extract --formats
  *
  * It gets   the file at descriptor 0 (a regular file or a memfd), its declared type (with a charset, if one was sent) and its name;
@@ -23,6 +24,7 @@
  *           Text is UTF-8 without control characters. Before an error there may be lines of text, which are worth nothing, and when the
  *           reader crashed a line that broke off. Without a last line the process was killed: its status says by what.
  *           Diagnostics go to descriptor 2. Exit status: 0 behind "end", 1 behind "error", 2 when it was called wrongly.
+ * --transcribe takes such PCM at descriptor 0, and gives what is said in it: a draft, and English only.
  * --formats prints one object per format: {"format":"pdf","types":["application/pdf"],"reads":true,"missing":null}; "missing" is the
  *           package that would read it.
  *
@@ -32,7 +34,7 @@
  * Errors:    a reader that cannot go on calls out_stop, which does not return: the process ends, or in a test the stack is cut.
  * Ownership: everything lives in the arena of `out`, or in a library's memory, until the process ends; nothing is freed.
  * Threads:   one; libraries may start their own.
- * Layer:     includes base text json sys. */
+ * Layer:     includes base text pcm json sys. */
 #ifndef EXTRACT_H
 #define EXTRACT_H
 #include "base/base.h"
@@ -41,7 +43,7 @@
 #include <setjmp.h>
 
 /* What is read.  bytes is the mapped file; charset is absent unless it was declared. */
-struct file { str bytes; int fd; str declared, charset, name; };
+struct file { str bytes; int fd, sound; str declared, charset, name; };	/* sound: takes that of a recording; -1: nobody wants it */
 
 /* --- what comes out --- */
 struct out {
@@ -51,7 +53,7 @@ struct out {
 	struct buf lines;
 	size_t max, said;			/* bytes of text allowed and given */
 	int64_t page, page_said, next_progress_us;
-	bool titled;
+	bool titled, recording;			/* recording: it has a duration, and no text yet */
 	jmp_buf *back;				/* where out_stop goes to; NULL: it ends the process */
 };
 void	out_init(struct out *, struct arena *, const struct sys_clock *, int fd, size_t max);

@@ -1,5 +1,5 @@
 /* formats -- the table of what is recognised, and by whom it is read. The first row that fits counts. */
-#include "extract/extract.h"
+#include "extract/container.h"
 
 /* What reads a format where its library was there at build time; else the package that would. */
 #ifdef HAVE_POPPLER
@@ -13,6 +13,12 @@
 #define BY_GUMBO(read)		read, NULL
 #else
 #define BY_GUMBO(read)		NULL, "libgumbo1"
+#endif
+
+#ifdef HAVE_FFMPEG
+#define BY_FFMPEG(read)		read, NULL
+#else
+#define BY_FFMPEG(read)		NULL, "libavformat59"
 #endif
 
 #define MAGIC(name, at, ...)	static bool name(const struct file *f) { return str_starts(str_cut(f->bytes, at, f->bytes.n), S(__VA_ARGS__)); }
@@ -31,6 +37,9 @@ const struct format formats[] = {
 	{ "rar", "a RAR archive", FAMILY_OTHER, "application/vnd.rar", is_rar, NULL, NULL, NULL },
 	{ "rtf", "an RTF document", FAMILY_OFFICE, "application/rtf text/rtf", is_rtf, NULL, NULL, NULL },
 	{ "postscript", "PostScript", FAMILY_OTHER, "application/postscript", is_postscript, NULL, NULL, NULL },
+#define CONTAINER(name, noun, demuxer, types) { #name, noun, FAMILY_RECORDING, types, name##_sniff, BY_FFMPEG(media_read), NULL },
+#include "extract/containers.def"
+#undef CONTAINER
 	{ "html", "an HTML page", FAMILY_TEXT, "text/html application/xhtml+xml", html_sniff, BY_GUMBO(html_read), NULL },
 	{ "markdown", "Markdown", FAMILY_TEXT, "text/markdown text/x-markdown", markdown_sniff, markdown_read, NULL, NULL },
 	{ "text", "plain text", FAMILY_TEXT, "text/plain", plain_sniff, plain_read, NULL, NULL },
@@ -101,12 +110,21 @@ declared_family(str mime)
 	return FAMILY_OTHER;
 }
 
+/* Its first type; of a recording the first that is audio or video as its sender says: one container holds both. */
 static str
-own_type(const struct format *f)
+own_type(const struct format *f, str declared)
 {
-	str types = str_z(f->types);
+	str rest = str_z(f->types), first = str_split(&rest, ' ');
+	str kind = str_cut(declared, 0, sizeof("audio/") - 1);
 
-	return str_split(&types, ' ');
+	if (f->family != FAMILY_RECORDING || kind.n == 0 || str_ieq(str_cut(first, 0, kind.n), kind))
+		return first;
+	while (rest.p != NULL) {
+		str type = str_split(&rest, ' ');
+		if (str_ieq(str_cut(type, 0, kind.n), kind))
+			return type;
+	}
+	return first;
 }
 
 static void
@@ -116,14 +134,14 @@ judge(const struct file *file, const struct format *f, struct out *o)
 
 	if (f == NULL)
 		out_stop(o, UNSUPPORTED, "The file is of no type that can be read. Upload a PDF, an Office document, a text, a page, an image or a recording.");
-	out_type(o, str_dup(o->a, own_type(f)).p);
+	out_type(o, str_dup(o->a, own_type(f, file->declared)).p);
 	if (f->read == NULL && f->missing != NULL)
 		out_stop(o, UNSUPPORTED, "The file is %s, which this server was built without: it would need %s. Upload it in another form.", f->noun, f->missing);
 	if (f->read == NULL)
 		out_stop(o, UNSUPPORTED, "The file is %s, which is not read. Upload what is in it as PDF, DOCX or text.", f->noun);
 	if (declared != FAMILY_OTHER && declared != f->family)
 		out_stop(o, UNSUPPORTED, "The file was declared as %.*s, but its bytes are %s. Upload it again as %.*s.", (int)MIN(file->declared.n, 60),
-		    file->declared.p, f->noun, STR(own_type(f)));
+		    file->declared.p, f->noun, STR(own_type(f, file->declared)));
 }
 
 void

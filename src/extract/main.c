@@ -1,7 +1,9 @@
 /* main -- scriped-extract: gives up its rights, then reads one file.  What it promises is in extract.h. */
 #include "extract/extract.h"
+#include "extract/hear.h"
 #include "extract/sandbox.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <malloc.h>
 #include <signal.h>
@@ -12,7 +14,8 @@
 #include <unistd.h>
 
 #define FILE_MAX	(INT64_C(2) << 30)
-#define SCRATCH_MAX	(INT64_C(256) << 20)	/* what it may write into its folder, a file */
+#define SCRATCH_MAX	(INT64_C(768) << 20)	/* what it may write into its folder, a file: the sound of six hours */
+#define SOUND		3
 #define ARENA		((size_t)64 << 20)
 
 #if defined(__has_feature)
@@ -30,7 +33,7 @@ __asan_default_options(void)
 }
 #endif
 
-struct options { const char *type, *name; int64_t cpu_s, memory_mb, output_mb; bool formats; };
+struct options { const char *type, *name; int64_t cpu_s, memory_mb, output_mb; bool formats, transcribe; };
 
 /* --- the last resort --- */
 
@@ -85,6 +88,7 @@ usage(const char *why)
 {
 	fprintf(stderr, "scriped-extract: %s\n"
 	    "usage: scriped-extract [--type MIME] [--name NAME] [--cpu-s N] [--memory-mb N] [--output-mb N] <FILE\n"
+	    "       scriped-extract --transcribe [--cpu-s N] [--memory-mb N] [--output-mb N] <SOUND\n"
 	    "       scriped-extract --formats\n", why);
 	return 2;
 }
@@ -99,7 +103,7 @@ static bool
 take_options(int argc, char **argv)
 {
 	static const struct option longs[] = { { "type", 1, NULL, 't' }, { "name", 1, NULL, 'n' }, { "cpu-s", 1, NULL, 'c' }, { "memory-mb", 1, NULL, 'm' },
-		{ "output-mb", 1, NULL, 'o' }, { "formats", 0, NULL, 'f' }, { NULL, 0, NULL, 0 } };
+		{ "output-mb", 1, NULL, 'o' }, { "formats", 0, NULL, 'f' }, { "transcribe", 0, NULL, 'r' }, { NULL, 0, NULL, 0 } };
 	bool good = true;
 
 	for (int c; good && (c = getopt_long(argc, argv, "", longs, NULL)) != -1;)
@@ -110,6 +114,7 @@ take_options(int argc, char **argv)
 		case 'm': good = number(1 << 20, &options.memory_mb); break;
 		case 'o': good = number(1024, &options.output_mb); break;
 		case 'f': options.formats = true; break;
+		case 'r': options.transcribe = true; break;
 		default: good = false;
 		}
 	return good && optind == argc;
@@ -168,10 +173,23 @@ read_file(struct file *f, struct out *o, int64_t size)
 	extract(f, o);
 }
 
+/* The model is read before the sandbox closes.  A server that has none says so for each recording. */
+static void
+transcribe(struct out *o)
+{
+	const char *why;
+	struct hear *h = hear_open(o->a, &why);
+
+	if (h == NULL)
+		out_stop(o, "transcription_failed", "%s", why);
+	enter(0);
+	hear_read(h, STDIN_FILENO, o);
+}
+
 int
 main(int argc, char **argv)
 {
-	struct file f = { .fd = STDIN_FILENO };
+	struct file f = { .fd = STDIN_FILENO, .sound = fcntl(SOUND, F_GETFD) >= 0 ? SOUND : -1 };
 	struct arena a;
 	struct out o;
 	struct stat st;
@@ -189,6 +207,10 @@ main(int argc, char **argv)
 	take_type(&f);
 	f.name = str_z(options.name);
 	prepare_last_words();
+	if (options.transcribe) {
+		transcribe(&o);
+		_exit(0);
+	}
 	enter(MIN(st.st_size, FILE_MAX));
 	read_file(&f, &o, st.st_size);
 	_exit(0);

@@ -226,6 +226,7 @@ out_duration(struct out *o, int64_t ms)
 {
 	struct json j;
 
+	o->recording = true;
 	begin(o, &j);
 	jw_key_i64(&j, S("durationMs"), ms);
 	end(o, &j);
@@ -258,7 +259,7 @@ out_end(struct out *o)
 {
 	struct json j;
 
-	if (o->said == 0)
+	if (o->said == 0 && !o->recording)
 		out_stop(o, EMPTY, "No text was found in the file. Upload one that holds text, or a sharper image of it.");
 	begin(o, &j);
 	jw_key(&j, S("end"));

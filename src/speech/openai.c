@@ -1,5 +1,5 @@
 #include "dial/form.h"
-#include "speech/pcm.h"
+#include "pcm/pcm.h"
 #include "speech/speech.h"
 #include "speech/speech_priv.h"
 #include <stdio.h>
@@ -58,7 +58,7 @@ tell(void *ctx)
 	struct talk *t = ctx;
 	char what[80];
 
-	speech_what(what, sizeof(what), pcm_ms(t->from), pcm_ms(t->all));
+	pcm_what(what, sizeof(what), t->from, t->all);
 	return t->s->progress(t->s->ctx, (double)t->from / (double)MAX(t->all, 1), what);
 }
 

@@ -1,4 +1,4 @@
-#include "speech/pcm.h"
+#include "pcm/pcm.h"
 #include "speech/speech.h"
 #include "t.h"
 #include "t_provider.h"

@@ -1,5 +1,4 @@
 #include "speech/speech.h"
-#include <stdio.h>
 
 enum { TRANSCRIBER_AUTO, TRANSCRIBER_BUILTIN, TRANSCRIBER_OPENAI, TRANSCRIBER_NONE };	/* the words of the setting, in its order */
 #define ESTIMATE_CENTS	5
@@ -42,12 +41,4 @@ const char *
 speech_url(const struct conf *conf)
 {
 	return conf->transcribe_url[0] != '\0' ? conf->transcribe_url : conf->openai_url;
-}
-
-void
-speech_what(char *to, size_t size, int64_t done_ms, int64_t all_ms)
-{
-	long long done = done_ms / 60000, all = (all_ms + 59999) / 60000;
-
-	snprintf(to, size, "transcribing, %lld of %lld minute%s", done, all, all == 1 ? "" : "s");
 }

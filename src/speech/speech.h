@@ -34,7 +34,7 @@ const char *speech_url(const struct conf *);
 struct speech {
 	const struct conf *conf;
 	const struct sys_clock *clock;
-	int pcm;				/* a file of samples, speech/pcm.h */
+	int pcm;				/* a file of samples, pcm/pcm.h */
 	str language;				/* BCP 47, or absent */
 	struct marked_maker *into;
 	/* Called every 100 ms with a fraction 0..1 and what happens; false stops. */
@@ -47,6 +47,4 @@ struct speech {
 };
 /* Asks the endpoint, whatever the way. */
 enum speech_fault speech_transcribe(struct speech *);
-/* "transcribing, 3 of 8 minutes" */
-void	speech_what(char *to, size_t size, int64_t done_ms, int64_t all_ms);
 #endif

@@ -1,4 +1,4 @@
-#include "speech/pcm.h"
+#include "pcm/pcm.h"
 #include "t.h"
 #include <stdlib.h>
 #include <unistd.h>

@@ -1,4 +1,5 @@
-#include "speech/pcm.h"
+#include "pcm/pcm.h"
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +15,22 @@ pcm_samples(int fd)
 	struct stat st;
 
 	return fstat(fd, &st) == 0 ? st.st_size / PCM_WIDTH : 0;
+}
+
+int
+pcm_read(int fd, int64_t from, int64_t n, int16_t *ret)
+{
+	uint8_t block[4096];
+	int have = 0;
+
+	while (have < n) {
+		ssize_t got = pread(fd, block, (size_t)MIN((int64_t)sizeof(block), (n - have) * PCM_WIDTH), (from + have) * PCM_WIDTH) / PCM_WIDTH;
+		if (got <= 0)
+			break;
+		for (ssize_t i = 0; i < got; i++)
+			ret[have++] = (int16_t)(block[2 * i] | block[2 * i + 1] << 8);
+	}
+	return have;
 }
 
 /* The sum of the squares of each frame, one after the other. */
@@ -95,6 +112,14 @@ pcm_silent(int fd, int64_t from, int64_t to)
 		if (v > (int64_t)QUIET_RMS * QUIET_RMS * FRAME)
 			return false;
 	return true;
+}
+
+void
+pcm_what(char *to, size_t size, int64_t done, int64_t all)
+{
+	long long minutes = (pcm_ms(all) + 59999) / 60000;
+
+	snprintf(to, size, "transcribing, %lld of %lld minute%s", (long long)(pcm_ms(done) / 60000), minutes, minutes == 1 ? "" : "s");
 }
 
 static char *

@@ -1,5 +1,5 @@
 /* Arbitrary bytes as sound: pieces go on, none is longer than asked for, and together they are the whole. */
-#include "speech/pcm.h"
+#include "pcm/pcm.h"
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
