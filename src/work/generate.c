@@ -1,4 +1,5 @@
 /* generate -- POST_GENERATION: a source text in, a draft out (contract 6.6, 12.8). */
+#include "analyse/analyse.h"
 #include "know/know.h"
 #include "model/ledger.h"
 #include "model/note.h"
@@ -11,6 +12,7 @@ static const struct field fields[] = {
 	F_STR (generation, text, "text", NULL, 0, 0, 0, "", NULL),
 	F_ID  (generation, note, note, "noteId", NULL, 0, ""),
 	F_ID  (generation, source, source, "sourceId", NULL, 0, ""),
+	F_ID  (generation, hook, hook, "hookId", NULL, 0, ""),
 	F_STR (generation, language, "language", NULL, 0, 0, 0, "", NULL),
 	F_STR (generation, instructions, "instructions", NULL, 0, 0, 0, "", NULL),
 	F_WORD(generation, length, "length", NULL, 0, &gen_length_words, "", NULL),
@@ -23,7 +25,7 @@ str generation_input(struct arena *a, const struct generation *g) { return input
 
 /* --- what is read from the database before writing --- */
 
-struct material { struct run *r; struct generation *g; bool project_gone, source_gone; struct found *passage; int npassages; };
+struct material { struct run *r; struct generation *g; bool project_gone, source_gone; struct found *passage; int npassages; struct hook_found hook; };
 
 #define REFERENCE_MOST	5		/* passages of the knowledge that a model gets */
 #define REFERENCE_BYTES	((size_t)6000)	/* and so much of them: some 1,500 tokens */
@@ -62,6 +64,14 @@ reference_of(struct material *m)
 	return buf_str(&b);
 }
 
+/* A hook goes with nothing but its workspace; then there is nobody to ask for another one. */
+static enum err
+fetch_hook(struct material *m, struct db *db, struct error *e)
+{
+	enum err code = id_set(m->g->hook) ? hook_find(db, &m->r->a, m->r->task.workspace, m->g->hook, &m->hook, e) : OK;
+	return code == E_NOT_FOUND ? OK : code;
+}
+
 static enum err
 fetch(void *ctx, struct db *db, struct error *e)
 {
@@ -85,6 +95,7 @@ fetch(void *ctx, struct db *db, struct error *e)
 		TRY(code);
 		m->g->text = n.content;
 	}
+	TRY(fetch_hook(m, db, e));
 	return find_passages(m, db, e);
 }
 
@@ -127,6 +138,18 @@ read_part(str s)
 	return str_cut(s, 0, n);
 }
 
+/* What the hook's topic is about: its part of the source where it stands in there, else what was found of it. */
+static str
+topic_of(const struct material *m)
+{
+	str part;
+
+	if (m->hook.content.n == 0)
+		return STR_NONE;
+	part = analyse_part(&m->r->a, read_part(m->g->text), m->hook.content);
+	return part.n != 0 ? part : str_fmt(&m->r->a, "%.*s. %.*s", STR(m->hook.title), STR(m->hook.summary));
+}
+
 /* --- the receipt (contract 12.8) --- */
 
 static void
@@ -163,6 +186,8 @@ receipt(struct run *r, const struct generation *g, const struct material *m, con
 		jw_key_str(&j, S("instructionsFollowed"), o->followed);
 	jw_key_i64(&j, S("sourceBytes"), (int64_t)g->text.n);
 	jw_key_i64(&j, S("readBytes"), (int64_t)read_part(g->text).n);
+	if (m->hook.content.n > 0)
+		jw_key_str(&j, S("hookId"), id_text(&r->a, ID_hook, &g->hook.u));
 	put_passages(&j, r, m);
 	jw_key(&j, S("samples"));
 	jw_arr(&j);
@@ -228,6 +253,7 @@ generate(struct run *r)
 		return;
 	}
 	struct write_input in = { .source = g.text.p != NULL ? read_part(g.text) : S(""), .language = g.language, .instructions = g.instructions, .reference = reference_of(&m),
+	    .hook = m.hook.content, .topic = topic_of(&m),
 	    .length = g.length >= 0 ? (enum write_length)g.length : WRITE_MEDIUM, .length_free = g.length < 0 };
 	on_progress(r, 0.05, "reading the source");
 	settle(r, &g, &m, write_post(r->conf, r->w->c.clock, &r->a, &in, on_progress, r, &o), &o);

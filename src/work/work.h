@@ -63,6 +63,7 @@ struct generation {
 	str text;
 	note_id note;
 	source_id source;
+	hook_id hook;
 	str language, instructions;
 	int length;			/* enum gen_length */
 	int64_t scheduled_for;

@@ -432,6 +432,8 @@ builtin_post(const struct write_input *in, struct arena *a, write_progress *prog
 	enum write_fault fault = read_source(&d, a);
 	if (fault != WRITE_OK)
 		return fault;
+	if (in->topic.n != 0)
+		rank_toward(d.r, in->topic);
 	if (!progress(ctx, 0.6, "choosing"))
 		return WRITE_STOPPED;
 	compose(&d, plan_exchange(a, in->voice, in->hook), ret);

@@ -63,6 +63,7 @@ input_hash(struct arena *a, const struct write_input *in)
 	hash_part(&h, in->length_free ? S("free") : S("asked"));
 	hash_part(&h, in->instructions);
 	hash_part(&h, in->hook);
+	hash_part(&h, in->topic);
 	if (in->voice != NULL)
 		hash_voice(&h, in->voice);
 	digest d = crypto_sha256_end(&h);

@@ -22,6 +22,7 @@ struct write_input {
 	bool length_free;		/* nobody asked for it: a voice or instructions may */
 	str instructions;		/* free text for a model, or absent */
 	str hook;			/* the opening line that was chosen, or absent */
+	str topic;			/* what its topic is about, in sentences: where to look first; or absent */
 	const struct voice *voice;	/* NULL: nothing is known of it */
 	str reference;			/* for a model: passages of the person's knowledge, or empty; builtin writes from the source alone */
 };
