@@ -69,6 +69,7 @@ struct generation {
 	int64_t scheduled_for;
 };
 extern const struct rec generation_rec;
+extern const struct rec receipt_rec;	/* what a finished job keeps of how it was done (receipt.c) */
 /* The same of a SOURCE_INGEST_FILE job. */
 struct ingestion { upload_id upload; str name, content_type; };
 str	ingestion_input(struct arena *, const struct ingestion *);

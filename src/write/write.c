@@ -75,7 +75,7 @@ enum write_fault
 write_post(const struct conf *conf, const struct sys_clock *clock, struct arena *a, const struct write_input *in,
     write_progress *progress, void *ctx, struct write_output *ret)
 {
-	*ret = (struct write_output){ 0 };
+	*ret = (struct write_output){ .source_used = in->source.n };
 	if (str_trim(in->source).n == 0)
 		return WRITE_EMPTY;		/* a model would invent something, and be paid for it */
 	if (conf->writer == WRITER_OPENAI)
@@ -84,7 +84,7 @@ write_post(const struct conf *conf, const struct sys_clock *clock, struct arena 
 	return builtin_post(in, a, progress, ctx, ret);
 }
 
-bool write_reads_reference(const struct conf *conf) { return conf->writer == WRITER_OPENAI; }
+bool write_reads_passages(const struct conf *conf) { return conf->writer == WRITER_OPENAI; }
 
 int
 write_estimate_cents(const struct conf *conf)
