@@ -39,7 +39,4 @@ typedef bool analyse_progress(void *ctx, double fraction, const char *what);
 /* False: stopped.  A text of fewer than ANALYSE_WORDS words has no topic. */
 #define ANALYSE_WORDS	5
 bool	analyse_builtin(struct arena *, const struct marked_text *, analyse_progress *, void *ctx, struct analysis *ret);
-
-/* The part of a text that a line of it, blanks aside, stands in; absent when it is nowhere. */
-str	analyse_part(struct arena *, str text, str line);
 #endif

@@ -3,6 +3,7 @@
 #include "know/know.h"
 #include "model/project.h"
 #include "model/upload.h"
+#include "web/web.h"
 
 DELETED(document, "knowledge_document", "The document")
 
@@ -56,10 +57,43 @@ knowledge_delete(struct rq *rq)
 
 /* --- a new one --- */
 
+/* What can be known of a URL without asking anybody: names are looked up by the job. */
+static enum err
+check_page(struct rq *rq, struct unlisted *u)
+{
+	bool inside;
+	const char *why = web_check(rq->conf, rq->a, str_dup(rq->a, u->url).p, &inside);
+
+	size_t n = 0;
+
+	if (why != NULL)
+		return fail(&rq->err, inside ? E_SSRF_BLOCKED : E_UNPROCESSABLE, "url", "'url' %s.", why);
+	for (int i = 0; i < KNOWLEDGE_NAME_MAX && n < u->url.n; i++)
+		(void)utf8_next(u->url, &n);
+	if (u->name.p == NULL)
+		u->name = str_cut(u->url, 0, n);
+	return OK;
+}
+
+/* Its title will be its name. */
+static enum err
+check_video(struct rq *rq, struct unlisted *u)
+{
+	char id[WEB_VIDEO_ID + 1];
+
+	if (!web_video_id(rq->a, str_dup(rq->a, u->url).p, id))
+		return fail(&rq->err, E_UNPROCESSABLE, "url", "'url' names no video of YouTube: send one such as https://www.youtube.com/watch?v=dQw4w9WgXcQ.");
+	u->url = web_video_url(rq->a, id);
+	if (u->name.p == NULL)
+		u->name = S("");
+	return OK;
+}
+
 enum err
 knowledge_create(struct rq *rq)
 {
-	static const int types[] = { [KT_TEXT] = JT_KB_INGEST_TEXT, [KT_FILE] = JT_KB_INGEST_FILE };
+	static const int types[] = { [KT_TEXT] = JT_KB_INGEST_TEXT, [KT_FILE] = JT_KB_INGEST_FILE, [KT_URL] = JT_KB_INGEST_URL,
+		[KT_YOUTUBE] = JT_KB_INGEST_YOUTUBE };
 	const struct knowledge_create *in = IN(rq, knowledge_create);
 	struct unlisted u = { .project = in->project, .type = in->type, .name = in->name, .body = in->text.p != NULL ? in->text : S(""),
 	    .url = in->url, .upload = in->upload };
@@ -67,8 +101,6 @@ knowledge_create(struct rq *rq)
 	struct job j;
 
 	TRY(check_project(rq, in->project));
-	if (in->type != KT_TEXT && in->type != KT_FILE)
-		return fail(&rq->err, E_UNPROCESSABLE, "type", "This release does not fetch pages or videos yet. Send their text, with 'type' 'text'.");
 	rec_init(&job_rec, &j);
 	u.job = j.id = (job_id){ fresh(rq) };
 	j.type = types[in->type];
@@ -76,6 +108,10 @@ knowledge_create(struct rq *rq)
 	u.id = (document_id){ fresh(rq) };
 	if (in->type == KT_FILE)
 		TRY(upload_take(rq, in->upload, j.id, &file));
+	if (in->type == KT_URL)
+		TRY(check_page(rq, &u));
+	if (in->type == KT_YOUTUBE)
+		TRY(check_video(rq, &u));
 	TRY(unlisted_insert(rq->db, rq->who.workspace, &u, &rq->err));
 	return enqueue(rq, &j, ingest_input(rq->a, u.id, file.content_type), 0);
 }

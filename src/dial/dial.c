@@ -198,6 +198,15 @@ status_of(const struct call *c)
 	return (int)status;
 }
 
+static str
+type_of(const struct call *c)
+{
+	char *type = NULL;
+
+	curl_easy_getinfo(c->easy, CURLINFO_CONTENT_TYPE, &type);
+	return str_z(type);
+}
+
 static size_t
 take(char *p, size_t size, size_t n, void *ctx)
 {
@@ -209,12 +218,12 @@ take(char *p, size_t size, size_t n, void *ctx)
 		give_up(c, DIAL_TOO_LARGE, "%s answered more than %zu bytes", c->host, c->rq->max);
 		return 0;
 	}
-	bool refused = status_of(c) >= 300;
+	bool refused = status_of(c) >= 300, first = c->got == piece.n;
 	if (refused)
 		c->body.max = MIN(c->rq->max, DIAL_ERROR_MAX);
 	if (refused || c->rq->piece == NULL) {
 		buf_add(&c->body, piece);
-	} else if (!c->rq->piece(c->rq->ctx, piece)) {
+	} else if ((first && c->rq->begin != NULL && !c->rq->begin(c->rq->ctx, type_of(c))) || !c->rq->piece(c->rq->ctx, piece)) {
 		give_up(c, DIAL_STOPPED, "the call was stopped");
 		return 0;
 	}
@@ -488,18 +497,17 @@ retry_after(const struct call *c)
 static void
 keep_answer(struct call *c)
 {
-	char *type = NULL, *location = NULL;
+	char *location = NULL;
 	curl_off_t length = -1;
 
 	curl_easy_getinfo(c->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
 	c->ret->length = length;
-	curl_easy_getinfo(c->easy, CURLINFO_CONTENT_TYPE, &type);
 	if (c->ret->fault == DIAL_OK)
 		curl_easy_getinfo(c->easy, CURLINFO_REDIRECT_URL, &location);
 	c->ret->location = location != NULL ? str_dup(c->a, str_z(location)).p : NULL;
 	c->ret->url = c->url;
 	c->ret->status = status_of(c);
-	c->ret->content_type = str_dup(c->a, str_z(type));
+	c->ret->content_type = str_dup(c->a, type_of(c));
 	c->ret->retry_after_s = retry_after(c);
 	c->ret->body = buf_str(&c->body);
 }

@@ -45,6 +45,8 @@ struct dial_request {
 	 * NULL: the body is collected in the arena.  For a status of 300 and more it is always collected, as far as it
 	 * fits into DIAL_ERROR_MAX. */
 	bool (*piece)(void *ctx, str piece);
+	/* Called before the first piece; false stops the call. */
+	bool (*begin)(void *ctx, str content_type);
 	/* Called about every 100 ms; false stops the call (shutdown, lost lease). */
 	bool (*alive)(void *ctx);
 	void *ctx;

@@ -200,6 +200,7 @@ judge_host(const struct guard *g, struct arena *a, struct guard_url *r)
 	if (!r->literal)
 		parse_address("127.0.0.1", &at);
 	const char *why = g->judge((const struct sockaddr *)&at);
+	r->inside = why != NULL;
 	return why != NULL ? str_fmt(a, "leads to %s, %s", r->host, why).p : NULL;
 }
 
@@ -286,4 +287,16 @@ guard_url(const struct guard *g, struct arena *a, const char *text, struct guard
 	}
 	curl_url_cleanup(u);
 	return why;
+}
+
+const char *
+guard_join(struct arena *a, const char *base, const char *reference)
+{
+	CURLU *u = curl_url();
+	bool ok = u != NULL && curl_url_set(u, CURLUPART_URL, base, 0) == CURLUE_OK &&
+	    curl_url_set(u, CURLUPART_URL, reference, CURLU_URLENCODE) == CURLUE_OK;
+	const char *joined = ok ? keep_part(a, u, CURLUPART_URL, 0) : NULL;
+
+	curl_url_cleanup(u);
+	return joined;
 }

@@ -42,9 +42,12 @@ struct guard_url {
 	const char *origin;		/* scheme://host[:port] */
 	int port;
 	bool literal;			/* the host is an address */
+	bool inside;			/* refused for its address */
 };
 /* Reads and judges everything but what names stand for: that is asked when the call is made. */
 const char *guard_url(const struct guard *, struct arena *, const char *text, struct guard_url *ret);
+/* What a reference on the page `base` stands for; NULL: nothing. */
+const char *guard_join(struct arena *, const char *base, const char *reference);
 
 /* The addresses of a URL that passed guard_url, judged.  Takes up to `ms`, and asks `alive` meanwhile (dial.h). */
 enum guard_answer { GUARD_OK, GUARD_REFUSED, GUARD_UNKNOWN, GUARD_LATE, GUARD_STOPPED };

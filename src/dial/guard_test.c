@@ -114,6 +114,18 @@ TEST(a_url_is_told_apart_into_its_parts)
 	arena_free(&a);
 }
 
+TEST(a_reference_is_read_as_a_browser_reads_it)
+{
+	struct arena a;
+
+	arena_init(&a, 1 << 16);
+	CHECK_STR(str_z(guard_join(&a, "https://example.com/a/b?c", "d")), S("https://example.com/a/d"));
+	CHECK_STR(str_z(guard_join(&a, "https://example.com/a/b", "/x y")), S("https://example.com/x%20y"));
+	CHECK_STR(str_z(guard_join(&a, "https://example.com/a", "//other.example/")), S("https://other.example/"));
+	CHECK(guard_join(&a, "nonsense", "/x") == NULL);
+	arena_free(&a);
+}
+
 /* --- calls --- */
 
 /* The web of the tests stands for the public Internet, and everything else is judged as it is. */

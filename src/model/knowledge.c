@@ -4,7 +4,7 @@ static const struct field fields[] = {
 	F_ID  (document, id, document, "id", "id", 0, "The document"),
 	F_ID  (document, project, project, "projectId", "project", F_NULL, "Its project; null: it is there for all projects of the workspace"),
 	F_WORD(document, type, "type", "type", F_GROW, &knowledge_type_words, "What it was made from", "text"),
-	F_STR (document, name, "name", "name", 0, 1, 500, "What it is called", "Price list"),
+	F_STR (document, name, "name", "name", 0, 1, KNOWLEDGE_NAME_MAX, "What it is called", "Price list"),
 	F_STR (document, url, "url", "url", F_NULL, 1, 2048, "Where it was fetched; null for a text", NULL),
 	F_WORD(document, language, "language", "language", F_NULL | F_GROW, &knowledge_language_words,
 	    "Whose word endings are known to the search; null for another language, whose words are found as they stand", "en"),
@@ -29,7 +29,7 @@ check_create(const void *v, struct error *e)
 
 static const struct field create_fields[] = {
 	F_WORD(knowledge_create, type, "type", NULL, F_REQ, &knowledge_type_words, "What it is made from", "text"),
-	F_STR (knowledge_create, name, "name", NULL, F_NAME, 1, 500, "What to call it; of a page or a video its URL when left out", "Price list"),
+	F_STR (knowledge_create, name, "name", NULL, F_NAME, 1, KNOWLEDGE_NAME_MAX, "What to call it; when left out the URL of a page, or the title of a video", "Price list"),
 	F_ID  (knowledge_create, project, project, "projectId", NULL, 0, "The project it is for; all projects of the workspace when left out"),
 	F_STR (knowledge_create, text, "text", NULL, F_BIG, 1, KNOWLEDGE_TEXT_MAX, "The text, plain or Markdown", "The starter plan is 9 euros a month."),
 	F_ID  (knowledge_create, upload, upload, "uploadId", NULL, 0, "The upload that holds the file"),

@@ -18,6 +18,7 @@
 #include "model/words.h"
 
 #define KNOWLEDGE_TEXT_MAX	1000000		/* code points (contract 12.1) */
+#define KNOWLEDGE_NAME_MAX	500	/* code points */
 #define KNOWLEDGE_PREVIEW	500		/* code points of the beginning that is shown */
 #define KNOWLEDGE_SLICE		128		/* terms in one transaction, */
 #define KNOWLEDGE_PASSAGES	32		/* or passages */

@@ -17,7 +17,6 @@ static const struct field fields[] = {
 static const struct rec ingest_rec = REC(ingest, fields, "The input of an ingest, as the job keeps it");
 
 #define INPUT_MAX	((size_t)4096)
-#define READ_SHARE	0.6		/* of the job, of a text that is read from somewhere */
 
 str
 ingest_input(struct arena *a, document_id id, str content_type)
@@ -316,5 +315,7 @@ from_upload(struct run *r, struct unlisted *u, str content_type)
 const struct kind ingest_kinds[] = {
 	{ JT_KB_INGEST_TEXT, ingest, apply, NULL },
 	{ JT_KB_INGEST_FILE, ingest, apply, from_upload },
+	{ JT_KB_INGEST_URL, ingest, apply, from_page },
+	{ JT_KB_INGEST_YOUTUBE, ingest, apply, from_video },
 };
 const int ingest_nkinds = COUNT(ingest_kinds);

@@ -66,9 +66,9 @@ PLACES = {('create_post_status', 'order'), ('update_post_status', 'order')}
 WORDS_REFUSED = {('create_post_status', 'category', 'suggested'): (400, 'invalid_request', 'category'),
                  ('update_post', 'statusCategory', 'scheduled'): (422, 'unprocessable', 'scheduledFor')}
 # The event of a create, and its resource (8.4).
-# Forms of bodies that nothing of the world fits, and what they give: no upload there has its bytes, and nothing is fetched.
+# Forms of bodies that nothing of the world fits, and what they give: no upload there has its bytes, and few URLs are those of a video.
 FORMS_REFUSED = {('create_source', 'file'): (422, 'unprocessable', 'uploadId'), ('create_knowledge', 'file'): (422, 'unprocessable', 'uploadId'),
-                 ('create_knowledge', 'url'): (422, 'unprocessable', 'type'), ('create_knowledge', 'youtube'): (422, 'unprocessable', 'type')}
+                 ('create_knowledge', 'youtube'): (422, 'unprocessable', 'url')}
 CREATED_EVENT = {'note': 'note.created', 'post': 'post.created', 'src': 'source.created'}
 
 # What a 404 calls a thing (12.1 not_found).

@@ -43,7 +43,7 @@ class World:
     def __init__(self, engine, people=False):
         self.engine, self.people, self.names = engine, people, {}
         self.lock, self.used, self.rooms = threading.Lock(), 0, ['proj_' + '0' * 26]
-        self.server = Server(db=engine)
+        self.server = Server({'fetch_proxy': 'http://127.0.0.1:1'}, db=engine)     # no page is fetched from anywhere
         self.server.setup()
         self.file = self.server.data + '/settings'
         self.write_settings('')

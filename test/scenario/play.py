@@ -13,7 +13,6 @@ import threading
 import time
 
 import house
-import put
 from cases import Skip, Wrong, need
 from scn import Exchange, Step
 from server import LIFTED, ROOT, Client, Server, Wire, wait_for
@@ -302,9 +301,16 @@ class World:
         self.vars[names[0] + '.workspace'] = self.of_workspace(options)
 
     def do_provider(self, step, names, options):
-        p = Provider()
-        self.made.append(p)
-        self.vars[names[0]] = p.url
+        self.help('provider/provider.py', names[0])
+
+    def do_web(self, step, names, options):
+        self.help('web/web.py', names[0])
+
+    def help(self, script, name):
+        h = Helper(script)
+        self.made.append(h)
+        self.vars[name] = h.url
+        self.vars[name + '.port'] = h.url.rpartition(':')[2]
 
     def do_as(self, step, names, options):
         self.who = names[0]
@@ -321,10 +327,6 @@ class World:
     def do_let(self, step, *_):
         name, text = step.args.split(' = ', 1)
         self.vars[name] = self.fill(text)
-
-    def do_upload(self, step, *_):
-        name, content_type, kind, *text = self.fill(step.args).split(' ', 3)
-        self.vars[name] = put.upload(self.server.url, self.token(), content_type, kind, text[0] if text else '')
 
     def do_log(self, step, *_):
         op, pattern = self.fill(step.args).split(' ', 1)
@@ -593,16 +595,16 @@ class World:
                     raise Wrong(f'line {step.line}: {step.word} {step.args}: {type(e).__name__}: {e}')
 
 
-class Provider:
-    """test/provider/provider.py as a process; .url is the server's, in front of a behaviour: $p/stall/v1."""
+class Helper:
+    """A script of test/ as a process; .url is the server's, in front of a behaviour: $p/stall/v1."""
 
-    def __init__(self):
-        cmd = [sys.executable, os.path.join(ROOT, 'test', 'provider', 'provider.py'), '--until-eof']
+    def __init__(self, script):
+        cmd = [sys.executable, os.path.join(ROOT, 'test', script), '--until-eof']
         self.proc = subprocess.Popen(cmd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         line = self.proc.stdout.readline().strip()
         if not line.isdigit():
             self.close()
-            raise Wrong(f'the provider said {line!r}')
+            raise Wrong(f'{script} said {line!r}')
         self.url = f'http://127.0.0.1:{line}'
 
     def close(self):

@@ -52,7 +52,7 @@ class Theme:
     def begin(self):
         """The file's world: `server` in the head or not, there is one."""
         self.world = play.World(self.engine, self.traffic.add, set(), self.options.slow)
-        early = [s for s in self.head.steps if isinstance(s, scn.Step) and s.word in ('server', 'provider', 'only')]
+        early = [s for s in self.head.steps if isinstance(s, scn.Step) and s.word in ('server', 'provider', 'web', 'only')]
         for s in sorted(early, key=lambda s: s.word == 'server'):
             self.world.prepare(s)
         if not self.world.server:

@@ -8,8 +8,8 @@ CAPTURE = re.compile(r'^(\w+) := (?:header )?(\S+)$')
 CHECK = re.compile(r'^(\S+) (=|!=|~|!~|<=|<|>=|>|in|is|has|contains|lacks) (.*)$')
 UNARY = re.compile(r'^(\S+) (absent|present|distinct|ascending|descending)$')
 EXPECT = re.compile(r'^-> (?:(\d+) x )?(?:(\d{3})|error (\w+)(?: on (\S+))?(?: (".*"|~.*))?|exit (\d+|not 0))$')
-PREPARE = ('server', 'fresh', 'workspace', 'project', 'key', 'provider', 'config', 'hup', 'restart', 'kill', 'start',
-           'stop', 'only', 'slow', 'as', 'let', 'upload')
+PREPARE = ('server', 'fresh', 'workspace', 'project', 'key', 'provider', 'web', 'config', 'hup', 'restart', 'kill', 'start',
+           'stop', 'only', 'slow', 'as', 'let')
 
 
 class Bad(Exception):
