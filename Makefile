@@ -25,13 +25,14 @@ LDLIBS   += $(shell pkg-config --libs $(PKGS)) -lstemmer -lm
 
 # scriped-extract is a program of its own: the server links nothing of it. A library that is not there is a format less.
 FFMPEG := libavformat libavcodec libavutil libswresample
-X_HAVE := $(foreach p,poppler-glib gumbo uchardet tesseract lept libxml-2.0 $(FFMPEG) pocketsphinx,$(shell pkg-config --exists $p && echo $p))
-X_SRC  := $(filter-out $(if $(filter poppler-glib,$(X_HAVE)),,%/pdf.c) $(if $(filter gumbo,$(X_HAVE)),,%/html.c %/html_main.c) $(if $(filter libavformat,$(X_HAVE)),,%/media.c) %_test.c %_fuzz.c,$(wildcard src/extract/*.c))
+X_HAVE := $(foreach p,poppler-glib cairo gumbo uchardet tesseract lept libxml-2.0 $(FFMPEG) pocketsphinx,$(shell pkg-config --exists $p && echo $p))
+# needs,PACKAGE,FILES: the files that are left out without it
+needs   = $(if $(filter $1,$(X_HAVE)),,$(patsubst %,src/extract/%.c,$2))
+X_SRC  := $(filter-out $(call needs,poppler-glib,pdf) $(call needs,gumbo,html html_main) $(call needs,libxml-2.0,ooxml docx pptx xlsx) \
+	$(call needs,tesseract,ocr image) $(call needs,libavformat,media) %_test.c %_fuzz.c,$(wildcard src/extract/*.c))
 X_OBJ  := $(patsubst %.c,$O/%.o,$(X_SRC) $(wildcard src/base/base.c src/text/text.c src/text/sentence.c src/pcm/pcm.c src/json/json.c src/sys/sys.c))
-X_LIBS := $(filter-out -lsphinxad,$(shell pkg-config --libs jansson libsodium zlib md4c $(X_HAVE))) -lstemmer -lm
-X_CPP  := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I $(X_HAVE))) \
-	$(subst poppler-glib,-DHAVE_POPPLER,$(subst gumbo,-DHAVE_GUMBO,$(subst uchardet,-DHAVE_UCHARDET,$(subst tesseract,-DHAVE_TESSERACT,$(subst libxml-2.0,-DHAVE_LIBXML,$(subst libavformat,-DHAVE_FFMPEG,$(subst pocketsphinx,-DHAVE_POCKETSPHINX,\
-	$(filter-out lept libavcodec libavutil libswresample,$(X_HAVE)))))))))\
+X_LIBS := $(filter-out -lsphinxad,$(shell pkg-config --libs jansson libsodium zlib md4c $(X_HAVE))) $(if $(filter tesseract,$(X_HAVE)),-lgomp) -lstemmer -lm
+X_CPP  := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I $(X_HAVE))) $(patsubst %,-DHAVE_%,$(subst .,_,$(subst -,_,$(X_HAVE)))) \
 	-DPOCKETSPHINX_MODEL='"$(shell pkg-config --variable=modeldir pocketsphinx 2>/dev/null)"'
 
 MODS  := $(filter-out extract,$(shell sed -n 's/^\([a-z]*\):.*/\1/p' src/LAYERS))
@@ -48,9 +49,10 @@ endif
 scriped: $O/scriped $O/scriped-extract
 $O/scriped: $(OBJ) ; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $O/scriped-extract: $(X_OBJ) ; $(CC) $(LDFLAGS) -o $@ $^ $(X_LIBS)
-$O/src/extract/%.o: private CPPFLAGS += $(X_CPP)
-# Makes recordings for test/recordings.py.
+$O/src/extract/%.o $O/test/lib/draw.o: private CPPFLAGS += $(X_CPP)
+# Make recordings for test/recordings.py and images for test/extract.py.
 $O/encode: $O/test/media/encode.o ; $(CC) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(FFMPEG))
+$O/draw: $O/test/lib/draw.o ; $(CC) $(LDFLAGS) -o $@ $^ $(X_LIBS)
 # The same where every key is a person, for test/matrix.
 $O/scriped-people: $(OBJ) $O/test/matrix/people.o ; $(CC) $(LDFLAGS) -Wl,--wrap=auth_check -o $@ $^ $(LDLIBS)
 $O/sqlplan: $O/tools/sqlplan.o $(filter-out $O/src/app/%,$(OBJ)) ; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)

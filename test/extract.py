@@ -20,6 +20,7 @@ import files
 from tap import Tap
 
 PROGRAM = os.path.abspath(os.environ.get('SCRIPED_EXTRACT', os.path.join(HERE, '..', 'build', 'scriped-extract')))
+DRAW = os.path.join(HERE, '..', 'build', 'asan' if 'asan' in PROGRAM else 'release', 'draw')
 CASES = []
 
 
@@ -211,6 +212,112 @@ def pdf_broken():
     fails(run(files.pdf([[]] * 10000)), 'extraction_failed', '10000 pages')
     r = run(good[:len(good) * 2 // 3])
     need(r.error in (None, 'extraction_failed', 'empty_text'), f'it said {r.lines[-1]}')
+
+
+# --------------------------------------------------------------------------------------------------------------- Office
+
+ITEM = '<w:numPr><w:ilvl w:val="0"/><w:numId w:val="3"/></w:numPr>'
+
+
+@case('DOCX: headings by their styles in any language, lists, tables, footnotes; nothing that was deleted or hidden')
+def docx():
+    w = files.word
+    body = (w('The title', 'T') + w('Head', 'berschrift1') + w('Sub', 'Mine') + w('Words &amp; more') + w('one', more=ITEM) + w('two', more=ITEM) +
+            w('hidden', run='<w:vanish/>') + '<w:p><w:r><w:t>kept</w:t></w:r><w:del><w:r><w:delText>gone</w:delText></w:r></w:del><w:r><w:tab/><w:t>too</w:t><w:br/><w:t>line'
+            '</w:t></w:r></w:p><w:tbl><w:tr><w:tc>' + w('a') + '</w:tc><w:tc>' + w('b') + w('c') + '</w:tc></w:tr><w:tr><w:tc>' + w('1') + '</w:tc><w:tc>' + w('2') +
+            '</w:tc></w:tr></w:tbl><mc:AlternateContent><mc:Choice>' + w('box') + '</mc:Choice><mc:Fallback>' + w('box') + '</mc:Fallback></mc:AlternateContent>')
+    r = run(files.docx(body, **{'word/footnotes.xml': files.xml('w:footnotes', w('A note.'))}), type='application/msword')
+    same(r.type, 'application/vnd.openxmlformats-officedocument.wordprocessingml.document')
+    same(r.title, 'The title')
+    same(r.headings, [(1, 'The title'), (1, 'Head'), (2, 'Sub')])
+    same(r.texts[3:], ['Words & more', '- one\n- two', 'kept too\nline', 'a | b c\n1 | 2', 'box', 'A note.'])
+    same(run(files.docx(body, 'By its properties')).title, 'By its properties')
+    same(run(files.docx(body, 'Microsoft Word - x.doc')).title, 'The title')
+
+
+@case('PPTX: slides in their order with titles, points, tables, and what the speaker noted')
+def pptx():
+    table = '<a:tbl><a:tr><a:tc><a:p><a:t>a</a:t></a:p></a:tc><a:tc><a:p><a:t>b</a:t></a:p></a:tc></a:tr></a:tbl>'
+    s = files.shape
+    r = run(files.pptx([s('ctrTitle', 'The deck') + s('subTitle', 'Who made it') + s('sldNum', '1'), s('title', 'Second') + s('', 'one', 'two') + table + s(None, 'A box')],
+                       notes='Say hello.'))
+    same((r.type, r.title, r.pages), ('application/vnd.openxmlformats-officedocument.presentationml.presentation', 'The deck', [1, 2]))
+    same(r.page(1), ['The deck', 'Who made it', 'Say hello.'])
+    same(r.page(2), ['Second', '- one\n- two', 'a | b', 'A box'])
+    same(r.headings, [(1, 'The deck'), (2, 'Second')])
+
+
+@case('XLSX: sheets with their rows, numbers as they are meant, dates as dates; hidden sheets are none')
+def xlsx():
+    rows = ('<row><c t="s"><v>0</v></c><c t="s"><v>1</v></c><c t="inlineStr"><is><t>in line</t></is></c></row>'
+            '<row><c><v>0.1</v></c><c><v>1200000</v></c><c t="b"><v>1</v></c><c s="1"><v>45292</v></c><c s="2"><v>45292.75</v></c><c t="e"><v>#REF!</v></c></row><row/>')
+    secret = '<row><c t="inlineStr"><is><t>secret</t></is></c></row>'
+    r = run(files.xlsx([('Figures', '', rows), ('Hidden', ' state="hidden"', secret), ('Empty', '', '')],
+                       ['<t>Month</t>', '<r><t>Ca</t></r><r><t>lls</t></r><rPh><t>x</t></rPh>'], 'A workbook'))
+    same((r.title, r.pages), ('A workbook', [1]))
+    same(r.texts, ['Figures', 'Month | Calls | in line\n0.1 | 1200000 | yes | 2024-01-01 | 2024-01-01 18:00'])
+    fails(run(files.xlsx([('Empty', '', '')], [])), 'empty_text', 'No text')
+
+
+@case('Office documents that are cut off, broken, locked or bombs')
+def office_broken():
+    good = files.docx(files.word('Words that fill the document. ' * 50))
+    fails(run(good[:len(good) // 2]), 'extraction_failed', 'cut off')
+    fails(run(good[:300] + bytes(200) + good[500:]), 'extraction_failed', 'damaged')
+    fails(run(files.docx('<?xml version="1.0"?><w:document xmlns:w="w"><w:p>')), 'extraction_failed', 'no XML')
+    fails(run(files.docx(files.word(' ' * (120 << 20)))), 'extraction_failed', 'unpacks to more')
+    laughs = '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "ha">' + ''.join(f'<!ENTITY {b} "{f"&{a};" * 10}">' for a, b in zip('abcdefgh', 'bcdefghi')) + ']>'
+    r = run(files.docx(laughs + '<w:document xmlns:w="w"><w:p><w:r><w:t>&i;words</w:t></w:r></w:p></w:document>'))
+    need(r.error == 'extraction_failed' or r.texts == ['words'], f'it said {r.lines}')
+    outside = '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><w:document xmlns:w="w"><w:p><w:r><w:t>&a;words</w:t></w:r></w:p></w:document>'
+    r = run(files.docx(outside))
+    need(r.error == 'extraction_failed' or r.texts == ['words'], f'it said {r.lines}')
+    fails(run(files.office('word/none.xml', {'word/x.xml': ''})), 'extraction_failed', 'main part is missing')
+    locked = bytearray(good)
+    for mark, at in ((b'PK\1\2', 8), (b'PK\3\4', 6)):
+        place = -1
+        while (place := locked.find(mark, place + 1)) >= 0:
+            locked[place + at] |= 1
+    fails(run(bytes(locked)), 'extraction_failed', 'password')
+
+
+# --------------------------------------------------------------------------------------------------------------- images
+
+SAID = ['We changed one form and support', 'calls fell by half. Größe, Straße.', '', 'A second paragraph of words.']
+READ = ['We changed one form and support calls fell by half. Größe, Straße.', 'A second paragraph of words.']
+
+
+def draw(kind, size, lines):
+    return subprocess.run([DRAW, kind, str(size)] + lines, capture_output=True, check=True).stdout
+
+
+@case('The words of a PNG, JPEG, WebP and TIFF in English and German; of a screenshot, whose letters are small')
+def images():
+    for kind in ('png', 'jpeg', 'webp', 'tiff'):
+        r = run(draw(kind, 40, SAID), type='image/png')
+        same((r.type, r.texts), (f'image/{kind}', READ))
+    same(run(draw('png', 14, SAID)).texts, READ)
+
+
+@case('A PDF of scanned pages among others')
+def scan():
+    head, dots = draw('grey', 40, SAID).split(b'\n', 1)
+    size = [int(n) for n in head.split()]
+    r = run(files.pdf([[], [(60, 700, 11, 'Words of a page that has text.')], []], images=[(*size, dots)]))
+    same((r.page(1), r.page(2), r.pages), (READ, ['Words of a page that has text.'], [1, 2]))
+
+
+@case('Images that lie about their size, are cut off, empty or of a kind that is not read')
+def images_broken():
+    good = draw('png', 40, SAID)
+    for size in ((100000, 100000), (20000, 20000)):
+        fails(run(files.png(size, b'')), 'extraction_failed', f'{size[0]} x {size[1]} pixels')
+    fails(run(files.png((5000, 5000), b'few')), 'extraction_failed', 'damaged')
+    fails(run(good[:40]), 'extraction_failed', 'damaged')
+    fails(run(files.png((300, 300), bytes([255]) * 300 * 300)), 'empty_text', 'No text')
+    fails(run(b'GIF89a' + bytes(100)), 'unsupported_media', 'as PNG or JPEG')
+    fails(run(bytes(4) + b'ftypheic' + bytes(100), type='image/heic'), 'unsupported_media', 'as PNG or JPEG')
+    fails(run(good, type='application/pdf'), 'unsupported_media', 'a PNG image')
 
 
 # -------------------------------------------------------------------------------------------------------------- hostile

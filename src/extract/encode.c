@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <iconv.h>
 #include <stdlib.h>
-#ifdef HAVE_UCHARDET
+#ifdef HAVE_uchardet
 #include <uchardet.h>
 #endif
 
@@ -200,7 +200,7 @@ western(str s)
 	return high * 6 <= n;
 }
 
-#ifdef HAVE_UCHARDET
+#ifdef HAVE_uchardet
 static const char *
 guess(struct arena *a, str s)
 {

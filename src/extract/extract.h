@@ -60,6 +60,7 @@ void	out_init(struct out *, struct arena *, const struct sys_clock *, int fd, si
 /* Text may hold anything: what is no UTF-8, no character or only blanks is seen to here, and empty pieces say nothing. */
 void	out_type(struct out *, const char *mime);
 void	out_title(struct out *, str);		/* the first one counts */
+void	out_title_meant(struct out *, str);	/* of a file's properties: not when it is what a program put there */
 void	out_page(struct out *, int64_t n);	/* from 1; said when something stands on it */
 void	out_heading(struct out *, int level, str);
 void	out_text(struct out *, str);
@@ -70,6 +71,7 @@ void	out_end(struct out *);			/* empty_text when there was none */
 _Noreturn void out_stop(struct out *, const char *code, const char *fmt, ...) PRINTF(3, 4);
 void	out_flush(struct out *);
 
+/* These words stand in src/ingest/fault.def, which the server knows them by. */
 #define FAILED		"extraction_failed"
 #define UNSUPPORTED	"unsupported_media"
 #define TOO_LARGE	"upload_too_large"
@@ -97,7 +99,9 @@ void	extract(const struct file *, struct out *);			/* recognise, judge, read, en
 bool	plain_sniff(const struct file *), markdown_sniff(const struct file *), html_sniff(const struct file *), pdf_sniff(const struct file *);
 void	plain_read(const struct file *, struct out *), markdown_read(const struct file *, struct out *);
 void	html_read(const struct file *, struct out *), pdf_read(const struct file *, struct out *);
-void	pdf_warm(void);
+void	docx_read(const struct file *, struct out *), pptx_read(const struct file *, struct out *), xlsx_read(const struct file *, struct out *);
+void	image_read(const struct file *, struct out *);
+void	pdf_warm(void), ocr_warm(void);
 
 bool	file_starts(const struct file *, str magic);
 bool	file_named(const struct file *, const char *endings);		/* ".md .markdown", whatever the case */

@@ -1,4 +1,5 @@
 #include "extract/flow.h"
+#include "text/text.h"
 
 #define WORDS_MAX	((size_t)32 << 20)
 #define LINES_FULL	((size_t)16 << 10)
@@ -17,6 +18,32 @@ flow_add(struct flow *f, str s)
 	buf_add(&f->words, s);
 	if (f->words.over)
 		out_stop(f->o, FAILED, "The file holds a paragraph of more than %zu MB. Split it and upload the parts.", WORDS_MAX >> 20);
+}
+
+bool
+flow_small(str s)
+{
+	size_t i = 0;
+	uint32_t c = s.n != 0 ? utf8_next(s, &i) : 0;
+
+	return text_letter(c) && text_upper(c) != c;
+}
+
+/* A word parted at the end of a line is one word; "E-Mail-" and "Adresse" keep their hyphen. */
+void
+flow_wrap(struct flow *f, str next)
+{
+	struct buf *b = &f->words;
+	bool soft = str_ends(buf_str(b), S("\xC2\xAD"));
+	bool hyphen = b->n >= 2 && b->p[b->n - 1] == '-' && ((b->p[b->n - 2] | 0x20) >= 'a' || (b->p[b->n - 2] & 0x80) != 0);
+
+	if (soft)
+		b->n -= 2;
+	else if (hyphen && flow_small(next))
+		b->n--;
+	else if (!hyphen)
+		flow_add(f, S(" "));
+	flow_add(f, next);
 }
 
 void

@@ -12,6 +12,8 @@ enum { FLOW_LINE = -1, FLOW_TEXT = 0 };		/* from 1 to 6: a heading of that level
 
 void	flow_init(struct flow *, struct out *);
 void	flow_add(struct flow *, str);
+void	flow_wrap(struct flow *, str);		/* the next line of a paragraph: a word that was parted at its end is one word */
+bool	flow_small(str);				/* begins with a small letter */
 void	flow_line(struct flow *);		/* a line break inside the paragraph */
 void	flow_end(struct flow *, int what);	/* of a paragraph; nothing added is nothing said */
 void	flow_mark(struct flow *);		/* the words that come are an item of a list */

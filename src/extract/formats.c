@@ -1,21 +1,35 @@
 /* formats -- the table of what is recognised, and by whom it is read. The first row that fits counts. */
 #include "extract/container.h"
+#include "extract/zip.h"
 
 /* What reads a format where its library was there at build time; else the package that would. */
-#ifdef HAVE_POPPLER
+#ifdef HAVE_poppler_glib
 #define BY_POPPLER(read)	read, NULL
 #define WARM_PDF		pdf_warm
 #else
 #define BY_POPPLER(read)	NULL, "libpoppler-glib8"
 #define WARM_PDF		NULL
 #endif
-#ifdef HAVE_GUMBO
+#ifdef HAVE_gumbo
 #define BY_GUMBO(read)		read, NULL
 #else
 #define BY_GUMBO(read)		NULL, "libgumbo1"
 #endif
+#ifdef HAVE_libxml_2_0
+#define BY_LIBXML(read)		read, NULL
+#else
+#define BY_LIBXML(read)		NULL, "libxml2"
+#endif
 
-#ifdef HAVE_FFMPEG
+#ifdef HAVE_tesseract
+#define BY_TESSERACT(read)	read, NULL
+#define WARM_OCR		ocr_warm
+#else
+#define BY_TESSERACT(read)	NULL, "libtesseract5"
+#define WARM_OCR		NULL
+#endif
+
+#ifdef HAVE_libavformat
 #define BY_FFMPEG(read)		read, NULL
 #else
 #define BY_FFMPEG(read)		NULL, "libavformat59"
@@ -28,9 +42,64 @@ MAGIC(is_7z, 0, "7z\xBC\xAF\x27\x1C")
 MAGIC(is_rar, 0, "Rar!\x1A\7")
 MAGIC(is_rtf, 0, "{\\rtf")
 MAGIC(is_postscript, 0, "%!PS")
+MAGIC(is_png, 0, "\x89PNG\r\n\x1A\n")
+MAGIC(is_jpeg, 0, "\xFF\xD8\xFF")
+MAGIC(is_gif, 0, "GIF8")
+static bool is_webp(const struct file *f) { return file_starts(f, S("RIFF")) && str_eq(str_cut(f->bytes, 8, 12), S("WEBP")); }
+static bool is_bmp(const struct file *f) { return file_starts(f, S("BM")) && str_eq(str_cut(f->bytes, 6, 10), S("\0\0\0\0")); }
+static bool is_tiff(const struct file *f) { return file_starts(f, S("II*\0")) || file_starts(f, S("MM\0*")); }
+
+/* HEIC and AVIF: boxes, of which the first says for whom. */
+static bool
+is_heif(const struct file *f)
+{
+	static const str brands[] = { S_INIT("heic"), S_INIT("heix"), S_INIT("mif1"), S_INIT("msf1"), S_INIT("avif") };
+
+	for (size_t i = 0; i < COUNT(brands); i++)
+		if (str_eq(str_cut(f->bytes, 4, 8), S("ftyp")) && str_eq(str_cut(f->bytes, 8, 12), brands[i]))
+			return true;
+	return false;
+}
+
+/* Of an archive that was cut off only its first names are left. */
+static bool
+office(const struct file *f, str prefix)
+{
+	struct arena a;
+	struct zip z;
+	bool is;
+
+	if (!file_starts(f, S("PK\3\4")))
+		return false;
+	arena_init(&a, (size_t)16 << 20);
+	if (zip_open(&z, &a, f->bytes) == ZIP_OK) {
+		is = zip_find(&z, S("[Content_Types].xml")) != NULL && zip_has(&z, prefix);
+	} else {
+		str head = str_cut(f->bytes, 0, 65536);
+		is = memmem(head.p, head.n, "[Content_Types].xml", 19) != NULL && memmem(head.p, head.n, prefix.p, prefix.n) != NULL;
+	}
+	arena_free(&a);
+	return is;
+}
+
+static bool is_docx(const struct file *f) { return office(f, S("word/")); }
+static bool is_pptx(const struct file *f) { return office(f, S("ppt/")); }
+static bool is_xlsx(const struct file *f) { return office(f, S("xl/")); }
+
+#define OOXML "application/vnd.openxmlformats-officedocument."
 
 const struct format formats[] = {
 	{ "pdf", "a PDF", FAMILY_DOCUMENT, "application/pdf application/x-pdf", pdf_sniff, BY_POPPLER(pdf_read), WARM_PDF },
+	{ "docx", "a Word document", FAMILY_OFFICE, OOXML "wordprocessingml.document", is_docx, BY_LIBXML(docx_read), NULL },
+	{ "pptx", "a PowerPoint presentation", FAMILY_OFFICE, OOXML "presentationml.presentation", is_pptx, BY_LIBXML(pptx_read), NULL },
+	{ "xlsx", "an Excel workbook", FAMILY_OFFICE, OOXML "spreadsheetml.sheet", is_xlsx, BY_LIBXML(xlsx_read), NULL },
+	{ "png", "a PNG image", FAMILY_IMAGE, "image/png", is_png, BY_TESSERACT(image_read), WARM_OCR },
+	{ "jpeg", "a JPEG image", FAMILY_IMAGE, "image/jpeg image/jpg", is_jpeg, BY_TESSERACT(image_read), NULL },
+	{ "webp", "a WebP image", FAMILY_IMAGE, "image/webp", is_webp, BY_TESSERACT(image_read), NULL },
+	{ "tiff", "a TIFF image", FAMILY_IMAGE, "image/tiff", is_tiff, BY_TESSERACT(image_read), NULL },
+	{ "heif", "an HEIC or AVIF image", FAMILY_IMAGE, "image/heic image/heif image/avif", is_heif, NULL, NULL, NULL },
+	{ "gif", "a GIF image", FAMILY_IMAGE, "image/gif", is_gif, NULL, NULL, NULL },
+	{ "bmp", "a BMP image", FAMILY_IMAGE, "image/bmp", is_bmp, NULL, NULL, NULL },
 	{ "gzip", "a gzip archive", FAMILY_OTHER, "application/gzip", is_gzip, NULL, NULL, NULL },
 	{ "zip", "a ZIP archive", FAMILY_OTHER, "application/zip", is_zip, NULL, NULL, NULL },
 	{ "7z", "a 7z archive", FAMILY_OTHER, "application/x-7z-compressed", is_7z, NULL, NULL, NULL },
@@ -138,7 +207,8 @@ judge(const struct file *file, const struct format *f, struct out *o)
 	if (f->read == NULL && f->missing != NULL)
 		out_stop(o, UNSUPPORTED, "The file is %s, which this server was built without: it would need %s. Upload it in another form.", f->noun, f->missing);
 	if (f->read == NULL)
-		out_stop(o, UNSUPPORTED, "The file is %s, which is not read. Upload what is in it as PDF, DOCX or text.", f->noun);
+		out_stop(o, UNSUPPORTED, "The file is %s, which is not read. Upload %s.", f->noun,
+		    f->family == FAMILY_IMAGE ? "it as PNG or JPEG" : f->family == FAMILY_OFFICE ? "it as DOCX, PPTX, XLSX or PDF" : "what is in it");
 	if (declared != FAMILY_OTHER && declared != f->family)
 		out_stop(o, UNSUPPORTED, "The file was declared as %.*s, but its bytes are %s. Upload it again as %.*s.", (int)MIN(file->declared.n, 60),
 		    file->declared.p, f->noun, STR(own_type(f, file->declared)));

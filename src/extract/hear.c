@@ -4,7 +4,7 @@
 
 #define ASK_FOR		"Its operator can install pocketsphinx-en-us, or set transcribe_url. Upload the text of the recording instead."
 
-#ifdef HAVE_POCKETSPHINX
+#ifdef HAVE_pocketsphinx
 #include <pocketsphinx.h>
 
 #define PIECE		(15 * PCM_RATE)

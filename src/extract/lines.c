@@ -181,15 +181,6 @@ ends_sentence(str s)
 	return false;
 }
 
-static bool
-begins_small(str s)
-{
-	size_t i = 0;
-	uint32_t c = s.n != 0 ? utf8_next(s, &i) : 0;
-
-	return text_letter(c) && text_upper(c) != c;
-}
-
 /* Whether a line goes on with what the one before it began; right is where the lines of its paragraph end. */
 static bool
 goes_on(const struct line *was, const struct line *is, float right, const struct type *t)
@@ -201,7 +192,7 @@ goes_on(const struct line *was, const struct line *is, float right, const struct
 	if (fabsf(is->size - was->size) > was->size * 0.12f)
 		return false;
 	if (is->page != was->page || gap < -is->size)		/* the next page or column */
-		return !ends_sentence(was->s) && begins_small(is->s);
+		return !ends_sentence(was->s) && flow_small(is->s);
 	if (is_heading(is, t))
 		return gap < is->size * 1.7f;
 	if (gap > t->spacing * 1.4f)
@@ -209,23 +200,6 @@ goes_on(const struct line *was, const struct line *is, float right, const struct
 	if (ends_sentence(was->s) && (is->x1 > was->x1 + is->size * 0.8f || was->x2 < right - (right - was->x1) * 0.25f))
 		return false;
 	return true;
-}
-
-/* A word parted at the end of a line is one word; "E-Mail-" and "Adresse" keep their hyphen. */
-static void
-join(struct flow *f, str next)
-{
-	struct buf *b = &f->words;
-	bool soft = str_ends(buf_str(b), S("\xC2\xAD"));
-	bool hyphen = b->n >= 2 && b->p[b->n - 1] == '-' && ((b->p[b->n - 2] | 0x20) >= 'a' || (b->p[b->n - 2] & 0x80) != 0);
-
-	if (soft)
-		b->n -= 2;
-	else if (hyphen && begins_small(next))
-		b->n--;
-	else if (!hyphen)
-		flow_add(f, S(" "));
-	flow_add(f, next);
 }
 
 static size_t
@@ -252,7 +226,7 @@ give_one(struct lines *l, struct flow *f, const struct type *t, size_t i)
 			break;
 		was = &l->at[i];
 		right = MAX(right, was->x2);
-		join(f, was->s);
+		flow_wrap(f, was->s);
 	}
 	flow_end(f, is_heading(first, t) ? level(first, t) : list ? FLOW_LINE : FLOW_TEXT);
 	return i;

@@ -185,6 +185,23 @@ out_title(struct out *o, str s)
 	end(o, &j);
 }
 
+/* What a program writes when nobody gave it a title. */
+void
+out_title_meant(struct out *o, str s)
+{
+	static const char *const files[] = { ".doc", ".docx", ".pdf", ".indd", ".tex", ".dvi", ".qxd", ".ppt", ".pptx", ".odt", ".rtf", ".xls", ".xlsx" };
+	static const char *const words[] = { "untitled", "unbenannt", "title", "titel", "powerpoint presentation", "powerpoint-präsentation", "presentation",
+		"präsentation", "document", "dokument", "document1", "dokument1", "presentation1", "präsentation1", "book1", "mappe1" };
+	bool meant = (s = str_trim(s)).n > 3 && !str_starts(s, S("Microsoft ")) && memchr(s.p, '/', s.n) == NULL;
+
+	for (size_t i = 0; i < COUNT(files); i++)
+		meant = meant && !str_ends(s, str_z(files[i]));
+	for (size_t i = 0; i < COUNT(words); i++)
+		meant = meant && !str_ieq(s, str_z(words[i]));
+	if (meant)
+		out_title(o, s);
+}
+
 void
 out_said(struct out *o, int64_t from_ms, int64_t to_ms, str s)
 {

@@ -1,9 +1,14 @@
 /* pdf -- the text of a PDF by poppler. */
 #include "extract/lines.h"
+#include "extract/ocr.h"
+#include <cairo.h>
+#include <math.h>
 #include <poppler.h>
 
 #define PAGES_MAX	5000
-#define TITLE_MIN	4
+#define SCAN_LETTERS	16	/* a page with fewer letters may be an image of one */
+#define SCAN_DPI	300.0
+#define SCAN_PIXELS	16e6	/* at most: large pages are read coarser */
 
 bool
 pdf_sniff(const struct file *f)
@@ -41,18 +46,25 @@ measure(str s, struct glyphs *g)
 	return l;
 }
 
+static size_t
+letters(str s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.n; i++)
+		n += (uint8_t)s.p[i] > ' ' && ((uint8_t)s.p[i] & 0xC0) != 0x80;
+	return n;
+}
+
 static void
-read_page(struct lines *l, PopplerPage *page, int number)
+read_text(struct lines *l, PopplerPage *page, int number, str text, double height)
 {
 	PopplerRectangle *rects = NULL;
 	struct glyphs g = { .n = 0 };
-	char *text = poppler_page_get_text(page);
-	double width, height;
 
-	poppler_page_get_size(page, &width, &height);
 	if (poppler_page_get_text_layout(page, &rects, &g.n))
 		g.at = rects;
-	for (str rest = str_z(text != NULL ? text : ""); rest.p != NULL && rest.n != 0;) {
+	for (str rest = text; rest.p != NULL && rest.n != 0;) {
 		struct line line = measure(str_split(&rest, '\n'), &g);
 		line.s = str_trim(line.s);
 		line.page = number;
@@ -61,6 +73,79 @@ read_page(struct lines *l, PopplerPage *page, int number)
 			lines_add(l, line);
 	}
 	g_free(rects);
+}
+
+#ifdef HAVE_tesseract
+/* --- a page that is an image --- */
+
+struct scan { struct lines *l; int page; };
+
+static void
+give(void *ctx, str paragraph)
+{
+	struct scan *s = ctx;
+
+	lines_add(s->l, (struct line){ .s = paragraph, .page = s->page, .whole = true });
+}
+
+/* Its dots, 0 black to 255 white, in place of the colours. */
+static struct grey
+paint(PopplerPage *page, cairo_surface_t *surface, double scale)
+{
+	cairo_t *c = cairo_create(surface);
+
+	cairo_set_source_rgb(c, 1, 1, 1);
+	cairo_paint(c);
+	cairo_scale(c, scale, scale);
+	poppler_page_render(page, c);
+	cairo_destroy(c);
+	cairo_surface_flush(surface);
+	struct grey g = { cairo_image_surface_get_data(surface), cairo_image_surface_get_width(surface), cairo_image_surface_get_height(surface),
+	    cairo_image_surface_get_stride(surface), (int)(scale * 72) };
+	for (int y = 0; y < g.height; y++) {
+		unsigned char *row = cairo_image_surface_get_data(surface) + (size_t)y * (size_t)g.stride;
+		for (int x = 0; x < g.width; x++)
+			row[x] = (unsigned char)((row[4 * x] + 6 * row[4 * x + 1] + 3 * row[4 * x + 2]) / 10);
+	}
+	return g;
+}
+
+static void
+read_scan(struct lines *l, PopplerPage *page, int number, double width, double height)
+{
+	double scale = MIN(SCAN_DPI / 72, sqrt(SCAN_PIXELS / (width * height)));
+
+	if (!(width * scale >= 8) || !(height * scale >= 8) || width * scale > 30000 || height * scale > 30000)
+		return;
+	cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)(width * scale), (int)(height * scale));
+	if (cairo_surface_status(surface) != CAIRO_STATUS_SUCCESS)
+		out_stop(l->o, FAILED, "A page of the PDF is too large to be read. Split it and upload the parts.");
+	struct grey g = paint(page, surface, scale);
+	if (!ocr_blank(&g))
+		ocr_read(l->o, &g, give, &(struct scan){ l, number });
+	cairo_surface_destroy(surface);
+}
+#else
+static void
+read_scan(struct lines *l, PopplerPage *page, int number, double width, double height)
+{
+	(void)l, (void)page, (void)number, (void)width, (void)height;
+}
+#endif
+
+static void
+read_page(struct lines *l, PopplerPage *page, int number)
+{
+	char *text = poppler_page_get_text(page);
+	str s = str_z(text != NULL ? text : "");
+	double width, height;
+	size_t before = l->n;
+
+	poppler_page_get_size(page, &width, &height);
+	if (letters(s) < SCAN_LETTERS)
+		read_scan(l, page, number, width, height);
+	if (l->n == before)
+		read_text(l, page, number, s, height);
 	g_free(text);
 }
 
@@ -78,21 +163,6 @@ open_document(const struct file *file, struct out *o)
 	if (doc == NULL)
 		out_stop(o, FAILED, "The PDF is damaged: it cannot be opened. Save it anew and upload it again.");
 	return doc;
-}
-
-/* What people called it, not what a program called its file. */
-static void
-give_title(PopplerDocument *doc, struct out *o)
-{
-	static const char *const names[] = { ".doc", ".docx", ".pdf", ".indd", ".tex", ".dvi", ".qxd", ".ppt", ".pptx", ".odt", ".rtf", ".xls", ".xlsx" };
-	char *title = poppler_document_get_title(doc);
-	str s = str_trim(str_z(title != NULL ? title : ""));
-	bool good = s.n >= TITLE_MIN && !str_ieq(s, S("untitled")) && !str_starts(s, S("Microsoft ")) && memchr(s.p, '/', s.n) == NULL;
-
-	for (size_t i = 0; i < COUNT(names); i++)
-		good = good && !str_ends(s, str_z(names[i]));
-	if (good)
-		out_title(o, s);
 }
 
 void
@@ -119,7 +189,8 @@ pdf_read(const struct file *file, struct out *o)
 
 	if (n > PAGES_MAX)
 		out_stop(o, FAILED, "The PDF has %d pages; at most %d are read. Split it and upload the parts.", n, PAGES_MAX);
-	give_title(doc, o);
+	char *title = poppler_document_get_title(doc);
+	out_title_meant(o, str_z(title != NULL ? title : ""));
 	for (int i = 0; i < n; i++) {
 		PopplerPage *page = poppler_document_get_page(doc, i);
 		out_progress(o, (double)i / n, "page %d of %d", i + 1, n);

@@ -3,6 +3,7 @@ import gzip
 import hashlib
 import io
 import struct
+import struct
 import zipfile
 import zlib
 
@@ -53,7 +54,7 @@ def lock():
 
 
 def pdf(pages, title=None, locked=False, images=()):
-    """pages: a list of (x, y, size, text) each.  images: a (width, height, grey bytes) for the page of the same number, over all of it."""
+    """pages: a list of (x, y, size, text) each.  images: a (width, height, grey bytes) for the page of the same number, as wide as it."""
     objects = [b'<< /Type /Catalog /Pages 2 0 R >>', None, b'<< /Title (%s) >>' % escape(title or ''),
                b'<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>']
     kids = []
@@ -66,12 +67,26 @@ def pdf(pages, title=None, locked=False, images=()):
             objects.append(b'<< /Type /XObject /Subtype /Image /Width %d /Height %d /ColorSpace /DeviceGray /BitsPerComponent 8 /Filter /FlateDecode '
                            b'/Length %d >>\nstream\n%s\nendstream' % (width, height, len(data), data))
             resources += b' /XObject << /I %d 0 R >>' % len(objects)
-            stream += b'q 595 0 0 842 0 0 cm /I Do Q\n'
+            tall = 595 * height // width
+            stream += b'q 595 0 0 %d 0 %d cm /I Do Q\n' % (tall, 842 - tall)
         objects.append(b'<< /Length %d >>\nstream\n%s\nendstream' % (len(stream), stream))
         objects.append(b'<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents %d 0 R /Resources << %s >> >>' % (len(objects), resources))
         kids.append(b'%d 0 R' % len(objects))
     objects[1] = b'<< /Type /Pages /Kids [%s] /Count %d >>' % (b' '.join(kids), len(kids))
     return assemble(objects, 1, 3, lock() if locked else b'')
+
+
+# --------------------------------------------------------------------------------------------------------------- images
+
+def chunk(kind, data):
+    return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+
+
+def png(size, dots):
+    """A grey image that claims a size and has these dots, with the filter byte of each row."""
+    width, height = size
+    rows = b''.join(b'\0' + dots[i:i + width] for i in range(0, len(dots), width))
+    return (b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', struct.pack('>IIBBBBB', width, height, 8, 0, 0, 0, 0)) + chunk(b'IDAT', zlib.compress(rows)) + chunk(b'IEND', b''))
 
 
 # ------------------------------------------------------------------------------------------------------------- archives
@@ -82,6 +97,73 @@ def archive(members, method=zipfile.ZIP_DEFLATED):
         for name, data in members.items():
             z.writestr(name, data)
     return out.getvalue()
+
+
+OFFICE = 'http://schemas.openxmlformats.org/officeDocument/2006/relationships'
+TYPES = '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>'
+
+
+def xml(name, inside, more=''):
+    spaces = 'xmlns:w="w" xmlns:a="a" xmlns:p="p" xmlns:mc="mc" xmlns:r="r" xmlns:dc="dc"'
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<{name} {spaces}{more}>{inside}</{name}>'
+
+
+def rels(*rows):
+    """rows: (id, kind, target) each."""
+    return xml('Relationships', ''.join(f'<Relationship Id="{i}" Type="{OFFICE}/{kind}" Target="{target}"/>' for i, kind, target in rows))
+
+
+def office(main, parts, title=None):
+    """parts: the members besides those that every document has."""
+    members = {'[Content_Types].xml': TYPES, '_rels/.rels': rels(('r1', 'officeDocument', main)), **parts}
+    if title:
+        members['docProps/core.xml'] = xml('cp', f'<dc:title>{title}</dc:title>')
+    return archive(members)
+
+
+def docx(body, title=None, **parts):
+    styles = ('<w:style w:styleId="berschrift1"><w:name w:val="heading 1"/></w:style><w:style w:styleId="Mine"><w:basedOn w:val="berschrift2"/></w:style>'
+              '<w:style w:styleId="berschrift2"><w:name w:val="heading 2"/></w:style><w:style w:styleId="T"><w:name w:val="Title"/></w:style>')
+    return office('word/document2.xml', {'word/document2.xml': body if body.startswith('<?') else xml('w:document', f'<w:body>{body}</w:body>'),
+                                         'word/_rels/document2.xml.rels': rels(('s', 'styles', 'styles.xml'), ('f', 'footnotes', '/word/footnotes.xml')),
+                                         'word/styles.xml': xml('w:styles', styles), **parts}, title)
+
+
+def word(text, style=None, more='', run=''):
+    look = (f'<w:pStyle w:val="{style}"/>' if style else '') + more
+    return f'<w:p><w:pPr>{look}</w:pPr><w:r><w:rPr>{run}</w:rPr><w:t xml:space="preserve">{text}</w:t></w:r></w:p>'
+
+
+def pptx(slides, notes=None):
+    """slides: the inside of each one's shapes.  notes: what was noted for the first one."""
+    n = range(1, len(slides) + 1)
+    parts = {'ppt/presentation.xml': xml('p:presentation', '<p:sldIdLst>' + ''.join(f'<p:sldId id="{256 + i}" r:id="r{i}"/>' for i in n) + '</p:sldIdLst>'),
+             'ppt/_rels/presentation.xml.rels': rels(*((f'r{i}', 'slide', f'slides/slide{i}.xml') for i in reversed(n)))}
+    for i, slide in zip(n, slides):
+        parts[f'ppt/slides/slide{i}.xml'] = xml('p:sld', slide)
+    if notes:
+        parts['ppt/slides/_rels/slide1.xml.rels'] = rels(('r1', 'notesSlide', '../notesSlides/n.xml'))
+        parts['ppt/notesSlides/n.xml'] = xml('p:notes', shape('sldNum', '1') + shape('body', notes))
+    return office('ppt/presentation.xml', parts)
+
+
+def shape(kind, *paragraphs):
+    place = '' if kind is None else f'<p:ph type="{kind}"/>' if kind else '<p:ph idx="1"/>'
+    return f'<p:sp>{place}<p:txBody>' + ''.join(f'<a:p><a:r><a:t>{one}</a:t></a:r></a:p>' for one in paragraphs) + '</p:txBody></p:sp>'
+
+
+def xlsx(sheets, strings, title=None):
+    """sheets: (name, more attributes, rows as XML) each."""
+    n = range(1, len(sheets) + 1)
+    parts = {'xl/workbook.xml': xml('workbook', ''.join(f'<sheet name="{name}" r:id="r{i}"{more}/>' for i, (name, more, _) in zip(n, sheets))),
+             'xl/_rels/workbook.xml.rels': rels(('s', 'sharedStrings', 'sharedStrings.xml'), ('t', 'styles', 'styles.xml'),
+                                                *((f'r{i}', 'worksheet', f'worksheets/sheet{i}.xml') for i in n)),
+             'xl/styles.xml': xml('styleSheet', '<numFmts><numFmt numFmtId="164" formatCode="[$-407]dd\\.mm\\.yyyy"/></numFmts><cellStyleXfs><xf numFmtId="14"/>'
+                                                '</cellStyleXfs><cellXfs><xf numFmtId="0"/><xf numFmtId="164"/><xf numFmtId="22"/></cellXfs>'),
+             'xl/sharedStrings.xml': xml('sst', ''.join(f'<si>{one}</si>' for one in strings))}
+    for i, (_, _, rows) in zip(n, sheets):
+        parts[f'xl/worksheets/sheet{i}.xml'] = xml('worksheet', f'<sheetData>{rows}</sheetData>')
+    return office('xl/workbook.xml', parts, title)
 
 
 def gzip_bomb():
