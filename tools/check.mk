@@ -7,12 +7,12 @@ unit_of   = $(patsubst src/%.c,build/$1/test/%,$(filter-out src/blob/bucket_test
 FUZZERS  := $(patsubst src/%.c,test/%,$(wildcard src/*/*_fuzz.c))
 
 CHECK := layers house build-asan build-release build-clang outside unit docs scenario-postgres scenario-sqlite sweep-postgres sweep-sqlite traffic \
-	matrix clients-typescript properties badinput control uploads-sqlite uploads-postgres bucket sqlplan replay lint extract crash
+	matrix clients-typescript properties badinput control uploads-sqlite uploads-postgres bucket sqlplan replay lint extract recordings crash
 check: $(CHECK)
 
 layers:        ; @$(STEP) $@ sh tools/layers
 house:         ; @$(STEP) $@ sh tools/house
-build-asan:    ; +@$(STEP) $@ $(MAKE) BUILD=asan CC=gcc scriped unit-build fuzz-build build/asan/sqlplan build/asan/scriped-people build/asan/draw
+build-asan:    ; +@$(STEP) $@ $(MAKE) BUILD=asan CC=gcc scriped unit-build fuzz-build build/asan/sqlplan build/asan/scriped-people build/asan/draw build/asan/encode
 build-clang:   ; +@$(STEP) $@ $(MAKE) BUILD=debug O=build/clang CC=clang scriped unit-build fuzz-build
 build-release: ; +@$(STEP) $@ $(MAKE) BUILD=release CC=gcc all
 outside:       ; @$(STEP) $@ sh tools/outside npm python
@@ -55,6 +55,8 @@ matrix: build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/matrix/run.py
 extract: build-asan
 	@SCRIPED_EXTRACT=build/asan/scriped-extract $(STEP) $@ $(PY) test/extract.py
+recordings: build-asan
+	@SCRIPED_BIN=build/asan/scriped SCRIPED_EXTRACT=build/asan/scriped-extract $(STEP) $@ $(PY) test/recordings.py
 crash: build-release
 	@$(STEP) $@ $(PY) test/crash/crash.py 50
 

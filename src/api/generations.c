@@ -86,6 +86,7 @@ reserve(struct rq *rq, const job_id *job, int64_t cents)
 enum err
 enqueue(struct rq *rq, struct job *j, str input, int64_t cents)
 {
+	TRY(reserve(rq, &j->id, cents));
 	j->status = JS_QUEUED;
 	j->updated_at = rq->now;
 	TRY(job_insert(rq->db, rq->who.workspace, j, input, rq->now, sys_wall_us(rq->api->c.clock), cents, &rq->err));
@@ -122,7 +123,6 @@ posts_generate(struct rq *rq)
 	TRY(check_references(rq, in));
 	rec_init(&job_rec, &j);
 	j.id = (job_id){ fresh(rq) };
-	TRY(reserve(rq, &j.id, cents));
 	j.type = JT_POST_GENERATION;
 	j.project = in->project;
 	TRY(enqueue(rq, &j, generation_input(rq->a, &g), cents));

@@ -165,9 +165,9 @@ const struct op ops[] = {
 	  &request_log_rec, NULL, ERRORS(E_NOT_FOUND),
 	  "Get a request as it was answered", "By the id of its `X-Request-Id`. Bodies are never kept." },
 	{ M_POST, "/v1/sources", "create_source", "Sources", S_(SOURCES_WRITE), BUCKET_JOBS, WRITE | OP_LONG, sources_create, -1, &source_create_rec, &source_or_job_rec, NULL,
-	  ERRORS(E_NOT_FOUND, E_UNPROCESSABLE),
-	  "Create a source from a text or an upload", "A text is stored at once, and the answer is the source. A file is fetched, transcribed and indexed by a job, "
-	  "and the answer is that job; its `result.sourceId` names the source once it is DONE. This release has no uploads: a file is refused with 422." },
+	  ERRORS(E_SPEND_CAP_EXCEEDED, E_NOT_FOUND, E_UNPROCESSABLE),
+	  "Create a source from a text or an upload", "A text is stored at once, and the answer is the source. A file is read, or written down where it is a recording, by a job, "
+	  "and the answer is that job; its `result.sourceId` names the source once it is DONE." },
 	{ M_GET, "/v1/sources/{sourceId}", "get_source", "Sources", S_(NOTES_READ), BUCKET_READ, OP_MCP, sources_get, ID_source, NULL, &source_rec, NULL, ERRORS(E_NOT_FOUND),
 	  "Get a source", "One source with the beginning of its text and the topics that were found in it. The whole text is withheld." },
 	{ M_POST, "/v1/uploads", "create_upload", "Uploads", S_(SOURCES_WRITE) | S_(KNOWLEDGE_WRITE), BUCKET_UPLOADS, WRITE, uploads_create, -1, &upload_create_rec, &upload_rec, NULL,

@@ -251,14 +251,14 @@ TEST(the_key_of_the_writer_goes_to_its_own_address_only)
 
 TEST(which_way_and_what_it_costs)
 {
-	static const struct { int setting; const char *url; int64_t price; enum speech_way way; int cents; } rows[] = {
-		{ 0, "", 60, SPEECH_BY_BUILTIN, 0 }, { 0, "http://x", 60, SPEECH_BY_OPENAI, 5 }, { 0, "http://x", 0, SPEECH_BY_OPENAI, 0 },
-		{ 1, "http://x", 60, SPEECH_BY_BUILTIN, 0 }, { 2, "", 60, SPEECH_BY_OPENAI, 5 }, { 3, "http://x", 60, SPEECH_BY_NONE, 0 },
+	static const struct { int setting; const char *url; int64_t price; enum speech_way way; bool costs; } rows[] = {
+		{ 0, "", 60, SPEECH_BY_BUILTIN, false }, { 0, "http://x", 60, SPEECH_BY_OPENAI, true }, { 0, "http://x", 0, SPEECH_BY_OPENAI, false },
+		{ 1, "http://x", 60, SPEECH_BY_BUILTIN, false }, { 2, "", 60, SPEECH_BY_OPENAI, true }, { 3, "http://x", 60, SPEECH_BY_NONE, false },
 	};
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct conf c = { .transcriber = rows[i].setting, .transcribe_url = rows[i].url, .transcribe_price = rows[i].price };
 		CHECK_INT(speech_way(&c), ==, rows[i].way);
-		CHECK_INT(speech_estimate_cents(&c), ==, rows[i].cents);
+		CHECK(speech_costs(&c) == rows[i].costs);
 	}
 }

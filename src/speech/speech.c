@@ -1,7 +1,6 @@
 #include "speech/speech.h"
 
 enum { TRANSCRIBER_AUTO, TRANSCRIBER_BUILTIN, TRANSCRIBER_OPENAI, TRANSCRIBER_NONE };	/* the words of the setting, in its order */
-#define ESTIMATE_CENTS	5
 
 static const struct speech_fault_row rows[SPEECH_FAULT_COUNT] = {
 	[SPEECH_OK] = { "", false, "" },
@@ -31,10 +30,10 @@ speech_way(const struct conf *conf)
 	}
 }
 
-int
-speech_estimate_cents(const struct conf *conf)
+bool
+speech_costs(const struct conf *conf)
 {
-	return speech_way(conf) == SPEECH_BY_OPENAI && conf->transcribe_price > 0 ? ESTIMATE_CENTS : 0;
+	return speech_way(conf) == SPEECH_BY_OPENAI && conf->transcribe_price > 0;
 }
 
 const char *

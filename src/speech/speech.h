@@ -26,8 +26,7 @@ const struct speech_fault_row *speech_fault_row(enum speech_fault);
 
 enum speech_way { SPEECH_BY_NONE, SPEECH_BY_BUILTIN, SPEECH_BY_OPENAI };
 enum speech_way speech_way(const struct conf *);
-/* Cents to reserve for one recording: 5 for a provider with a price, 0 otherwise (contract 12.2). */
-int	speech_estimate_cents(const struct conf *);
+bool	speech_costs(const struct conf *);	/* who writes it down wants money for it */
 /* The base URL of the endpoint that SPEECH_BY_OPENAI means. */
 const char *speech_url(const struct conf *);
 
