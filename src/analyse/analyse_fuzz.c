@@ -1,4 +1,4 @@
-/* Arbitrary bytes as a text: topics are valid UTF-8, within their limits and in their order. */
+/* Arbitrary bytes as a text: topics are valid UTF-8, within their limits and in their order; and as what a model said of it. */
 #include "analyse/analyse_priv.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
@@ -34,6 +34,12 @@ LLVMFuzzerTestOneInput(const uint8_t *d, size_t n)
 		check(&r.topic[i], n);
 	for (int i = 1; i < r.n; i++)
 		need(r.topic[i].score <= r.topic[i - 1].score);
+	json_t *said = check_object(m.text);
+	for (int i = 0; i < r.n; i++) {
+		check_topic(&a, said, m.text, &r.topic[i]);
+		check(&r.topic[i], n);
+	}
+	json_decref(said);
 	arena_free(&a);
 	return 0;
 }

@@ -7,6 +7,7 @@
 #ifndef ANALYSE_PRIV_H
 #define ANALYSE_PRIV_H
 #include "analyse/analyse.h"
+#include "json/json.h"
 #include "rank/rank.h"
 
 struct segment { size_t from, to; int tokens; };	/* bytes of the text; content words */
@@ -27,4 +28,16 @@ float	segment_focus(const struct parts *, int part, str stem);
 /* The part as a topic, with a title that is none of those before; scratch is given back. */
 void	topic_describe(struct arena *, struct arena *scratch, str text, enum text_lang, const struct parts *, int part,
     const struct analysis *before, struct analysis_topic *ret);
+void	analysis_sort(struct analysis *);	/* by score */
+
+/* --- openai.c, check.c --- */
+
+/* The topics of *ret in the words of a model, as far as they hold. */
+enum provider_fault openai_describe(const struct conf *, const struct sys_clock *, struct arena *, const struct marked_text *, analyse_progress *,
+    void *ctx, struct analysis *ret);
+/* What a model said of a part, {"title", "summary", …}, over what stands in *t: each piece that is well-formed, not too long, and holds
+ * no number and no address that the part has not. */
+void	check_topic(struct arena *, const json_t *said, str part, struct analysis_topic *t);
+/* The JSON object in what a model wrote, whatever stands around it; NULL: there is none.  To be given back. */
+json_t *check_object(str written);
 #endif

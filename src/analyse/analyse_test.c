@@ -226,6 +226,72 @@ TEST(work_that_must_stop_stops)
 	arena_free(&a);
 }
 
+/* --- what a model says --- */
+
+static struct analysis_topic
+checked(struct arena *a, const char *said, const char *part)
+{
+	struct analysis_topic t = { .title = S("Ours"), .summary = S("Our summary."), .key = { S("Our key.") }, .keys = 1, .score = 500, .hooks = 1,
+	    .hook = { { S("Our hook."), "CLAIM", "UNKNOWN" } } };
+	json_t *root = check_object(str_z(said));
+
+	check_topic(a, root, str_z(part), &t);
+	json_decref(root);
+	return t;
+}
+
+#define PART	"We moved 310 messages on 3. Mai, 2.5 hours each; write to ada@example.com."
+
+TEST(what_a_model_made_up_is_left_out)
+{
+	static const struct { const char *title; bool good; } rows[] = {
+		{ "A public tracker", true }, { "310 messages", true }, { "2.5 hours", true }, { "On 3. Mai", true }, { "Write to ada@example.com.", true },
+		{ "31 messages", false }, { "5 hours", false }, { "2 hours", false }, { "3,100 messages", false }, { "", false }, { "  \\n ", false },
+		{ "See https://example.com", false }, { "See www.example.com", false }, { "Thanks to @ada", false },
+		{ "A title that goes on and on and on, far longer than any title of a topic ever should be", false },
+	};
+	struct arena a;
+
+	arena_init(&a, 64 << 20);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct analysis_topic t = checked(&a, str_fmt(&a, "{\"title\":\"%s\"}", rows[i].title).p, PART);
+		CHECK_STR(t.title, rows[i].good ? str_z(rows[i].title) : S("Ours"));
+	}
+	arena_free(&a);
+}
+
+TEST(what_a_model_leaves_out_is_ours)
+{
+	struct arena a;
+
+	arena_init(&a, 64 << 20);
+	struct analysis_topic t = checked(&a, "{\"score\":1.5,\"hooks\":[5,{\"content\":7}],\"keyTakeaways\":\"x\",\"summary\":null}", PART);
+	CHECK(str_eq(t.title, S("Ours")) && str_eq(t.summary, S("Our summary.")) && t.keys == 1 && t.hooks == 1 && t.score == 500);
+	t = checked(&a, "[]", PART);
+	CHECK(str_eq(t.title, S("Ours")));
+	t = checked(&a, "{\"score\":0.25,\"keyTakeaways\":[\"a\",\"99\",\"b\",\"c\",\"d\",\"e\",\"f\"],\"hooks\":[{\"content\":\"Why\\nnot?\",\"postType\":\"QUESTION\"}]}", PART);
+	CHECK(t.keys == ANALYSE_KEYS && t.score == 250 && t.hooks == 1);
+	CHECK_STR(t.key[4], S("e"));
+	CHECK_STR(t.hook[0].content, S("Why not?"));
+	CHECK_STR(str_z(t.hook[0].post_type), S("QUESTION"));
+	CHECK_STR(str_z(t.hook[0].content_type), S("UNKNOWN"));
+	arena_free(&a);
+}
+
+TEST(the_object_is_found_whatever_stands_around_it)
+{
+	static const struct { const char *text; bool found; } rows[] = {
+		{ "{}", true }, { "```json\n{\"a\":{}}\n```", true }, { "<think>{</think>{}", true }, { "Here: {\"a\":[1]} Enjoy!", true },
+		{ "", false }, { "none", false }, { "{", false }, { "}{", false }, { "{\"a\":}", false }, { "<think>{}</think>", false },
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		json_t *root = check_object(str_z(rows[i].text));
+		CHECK_INT(root != NULL, ==, rows[i].found);
+		json_decref(root);
+	}
+}
+
 static void put_story(struct buf *b, int i) { buf_fmt(b, "%s ", i / 400 % 3 == 0 ? bread[i % EACH] : i / 400 % 3 == 1 ? ships[i % EACH] : bees[i % EACH]); }
 static void put_letter(struct buf *b, int i) { buf_fmt(b, "%c ", 'a' + i % 26); }
 static void put_new(struct buf *b, int i) { buf_fmt(b, "w%dq ", i); }

@@ -15,8 +15,8 @@ set_times(const struct marked_text *m, const struct segment *s, struct analysis_
 }
 
 /* The better first; of the same score in the order of the text. */
-static void
-put_in_order(struct analysis *r)
+void
+analysis_sort(struct analysis *r)
 {
 	for (int i = 1; i < r->n; i++)
 		for (int k = i; k > 0 && r->topic[k - 1].score < r->topic[k].score; k--) {
@@ -43,10 +43,12 @@ analyse_builtin(struct arena *a, const struct marked_text *m, analyse_progress *
 		go = progress(ctx, 0.3 + 0.7 * i / parts.n, "looking for topics");
 		topic_describe(a, &scratch, m->text, lang, &parts, i, ret, &t);
 		set_times(m, &parts.part[i], &t);
+		t.from = parts.part[i].from;
+		t.to = parts.part[i].to;
 		if (t.title.n != 0)
 			ret->topic[ret->n++] = t;
 	}
-	put_in_order(ret);
+	analysis_sort(ret);
 	arena_free(&scratch);
 	return go;
 }

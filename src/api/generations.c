@@ -70,8 +70,7 @@ check_references(struct rq *rq, const struct generation_create *in)
 	return OK;
 }
 
-/* On the day of the job's id, which is the day that it will be settled on. */
-static enum err
+enum err
 reserve(struct rq *rq, const job_id *job, int64_t cents)
 {
 	struct workspace w;
@@ -98,16 +97,16 @@ enqueue(struct rq *rq, struct job *j, str input, int64_t cents)
 }
 
 enum err
-enqueue_unseen(struct rq *rq, int type, project_id project, str input)
+enqueue_unseen(struct rq *rq, job_id id, int type, project_id project, str input, int64_t cents)
 {
 	struct job j;
 
 	rec_init(&job_rec, &j);
-	j.id = (job_id){ fresh(rq) };
+	j.id = id;
 	j.type = type;
 	j.project = project;
 	rq->wake = true;
-	return job_insert(rq->db, rq->who.workspace, &j, input, rq->now, sys_wall_us(rq->api->c.clock), 0, &rq->err);
+	return job_insert(rq->db, rq->who.workspace, &j, input, rq->now, sys_wall_us(rq->api->c.clock), cents, &rq->err);
 }
 
 enum err

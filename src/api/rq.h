@@ -82,7 +82,9 @@ struct upload;
 /* The upload that a body names, for that job (uploads.c). */
 enum err upload_take(struct rq *, upload_id, job_id, struct upload *ret);
 /* One that is not shown, beside whatever the answer is. */
-enum err enqueue_unseen(struct rq *, int type, project_id, str input);
+enum err enqueue_unseen(struct rq *, job_id, int type, project_id, str input, int64_t cents);
+/* So much AI spend for that job, on the day of its id, which is the day that it will be settled on. */
+enum err reserve(struct rq *, const job_id *, int64_t cents);
 /* If-Match against the row as it stands, then what was wrong with the meaning of the body (contract 12.1). */
 enum err check_match(struct rq *, const struct rec *, const void *);
 struct page page_of(const struct rq *, int64_t from, int64_t to);

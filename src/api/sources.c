@@ -22,7 +22,22 @@ sources_get(struct rq *rq)
 	return reply(rq, &source_rec, &s);
 }
 
-/* What is in it comes a moment later, by a job that is not shown. */
+/* What is in it comes a moment later, by a job that is not shown.  Over the cap of AI spend no model is asked. */
+static enum err
+analyse_later(struct rq *rq, const struct source *s)
+{
+	int64_t cents = analyse_estimate_cents(rq->conf);
+	job_id job = { fresh(rq) };
+
+	if (rq->conf->analyser == ANALYSER_OFF)
+		return OK;
+	enum err code = reserve(rq, &job, cents);
+	bool unpaid = code == E_SPEND_CAP_EXCEEDED;
+	if (!unpaid)
+		TRY(code);
+	return enqueue_unseen(rq, job, JT_SOURCE_ANALYSE, s->project, analysing_input(rq->a, s->id, unpaid), unpaid ? 0 : cents);
+}
+
 static enum err
 create_text(struct rq *rq, const struct source_create *in)
 {
@@ -38,8 +53,7 @@ create_text(struct rq *rq, const struct source_create *in)
 	s.has_text = true;
 	TRY(source_insert(rq->db, rq->who.workspace, &s, in->text, STR_NONE, &rq->err));
 	TRY(announce(rq, s.project, EVENT_SOURCE_CREATED, &source_rec, &s));
-	if (rq->conf->analyser != ANALYSER_OFF)
-		TRY(enqueue_unseen(rq, JT_SOURCE_ANALYSE, s.project, analysing_input(rq->a, s.id)));
+	TRY(analyse_later(rq, &s));
 	made(rq, ID_source, &s.id.u);
 	return reply(rq, &source_rec, &s);
 }

@@ -4,14 +4,19 @@
 #include "model/source.h"
 #include "work/work_priv.h"
 
-struct analysing { source_id source; };
+struct analysing { source_id source; bool unpaid; };
 static const struct field fields[] = {
-	F_ID(analysing, source, source, "sourceId", NULL, 0, ""),
+	F_ID  (analysing, source, source, "sourceId", NULL, 0, ""),
+	F_BOOL(analysing, unpaid, "unpaid", NULL, 0, ""),
 };
 static const struct rec analysing_rec = REC(analysing, fields, "The input of an analysis, as the job keeps it");
 #define INPUT_MAX	((size_t)256)
 
-str analysing_input(struct arena *a, source_id id) { return input_text(a, &analysing_rec, &(struct analysing){ id }, INPUT_MAX); }
+str
+analysing_input(struct arena *a, source_id id, bool unpaid)
+{
+	return input_text(a, &analysing_rec, &(struct analysing){ id, unpaid }, INPUT_MAX);
+}
 
 /* --- as the tables have it --- */
 
@@ -66,6 +71,18 @@ on_progress(void *ctx, double fraction, const char *what)
 	return !run_stopping(r);
 }
 
+static enum provider_fault
+find(struct run *r, const struct marked_text *m, bool unpaid, struct analysis *ret)
+{
+	if (unpaid || r->conf->analyser == ANALYSER_BUILTIN)
+		return analyse_builtin(&r->a, m, on_progress, r, ret) ? PROVIDER_OK : PROVIDER_STOPPED;
+	enum provider_fault fault = analyse(r->conf, r->w->c.clock, &r->a, m, on_progress, r, ret);
+	r->cost += ret->cost_microcents;
+	if (fault != PROVIDER_STOPPED && ret->why[0] != '\0')
+		log_note(r->w->c.log, LOG_WARN, "analyse", "%s", ret->why);
+	return fault;
+}
+
 bool
 analyse_run(struct run *r, const struct marked_text *m, struct rec_list *ret)
 {
@@ -74,7 +91,7 @@ analyse_run(struct run *r, const struct marked_text *m, struct rec_list *ret)
 	*ret = (struct rec_list){ NULL, 0 };
 	if (r->conf->analyser == ANALYSER_OFF)
 		return true;
-	if (!analyse_builtin(&r->a, m, on_progress, r, &found))
+	if (find(r, m, false, &found) == PROVIDER_STOPPED)
 		return false;
 	*ret = topics_of(r, &found);
 	return true;
@@ -96,11 +113,31 @@ fetch(void *ctx, struct db *db, struct error *e)
 
 struct effect { source_id id; struct rec_list topics; };
 
+/* A fault that may pass is worth another start; after the last one the built-in analyser's words stand. */
 static void
-analyse(struct run *r)
+settle(struct run *r, struct effect *x, enum provider_fault fault, const struct analysis *found)
+{
+	const struct write_fault_row *row = write_fault_row((enum write_fault)fault);
+
+	r->effect = x;
+	if (fault == PROVIDER_STOPPED) {
+		r->verdict = V_RETURNED;
+		return;
+	}
+	if (fault != PROVIDER_OK && row->retry)
+		run_retry(r, row->code, found->retry_after_s, found->why);
+	if (r->verdict == V_AGAIN || r->verdict == V_RETURNED)
+		return;
+	x->topics = topics_of(r, found);
+	r->verdict = V_DONE;
+}
+
+static void
+analyse_source(struct run *r)
 {
 	struct reading g = { .r = r, .text = { .duration_ms = -1 } };
 	struct effect *x = NEW(&r->a, struct effect);
+	struct analysis found = { .n = 0 };
 	struct analysing in;
 	struct error e;
 
@@ -115,8 +152,8 @@ analyse(struct run *r)
 		run_retry(r, "internal_error", 0, "The source of the job could not be read.");
 		return;
 	}
-	r->effect = x;
-	r->verdict = g.gone || analyse_run(r, &g.text, &x->topics) ? V_DONE : V_RETURNED;
+	bool nothing = g.gone || r->conf->analyser == ANALYSER_OFF;
+	settle(r, x, nothing ? PROVIDER_OK : find(r, &g.text, in.unpaid, &found), &found);
 }
 
 static enum err
@@ -130,4 +167,4 @@ apply(struct run *r, struct db *db, struct error *e)
 	return source_touch(db, r->task.workspace, x->id, sys_wall_ms(r->w->c.clock), e);
 }
 
-const struct kind analyse_kind = { JT_SOURCE_ANALYSE, analyse, apply, NULL };
+const struct kind analyse_kind = { JT_SOURCE_ANALYSE, analyse_source, apply, NULL };

@@ -74,6 +74,6 @@ str	ingestion_input(struct arena *, const struct ingestion *);
 str	generation_input(struct arena *, const struct generation *);
 /* Of a KB_INGEST job: what its text is made of stands with the unlisted document.  content_type: of an upload, or absent. */
 str	ingest_input(struct arena *, document_id, str content_type);
-/* Of a SOURCE_ANALYSE job: the text stands with the source. */
-str	analysing_input(struct arena *, source_id);
+/* Of a SOURCE_ANALYSE job: the text stands with the source.  unpaid: nothing could be reserved for it, so the built-in analyser does it. */
+str	analysing_input(struct arena *, source_id, bool unpaid);
 #endif

@@ -42,6 +42,11 @@ NAME-NUMBER gives the number in the third column.
     redirect     302 to /normal/…
     flaky-N      status 500 for the first N (1) requests with this path and model, then normal
 
+A question about the parts of a text (PART 1 …) has two answers of its own:
+
+    topics       a document that describes each part truly, but for a takeaway with a number, a link and a hook that are not in it
+    loose        400 for a response_format; then the same in a fence behind <think>…</think>, and about the first part only
+
 A transcription says which piece it is of those with this path, in segments of two seconds: "Piece 1, part 1." Of its behaviours the following are its own:
 
     spoken       (what it does for `normal`) verbose_json when that is asked for, else json
@@ -331,6 +336,32 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             (self.as_spoken if self.form else self.as_normal)(None)
 
+    # what is in the parts of a text
+
+    def described(self, first_only=False):
+        parts = re.findall(r'PART (\d+) ([0-9a-f]{16})\n(.*?)\nEND \1 \2', self.body['messages'][-1]['content'], re.S)
+        topics = []
+        for number, _, text in parts[:1] if first_only else parts:
+            line = text.split('.')[0].strip() + '.'
+            topics.append({
+                'part': int(number), 'title': f'What a model calls part {"one two three four".split()[int(number) - 1]}', 'summary': f'A model says: {line}', 'score': 0.25,
+                'keyTakeaways': ['A takeaway of a model.', 'It grew by 98765 percent.', 'See https://example.com/more for all of it.'],
+                'hooks': [{'content': line, 'postType': 'STORY', 'contentType': 'PERSONAL'}, {'content': 'word ' * 60, 'postType': 'CLAIM', 'contentType': 'PERSONAL'},
+                          {'content': 'What would you do?', 'postType': 'RIDDLE', 'contentType': 'SECRET'}]})
+        return json.dumps({'topics': topics})
+
+    def answered(self, text):
+        self.plain(200, {'choices': [{'index': 0, 'message': {'role': 'assistant', 'content': text}, 'finish_reason': 'stop'}], 'usage': USAGE})
+
+    def as_topics(self, n):
+        self.answered(self.described())
+
+    def as_loose(self, n):
+        if 'response_format' in self.body:
+            self.refuse(400, 'response_format is not known here')
+        else:
+            self.answered('<think>{"topics": []} or so</think>Here it is:\n```json\n' + self.described(first_only=True) + '\n```')
+
     # transcriptions
 
     def segments(self):
@@ -401,6 +432,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             body = self.form or json.loads(data)
         except ValueError:
             body = data.decode('utf-8', 'replace')
+        self.body = body
         self.model = body.get('model') if isinstance(body, dict) else None
         name, n = self.behaviour()
         self.server.remember({'path': self.path, 'behaviour': name, 'headers': dict(self.headers), 'body': body})
