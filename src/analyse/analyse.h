@@ -56,4 +56,7 @@ int	analyse_estimate_cents(const struct conf *);
 /* Without a model.  False: stopped.  A text of fewer than ANALYSE_WORDS words has no topic. */
 #define ANALYSE_WORDS	5
 bool	analyse_builtin(struct arena *, const struct marked_text *, analyse_progress *, void *ctx, struct analysis *ret);
+
+/* The part of a text that a line of it, blanks aside, stands in; absent when it is nowhere. */
+str	analyse_part(struct arena *, str text, str line);
 #endif

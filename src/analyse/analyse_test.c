@@ -214,6 +214,25 @@ TEST(the_same_text_has_the_same_topics)
 	arena_free(&a);
 }
 
+TEST(the_part_of_a_line_is_found_whatever_blanks_are_in_it)
+{
+	struct arena a;
+
+	arena_init(&a, 64 << 20);
+	str text = three_texts(&a);
+	char *p = arena_raw(&a, text.n);
+	for (size_t i = 0; i < text.n; i++)
+		p[i] = text.p[i] == ' ' && i % 3 == 0 ? '\n' : text.p[i];
+	str part = analyse_part(&a, (str){ p, text.n }, str_z(ships[5]));
+	CHECK(memmem(part.p, part.n, "lighthouse", 10) != NULL && memmem(part.p, part.n, "honey", 5) == NULL && part.n < text.n);
+	part = analyse_part(&a, text, S("Mites kill more colonies than…"));
+	CHECK(memmem(part.p, part.n, "beekeeper", 9) != NULL && memmem(part.p, part.n, "harbour", 7) == NULL);
+	CHECK(analyse_part(&a, text, S("Nobody said this.")).p == NULL);
+	CHECK(analyse_part(&a, text, S("")).p == NULL);
+	CHECK(analyse_part(&a, S(""), S("x")).p == NULL);
+	arena_free(&a);
+}
+
 TEST(work_that_must_stop_stops)
 {
 	struct marked_text m = { .duration_ms = -1 };

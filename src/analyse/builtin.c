@@ -52,3 +52,55 @@ analyse_builtin(struct arena *a, const struct marked_text *m, analyse_progress *
 	arena_free(&scratch);
 	return go;
 }
+
+/* --- the part of a line --- */
+
+static bool blank(char c) { return (uint8_t)c <= ' '; }
+
+/* Whether `line` begins at s, each run of blanks like any other. */
+static bool
+begins(str s, str line)
+{
+	size_t i = 0, k = 0;
+
+	while (k < line.n) {
+		if (i == s.n || blank(s.p[i]) != blank(line.p[k]) || (!blank(s.p[i]) && s.p[i] != line.p[k]))
+			return false;
+		for (i++, k++; i < s.n && blank(s.p[i - 1]) && blank(s.p[i]);)
+			i++;
+	}
+	return true;
+}
+
+static bool
+find_line(str text, str line, size_t *ret)
+{
+	str ellipsis = S("…");
+
+	line = str_trim(str_ends(line, ellipsis) ? str_cut(line, 0, line.n - ellipsis.n) : line);
+	for (size_t i = 0; line.n != 0 && i < text.n; i++)
+		if (text.p[i] == line.p[0] && begins(str_cut(text, i, text.n), line)) {
+			*ret = i;
+			return true;
+		}
+	return false;
+}
+
+str
+analyse_part(struct arena *a, str text, str line)
+{
+	struct arena scratch;
+	struct parts parts;
+	str part = STR_NONE;
+	size_t at;
+
+	if (!find_line(text, line, &at))
+		return part;
+	arena_init(&scratch, ANALYSE_BUDGET);
+	segment_find(&scratch, text, text_language(text), ANALYSE_TOPICS, &parts);
+	for (int i = 0; i < parts.n; i++)
+		if (at >= parts.part[i].from && at < parts.part[i].to)
+			part = str_dup(a, str_cut(text, parts.part[i].from, parts.part[i].to));
+	arena_free(&scratch);
+	return part;
+}

@@ -177,9 +177,8 @@ DB_TEST(a_full_audit_buffer_drops_and_counts)
 		CHECK_INT(t_call(&a, "GET", "/v1/notes", NULL, NULL).status, ==, 403);
 	CHECK_INT(figure(&a, "audit_buffer"), ==, 16);
 	CHECK_INT(figure(&a, "audit_dropped_total"), ==, 24);
-	T_UNTIL(!healthy(&a, &r));
+	T_UNTIL(!healthy(&a, &r) && json_is_false(t_at(r.body, "checks.auditBuffer.ok")));	/* the database itself may be the first to be ill */
 	CHECK_INT(t_int(r.body, "checks.auditBuffer.depth"), ==, 16);
-	CHECK(json_is_false(t_at(r.body, "checks.auditBuffer.ok")));
 	CHECK_INT(t_count(&a.h, "audit"), ==, 1);
 	t_mend(&a.h);
 	T_UNTIL(t_count(&a.h, "audit") == 17);

@@ -4,6 +4,7 @@
 #include "model/knowledge.h"
 #include "model/person.h"
 #include "model/project.h"
+#include "model/upload.h"
 
 /* Every write of the table with the database failing at each of its calls.  A row that is not here fails the test. */
 struct prepared {
@@ -11,7 +12,7 @@ struct prepared {
 	const char *path, *body;	/* {p}: the project, {j}: a QUEUED job made for it, {q}: a post made for it,
 					 * {k}: a key, {u}: a member, {e}: its address, {f}: a folder with a note, named
 					 * as its id, {c}: a column with a post, {d}: a knowledge document, {o}: the project of these,
-					 * {s}: a voice sample, {l}: a pillar, {n}: a number */
+					 * {s}: a voice sample, {l}: a pillar, {w}: an upload that is stored, {n}: a number */
 	struct t_tally makes;
 	int status;			/* 200, or an error that is bound */
 	bool wakes;
@@ -28,6 +29,8 @@ static const struct prepared prepared[] = {
 	{ "create_source", "/v1/sources", "{\"type\":\"text\",\"projectId\":\"{p}\",\"text\":\"x\"}", { .source = 1, .event = 1, .job = 1 }, 200, true },
 	{ "create_source", "/v1/sources", "{\"type\":\"file\",\"projectId\":\"{p}\",\"uploadId\":\"upl_01J9ZAB12CD34E56F7G8H9JKMN\"}", { 0 }, 422, false },
 	{ "create_knowledge", "/v1/knowledge", "{\"type\":\"text\",\"name\":\"x\",\"text\":\"A text.\"}", { .unlisted = 1, .job = 1 }, 200, true },
+	{ "create_source", "/v1/sources", "{\"type\":\"file\",\"projectId\":\"{p}\",\"uploadId\":\"{w}\"}", { .job = 1 }, 200, true },
+	{ "create_knowledge", "/v1/knowledge", "{\"type\":\"file\",\"name\":\"x\",\"uploadId\":\"{w}\"}", { .unlisted = 1, .job = 1 }, 200, true },
 	{ "create_knowledge", "/v1/knowledge", "{\"type\":\"url\",\"url\":\"https://example.com/\"}", { .unlisted = 1, .job = 1 }, 200, true },
 	{ "create_knowledge", "/v1/knowledge", "{\"type\":\"youtube\",\"url\":\"https://youtu.be/dQw4w9WgXcQ\"}", { .unlisted = 1, .job = 1 }, 200, true },
 	{ "create_knowledge", "/v1/knowledge", "{\"type\":\"url\",\"url\":\"http://127.0.0.1/\"}", { 0 }, 422, false },
@@ -92,11 +95,11 @@ static bool idempotent(const struct round *r) { return (r->op->flags & OP_IDEMPO
 
 /* What stands for what in a path or a body. */
 struct stand_in { const char *mark; char text[48]; };
-enum { MADE_P, MADE_J, MADE_Q, MADE_K, MADE_U, MADE_E, MADE_N, MADE_F, MADE_C, MADE_D, MADE_O, MADE_S, MADE_L, MADE_COUNT };
+enum { MADE_P, MADE_J, MADE_Q, MADE_K, MADE_U, MADE_E, MADE_N, MADE_F, MADE_C, MADE_D, MADE_O, MADE_S, MADE_L, MADE_W, MADE_COUNT };
 #define MADE_NONE { [MADE_P] = { "{p}", "" }, [MADE_J] = { "{j}", "" }, [MADE_Q] = { "{q}", "" }, [MADE_K] = { "{k}", "" }, \
 	[MADE_U] = { "{u}", "" }, [MADE_E] = { "{e}", "" }, [MADE_N] = { "{n}", "" }, \
 	[MADE_F] = { "{f}", "" }, [MADE_C] = { "{c}", "" }, [MADE_D] = { "{d}", "" }, [MADE_O] = { "{o}", "" }, \
-	[MADE_S] = { "{s}", "" }, [MADE_L] = { "{l}", "" } }
+	[MADE_S] = { "{s}", "" }, [MADE_L] = { "{l}", "" }, [MADE_W] = { "{w}", "" } }
 
 static const char *
 filled(struct t_app *a, const char *text, const struct stand_in *m)
@@ -281,6 +284,28 @@ new_document(struct t_app *a, char ret[48])
 	snprintf(ret, 48, "kb_%s", l.id.u.s);
 }
 
+struct put_upload { struct t_app *a; upload_id id; };
+
+static enum err
+put_upload(void *ctx, struct db *db, struct error *e)
+{
+	const struct put_upload *p = ctx;
+	struct upload u = { .id = p->id, .state = UP_WAITING, .content_type = S("text/plain"), .max_size = 10, .expires_at = 1, .since = 1 };
+	ulid attempt = p->id.u;
+
+	TRY(upload_insert(db, p->a->h.ws, &u, e));
+	return upload_store(db, p->a->h.ws, u.id, &attempt, 3, 1, e);
+}
+
+static void
+new_upload(struct t_app *a, char ret[48])
+{
+	struct put_upload p = { a, { sys_ulid(&a->h.clock.c) } };
+
+	t_write(&a->h, put_upload, &p);
+	snprintf(ret, 48, "upl_%s", p.id.u.s);
+}
+
 /* What a POST makes. */
 static void
 new_thing(struct t_app *a, const char *path, const char *body, char ret[48])
@@ -316,6 +341,8 @@ prepare(struct round *r)
 		new_own(a, m);
 	if (mentions(r->p, "{d}"))
 		new_document(a, m[MADE_D].text);
+	if (mentions(r->p, "{w}"))
+		new_upload(a, m[MADE_W].text);
 	if (mentions(r->p, "{s}") || mentions(r->p, "{l}")) {
 		new_own(a, m);
 		new_thing(a, t_fmt(a, "/v1/projects/%s/voice/samples", m[MADE_O].text), "{\"text\":\"x\"}", m[MADE_S].text);

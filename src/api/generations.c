@@ -26,7 +26,7 @@ static const struct rec from_rec = REC_FORMS(generation_source, source_fields, "
     { NULL, "text", "noteId,sourceId" }, { NULL, "noteId", "text,sourceId" }, { NULL, "sourceId", "text,noteId" });
 static const struct field option_fields[] = {
 	F_STR (generation_options, language, "language", NULL, 0, 2, 35, "BCP 47; that of the source when left out", "en"),
-	F_ID  (generation_options, hook, hook, "hookId", NULL, F_MORE, "A hook of the source to begin with"),
+	F_ID  (generation_options, hook, hook, "hookId", NULL, F_MORE, "A hook to begin with: of the source that is named, or of any source where a text or a note is"),
 	F_WORD(generation_options, length, "length", NULL, F_MORE, &gen_length_words, "About 600, 1,200 or 2,000 characters; medium when left out", "medium"),
 	F_STR (generation_options, instructions, "instructions", NULL, F_MORE, 0, 2000, "Further steering, in plain words", "Address founders."),
 };
@@ -53,6 +53,21 @@ check_source(struct rq *rq, source_id source)
 	    : "'source.sourceId' names a source that is still being processed. Wait for its job.");
 }
 
+/* Of the source that is named; a text or a note may begin with a hook of any source of the workspace. */
+static enum err
+check_hook(struct rq *rq, const struct generation_create *in)
+{
+	struct hook_found h;
+	enum err code = hook_find(rq->db, rq->a, rq->who.workspace, in->options.hook, &h, &rq->err);
+
+	if (code == E_NOT_FOUND)
+		return fail(&rq->err, E_UNPROCESSABLE, "options.hookId", "'options.hookId' names no hook of this workspace.");
+	TRY(code);
+	if (id_set(in->source.source) && memcmp(h.source.u.s, in->source.source.u.s, 26) != 0)
+		return fail(&rq->err, E_UNPROCESSABLE, "options.hookId", "'options.hookId' names a hook of another source than 'source.sourceId'.");
+	return OK;
+}
+
 static enum err
 check_references(struct rq *rq, const struct generation_create *in)
 {
@@ -63,8 +78,8 @@ check_references(struct rq *rq, const struct generation_create *in)
 		TRY(note_get(rq->db, rq->a, rq->who.workspace, in->source.note, &n, &rq->err));
 	if (id_set(in->source.source))
 		TRY(check_source(rq, in->source.source));
-	if (id_set(in->options.hook))	/* nothing finds hooks yet, so none can be named */
-		return fail(&rq->err, E_UNPROCESSABLE, "options.hookId", "'options.hookId' names no hook of this source.");
+	if (id_set(in->options.hook))
+		TRY(check_hook(rq, in));
 	if (in->scheduled_for != TIME_NONE && in->scheduled_for <= rq->now)
 		return fail(&rq->err, E_UNPROCESSABLE, "scheduledFor", "'scheduledFor' must be in the future.");
 	return OK;
@@ -114,7 +129,7 @@ posts_generate(struct rq *rq)
 {
 	const struct generation_create *in = IN(rq, generation_create);
 	int64_t cents = write_estimate_cents(rq->conf);
-	struct generation g = { .text = in->source.text, .note = in->source.note, .source = in->source.source,
+	struct generation g = { .text = in->source.text, .note = in->source.note, .source = in->source.source, .hook = in->options.hook,
 	    .language = in->options.language,
 	    .instructions = in->options.instructions, .length = in->options.length, .scheduled_for = in->scheduled_for };
 	struct job j;

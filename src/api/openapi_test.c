@@ -162,6 +162,9 @@ static bool
 number_fits(const json_t *schema, const json_t *v)
 {
 	const json_t *lo = json_object_get(schema, "minimum"), *hi = json_object_get(schema, "maximum");
+
+	if (!json_is_number(v))
+		return true;		/* null, where the type allows it */
 	return (lo == NULL || json_number_value(v) >= json_number_value(lo)) && (hi == NULL || json_number_value(v) <= json_number_value(hi));
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct extract { str type; };
@@ -64,6 +65,19 @@ extract(struct options *o, const struct conf *conf, int fd)
 	return f != INGEST_OK ? complain_about(o->word, f, &r) : o->json ? EXIT_DONE : print_text(&r);
 }
 
+static enum err
+open_file(const char *path, int *ret, struct error *e)
+{
+	struct stat st;
+
+	if ((*ret = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)) < 0)
+		return fail(e, E_SYS, NULL, "%s: %s", path, strerror(errno));
+	if (fstat(*ret, &st) == 0 && S_ISREG(st.st_mode))
+		return OK;
+	close(*ret);
+	return fail(e, E_SYS, NULL, "%s is no file", path);
+}
+
 int
 extract_run(const struct command *c, struct options *o)
 {
@@ -75,8 +89,10 @@ extract_run(const struct command *c, struct options *o)
 		return (void)fail(&e, E_USAGE, NULL, "say which file: %s", c->example), complain(&e);
 	if (options_conf(o, &conf, &e) != OK)
 		return complain(&e);
-	if ((fd = open(o->word, O_RDONLY | O_CLOEXEC)) < 0)
-		return (void)fail(&e, E_SYS, NULL, "%s: %s", o->word, strerror(errno)), conf_free(&conf), complain(&e);
+	if (open_file(o->word, &fd, &e) != OK) {
+		conf_free(&conf);
+		return complain(&e);
+	}
 	int status = extract(o, &conf, fd);
 	close(fd);
 	conf_free(&conf);

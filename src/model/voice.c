@@ -108,6 +108,9 @@ SQL(sample_away, "voice_sample.delete", "DELETE FROM voice_sample WHERE workspac
 SQL(sample_posts, "voice_sample.posts", "SELECT post FROM voice_sample WHERE workspace = $1 AND project = $2 LIMIT $3");
 SQL(sample_one, "voice_sample.get", SAMPLE " AND id = $2");
 SQL(sample_some, "voice_sample.page", SAMPLE " AND project = $2 AND id < $3 ORDER BY id DESC LIMIT $4");
+SQL(sample_starts, "voice_sample.begins",
+    "SELECT id, substr(content, 1, 2000) FROM voice_sample WHERE workspace = $1 AND project = $2 ORDER BY id DESC LIMIT $3");
+_Static_assert(SAMPLE_BEGINS == 2000, "as in the statement");
 SQL(sample_there, "voice_sample.anchor", "SELECT 1 FROM voice_sample WHERE workspace = $1 AND id = $2");
 
 enum err
@@ -148,6 +151,12 @@ enum err
 sample_page(struct db *db, workspace_id w, project_id p, sample_id before, int limit, struct rows *ret, struct error *e)
 {
 	return db_query(db, sample_some, ret, e, VID(w), VID(p), VID(before), V(limit));
+}
+
+enum err
+sample_begins(struct db *db, workspace_id w, project_id p, struct rows *ret, struct error *e)
+{
+	return db_query(db, sample_starts, ret, e, VID(w), VID(p), V(SAMPLES_MAX));
 }
 
 enum err

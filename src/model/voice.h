@@ -40,6 +40,9 @@ MUST_USE enum err sample_delete(struct db *, workspace_id, sample_id, struct err
 MUST_USE enum err sample_look(struct db *, workspace_id, project_id, post_id, int *n, bool *taken, struct error *);
 MUST_USE enum err sample_get(struct db *, struct arena *, workspace_id, sample_id, struct sample *ret, struct error *);	/* E_NOT_FOUND */
 MUST_USE enum err sample_page(struct db *, workspace_id, project_id, sample_id before, int limit, struct rows *ret, struct error *);
+/* All of a project, newest first: id, and the first SAMPLE_BEGINS characters of the text. */
+#define SAMPLE_BEGINS	2000
+MUST_USE enum err sample_begins(struct db *, workspace_id, project_id, struct rows *ret, struct error *);
 MUST_USE enum err sample_anchor(struct db *, workspace_id, const ulid *, bool *found, struct error *);
 
 struct pillar { pillar_id id; project_id project; str name, about; };

@@ -58,6 +58,7 @@ struct provider_error provider_error(struct arena *, const json_t *root);
 enum provider_fault provider_blame(struct provider_call *, enum provider_fault, const char *what, str said, const char *advice);
 /* The same for an error that came inside an answer of 200. */
 enum provider_fault provider_blame_error(struct provider_call *, const struct provider_error *);
-/* cents per million tokens are millionths of a cent per token; four characters count as one where no count came */
+/* About how many tokens a text has: four plain letters to one, an ideograph one of its own.  Cents per million tokens are
+ * millionths of a cent per token. */
 int64_t	provider_tokens(str text);
 #endif

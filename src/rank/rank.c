@@ -27,16 +27,24 @@ terms_init(struct terms *t, struct arena *a, int max)
 	t->kinds = NEW_N(a, unsigned, max);
 }
 
-static int
-intern(struct terms *t, str stem)
+/* Where it is, or would be. */
+static size_t
+slot_of(const struct terms *t, str stem)
 {
 	size_t i = hash(stem) & (t->slots - 1);
 
-	while (t->slot[i] != 0) {
-		if (str_eq(t->stem[t->slot[i] - 1], stem))
-			return t->slot[i] - 1;
+	while (t->slot[i] != 0 && !str_eq(t->stem[t->slot[i] - 1], stem))
 		i = (i + 1) & (t->slots - 1);
-	}
+	return i;
+}
+
+static int
+intern(struct terms *t, str stem)
+{
+	size_t i = slot_of(t, stem);
+
+	if (t->slot[i] != 0)
+		return t->slot[i] - 1;
 	t->stem[t->n++] = stem;
 	t->slot[i] = t->n;
 	return t->n - 1;
@@ -630,6 +638,47 @@ rank_worth(const struct rank_choice *c, int i)
 	if (c->taken[i] || t->fit <= 0 || c->like[i] > RANK_ALIKE)
 		return 0;
 	return t->score * (1 - w_like * c->like[i]);
+}
+
+/* Which terms of the source `about` has. */
+static bool *
+terms_in(const struct rank *r, str about)
+{
+	bool *in = NEW_N(r->a, bool, r->terms + 1);
+	struct text_word *w;
+	struct terms t;
+	int n = text_words(r->a, about, r->lang, &w);
+
+	terms_init(&t, r->a, n + 1);
+	for (int i = 0; i < n; i++)
+		(void)intern(&t, text_fold(r->a, w[i].s));
+	for (int i = 0; i < r->words; i++) {
+		str f = text_fold(r->a, r->word[i].s);
+		if (counts(&r->word[i]) && t.slot[slot_of(&t, f)] != 0)
+			in[r->word[i].term] = true;
+	}
+	return in;
+}
+
+#define ABOUT_MAX	((size_t)50000)		/* bytes of it are looked at */
+#define NEAR_ABOUT	6			/* sentences around one that is of the same matter */
+
+/* A sentence of one part of a text has all its words in it, and so have those around it. */
+void
+rank_toward(struct rank *r, str about)
+{
+	const bool *in = terms_in(r, str_cut(about, 0, ABOUT_MAX));
+	float *share = NEW_N(r->a, float, r->n + 1), *near = NEW_N(r->a, float, r->n + 1);
+
+	for (int i = 0; i < r->n; i++)
+		for (int k = 0; k < r->item[i].terms; k++)
+			share[i] += in[r->item[i].term[k].id] ? r->item[i].term[k].weight * r->item[i].term[k].weight : 0;
+	for (int i = 0; i < r->n; i++)
+		for (int k = MAX(0, i - NEAR_ABOUT); k < MIN(r->n, i + NEAR_ABOUT + 1); k++)
+			near[i] += share[k];
+	norm(near, r->n);
+	for (int i = 0; i < r->n; i++)
+		r->item[i].score *= 0.1f + 0.9f * share[i] * near[i];
 }
 
 int

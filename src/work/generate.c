@@ -1,4 +1,5 @@
 /* generate -- POST_GENERATION: a source text in, a draft out (contract 6.6, 12.8). */
+#include "analyse/analyse.h"
 #include "know/know.h"
 #include "model/ledger.h"
 #include "model/note.h"
@@ -11,6 +12,7 @@ static const struct field fields[] = {
 	F_STR (generation, text, "text", NULL, 0, 0, 0, "", NULL),
 	F_ID  (generation, note, note, "noteId", NULL, 0, ""),
 	F_ID  (generation, source, source, "sourceId", NULL, 0, ""),
+	F_ID  (generation, hook, hook, "hookId", NULL, 0, ""),
 	F_STR (generation, language, "language", NULL, 0, 0, 0, "", NULL),
 	F_STR (generation, instructions, "instructions", NULL, 0, 0, 0, "", NULL),
 	F_WORD(generation, length, "length", NULL, 0, &gen_length_words, "", NULL),
@@ -23,7 +25,7 @@ str generation_input(struct arena *a, const struct generation *g) { return input
 
 /* --- what is read from the database before writing --- */
 
-struct material { struct run *r; struct generation *g; bool project_gone, source_gone; struct found *passage; int npassages; };
+struct material { struct run *r; struct generation *g; bool project_gone, source_gone; struct found *passage; int npassages; struct job_voice voice; struct hook_found hook; };
 
 #define REFERENCE_MOST	5		/* passages of the knowledge that a model gets */
 #define REFERENCE_BYTES	((size_t)6000)	/* and so much of them: some 1,500 tokens */
@@ -38,7 +40,7 @@ find_passages(struct material *m, struct db *db, struct error *e)
 	size_t bytes = 0;
 	int n, kept = 0;
 
-	if (!write_reads_reference(r->conf) || m->g->text.p == NULL)
+	if (!write_reads_passages(r->conf) || m->g->text.p == NULL)
 		return OK;
 	TRY(know_search(db, &r->a, r->task.workspace, r->task.project, str_cut(m->g->text, 0, QUESTION_BYTES), REFERENCE_MOST, false, &m->passage, &n, e));
 	while (kept < n && m->passage[kept].score >= REFERENCE_FIT * m->passage[0].score && bytes + m->passage[kept].at.body.n <= REFERENCE_BYTES)
@@ -47,19 +49,22 @@ find_passages(struct material *m, struct db *db, struct error *e)
 	return OK;
 }
 
-static str
-reference_of(struct material *m)
+static struct write_passage *
+passages_of(const struct material *m)
 {
-	struct buf b;
+	struct write_passage *v = NEW_N(&m->r->a, struct write_passage, m->npassages + 1);
 
-	buf_init(&b, &m->r->a, (size_t)64 << 10);
-	for (int i = 0; i < m->npassages; i++) {
-		buf_add(&b, i > 0 ? S("\n\n") : S(""));
-		buf_add(&b, m->passage[i].at.name);
-		buf_add(&b, S(":\n"));
-		buf_add(&b, m->passage[i].at.body);
-	}
-	return buf_str(&b);
+	for (int i = 0; i < m->npassages; i++)
+		v[i] = (struct write_passage){ m->passage[i].at.name, m->passage[i].at.body };
+	return v;
+}
+
+/* A hook goes with nothing but its workspace; then there is nobody to ask for another one. */
+static enum err
+fetch_hook(struct material *m, struct db *db, struct error *e)
+{
+	enum err code = id_set(m->g->hook) ? hook_find(db, &m->r->a, m->r->task.workspace, m->g->hook, &m->hook, e) : OK;
+	return code == E_NOT_FOUND ? OK : code;
 }
 
 static enum err
@@ -85,6 +90,8 @@ fetch(void *ctx, struct db *db, struct error *e)
 		TRY(code);
 		m->g->text = n.content;
 	}
+	TRY(fetch_hook(m, db, e));
+	TRY(voice_fetch(m->r, db, m->g->text, &m->voice, e));
 	return find_passages(m, db, e);
 }
 
@@ -127,49 +134,19 @@ read_part(str s)
 	return str_cut(s, 0, n);
 }
 
-/* --- the receipt (contract 12.8) --- */
-
-static void
-put_passages(struct json *j, struct run *r, const struct material *m)
-{
-	jw_key(j, S("passages"));
-	jw_arr(j);
-	for (int i = 0; i < m->npassages; i++) {
-		jw_obj(j);
-		jw_key_str(j, S("documentId"), id_text(&r->a, ID_document, &m->passage[i].at.document.u));
-		jw_key_i64(j, S("passage"), m->passage[i].at.place);
-		jw_key_i64(j, S("scoreThousandths"), m->passage[i].milli);
-		jw_end(j);
-	}
-	jw_end(j);
-}
-
+/* What the hook's topic is about: its part of the source where it stands in there, else what was found of it. */
 static str
-receipt(struct run *r, const struct generation *g, const struct material *m, const struct write_output *o)
+topic_of(const struct material *m)
 {
-	struct buf b;
-	struct json j;
+	str part;
 
-	buf_init(&b, &r->a, 1 << 16);
-	jw_begin(&j, &b);
-	jw_obj(&j);
-	jw_key_str(&j, S("provider"), str_z(o->provider));
-	jw_key_str(&j, S("model"), o->model);
-	jw_key_i64(&j, S("tokensIn"), o->tokens_in);
-	jw_key_i64(&j, S("tokensOut"), o->tokens_out);
-	jw_key_i64(&j, S("costMicrocents"), o->cost_microcents);
-	jw_key_str(&j, S("promptHash"), o->prompt_hash);
-	if (o->followed.n > 0)
-		jw_key_str(&j, S("instructionsFollowed"), o->followed);
-	jw_key_i64(&j, S("sourceBytes"), (int64_t)g->text.n);
-	jw_key_i64(&j, S("readBytes"), (int64_t)read_part(g->text).n);
-	put_passages(&j, r, m);
-	jw_key(&j, S("samples"));
-	jw_arr(&j);
-	jw_end(&j);
-	jw_end(&j);
-	return buf_str(&b);
+	if (m->hook.content.n == 0)
+		return STR_NONE;
+	part = analyse_part(&m->r->a, read_part(m->g->text), m->hook.content);
+	return part.n != 0 ? part : str_fmt(&m->r->a, "%.*s. %.*s", STR(m->hook.title), STR(m->hook.summary));
 }
+
+/* --- the outcome --- */
 
 static void
 settle(struct run *r, const struct generation *g, const struct material *m, enum write_fault fault, const struct write_output *o)
@@ -195,7 +172,7 @@ settle(struct run *r, const struct generation *g, const struct material *m, enum
 		p->status = g->scheduled_for != TIME_NONE ? POST_SCHEDULED : POST_DRAFT;
 		p->job = r->task.id;
 		r->effect = p;
-		r->receipt = receipt(r, g, m, o);
+		r->receipt = receipt_text(&r->a, o, g->text.n, m->hook.content.n > 0 ? g->hook : (hook_id){ 0 }, m->passage, m->npassages, &m->voice);
 		r->verdict = V_DONE;
 	}
 }
@@ -227,7 +204,9 @@ generate(struct run *r)
 		run_fail(r, "source_gone", "The source of this job is gone. Choose another one and submit again.");
 		return;
 	}
-	struct write_input in = { .source = g.text.p != NULL ? read_part(g.text) : S(""), .language = g.language, .instructions = g.instructions, .reference = reference_of(&m),
+	struct write_input in = { .source = g.text.p != NULL ? read_part(g.text) : S(""), .language = g.language, .instructions = g.instructions,
+	    .hook = m.hook.content, .topic = topic_of(&m),
+	    .passage = passages_of(&m), .passages = m.npassages, .voice = m.voice.any ? &m.voice.v : NULL,
 	    .length = g.length >= 0 ? (enum write_length)g.length : WRITE_MEDIUM, .length_free = g.length < 0 };
 	on_progress(r, 0.05, "reading the source");
 	settle(r, &g, &m, write_post(r->conf, r->w->c.clock, &r->a, &in, on_progress, r, &o), &o);

@@ -1,6 +1,9 @@
 #include "model/knowledge.h"
+#include "model/upload.h"
 #include "t_provider.h"
 #include "t_work.h"
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* A text of some passages and more terms than a slice has. */
 static str
@@ -215,4 +218,148 @@ DB_TEST(a_document_whose_job_still_waits_is_left_alone)
 	t_db_script(h.t, "UPDATE job SET status = 'CANCELLED'");
 	T_UNTIL((t_move(&h, 100), t_count(&h, "knowledge_unlisted") == 0));
 	t_house_close(&h);
+}
+
+/* --- a document that is made of a file --- */
+
+/* The program that reads it: each run leaves a byte, and each passage is a page. */
+static const char *
+program(struct t_house *h, const char *ending)
+{
+	char *path = (char *)(uintptr_t)str_fmt(&h->a, "%s/reader", t_dir()).p;
+	struct error e;
+	struct buf b;
+
+	buf_init(&b, &h->a, 1 << 16);
+	buf_fmt(&b, "#!/bin/sh\nprintf x >>%s/runs\ncat <<END\n{\"type\":\"text/x\"}\n", t_dir());
+	for (int page = 1; page < 6; page++) {
+		buf_fmt(&b, "{\"page\":%d}\n{\"text\":\"", page);
+		for (int i = 0; i < 200; i++)
+			buf_fmt(&b, "word%d%s", page * 50 + i % 50, i % 10 == 9 ? ". The " : " ");
+		buf_fmt(&b, "\"}\n");
+	}
+	buf_fmt(&b, "%s\nEND\n", ending);
+	CHECK(sys_write_file(path, buf_str(&b), &e) == OK);
+	chmod(path, 0700);
+	return path;
+}
+
+static size_t
+runs(struct t_house *h)
+{
+	const char *path = str_fmt(&h->a, "%s/runs", t_dir()).p;
+	struct error e;
+	str s = S("");
+
+	(void)!sys_read_file(&h->a, path, 1000, &s, &e);
+	unlink(path);
+	return s.n;
+}
+
+/* The house has a store; its clock is the real one where a program is waited for. */
+static struct disk *
+open_store(struct t_house *h, const char *ending)
+{
+	struct disk *disk;
+	struct error e;
+
+	CHECK(disk_open(str_fmt(&h->a, "%s/uploads", t_dir()).p, 4, &disk, &e) == OK);
+	h->work->c.disk = disk;
+	h->conf.extract_program = program(h, ending);
+	h->conf.data = t_dir();
+	return disk;
+}
+
+struct submit_file { struct submit s; struct upload u; };
+
+static enum err
+put_file(void *ctx, struct db *db, struct error *e)
+{
+	struct submit_file *f = ctx;
+	struct submit *s = &f->s;
+	ulid attempt = f->u.id.u;
+	int64_t now = t_now(s->h);
+
+	TRY(upload_insert(db, s->h->ws, &f->u, e));
+	TRY(upload_store(db, s->h->ws, f->u.id, &attempt, 3, now, e));
+	TRY(upload_use(db, s->h->ws, f->u.id, s->j.id, now, e));
+	TRY(unlisted_insert(db, s->h->ws, &s->u, e));
+	return job_insert(db, s->h->ws, &s->j, ingest_input(&s->h->a, s->u.id, S("text/x")), now, now * 1000, 0, e);
+}
+
+static job_id
+submit_file(struct t_house *h)
+{
+	struct submit_file f = { .s = { .h = h, .j = { .id = { sys_ulid(&h->clock.c) }, .type = JT_KB_INGEST_FILE } } };
+	struct error e;
+
+	f.u = (struct upload){ .id = { sys_ulid(&h->clock.c) }, .state = UP_WAITING, .content_type = S("text/x"), .max_size = 10, .since = 1, .expires_at = 1 };
+	f.s.u = (struct unlisted){ .id = { sys_ulid(&h->clock.c) }, .job = f.s.j.id, .type = KT_FILE, .name = S("A file"), .body = S(""), .upload = f.u.id };
+	const char *path = str_fmt(&h->a, "%s/uploads/%s", t_dir(), blobs_file(&h->ws, &f.u.id).s).p;
+	CHECK(sys_write_file(path, S("x"), &e) == OK);
+	t_write(h, put_file, &f);
+	return f.s.j.id;
+}
+
+DB_TEST(a_file_is_one_document_whatever_breaks_and_is_not_read_again_for_it)
+{
+	static const enum db_fault_kind kinds[] = { DB_FAULT_CALL, DB_FAULT_COMMIT_BEFORE, DB_FAULT_COMMIT_AFTER };
+	size_t once = 0, fired = 1;
+	struct t_house h;
+
+	t_house_open(&h, t, T_FAULTS, "");
+	struct disk *disk = open_store(&h, "{\"end\":true}");
+	(void)runs(&h);
+	work_through(&h, submit_file(&h));
+	struct rows_of whole = count(&h);
+	CHECK_INT(whole.documents, ==, 1);
+	CHECK_INT(t_count(&h, "knowledge_passage WHERE page = 5"), >=, 1);
+	CHECK_INT(t_count(&h, "knowledge_passage WHERE page IS NULL"), ==, 0);
+	CHECK_INT(t_count(&h, "upload WHERE state = 'used'"), ==, 1);
+	for (size_t k = 0; k < COUNT(kinds); k++)
+		for (int n = 1; n < 2000; n += kinds[k] == DB_FAULT_CALL && n > 16 ? 197 : 1) {
+			clear(&h);
+			(void)runs(&h);
+			job_id id = submit_file(&h);
+			t_break(&h, kinds[k], n, false);
+			work_through(&h, id);
+			if (!t_mend(&h))
+				break;
+			struct rows_of is = count(&h);
+			size_t times = runs(&h);
+			CHECK_INT(status_of(&h, id), ==, JS_DONE);
+			CHECK_INT(times, <=, 2);
+			once += times == 1;
+			fired++;
+			if (memcmp(&is, &whole, sizeof(is)) != 0)
+				t_fail(__FILE__, __LINE__, "kind %d, fault %d: %lld documents, %lld passages, %lld unlisted", (int)k, n, (long long)is.documents,
+				    (long long)is.passages, (long long)is.unlisted);
+		}
+	CHECK_INT(once, >, fired / 2);
+	t_house_close(&h);
+	disk_close(disk);
+}
+
+DB_TEST(what_came_to_nothing_gives_its_upload_back_and_a_twin_condemns_it)
+{
+	struct t_house h;
+	struct job j;
+
+	t_house_open(&h, t, 0, "");
+	struct disk *disk = open_store(&h, "{\"error\":\"unsupported_media\",\"message\":\"No.\"}");
+	job_id id = submit_file(&h);
+	work_through(&h, id);
+	t_get_job(&h, id, &j);
+	CHECK_INT(j.status, ==, JS_FAILED);
+	CHECK_STR(j.error_code, S("unsupported_media"));
+	CHECK_STR(j.error_message, S("No."));
+	CHECK_INT(t_count(&h, "upload WHERE state = 'stored' AND job IS NULL"), ==, 1);
+	program(&h, "{\"end\":true}");
+	work_through(&h, submit_file(&h));
+	work_through(&h, submit_file(&h));
+	CHECK_INT(t_count(&h, "knowledge"), ==, 1);
+	CHECK_INT(t_count(&h, "upload WHERE state = 'used'"), ==, 1);
+	CHECK_INT(t_count(&h, "upload WHERE state = 'doomed'"), ==, 1);
+	t_house_close(&h);
+	disk_close(disk);
 }

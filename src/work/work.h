@@ -63,11 +63,13 @@ struct generation {
 	str text;
 	note_id note;
 	source_id source;
+	hook_id hook;
 	str language, instructions;
 	int length;			/* enum gen_length */
 	int64_t scheduled_for;
 };
 extern const struct rec generation_rec;
+extern const struct rec receipt_rec;	/* what a finished job keeps of how it was done (receipt.c) */
 /* The same of a SOURCE_INGEST_FILE job. */
 struct ingestion { upload_id upload; str name, content_type; };
 str	ingestion_input(struct arena *, const struct ingestion *);

@@ -3,8 +3,10 @@
 #define WORK_PRIV_H
 #include "work/work.h"
 #include "ingest/ingest.h"
+#include "know/know.h"
 #include "model/knowledge.h"
 #include "model/vacate.h"
+#include "model/voice.h"
 #include "text/marked.h"
 #include "write/write.h"
 
@@ -86,6 +88,14 @@ bool	analyse_run(struct run *, const struct marked_text *, struct rec_list *ret)
 /* input.c: what a job is given, as it is kept */
 str	input_text(struct arena *, const struct rec *, const void *, size_t max);
 MUST_USE enum err input_read(struct run *, const struct rec *, void *ret, struct error *);
+
+/* voice.c: how the person of a project writes, with the samples that suit a source best; `any`: something is known of it */
+struct chosen { sample_id id; int64_t milli, shared; };	/* likeness in thousandths; words that it shares with the source */
+struct job_voice { struct voice v; bool any; struct chosen sample[VOICE_SAMPLES]; pillar_id *pillar; };
+MUST_USE enum err voice_fetch(struct run *, struct db *, str source, struct job_voice *ret, struct error *);
+
+/* receipt.c: what a post was made of (contract 12.8), as the job keeps it */
+str	receipt_text(struct arena *, const struct write_output *, size_t source, hook_id, const struct found *, int nfound, const struct job_voice *);
 
 struct work {
 	struct work_conf c;

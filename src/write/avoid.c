@@ -49,9 +49,9 @@ parts(uint32_t last, uint32_t c, uint32_t next)
 	return hyphen(c) ? text_letter(last) && text_letter(next) : text_upper(last) != last && text_lower(c) != c;
 }
 
-/* s with a blank for each hyphen inside a word and in front of each capital inside one. */
+/* s with a blank for each hyphen inside a word and, if so wanted, in front of each capital inside one. */
 static str
-parted(struct arena *a, str s)
+parted(struct arena *a, str s, bool capitals)
 {
 	char *p = arena_raw(a, s.n * 2 + 1);
 	size_t n = 0;
@@ -61,7 +61,7 @@ parted(struct arena *a, str s)
 		uint32_t c = utf8_next(s, &i);
 		size_t k = i;
 		uint32_t next = i < s.n ? utf8_next(s, &k) : 0;
-		bool part = parts(last, c, next);
+		bool part = (capitals || hyphen(c)) && parts(last, c, next);
 		if (part)
 			p[n++] = ' ';
 		if (!part || !hyphen(c))
@@ -164,12 +164,11 @@ same(const struct forms *a, const struct forms *b)
 /* --- the list --- */
 
 static void
-add(struct avoid *v, str phrase)
+add(struct avoid *v, str plain, str apart)
 {
 	struct entry *e = &v->row[v->n];
 	struct forms *f;
 	struct text_word *w;
-	str plain = str_trim(visible(v->a, phrase)), apart = parted(v->a, plain);
 	struct buf one;
 
 	e->words = MIN(forms_of(v, apart, &f, &w), PHRASE_WORDS);
@@ -191,9 +190,13 @@ avoid_new(struct arena *a, const str *phrase, int n, enum text_lang lang)
 {
 	struct avoid *v = NEW(a, struct avoid);
 
-	*v = (struct avoid){ .a = a, .lang = lang, .row = NEW_N(a, struct entry, n + 1) };
-	for (int i = 0; i < n; i++)
-		add(v, phrase[i]);
+	*v = (struct avoid){ .a = a, .lang = lang, .row = NEW_N(a, struct entry, n * 2 + 1) };
+	for (int i = 0; i < n; i++) {
+		str plain = str_trim(visible(a, phrase[i])), words = parted(a, plain, false), parts = parted(a, plain, true);
+		add(v, plain, words);
+		if (parts.n > words.n)		/* "GameChanger" is two words as well */
+			add(v, plain, parts);
+	}
 	return v;
 }
 
@@ -256,7 +259,8 @@ avoid_hits(const struct avoid *v, str text)
 		return false;
 	for (int k = 0; k < v->n && !hit; k++)
 		hit = v->row[k].words == 0 && memmem(s.p, s.n, v->row[k].sign.p, v->row[k].sign.n) != NULL;
-	hit = hit || any_stands(v, parted(v->a, s), true) || any_stands(v, joined(v->a, s), false);
+	str words = parted(v->a, s, false), parts = parted(v->a, s, true);
+	hit = hit || any_stands(v, words, true) || (parts.n > words.n && any_stands(v, parts, true)) || any_stands(v, joined(v->a, s), false);
 	arena_back(v->a, m);
 	return hit;
 }

@@ -31,6 +31,7 @@ TEST(a_word_is_found_in_every_form)
 		{ "🚀", "Go 🚀 now", TEXT_EN }, { "—", "one — two", TEXT_EN }, { "❤️", "I ❤ it", TEXT_EN }, { "z. B.", "etwa z. B. hier", TEXT_DE },
 		{ "customer", "the customer's wish", TEXT_EN }, { "customer", "the customers’ wish", TEXT_EN },
 		{ "synergy", "syn\xC2\xAD" "ergy", TEXT_EN }, { "synergy", "syn\xE2\x80\x8B" "ergy", TEXT_EN }, { "\xC3\xBC" "ben", "wir u\xCC\x88" "ben", TEXT_DE },
+		{ "linkedin page", "Our LinkedIn page", TEXT_EN }, { "LinkedIn page", "our linkedin pages", TEXT_EN }, { "GameChanger", "a game changer", TEXT_EN },
 		{ "us", "They told us.", TEXT_EN }, { "größe", "die Größen", TEXT_OTHER },
 	};
 

@@ -47,6 +47,7 @@ ask_worth(const struct rank *r, int i)
 /* --- how it suits a voice --- */
 
 #define SUITS		0.35f		/* a sentence is worth so much more or less by how it is written: what it says comes first */
+#define LISTED		0.5f		/* so much of it, where an item of a list would be a sentence among others */
 #define PREFERRED	0.3f		/* more, where it has a preferred word */
 
 static bool
@@ -75,6 +76,21 @@ nearness(const struct draft *d, const struct rank_item *t)
 	return 0.65f * (1 - off) + 0.35f * person / 3;
 }
 
+/* Whether a sentence of the source is an item of a list: a mark stands between it and the beginning of its line. */
+static bool
+listed(const struct draft *d, int i)
+{
+	str s = d->r->item[i].s;
+	const char *p = s.p;
+
+	while (p > d->source.p && p[-1] != '\n')
+		p--;
+	str mark = str_trim((str){ p, (size_t)(s.p - p) });
+	if (mark.n == 0 || mark.n > 4 || d->r->item[i].words == 0 || d->r->item[i].length > 200)
+		return false;
+	return str_eq(mark, S("-")) || str_eq(mark, S("*")) || str_eq(mark, S("•")) || str_eq(mark, S("–")) || (mark.p[0] >= '0' && mark.p[0] <= '9');
+}
+
 static void
 weigh(struct draft *d)
 {
@@ -84,6 +100,8 @@ weigh(struct draft *d)
 		d->suits[i] = 1;
 		if (d->plan->voiced && t->words > 0)
 			d->suits[i] += SUITS * (2 * nearness(d, t) - 1);
+		if (d->plan->voiced && listed(d, i))
+			d->suits[i] *= LISTED;
 		if (d->plan->prefers > 0 && has_preferred(d, t))
 			d->suits[i] += PREFERRED;
 	}
@@ -297,21 +315,6 @@ take_hook(struct draft *d, str hook)
 #define LIST_MIN	2
 #define LIST_MAX	6
 
-/* Whether a sentence of the source is an item of a list: a mark stands between it and the beginning of its line. */
-static bool
-listed(const struct draft *d, int i)
-{
-	str s = d->r->item[i].s;
-	const char *p = s.p;
-
-	while (p > d->source.p && p[-1] != '\n')
-		p--;
-	str mark = str_trim((str){ p, (size_t)(s.p - p) });
-	if (mark.n == 0 || mark.n > 4 || d->r->item[i].words == 0 || d->r->item[i].length > 200)
-		return false;
-	return str_eq(mark, S("-")) || str_eq(mark, S("*")) || str_eq(mark, S("•")) || str_eq(mark, S("–")) || (mark.p[0] >= '0' && mark.p[0] <= '9');
-}
-
 /* The items of a list from i on. */
 static int
 list_at(const struct draft *d, int i)
@@ -323,21 +326,25 @@ list_at(const struct draft *d, int i)
 	return n;
 }
 
+/* The longest list of the source with the sentence that announces it; two thirds of the room at most, or none. */
 static void
 take_list(struct draft *d)
 {
-	int best = -1, most = 0, half = d->room / 2;
+	int best = 0, most = 0, n = 0, room = d->room * 2 / 3, max = d->plan->habits.items;
 
-	for (int i = 0, n; i < d->r->n; i += MAX(1, n))
-		if ((n = list_at(d, i)) > most) {
-			most = n;
+	for (int i = 0, k; i < d->r->n; i += MAX(1, k))
+		if ((k = list_at(d, i)) > most) {
+			most = k;
 			best = i;
 		}
-	if (most < LIST_MIN)
+	while (n < MIN(most, max > 0 ? MIN(max + 1, LIST_MAX) : LIST_MAX) && (room -= d->r->item[best + n].length + 2) >= 0)
+		n++;
+	if (n < LIST_MIN)
 		return;
-	if (best > 0 && !d->c.taken[best - 1] && str_ends(d->r->item[best - 1].s, S(":")) && d->r->item[best - 1].words > 0)
+	const struct rank_item *lead = best > 0 ? &d->r->item[best - 1] : NULL;
+	if (lead != NULL && !d->c.taken[best - 1] && lead->words > 0 && str_ends(lead->s, S(":")))
 		take(d, best - 1);
-	for (int i = best; i < best + MIN(most, LIST_MAX) && d->room - d->r->item[i].length > half; i++) {
+	for (int i = best; i < best + n; i++) {
 		take(d, i);
 		d->item[i] = true;
 	}
@@ -432,6 +439,8 @@ builtin_post(const struct write_input *in, struct arena *a, write_progress *prog
 	enum write_fault fault = read_source(&d, a);
 	if (fault != WRITE_OK)
 		return fault;
+	if (in->topic.n != 0)
+		rank_toward(d.r, in->topic);
 	if (!progress(ctx, 0.6, "choosing"))
 		return WRITE_STOPPED;
 	compose(&d, plan_exchange(a, in->voice, in->hook), ret);

@@ -43,19 +43,39 @@ most(struct counted *c, int least, str *ret)
 	return n;
 }
 
+struct signs { struct counted behind, front, tags, bullets; int items, lists, fronted; };
+
 static void
-count_signs(struct counted *pictures, struct counted *tags, str s, int sample)
+count_words(struct signs *c, str s, int sample)
 {
 	for (size_t i = 0, n; i < s.n; i += n) {
 		if ((n = style_tag(s, i)) > 0) {
-			count(tags, str_cut(s, i, i + n), sample, true);
+			count(&c->tags, str_cut(s, i, i + n), sample, true);
 		} else if ((n = style_picture(s, i)) > 0) {
-			count(pictures, str_cut(s, i, i + n), sample, false);
+			count(&c->behind, str_cut(s, i, i + n), sample, false);
 		} else {
 			size_t k = i;
 			(void)utf8_next(s, &k);
 			n = k - i;
 		}
+	}
+}
+
+static void
+count_line(struct signs *c, const struct style_line *l, bool first_item, int sample)
+{
+	bool picture = style_picture(l->mark, 0) > 0;
+
+	count_words(c, str_cut(l->s, picture ? l->mark.n : 0, l->s.n), sample);
+	if (l->item) {
+		count(&c->bullets, style_numbered(l->mark) ? S("1.") : l->mark, sample, false);
+		c->items++;
+		c->lists += first_item;
+	} else if (picture && l->body.n > 0) {
+		count(&c->front, l->mark, sample, false);
+		c->fronted++;
+	} else if (picture) {
+		count(&c->behind, l->mark, sample, false);
 	}
 }
 
@@ -220,22 +240,21 @@ address_of(const struct style_post *p, int n)
 /* --- style_learn --- */
 
 static void
-learn_signs(const struct style_post *p, int n, struct habits *h)
+learn_signs(struct arena *a, const struct style_post *p, int n, struct habits *h)
 {
-	struct counted pictures = { .n = 0 }, tags = { .n = 0 }, bullets = { .n = 0 };
+	struct signs *c = NEW(a, struct signs);
 	str common[HABITS_MAX];
 
 	for (int i = 0; i < n; i++)
-		for (int k = 0; k < p[i].n; k++) {
-			const struct style_line *l = &p[i].line[k];
-			count_signs(&pictures, &tags, l->s, i);
-			if (l->item)
-				count(&bullets, style_numbered(l->mark) ? S("1.") : l->mark, i, false);
-		}
-	h->emojis = most(&pictures, 1, h->emoji);
-	h->tags = most(&tags, MAX(2, n / 2 + 1), h->tag);
-	if (most(&bullets, 1, common) > 0)
+		for (int k = 0; k < p[i].n; k++)
+			count_line(c, &p[i].line[k], k == 0 || !p[i].line[k - 1].item, i);
+	h->emojis = most(&c->behind, 1, h->emoji);
+	h->fronts = most(&c->front, 1, h->front);
+	h->fronted = n > 0 ? (float)c->fronted / (float)n : 0;
+	h->tags = most(&c->tags, MAX(2, n / 2 + 1), h->tag);
+	if (most(&c->bullets, 1, common) > 0)
 		h->bullet = common[0];
+	h->items = c->items / MAX(1, c->lists);
 }
 
 void
@@ -257,7 +276,7 @@ style_learn(struct arena *a, const str *sample, int n, struct habits *h)
 	}
 	for (int k = 0; k < STYLE_COUNT && h->samples > 0; k++)
 		h->mean.v[k] /= (float)h->samples;
-	learn_signs(p, h->samples, h);
+	learn_signs(a, p, h->samples, h);
 	learn_lines(e, h->samples, h);
 	for (int i = 0; i < h->samples; i++)
 		h->asks += ends_asking(a, &p[i], h) ? 1 / (float)h->samples : 0;

@@ -67,6 +67,13 @@ next_size(struct rhythm *t)
 
 struct flow { struct rhythm rhythm; int size, count, length, last; };
 
+/* What stands behind an item of a list, which has no full stop, is no part of its sentence. */
+static bool
+is_closed(str s)
+{
+	return s.n > 0 && ((uint8_t)s.p[s.n - 1] >= 0x80 || strchr(".!?)\"", s.p[s.n - 1]) != NULL);
+}
+
 /* Whether item i goes on in the paragraph of the one before. */
 static bool
 goes_on(struct flow *f, const struct draft *d, int i)
@@ -76,7 +83,7 @@ goes_on(struct flow *f, const struct draft *d, int i)
 	if (f->last < 0 || d->item[i] || d->item[f->last])
 		return false;
 	if (d->plan->voiced)
-		return f->count < f->size;
+		return f->count < f->size && is_closed(d->r->item[f->last].s);
 	bool full = f->count >= PARAGRAPH_SENTENCES || f->length + t->length > PARAGRAPH_MAX || i == d->close;
 	return (t->leans && f->last == i - 1) || (!full && same_section(d->r, f->last, i));
 }
@@ -111,7 +118,7 @@ add_body(struct page *p)
 static bool
 may_have(const struct line *l, bool in_front)
 {
-	return in_front ? l->kind == BODY : l->kind != OPENER && l->kind != CLOSER;
+	return in_front ? l->kind == BODY : l->kind != OPENER && l->kind != ITEM && l->kind != CLOSER && !str_ends(l->s, S(":"));
 }
 
 /* One for each of n lines of those that may have one, evenly. */
@@ -129,7 +136,7 @@ spread(struct page *p, int n, bool in_front)
 		if (!may_have(l, in_front))
 			continue;
 		if (++seen * n / lines > put)
-			*(in_front ? &l->before : &l->behind) = h->emoji[put++ % h->emojis];
+			*(in_front ? &l->before : &l->behind) = in_front ? h->front[put++ % h->fronts] : h->emoji[put++ % h->emojis];
 	}
 }
 
@@ -151,29 +158,34 @@ pictures_in(const struct line *l)
 }
 
 static void
+put_bullets(struct page *p)
+{
+	const struct plan *plan = p->d->plan;
+	str sign = plan->habits.bullet.n > 0 ? plan->habits.bullet : S("•");
+	int n = 0;
+
+	if (style_picture(sign, 0) > 0 && plan->want.v[STYLE_EMOJI_AT] <= 0)
+		sign = S("•");			/* pictures were asked away */
+	for (int i = 0; i < p->n; i++) {
+		struct line *l = &p->line[i];
+		if (l->kind == ITEM)
+			l->before = str_eq(sign, S("1.")) ? str_fmt(p->d->r->a, "%d.", ++n) : sign;
+	}
+}
+
+static void
 decorate(struct page *p)
 {
 	const struct plan *plan = p->d->plan;
-	const struct habits *h = &plan->habits;
-	int front = (int)lroundf(MIN(PICTURES_MAX, plan->want.v[STYLE_EMOJI_AT])), end = (int)lroundf(MIN(PICTURES_MAX, plan->want.v[STYLE_EMOJI_END]));
-	int items = 0;
+	int front = plan->want.v[STYLE_EMOJI_AT] > 0 ? (int)lroundf(MIN(PICTURES_MAX, plan->habits.fronted)) : 0;
+	int end = (int)lroundf(MIN(PICTURES_MAX, plan->want.v[STYLE_EMOJI_END]));
 
-	for (int i = 0; i < p->n; i++) {
-		struct line *l = &p->line[i];
-		end -= pictures_in(l);
-		if (l->kind != ITEM)
-			continue;
-		l->before = h->bullet.n > 0 ? h->bullet : S("•");
-		if (str_eq(l->before, S("1.")))
-			l->before = str_fmt(p->d->r->a, "%d.", ++items);
-		bool picture = style_picture(l->before, 0) > 0;
-		if (picture && plan->want.v[STYLE_EMOJI_AT] <= 0)
-			l->before = S("•");
-		front -= picture;
-	}
-	if (h->emojis > 0 && front > 0)
+	put_bullets(p);
+	for (int i = 0; i < p->n; i++)
+		end -= pictures_in(&p->line[i]);
+	if (plan->habits.fronts > 0 && front > 0)
 		spread(p, front, true);
-	if (h->emojis > 0 && end > 0)
+	if (plan->habits.emojis > 0 && end > 0)
 		spread(p, end, false);
 }
 
@@ -283,7 +295,7 @@ joined(const struct page *p, const str *tag, int tags)
 		buf_add(&b, l->behind);
 	}
 	for (int i = 0; i < tags; i++) {
-		buf_add(&b, i > 0 || want->v[STYLE_TAGS_OWN] < 0.5f ? S(" ") : S("\n\n"));
+		buf_add(&b, i > 0 || want->v[STYLE_TAGS_OWN] < 0.5f ? S(" ") : gap);
 		buf_add(&b, tag[i]);
 	}
 	return buf_str(&b);

@@ -13,6 +13,18 @@ _Static_assert((int)WRITE_STOPPED == (int)PROVIDER_STOPPED, "write/fault.def beg
 enum write_fault openai_post(const struct conf *, const struct sys_clock *, struct arena *, const struct write_input *,
     write_progress *, void *ctx, struct write_output *ret);
 
+/* prompt.c: what a model gets.  What does not fit into its context (tokens of prompt and answer) is left out. */
+#define FENCE_LEN	16
+struct prompt {
+	str system, user;
+	const char *fence;		/* of the lines around what a stranger wrote */
+	str source;			/* as much of it as was put */
+	struct write_left left[WRITE_LEFT];
+	int nleft;
+};
+void	prompt_make(struct arena *, const struct write_input *, int64_t context, struct prompt *ret);
+int	prompt_chars(enum write_length);	/* how long a post is to be */
+
 #define SSE_MAX		65536		/* bytes of a line, and of the data of an event */
 #define REPLY_TEXT_MAX	65536		/* bytes of text: a model that writes more is stopped */
 #define REPLY_DOC_MAX	(256 << 10)	/* bytes of an answer that is one JSON document */
@@ -53,5 +65,7 @@ void	reply_end(struct reply *);		/* the answer ended in good order */
 /* The post in what a model wrote: without thoughts, fences and quotation marks around it, at most three hashtags, at most
  * POST_MAX code points, ending with a sentence.  `cut_off`: it may end inside one. */
 str	tidy_post(struct arena *, str text, bool cut_off);
+/* At most so many code points of a text, ending with a sentence where there is one. */
+str	tidy_cut(struct arena *, str text, size_t chars, bool cut_off);
 str	tidy_title(struct arena *, str post);	/* its first line, at most 120 code points */
 #endif

@@ -27,9 +27,13 @@ enum address { ADDRESS_NONE, ADDRESS_DU, ADDRESS_IHR, ADDRESS_SIE };	/* of Germa
 struct habits {
 	struct style mean;		/* of the samples, a text that comes twice counted once */
 	int samples;
-	str emoji[HABITS_MAX];		/* pictures, the most used first */
+	str emoji[HABITS_MAX];		/* pictures behind words, the most used first */
 	int emojis;
+	str front[HABITS_MAX];		/* those in front of lines that are no items of a list */
+	int fronts;
+	float fronted;			/* how many such lines a sample has */
 	str bullet;			/* in front of the items of lists; absent: there are none; "1.": they are numbered */
+	int items;			/* of a list, on average */
 	str opener, closer[2];		/* lines that two samples begin or end with, word by word: the person's own; or absent */
 	int closers;
 	str tag[HABITS_MAX];		/* hashtags of more than half of the samples */

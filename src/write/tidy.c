@@ -200,10 +200,10 @@ ends_whole(str s)
 	return false;
 }
 
-static str
-whole_sentences(struct arena *a, str s, bool cut_off)
+str
+tidy_cut(struct arena *a, str s, size_t chars, bool cut_off)
 {
-	size_t max = offset_of(s, POST_MAX), to = 0;
+	size_t max = offset_of(s, chars), to = 0;
 	struct text_sentence *row;
 
 	if (max == s.n && (!cut_off || ends_whole(s)))
@@ -223,7 +223,7 @@ str
 tidy_post(struct arena *a, str text, bool cut_off)
 {
 	str s = unwrap(without_thoughts(clean(a, text)));
-	return str_trim(whole_sentences(a, few_tags(a, s), cut_off));
+	return str_trim(tidy_cut(a, few_tags(a, s), POST_MAX, cut_off));
 }
 
 str

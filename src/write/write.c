@@ -63,6 +63,7 @@ input_hash(struct arena *a, const struct write_input *in)
 	hash_part(&h, in->length_free ? S("free") : S("asked"));
 	hash_part(&h, in->instructions);
 	hash_part(&h, in->hook);
+	hash_part(&h, in->topic);
 	if (in->voice != NULL)
 		hash_voice(&h, in->voice);
 	digest d = crypto_sha256_end(&h);
@@ -74,7 +75,7 @@ enum write_fault
 write_post(const struct conf *conf, const struct sys_clock *clock, struct arena *a, const struct write_input *in,
     write_progress *progress, void *ctx, struct write_output *ret)
 {
-	*ret = (struct write_output){ 0 };
+	*ret = (struct write_output){ .source_used = in->source.n };
 	if (str_trim(in->source).n == 0)
 		return WRITE_EMPTY;		/* a model would invent something, and be paid for it */
 	if (conf->writer == WRITER_OPENAI)
@@ -83,7 +84,7 @@ write_post(const struct conf *conf, const struct sys_clock *clock, struct arena 
 	return builtin_post(in, a, progress, ctx, ret);
 }
 
-bool write_reads_reference(const struct conf *conf) { return conf->writer == WRITER_OPENAI; }
+bool write_reads_passages(const struct conf *conf) { return conf->writer == WRITER_OPENAI; }
 
 int
 write_estimate_cents(const struct conf *conf)

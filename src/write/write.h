@@ -15,6 +15,7 @@
 #define POST_MAX	3000		/* code points: LinkedIn's limit */
 
 enum write_length { WRITE_SHORT, WRITE_MEDIUM, WRITE_LONG };	/* about 600, 1,200 and 2,000 characters */
+struct write_passage { str name, body; };	/* name: of the document */
 struct write_input {
 	str source;			/* UTF-8, at most 400,000 bytes */
 	str language;			/* BCP 47, or absent: that of the source */
@@ -22,8 +23,10 @@ struct write_input {
 	bool length_free;		/* nobody asked for it: a voice or instructions may */
 	str instructions;		/* free text for a model, or absent */
 	str hook;			/* the opening line that was chosen, or absent */
+	str topic;			/* what its topic is about, in sentences: where to look first; or absent */
 	const struct voice *voice;	/* NULL: nothing is known of it */
-	str reference;			/* for a model: passages of the person's knowledge, or empty; builtin writes from the source alone */
+	const struct write_passage *passage;	/* for a model: of the person's knowledge, best first; builtin writes from the source alone */
+	int passages;
 };
 enum write_fault {
 	WRITE_OK = 0,
@@ -35,6 +38,9 @@ enum write_fault {
 struct write_fault_row { const char *code; bool retry; const char *message; };
 const struct write_fault_row *write_fault_row(enum write_fault);
 
+/* An ingredient (prompt.c) that did not fit, and how many of it were left out; of the source, bytes. */
+struct write_left { const char *what; int64_t n; };
+#define WRITE_LEFT	16
 struct write_output {
 	str title;			/* at most 120 code points, one line */
 	str content;			/* the post: at most POST_MAX code points */
@@ -44,6 +50,9 @@ struct write_output {
 	int64_t tokens_in, tokens_out;
 	int64_t cost_microcents;	/* millionths of a cent */
 	str followed;			/* builtin: the instructions that it understood, by name; or absent */
+	size_t source_used;		/* bytes of the source that the writer read */
+	struct write_left left[WRITE_LEFT];
+	int nleft;
 	str prompt_hash;		/* hex SHA-256 of what the writer got; for builtin, of source and options */
 	/* on a fault */
 	char why[200];			/* what happened, for the person who reads errorMessage */
@@ -56,5 +65,5 @@ enum write_fault write_post(const struct conf *, const struct sys_clock *, struc
     write_progress *, void *ctx, struct write_output *ret);
 /* Cents to reserve for one generation: 5 for a provider with a price, 0 otherwise (contract 12.2). */
 int	write_estimate_cents(const struct conf *);
-bool	write_reads_reference(const struct conf *);
+bool	write_reads_passages(const struct conf *);
 #endif

@@ -59,6 +59,7 @@ SHAPES = {
     'progress': {'progress': 'number', 'updatedAt': 'time', 'message': 'string or null'},
     'result': {'postId': 'id post'},
     'ingested': {'documentId': 'id document'},
+    'read': {'sourceId': 'id source'},
     'request': {'id': 'id request', 'createdAt': 'time', 'principal': 'string', 'mode': 'live|test or null',
                 'method': 'GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|OTHER', 'operation': 'string or null', 'route': 'string or null',
                 'path': 'string', 'query': 'string or null', 'status': 'integer', 'errorCode': 'string or null', 'durationUs': 'integer',
@@ -160,7 +161,7 @@ def job(j):
     ended = j['status'] in ('DONE', 'FAILED', 'CANCELLED')
     need((j['completedAt'] is not None) == ended, f"a job that is {j['status']} has completedAt {j['completedAt']}")
     if j['result'] is not None and j['type'] != 'NOOP':
-        shape(j['result'], 'ingested' if j['type'].startswith('KB_') else 'result')
+        shape(j['result'], 'ingested' if j['type'].startswith('KB_') else 'read' if j['type'] == 'SOURCE_INGEST_FILE' else 'result')
     need((j['result'] is not None) == (j['status'] == 'DONE'), f"a job that is {j['status']} has the result {j['result']}")
     need((j['errorCode'] is not None) == (j['status'] == 'FAILED'), f"a job that is {j['status']} has the errorCode {j['errorCode']}")
     need((j['errorMessage'] is not None) == (j['status'] == 'FAILED'), f"a job that is {j['status']} has the errorMessage {j['errorMessage']}")

@@ -13,6 +13,7 @@ import threading
 import time
 
 import house
+import put
 from cases import Skip, Wrong, need
 from scn import Exchange, Step
 from server import LIFTED, ROOT, Client, Server, Wire, wait_for
@@ -327,6 +328,10 @@ class World:
     def do_let(self, step, *_):
         name, text = step.args.split(' = ', 1)
         self.vars[name] = self.fill(text)
+
+    def do_upload(self, step, *_):
+        name, content_type, kind, *text = self.fill(step.args).split(' ', 3)
+        self.vars[name] = put.upload(self.server.url, self.token(), content_type, kind, text[0] if text else '')
 
     def do_log(self, step, *_):
         op, pattern = self.fill(step.args).split(' ', 1)

@@ -9,7 +9,7 @@ CHECK = re.compile(r'^(\S+) (=|!=|~|!~|<=|<|>=|>|in|is|has|contains|lacks) (.*)$
 UNARY = re.compile(r'^(\S+) (absent|present|distinct|ascending|descending)$')
 EXPECT = re.compile(r'^-> (?:(\d+) x )?(?:(\d{3})|error (\w+)(?: on (\S+))?(?: (".*"|~.*))?|exit (\d+|not 0))$')
 PREPARE = ('server', 'fresh', 'workspace', 'project', 'key', 'provider', 'web', 'config', 'hup', 'restart', 'kill', 'start',
-           'stop', 'only', 'slow', 'as', 'let')
+           'stop', 'only', 'slow', 'as', 'let', 'upload')
 
 
 class Bad(Exception):
