@@ -281,6 +281,40 @@ def office_broken():
     fails(run(bytes(locked)), 'extraction_failed', 'password')
 
 
+OLD = [('Head\r', 1, b''), ('Words – „more“ €.\r', 0, b''), ('one\r', 0, b'\x0b\x46\1\0'), ('two\r', 0, b'\x0b\x46\1\0'),
+       ('A \x13 HYPERLINK "x" \x14link\x15 and\x0ba line.\r', 0, b''), ('a\7', 0, b''), ('\7', 0, b''), ('c\7', 0, b''), ('\7', 0, b'\x17\x24\1'), ('The end.\r', 0, b'')]
+
+
+@case('DOC: the pieces of Word 97, in one and two bytes a letter, with headings, lists and tables')
+def doc():
+    for wide in (False, True):
+        r = run(files.doc(OLD, wide), type='application/vnd.openxmlformats-officedocument.wordprocessingml.document')
+        same(r.type, 'application/msword')
+        same(r.headings, [(1, 'Head')])
+        same(r.texts, ['Head', 'Words – „more“ €.', '- one\n- two', 'A link and\na line.', 'a | | c', 'The end.'])
+    long = [('A paragraph of many words, which go on. ' * 20 + '\r', 0, b'')] * 25
+    same(len(run(files.doc(long)).texts), 25)
+
+
+@case('Old Office files that are locked, cut off, no documents, or whose chains go round')
+def doc_broken():
+    good = files.doc(OLD)
+    fails(run(files.doc(OLD, flags=0x100)), 'extraction_failed', 'password')
+    fails(run(files.ole({'EncryptedPackage': b'x', 'EncryptionInfo': b'y'})), 'extraction_failed', 'password')
+    fails(run(files.ole({'Workbook': b'x'}), type='application/vnd.ms-excel'), 'unsupported_media', 'old Excel workbook')
+    fails(run(files.ole({'WordDocument': b'x'})), 'extraction_failed', 'damaged')
+    for n in (600, len(good) // 2):
+        need(run(good[:n]).error in ('extraction_failed', 'unsupported_media'), f'cut at {n}')
+    table = len(good) - 512
+    fails(run(good[:table] + bytes(512)), 'unsupported_media', 'damaged Office document')
+    for seed in range(40):      # bytes that somebody turned
+        spoiled, at = bytearray(good), seed * 97 % 512
+        for k in range(6):
+            spoiled[(at + k * seed * 131) % len(spoiled)] ^= 0xFF
+        r = run(bytes(spoiled))
+        need(r.error != 'empty_text' or r.lines, 'it said nothing')
+
+
 # --------------------------------------------------------------------------------------------------------------- images
 
 SAID = ['We changed one form and support', 'calls fell by half. Größe, Straße.', '', 'A second paragraph of words.']

@@ -100,6 +100,8 @@ bool	plain_sniff(const struct file *), markdown_sniff(const struct file *), html
 void	plain_read(const struct file *, struct out *), markdown_read(const struct file *, struct out *);
 void	html_read(const struct file *, struct out *), pdf_read(const struct file *, struct out *);
 void	docx_read(const struct file *, struct out *), pptx_read(const struct file *, struct out *), xlsx_read(const struct file *, struct out *);
+bool	doc_sniff(const struct file *), ppt_sniff(const struct file *), xls_sniff(const struct file *), locked_sniff(const struct file *), ole_sniff(const struct file *);
+void	doc_read(const struct file *, struct out *), locked_read(const struct file *, struct out *);
 void	image_read(const struct file *, struct out *);
 void	pdf_warm(void), ocr_warm(void);
 

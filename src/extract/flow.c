@@ -60,7 +60,7 @@ flow_close(struct flow *f)
 }
 
 static void
-add_line(struct flow *f)
+add_line(struct flow *f, str s)
 {
 	for (size_t i = 0; i < f->words.n; i++)		/* a line is a line */
 		if (f->words.p[i] == '\n')
@@ -68,7 +68,7 @@ add_line(struct flow *f)
 	if (f->lines.n > LINES_FULL)
 		flow_close(f);
 	buf_char(&f->lines, '\n');
-	buf_add(&f->lines, buf_str(&f->words));
+	buf_add(&f->lines, s);
 }
 
 void
@@ -76,12 +76,14 @@ flow_end(struct flow *f, int what)
 {
 	str s = str_trim(buf_str(&f->words));
 
+	while (what == FLOW_LINE && str_ends(s, S(" |")))	/* cells without a value at the end of a row */
+		s = str_trim(str_cut(s, 0, s.n - 2));
 	if (s.n == 0 || (what == FLOW_LINE && str_eq(s, S("-")))) {
 		f->words.n = 0;
 		return;
 	}
 	if (what == FLOW_LINE) {
-		add_line(f);
+		add_line(f, s);
 	} else {
 		flow_close(f);
 		if (what == FLOW_TEXT)

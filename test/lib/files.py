@@ -166,5 +166,71 @@ def xlsx(sheets, strings, title=None):
     return office('xl/workbook.xml', parts, title)
 
 
+def ole(streams):
+    """A compound file of these streams, each of which is made large enough to need no mini sectors."""
+    size, table, places, data = 512, [], [], b''
+    for body in streams.values():
+        body = body + bytes(max(4096, -(-len(body) // size) * size) - len(body))
+        first = len(table)
+        places.append((first, len(body)))
+        table += list(range(first + 1, first + len(body) // size)) + [0xFFFFFFFE]
+        data += body
+    rows = [('Root Entry', 5, 0xFFFFFFFE, 0)] + [(name, 2, *place) for name, place in zip(streams, places)]
+    directory = b''
+    for i, (name, kind, first, length) in enumerate(rows):
+        text = name.encode('utf-16-le') + b'\0\0'
+        directory += (text + bytes(64 - len(text)) + struct.pack('<HBBIII', len(text), kind, 1, 0xFFFFFFFF, i + 1 if 0 < i < len(rows) - 1 else 0xFFFFFFFF,
+                                                                 1 if i == 0 else 0xFFFFFFFF) + bytes(36) + struct.pack('<III', first, length, 0))
+    directory += bytes(-len(directory) % size)
+    start = len(table)
+    table += list(range(start + 1, start + len(directory) // size)) + [0xFFFFFFFE]
+    data += directory
+    sectors = -(-(len(table) + 1) // 127)
+    names = list(range(len(table), len(table) + sectors))
+    table += [0xFFFFFFFD] * sectors
+    table += [0xFFFFFFFF] * (sectors * 128 - len(table))
+    head = (b'\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1' + bytes(16) + struct.pack('<HHHHH', 0x3E, 3, 0xFFFE, 9, 6) + bytes(10) +
+            struct.pack('<IIIIIIIII', sectors, start, 0, 4096, 0xFFFFFFFE, 0, 0xFFFFFFFE, 0, 0)[:32])
+    head += b''.join(struct.pack('<I', n) for n in names) + b'\xff' * 4 * (109 - len(names))
+    return head + data + b''.join(struct.pack('<I', n) for n in table)
+
+
+def doc(paragraphs, wide=False, flags=0):
+    """A document of Word 97: (text, style, more) each, where text ends with its own mark, style is 1 for a heading and more the bytes of its look."""
+    text = ''.join(one for one, _, _ in paragraphs)
+    start = 0x600
+    body = text.encode('utf-16-le' if wide else 'cp1252')
+    unit = 2 if wide else 1
+    ends = [start]
+    for one, _, _ in paragraphs:
+        ends.append(ends[-1] + len(one) * unit)
+    page, at = bytearray(512), 512 - 1
+    page[:4 * len(ends)] = struct.pack(f'<{len(ends)}I', *ends)
+    for i, (_, style, more) in enumerate(paragraphs):
+        look = struct.pack('<H', style) + more
+        look += b'\0' if len(look) % 2 == 0 else b''
+        at = (at - len(look) - 1) & ~1
+        page[at:at + 1 + len(look)] = bytes([(len(look) + 1) // 2]) + look
+        page[4 * len(ends) + 13 * i] = at // 2
+    page[511] = len(paragraphs)
+    fc = start if wide else start * 2 | 0x40000000
+    pieces = struct.pack('<II', 0, len(text)) + struct.pack('<HIH', 0, fc, 0)
+    clx = b'\1' + struct.pack('<H', 2) + b'xx' + b'\2' + struct.pack('<I', len(pieces)) + pieces
+    look = struct.pack('<III', ends[0], ends[-1], 2)        # which page of 512 bytes
+    main = bytearray(start + len(body))
+    struct.pack_into('<HHHHHH', main, 0, 0xA5EC, 0xC1, 0, 0x407, 0, 0x1200 | flags)
+    struct.pack_into('<H', main, 32, 14)
+    struct.pack_into('<H', main, 62, 22)
+    struct.pack_into('<I', main, 0x18, start)
+    struct.pack_into('<I', main, 0x1C, start + len(body))
+    struct.pack_into('<I', main, 0x4C, len(text))
+    struct.pack_into('<H', main, 0x98, 93)
+    struct.pack_into('<II', main, 0x102, 0, len(look))
+    struct.pack_into('<II', main, 0x1A2, len(look), len(clx))
+    main[2 * 512:3 * 512] = page
+    main[start:] = body
+    return ole({'WordDocument': bytes(main), '1Table': look + clx})
+
+
 def gzip_bomb():
     return gzip.compress(gzip.compress(bytes(50 << 20)))
