@@ -7,7 +7,7 @@ unit_of   = $(patsubst src/%.c,build/$1/test/%,$(filter-out src/blob/bucket_test
 FUZZERS  := $(patsubst src/%.c,test/%,$(wildcard src/*/*_fuzz.c))
 
 CHECK := layers house build-asan build-release build-clang outside unit docs scenario-postgres scenario-sqlite sweep-postgres sweep-sqlite traffic \
-	matrix clients-typescript properties badinput control uploads-sqlite uploads-postgres bucket sqlplan replay lint extract recordings crash
+	matrix clients-typescript properties badinput control uploads-sqlite uploads-postgres bucket sqlplan replay lint extract recordings crash crash-files
 check: $(CHECK)
 
 layers:        ; @$(STEP) $@ sh tools/layers
@@ -59,9 +59,11 @@ recordings: build-asan
 	@SCRIPED_BIN=build/asan/scriped SCRIPED_EXTRACT=build/asan/scriped-extract $(STEP) $@ $(PY) test/recordings.py
 crash: build-release
 	@$(STEP) $@ $(PY) test/crash/crash.py 50
+crash-files: build-release
+	@$(STEP) $@ $(PY) test/crash/files.py 10
 
 # The long ones.  build/traffic belongs to the scenarios of `check`: what comes later must not run beside them.
-FULL := outside-generator clients clients-contract properties-long build-tsan build-debug unit-tsan unit-valgrind scenario-tsan scenario-valgrind crash-postgres crash-long uploads-large coverage
+FULL := outside-generator clients clients-contract properties-long build-tsan build-debug unit-tsan unit-valgrind scenario-tsan scenario-valgrind crash-postgres crash-files-postgres crash-long uploads-large coverage
 full: check $(FULL) $(FUZZERS:%=fuzz-%)
 
 build-tsan:  ; +@$(STEP) $@ $(MAKE) BUILD=tsan CC=gcc scriped unit-build
@@ -84,6 +86,8 @@ scenario-tsan: build-tsan | $(CHECK)
 	@SCRIPED_BIN=build/tsan/scriped $(STEP) $@ $(PY) test/scenario/run.py --slow
 scenario-valgrind: build-debug | scenario-tsan
 	@SCRIPED_BIN='$(VALGRIND) build/debug/scriped' $(STEP) $@ $(PY) test/scenario/run.py --engine sqlite
+crash-files-postgres: build-release
+	@$(STEP) $@ $(PY) test/crash/files.py 10 --engine postgres
 crash-postgres: build-release
 	@$(STEP) $@ $(PY) test/crash/crash.py 50 --engine postgres
 uploads-large: build-release
