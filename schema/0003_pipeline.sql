@@ -64,4 +64,25 @@ ALTER TABLE knowledge ADD COLUMN upload {id};
 -- on which page of the file it begins
 ALTER TABLE knowledge_passage ADD COLUMN page {i64};
 
+-- Embeddings of the passages from `place` on, n of them: of each the scale (float, little-endian) and a signed byte a dimension.
+-- Those of another model than the one that is set are passed over, and made anew.
+CREATE TABLE knowledge_vector (
+	workspace {id}    NOT NULL,
+	document  {id}    NOT NULL,
+	place     {i64}   NOT NULL,
+	model     {id}    NOT NULL,
+	n         {i64}   NOT NULL,
+	data      {bytes} NOT NULL,
+	PRIMARY KEY (workspace, document, place)
+){clustered};
+
+-- Which model all passages of the document have vectors of ('': none), and until when somebody makes them, or nobody shall
+-- try.  Who makes them looks for documents of all workspaces.
+ALTER TABLE knowledge ADD COLUMN vectors {id} NOT NULL DEFAULT '';
+ALTER TABLE knowledge ADD COLUMN vectors_at {i64} NOT NULL DEFAULT 0;
+CREATE INDEX knowledge_vectors ON knowledge (vectors, workspace, id);
+
+-- counts what came, went or got vectors: a cache asks whether it is still true
+ALTER TABLE knowledge_size ADD COLUMN changes {i64} NOT NULL DEFAULT 0;
+
 -- --- uploads in a bucket ---

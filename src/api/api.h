@@ -119,8 +119,10 @@ struct api_conf {
 	struct log *log;
 	const struct sys_clock *clock;
 	const struct blobs *blobs;	/* NULL: no embedded store */
+	struct near *near;		/* NULL: searches look for words alone */
 };
 struct blobs;
+struct near;
 struct audit_buffer;
 struct journal;
 struct tallies;

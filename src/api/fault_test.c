@@ -272,7 +272,7 @@ put_document(void *ctx, struct db *db, struct error *e)
 	struct document d = { .id = l->id, .type = KT_TEXT, .name = S("x"), .language = -1, .preview = S("x"), .characters = 1 };
 	digest hash = crypto_sha256((str){ l->id.u.s, 26 });
 
-	return document_list(db, l->a->h.ws, &d, 1, &hash, e);
+	return document_list(db, l->a->h.ws, &d, 1, &hash, S(""), e);
 }
 
 static void

@@ -113,7 +113,7 @@ knowledge_create(struct rq *rq)
 	if (in->type == KT_YOUTUBE)
 		TRY(check_video(rq, &u));
 	TRY(unlisted_insert(rq->db, rq->who.workspace, &u, &rq->err));
-	return enqueue(rq, &j, ingest_input(rq->a, u.id, file.content_type), 0);
+	return enqueue(rq, &j, ingest_input(rq->a, u.id, file.content_type), meaning_on(rq->conf) && rq->conf->embed_price > 0 ? EMBED_CENTS : 0);
 }
 
 /* --- search --- */
@@ -139,18 +139,39 @@ static const struct field hit_fields[] = {
 };
 static const struct rec hit_rec = REC_NAMED(found, "knowledge_passage", hit_fields, "A passage that answers a question");
 
-struct knowledge_answer { struct rec_list passages; };
-static const struct field answer_fields[] = { F_LIST(knowledge_answer, passages, "passages", 0, &hit_rec, "Best first; none when no word is found") };
+struct knowledge_answer { int mode; struct rec_list passages; };
+static const struct field answer_fields[] = {
+	F_WORD(knowledge_answer, mode, "mode", NULL, F_GROW, &search_mode_words,
+	    "`words`: found by the words of the question alone; `fused`: by what it means as well, which the server asks another one for", "words"),
+	F_LIST(knowledge_answer, passages, "passages", 0, &hit_rec, "Best first; none when nothing is found"),
+};
 const struct rec knowledge_answer_rec = REC(knowledge_answer, answer_fields, "What was found");
+
+/* First without a database: the vector of the question comes from another server, or it does not. */
+static enum err
+ask_meaning(struct rq *rq, str text)
+{
+	struct meaning_ask *m = NEW(rq->a, struct meaning_ask);
+	str *texts = NEW(rq->a, str);
+
+	*texts = text;
+	*m = (struct meaning_ask){ .conf = rq->conf, .clock = rq->api->c.clock, .a = rq->a, .texts = texts, .n = 1, .question = true };
+	if (rq->api->c.near != NULL && near_ask(rq->api->c.near, m) == PROVIDER_OK)
+		rq->meaning = m;
+	return E_NEED_DB;
+}
 
 enum err
 knowledge_search(struct rq *rq)
 {
 	const struct knowledge_search_query *q = IN(rq, knowledge_search_query);
+	struct know_query k = { rq->who.workspace, q->project, q->q, q->count > 0 ? (int)q->count : 10, true, rq->api->c.near, rq->meaning };
 	struct found *v;
 	int n;
 
+	if (rq->db == NULL)
+		return ask_meaning(rq, q->q);
 	TRY(check_project(rq, q->project));
-	TRY(know_search(rq->db, rq->a, rq->who.workspace, q->project, q->q, q->count > 0 ? (int)q->count : 10, true, &v, &n, &rq->err));
-	return reply(rq, &knowledge_answer_rec, &(struct knowledge_answer){ { v, n } });
+	TRY(know_search(rq->db, rq->a, &k, &v, &n, &rq->err));
+	return reply(rq, &knowledge_answer_rec, &(struct knowledge_answer){ k.meaning != NULL ? SEARCH_FUSED : SEARCH_WORDS, { v, n } });
 }

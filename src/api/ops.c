@@ -74,7 +74,7 @@ const struct op ops[] = {
 	  ERRORS(E_NOT_FOUND, E_UNPROCESSABLE, E_SSRF_BLOCKED),
 	  "Index a knowledge document", "Answers with a job; `result.documentId` names the document once it is DONE. The same text in the same place is one document, however often it is sent: "
 	  "the job then names the one that is there. Of a page the text without its navigation is taken, of a video its captions; both are fetched by the job." },
-	{ M_GET, "/v1/knowledge/search", "search_knowledge", "Knowledge", S_(KNOWLEDGE_READ), BUCKET_READ, OP_MCP | OP_ADDITION | OP_SLOW, knowledge_search, -1, &knowledge_search_query_rec, &knowledge_answer_rec, NULL,
+	{ M_GET, "/v1/knowledge/search", "search_knowledge", "Knowledge", S_(KNOWLEDGE_READ), BUCKET_READ, OP_MCP | OP_ADDITION | OP_SLOW | OP_MEMORY, knowledge_search, -1, &knowledge_search_query_rec, &knowledge_answer_rec, NULL,
 	  ERRORS(E_NOT_FOUND),
 	  "Search the knowledge", "The passages that answer `q` best, best first: by BM25 over stemmed words, where headings and names count twice and words side by side count more." },
 	{ M_GET, "/v1/knowledge/{documentId}", "get_knowledge", "Knowledge", S_(KNOWLEDGE_READ), BUCKET_READ, OP_MCP | OP_ADDITION, knowledge_get, ID_document, NULL, &document_rec, NULL, ERRORS(E_NOT_FOUND),

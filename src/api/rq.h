@@ -6,6 +6,7 @@
 #include "api/call.h"
 #include "model/ledger.h"
 
+struct meaning_ask;
 enum stage { AT_ADMIT, AT_BODY, AT_WRITE, AT_READ, AT_WAIT, AT_ANSWER };
 
 struct rq {
@@ -49,6 +50,7 @@ struct rq {
 	/* the answer */
 	int status;
 	struct buf out;
+	const struct meaning_ask *meaning;	/* of a search: the vector of the question */
 	str resource;			/* id of what was made, for the audit log */
 	bool replayed, first;		/* of an idempotency key */
 	bool again;			/* an uncertain commit was tried once more */

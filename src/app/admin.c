@@ -4,6 +4,7 @@
 #include "model/key.h"
 #include "model/ledger.h"
 #include "model/project.h"
+#include "model/vector.h"
 
 #define LIST_MAX	1000
 #define OUT_MAX		((size_t)4 << 20)
@@ -23,6 +24,10 @@ static const struct field plan_fields[] = {
 	F_WORD(plan_set, plan, "plan", NULL, F_REQ, &plan_words, "Its plan", "ADVANCED"),
 };
 const struct rec plan_set_rec = REC(plan_set, plan_fields, "The plan of a workspace");
+
+struct reembed { workspace_id workspace; };
+static const struct field reembed_fields[] = { F_ID(reembed, workspace, workspace, "workspace", NULL, F_REQ, "The workspace") };
+const struct rec reembed_rec = REC(reembed, reembed_fields, "A workspace whose vectors are made anew");
 
 struct list { int64_t limit; };
 static const struct field list_fields[] = {
@@ -118,6 +123,31 @@ admin_workspace_plan(struct admin *ad, struct db *db, struct error *e)
 	TRY(workspace_get(db, ad->a, in->workspace, &w, e));
 	ad->bust = true;
 	return one(ad, &workspace_rec, &w);
+}
+
+/* --- knowledge --- */
+
+#define REEMBED_MOST	2000		/* documents in one transaction */
+
+struct reembedded { int64_t documents; bool more; };
+static const struct field reembedded_fields[] = {
+	F_I64 (reembedded, documents, "documents", NULL, 0, 0, INT64_MAX, "How many documents get new vectors", "12"),
+	F_BOOL(reembedded, more, "more", NULL, 0, "Whether there are more: run it again"),
+};
+static const struct rec reembedded_rec = REC(reembedded, reembedded_fields, "What will be made anew");
+
+/* The server finds them: they have no vectors now. */
+enum err
+admin_knowledge_reembed(struct admin *ad, struct db *db, struct error *e)
+{
+	const struct reembed *in = ad->in;
+	struct workspace w;
+	int n;
+
+	TRY(workspace_get(db, ad->a, in->workspace, &w, e));
+	TRY(vectors_forget(db, in->workspace, REEMBED_MOST, &n, e));
+	TRY(note_audit(ad, db, in->workspace, "knowledge reembed", str_fmt(ad->a, "%d documents", n), e));
+	return one(ad, &reembedded_rec, &(struct reembedded){ n, n == REEMBED_MOST });
 }
 
 /* --- what setup makes in a workspace --- */

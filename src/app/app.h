@@ -93,7 +93,8 @@ enum err admin_setup(struct admin *, struct db *, struct error *);
 enum err admin_workspace_create(struct admin *, struct db *, struct error *);
 enum err admin_workspace_list(struct admin *, struct db *, struct error *);
 enum err admin_workspace_plan(struct admin *, struct db *, struct error *);
-extern const struct rec extract_rec, openapi_rec, setup_rec, plan_set_rec, list_rec;
+enum err admin_knowledge_reembed(struct admin *, struct db *, struct error *);
+extern const struct rec extract_rec, openapi_rec, setup_rec, plan_set_rec, list_rec, reembed_rec;
 
 /* --- the data folder --- */
 struct home {

@@ -4,6 +4,7 @@
  * the control socket's; one loop for metrics where that is asked for. */
 #include "app/app.h"
 #include "docs/docs.h"
+#include "know/near.h"
 #include "ingest/ingest.h"
 #include "store/store.h"
 #include <errno.h>
@@ -27,6 +28,7 @@ struct server {
 	struct log *log;
 	struct auth *auth;
 	struct limits *limits;
+	struct near *near;
 	struct work *work;
 	struct api *api;
 	struct docs *docs;
@@ -119,8 +121,9 @@ open_blobs(struct server *s, struct error *e)
 static enum err
 open_work(struct server *s, struct error *e)
 {
-	struct work_conf wc = { settings, s, s->home.engine, s->log, &sys_clock_real, s->blobs.disk };
-	struct api_conf ac = { .engine = s->home.engine, .log = s->log, .clock = &sys_clock_real, .blobs = &s->blobs };
+	s->near = near_new(s->confs[0]->embed_cache * 1000000);
+	struct work_conf wc = { settings, s, s->home.engine, s->log, &sys_clock_real, s->blobs.disk, s->near };
+	struct api_conf ac = { .engine = s->home.engine, .log = s->log, .clock = &sys_clock_real, .blobs = &s->blobs, .near = s->near };
 
 	ingest_sweep(s->confs[0]);
 	ac.auth = s->auth = auth_new(&s->home.secret, &sys_clock_real);
@@ -285,6 +288,8 @@ close_all(struct server *s)
 		disk_close(s->blobs.disk);
 	if (s->api != NULL)
 		api_close(s->api);
+	if (s->near != NULL)
+		near_free(s->near);
 	home_close(&s->home);
 	if (s->auth != NULL)
 		auth_free(s->auth);

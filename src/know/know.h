@@ -13,12 +13,13 @@
  *
  * **The search** is BM25 over passages (k1 1.2, b 0.75), with a term of heading or name counting as two; words of the query
  * that stand side by side in the passage as well raise it.  Each word is looked up as it is stemmed in every language.  The same
- * arithmetic on both engines, so they rank alike.
+ * arithmetic on both engines, so they rank alike.  Where an endpoint gives vectors (meaning.h, near.h), the best 50 of this search and
+ * the best 50 by meaning are joined by their ranks (reciprocal rank fusion).
  *
  * Ownership:  results live in the arena.  Threads: none.  Layer: includes base, text, model. */
 #ifndef KNOW_H
 #define KNOW_H
-#include "model/knowledge.h"
+#include "know/near.h"
 #include "text/text.h"
 
 int	know_passages(struct arena *, str text, enum text_lang, struct passage **ret);	/* fills words; 0 when there is no word */
@@ -43,8 +44,15 @@ struct found {
 	int64_t milli;				/* score, in thousandths */
 	str marked;				/* the body as HTML, with <mark> around the words that were found */
 };
-/* The best passages for the question, best first; those of that project and of all projects, or of all where project is absent.
- * With `mark`, `marked` is filled. */
-MUST_USE enum err know_search(struct db *, struct arena *, workspace_id, project_id, str question, int limit, bool mark,
-    struct found **ret, int *n, struct error *);
+struct know_query {
+	workspace_id workspace;
+	project_id project;			/* its passages and those of all projects; absent: all */
+	str text;
+	int limit;
+	bool mark;				/* fill `marked` */
+	struct near *near;
+	const struct meaning_ask *meaning;	/* of the question, answered; NULL: words alone */
+};
+/* The best passages for the question, best first. */
+MUST_USE enum err know_search(struct db *, struct arena *, const struct know_query *, struct found **ret, int *n, struct error *);
 #endif

@@ -13,6 +13,8 @@
 #define B		0.75
 #define BESIDE		0.2	/* so much more where all words stand beside each other as they do in the question */
 #define LOOK_AT		2	/* times the limit are read for that */
+#define FUSE		50	/* so many of each search are joined, */
+#define FUSE_K		60	/* by the sum of 1 / (FUSE_K + rank) */
 
 /* --- the question --- */
 
@@ -434,20 +436,89 @@ prepare(struct search *s, struct error *e)
 	return unlisted_some(s->db, s->workspace, s->unlisted, UNLISTED_MAX, &s->nunlisted, e);
 }
 
-enum err
-know_search(struct db *db, struct arena *a, workspace_id w, project_id p, str text, int limit, bool mark, struct found **ret, int *n,
-    struct error *e)
+/* --- joined with what is near in meaning --- */
+
+static struct found *
+find_place(struct found *v, int n, const struct near_hit *h)
 {
-	struct search s = { .db = db, .workspace = w, .project = p };
+	for (int i = 0; i < n; i++)
+		if (v[i].at.place == h->place && memcmp(v[i].at.document.u.s, h->document.u.s, 26) == 0)
+			return &v[i];
+	return NULL;
+}
+
+static enum err
+add_near(struct search *s, struct arena *a, const struct question *q, const struct near_hit *h, bool mark, struct found **v, int *n, struct error *e)
+{
+	struct found *f = &(*v)[*n];
+	bool found;
+
+	TRY(passage_get(s->db, a, s->workspace, h->document, h->place, &f->at, &found, e));
+	if (!found)
+		return OK;
+	f->score = 0;
+	judge(s, a, q, f, mark);
+	++*n;
+	return OK;
+}
+
+static double share(int rank) { return (FUSE_K + 1) / 2.0 / (FUSE_K + rank); }
+
+/* Reciprocal rank fusion: the best of both searches has a score of 1. */
+static enum err
+fuse(struct search *s, struct arena *a, const struct know_query *k, const struct question *q, struct found **v, int *n, struct error *e)
+{
+	const struct meaning_ask *m = k->meaning;
+	struct near_question nq = { s->workspace, s->project, meaning_model(&s->a, m->conf), m->dims, m->data.p };
+	struct near_hit hit[FUSE];
+	int hits;
+
+	TRY(near_search(k->near, s->db, &nq, FUSE, hit, &hits, e));
+	struct found *both = NEW_N(a, struct found, *n + hits);
+	memcpy(both, *v, (size_t)*n * sizeof(*both));
+	for (int i = 0; i < *n; i++)
+		both[i].score = share(i + 1);
+	*v = both;
+	for (int i = 0; i < hits; i++) {
+		struct found *f = find_place(both, *n, &hit[i]);
+		if (f == NULL) {
+			int before = *n;
+			TRY(add_near(s, a, q, &hit[i], k->mark, v, n, e));
+			f = *n > before ? &both[before] : NULL;
+		}
+		if (f != NULL)
+			f->score += share(i + 1);
+	}
+	for (int i = 0; i < *n; i++)
+		both[i].milli = (int64_t)(both[i].score * 1000 + 0.5);
+	qsort(both, (size_t)*n, sizeof(*both), by_score);
+	return OK;
+}
+
+static enum err
+search(struct search *s, struct arena *a, const struct know_query *k, struct found **ret, int *n, struct error *e)
+{
+	int limit = MIN(k->limit, KNOW_FOUND);
 	struct question q = { .n = 0 };
 
+	read_question(&s->a, k->text, &q);
+	TRY(prepare(s, e));
+	for (int i = 0; i < q.n; i++)
+		TRY(look_up_word(s, &q.word[i], e));
+	TRY(read_best(s, a, &q, k->meaning != NULL ? FUSE : limit, k->mark, ret, n, e));
+	if (k->meaning != NULL)
+		TRY(fuse(s, a, k, &q, ret, n, e));
+	*n = MIN(*n, limit);
+	return OK;
+}
+
+enum err
+know_search(struct db *db, struct arena *a, const struct know_query *k, struct found **ret, int *n, struct error *e)
+{
+	struct search s = { .db = db, .workspace = k->workspace, .project = k->project };
+
 	arena_init(&s.a, SCRATCH);
-	read_question(&s.a, text, &q);
-	enum err code = prepare(&s, e);
-	for (int i = 0; code == OK && i < q.n; i++)
-		code = look_up_word(&s, &q.word[i], e);
-	if (code == OK)
-		code = read_best(&s, a, &q, MIN(limit, KNOW_FOUND), mark, ret, n, e);
+	enum err code = search(&s, a, k, ret, n, e);
 	arena_free(&s.a);
 	return code;
 }

@@ -1,4 +1,4 @@
-#include "model/knowledge.h"
+#include "model/vector.h"
 
 static const struct field fields[] = {
 	F_ID  (document, id, document, "id", "id", 0, "The document"),
@@ -56,12 +56,13 @@ SQL(page_project, "knowledge.page_project", ARM("= $4") " UNION ALL " ARM("IS NU
 SQL(anchor, "knowledge.anchor", "SELECT 1 FROM knowledge WHERE workspace = $1 AND id = $2");
 SQL(same, "knowledge.same", "SELECT id FROM knowledge WHERE workspace = $1 AND hash = $2");
 SQL(list, "knowledge.insert",
-    "INSERT INTO knowledge (workspace, id, project, type, name, url, language, characters, passages, words, preview, truncated, hash, upload)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)");
+    "INSERT INTO knowledge (workspace, id, project, type, name, url, language, characters, passages, words, preview, truncated, hash, upload, vectors)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)");
 SQL(unlist, "knowledge.delete", "DELETE FROM knowledge WHERE workspace = $1 AND id = $2 RETURNING type, passages, words, upload");
 SQL(grow, "knowledge_size.add",
     "INSERT INTO knowledge_size (workspace, passages, words) VALUES ($1, $2, $3) ON CONFLICT (workspace) DO UPDATE"
-    " SET passages = knowledge_size.passages + $2, words = knowledge_size.words + $3 WHERE knowledge_size.workspace = $1");
+    " SET passages = knowledge_size.passages + $2, words = knowledge_size.words + $3,"
+    " changes = knowledge_size.changes + 1 WHERE knowledge_size.workspace = $1");
 SQL(size, "knowledge_size.get", "SELECT passages, words FROM knowledge_size WHERE workspace = $1");
 
 enum err
@@ -185,12 +186,18 @@ unlisted_some(struct db *db, workspace_id w, document_id *ret, int max, int *n, 
 }
 
 enum err
-document_list(struct db *db, workspace_id w, const struct document *d, int64_t words, const digest *hash, struct error *e)
+knowledge_size_add(struct db *db, workspace_id w, int64_t passages, int64_t words, struct error *e)
+{
+	return db_run(db, grow, e, VID(w), V(passages), V(words));
+}
+
+enum err
+document_list(struct db *db, workspace_id w, const struct document *d, int64_t words, const digest *hash, str vectors, struct error *e)
 {
 	TRY(db_run(db, list, e, VID(w), VID(d->id), VID(d->project), val_word(&knowledge_type_words, d->type), V(d->name), V(d->url),
 	    val_word(&knowledge_language_words, d->language), V(d->characters), V(d->passages), V(words), V(d->preview), V(d->truncated),
-	    val_digest(hash), VID(d->upload)));
-	TRY(db_run(db, grow, e, VID(w), V(d->passages), V(words)));
+	    val_digest(hash), VID(d->upload), V(vectors)));
+	TRY(knowledge_size_add(db, w, d->passages, words, e));
 	return unlisted_forget(db, w, d->id, e);
 }
 
@@ -212,7 +219,7 @@ document_unlist(struct db *db, workspace_id w, document_id id, upload_id *upload
 	TRY(db_done(&r, e));
 	if (!found)
 		return fail(e, E_NOT_FOUND, NULL, "Knowledge document not found.");
-	TRY(db_run(db, grow, e, VID(w), V(-passages), V(-words)));
+	TRY(knowledge_size_add(db, w, -passages, -words, e));
 	return unlisted_insert(db, w, &u, e);
 }
 
@@ -237,6 +244,8 @@ SQL(put_passage, "knowledge_passage.insert",
 SQL(passage, "knowledge_passage.get",
     "SELECT k.id, k.project, k.language, p.place, k.name, p.heading, p.body, p.page FROM knowledge k JOIN knowledge_passage p"
     " ON p.workspace = k.workspace AND p.document = k.id WHERE k.workspace = $1 AND k.id = $2 AND p.place = $3");
+SQL(some_passages, "knowledge_passage.some",
+    "SELECT heading, body FROM knowledge_passage WHERE workspace = $1 AND document = $2 AND place >= $3 ORDER BY place LIMIT $4");
 SQL(first_passage, "knowledge_passage.first", "SELECT place FROM knowledge_passage WHERE workspace = $1 AND document = $2 ORDER BY place LIMIT 1");
 SQL(drop_passages, "knowledge_passage.delete", "DELETE FROM knowledge_passage WHERE workspace = $1 AND document = $2 AND place < $3");
 SQL(put_term, "knowledge_term.insert", "INSERT INTO knowledge_term (workspace, term, document, project, hits) VALUES ($1, $2, $3, $4, $5)");
@@ -270,6 +279,18 @@ enum err
 passage_get(struct db *db, struct arena *a, workspace_id w, document_id d, int64_t place, struct passage_at *ret, bool *found, struct error *e)
 {
 	return db_one(db, passage, &at_rec, a, ret, found, e, VID(w), VID(d), V(place));
+}
+
+enum err
+passages_get(struct db *db, struct arena *a, workspace_id w, document_id d, int first, int most, struct passage *ret, int *n, struct error *e)
+{
+	struct rows r;
+
+	*n = 0;
+	TRY(db_query(db, some_passages, &r, e, VID(w), VID(d), V(first), V(most)));
+	while (db_next(&r))
+		ret[(*n)++] = (struct passage){ str_dup(a, db_col(&r, 0).s), str_dup(a, db_col(&r, 1).s), 0 };
+	return db_done(&r, e);
 }
 
 enum err
@@ -325,5 +346,5 @@ document_empty(struct db *db, struct arena *a, workspace_id w, document_id d, bo
 	if ((*more = db_next(&r)))
 		place = db_col(&r, 0).i;
 	TRY(db_done(&r, e));
-	return *more ? db_run(db, drop_passages, e, VID(w), VID(d), V(place + KNOWLEDGE_PASSAGES)) : OK;
+	return *more ? db_run(db, drop_passages, e, VID(w), VID(d), V(place + KNOWLEDGE_PASSAGES)) : vectors_drop(db, w, d, more, e);
 }

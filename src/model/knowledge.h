@@ -60,12 +60,15 @@ MUST_USE enum err unlisted_next(struct db *, workspace_id *w, document_id *d, jo
 MUST_USE enum err unlisted_some(struct db *, workspace_id, document_id *ret, int max, int *n, struct error *);
 
 /* From unlisted to listed, and back: E_NOT_FOUND when it is not listed (any more); *upload: the one that it was made of, or absent. */
-MUST_USE enum err document_list(struct db *, workspace_id, const struct document *, int64_t words, const digest *hash, struct error *);
+MUST_USE enum err document_list(struct db *, workspace_id, const struct document *, int64_t words, const digest *hash,
+    str vectors, struct error *);	/* vectors: the model that all passages have some of, or "" */
 MUST_USE enum err document_unlist(struct db *, workspace_id, document_id, upload_id *upload, struct error *);
 
 struct passage { str heading, body; int words; };
 /* pages: on which each begins; 0: it has none. */
 MUST_USE enum err passages_put(struct db *, workspace_id, document_id, int first, const struct passage *, const int *pages, int n, struct error *);
+/* Some of a document, from that place on; words are not counted. */
+MUST_USE enum err passages_get(struct db *, struct arena *, workspace_id, document_id, int first, int most, struct passage *ret, int *n, struct error *);
 struct passage_at { document_id document; project_id project; int language; int64_t place, page; str name, heading, body; };	/* page: INT_NONE: it has none */
 /* Of a listed document. */
 MUST_USE enum err passage_get(struct db *, struct arena *, workspace_id, document_id, int64_t place, struct passage_at *ret, bool *found, struct error *);
@@ -74,6 +77,8 @@ struct term { str s, hits; };
 MUST_USE enum err terms_put(struct db *, struct arena *, workspace_id, document_id, project_id, int slice, const struct term *, int n, struct error *);
 /* All documents that have that row of the index, in the order of their ids: columns document, project, hits. */
 MUST_USE enum err term_hits(struct db *, workspace_id, str term, struct rows *ret, struct error *);
+/* It also counts that something changed (vector.h). */
+MUST_USE enum err knowledge_size_add(struct db *, workspace_id, int64_t passages, int64_t words, struct error *);
 MUST_USE enum err knowledge_size(struct db *, workspace_id, int64_t *passages, int64_t *words, struct error *);
 /* One slice of an unlisted document; *more: there was something. */
 MUST_USE enum err document_empty(struct db *, struct arena *, workspace_id, document_id, bool *more, struct error *);

@@ -25,28 +25,56 @@ str generation_input(struct arena *a, const struct generation *g) { return input
 
 /* --- what is read from the database before writing --- */
 
-struct material { struct run *r; struct generation *g; bool project_gone, source_gone; struct found *passage; int npassages; struct job_voice voice; struct hook_found hook; };
+struct material { struct run *r; struct generation *g; bool project_gone, source_gone; const struct meaning_ask *meaning; struct found *passage; int npassages; struct job_voice voice; struct hook_found hook; };
 
 #define REFERENCE_MOST	5		/* passages of the knowledge that a model gets */
 #define REFERENCE_BYTES	((size_t)6000)	/* and so much of them: some 1,500 tokens */
 #define REFERENCE_FIT	0.5		/* and none that fits half as well as the best */
 #define QUESTION_BYTES	((size_t)8000)	/* of a source are looked at for what it is about */
 
-/* The built-in writer writes from the source alone. */
-static enum err
-find_passages(struct material *m, struct db *db, struct error *e)
+/* Its beginning, up to a character. */
+static str
+question_of(const struct generation *g)
 {
+	size_t n = MIN(g->text.n, QUESTION_BYTES);
+
+	while (n > 0 && n < g->text.n && ((uint8_t)g->text.p[n] & 0xC0) == 0x80)
+		n--;
+	return str_cut(g->text, 0, n);
+}
+
+static enum err
+find_passages(void *ctx, struct db *db, struct error *e)
+{
+	struct material *m = ctx;
 	struct run *r = m->r;
 	size_t bytes = 0;
 	int n, kept = 0;
 
-	if (!write_reads_passages(r->conf) || m->g->text.p == NULL)
-		return OK;
-	TRY(know_search(db, &r->a, r->task.workspace, r->task.project, str_cut(m->g->text, 0, QUESTION_BYTES), REFERENCE_MOST, false, &m->passage, &n, e));
+	TRY(know_search(db, &r->a, &(struct know_query){ r->task.workspace, r->task.project, question_of(m->g), REFERENCE_MOST,
+	    false, r->w->c.near, m->meaning }, &m->passage, &n, e));
 	while (kept < n && m->passage[kept].score >= REFERENCE_FIT * m->passage[0].score && bytes + m->passage[kept].at.body.n <= REFERENCE_BYTES)
 		bytes += m->passage[kept++].at.body.n;
 	m->npassages = kept;
 	return OK;
+}
+
+/* What the person knows of what the source is about.  The built-in writer writes from the source alone. */
+static enum err
+consult(struct material *m, struct error *e)
+{
+	struct run *r = m->r;
+	str *texts = NEW(&r->a, str);
+	struct meaning_ask *ask = NEW(&r->a, struct meaning_ask);
+
+	if (!write_reads_passages(r->conf) || m->g->text.p == NULL)
+		return OK;
+	*texts = question_of(m->g);
+	*ask = (struct meaning_ask){ .conf = r->conf, .clock = r->w->c.clock, .a = &r->a, .texts = texts, .n = 1, .question = true };
+	if (r->w->c.near != NULL && near_ask(r->w->c.near, ask) == PROVIDER_OK)
+		m->meaning = ask;
+	r->cost += ask->cost;
+	return engine_read(r->w->c.engine, find_passages, m, e);
 }
 
 static struct write_passage *
@@ -91,8 +119,7 @@ fetch(void *ctx, struct db *db, struct error *e)
 		m->g->text = n.content;
 	}
 	TRY(fetch_hook(m, db, e));
-	TRY(voice_fetch(m->r, db, m->g->text, &m->voice, e));
-	return find_passages(m, db, e);
+	return voice_fetch(m->r, db, m->g->text, &m->voice, e);
 }
 
 static bool
@@ -154,7 +181,7 @@ settle(struct run *r, const struct generation *g, const struct material *m, enum
 	const struct write_fault_row *row = write_fault_row(fault);
 	struct post *p;
 
-	r->cost = o->cost_microcents;
+	r->cost += o->cost_microcents;
 	if (fault == WRITE_STOPPED) {
 		r->verdict = V_RETURNED;
 	} else if (fault != WRITE_OK && row->retry) {
@@ -191,6 +218,8 @@ generate(struct run *r)
 		return;
 	}
 	enum err code = engine_read(r->w->c.engine, fetch, &m, &e);
+	if (code == OK && !m.project_gone && !m.source_gone)
+		code = consult(&m, &e);
 	if (code != OK) {
 		log_note(r->w->c.log, LOG_ERROR, "job", "its source cannot be read: %s", e.detail);
 		run_retry(r, "internal_error", 0, "The source of the job could not be read. Submit it again.");

@@ -38,6 +38,7 @@ struct work_piece {
 	struct passage *passage;
 	int *page;			/* of each passage */
 	struct term *term;
+	str vectors;			/* the model that all passages have some of, or "" */
 	int npassages, nterms;
 	int64_t length;			/* of the bodies, in terms */
 	int at;				/* the first of the next slice */
@@ -259,8 +260,10 @@ ingest(struct run *r)
 		return;
 	}
 	if (slices(p, passage_slice, p->npassages, KNOWLEDGE_PASSAGES, 0.2, 0.4, "storing the passages") &&
-	    slices(p, term_slice, p->nterms, KNOWLEDGE_SLICE, 0.4, 1, "indexing the words"))
+	    slices(p, term_slice, p->nterms, KNOWLEDGE_SLICE, 0.4, 0.9, "indexing the words")) {
+		p->vectors = embed_passages(r, p->d.id, p->u.name, p->passage, p->npassages);
 		r->verdict = V_DONE;
+	}
 }
 
 /* The twin that was found was deleted meanwhile: from the beginning, then. */
@@ -294,7 +297,7 @@ apply(struct run *r, struct db *db, struct error *e)
 		return end_as_twin(r, p, db, e);
 	if (p->npassages == 0)
 		return again(r);
-	TRY(document_list(db, r->task.workspace, &p->d, p->length, &p->hash, e));
+	TRY(document_list(db, r->task.workspace, &p->d, p->length, &p->hash, p->vectors, e));
 	return event_put(db, &r->a, r->task.workspace, p->d.project, (event_id){ sys_ulid(clock) }, EVENT_KNOWLEDGE_INDEXED, &document_rec, &p->d, e);
 }
 

@@ -564,6 +564,10 @@ start(struct work *w, struct error *e)
 		TRY(sys_thread(&w->thread[w->nthreads], "job", worker, w, e));
 	TRY(sys_thread(&w->keeper_thread, "keeper", keep, w, e));
 	w->keeper_runs = true;
+	if (w->c.near != NULL) {
+		TRY(sys_thread(&w->embed_thread, "embed", embed_later, w, e));
+		w->embed_runs = true;
+	}
 	return OK;
 }
 
@@ -611,6 +615,8 @@ work_close(struct work *w)
 		pthread_join(w->thread[i], NULL);
 	if (w->keeper_runs)
 		pthread_join(w->keeper_thread, NULL);
+	if (w->embed_runs)
+		pthread_join(w->embed_thread, NULL);
 	board_release(w->board);
 	board_free(w->board);
 	pthread_cond_destroy(&w->jobs);

@@ -19,6 +19,8 @@
 #include "model/job.h"
 #include "model/workspace.h"
 
+struct near;
+#define EMBED_CENTS	1		/* reserved for the vectors of a document, where they have a price */
 typedef const struct conf *(*work_settings)(void *ctx);	/* the settings of this moment: SIGHUP changes them */
 struct work_conf {
 	work_settings settings;
@@ -27,6 +29,7 @@ struct work_conf {
 	struct log *log;
 	const struct sys_clock *clock;
 	struct disk *disk;		/* the embedded store; NULL: there is none */
+	struct near *near;		/* NULL: knowledge has no vectors */
 };
 struct work;
 MUST_USE enum err work_open(const struct work_conf *, struct work **ret, struct error *);

@@ -85,6 +85,10 @@ void	board_stats(struct board *, struct work_stats *);
  * No topics where the setting `analyser` says off.  False: the job must stop. */
 bool	analyse_run(struct run *, const struct marked_text *, struct rec_list *ret);
 
+/* embed.c: vectors of an unlisted document, each slice behind the fence; the model when all are there, "" otherwise */
+str	embed_passages(struct run *, document_id, str name, const struct passage *, int n);
+void	*embed_later(void *work);
+
 /* input.c: what a job is given, as it is kept */
 str	input_text(struct arena *, const struct rec *, const void *, size_t max);
 MUST_USE enum err input_read(struct run *, const struct rec *, void *ret, struct error *);
@@ -105,8 +109,8 @@ struct work {
 	int tokens;			/* wake-ups not yet taken */
 	_Atomic bool stopping;
 	int nthreads;
-	pthread_t *thread, keeper_thread;
-	bool keeper_runs, poke;
+	pthread_t *thread, keeper_thread, embed_thread;
+	bool keeper_runs, embed_runs, poke;
 	struct vacated move_at;		/* the keeper's: what it moved from last, and whether there was anything in this round */
 	bool moved;
 	workspace_id empty_at;		/* the keeper's: the unlisted document that it looked at last */

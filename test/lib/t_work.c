@@ -162,7 +162,7 @@ without_hands(const struct work_conf *c)
 void
 t_work_open(struct t_house *h, unsigned flags)
 {
-	struct work_conf wc = { settings, h, h->engine, h->log, &h->clock.c, NULL };
+	struct work_conf wc = { settings, h, h->engine, h->log, &h->clock.c, NULL, NULL };
 	struct error e;
 
 	if (flags & T_HANDS)

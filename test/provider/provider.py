@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""provider.py -- a provider that behaves as it is told: /v1/chat/completions and /v1/audio/transcriptions on a free port of 127.0.0.1.
+"""provider.py -- a provider that behaves as it is told: /v1/chat/completions, /v1/embeddings and /v1/audio/transcriptions on a free port of 127.0.0.1.
 
     python3 test/provider/provider.py [--until-eof]
 
@@ -55,6 +55,15 @@ A transcription says which piece it is of those with this path, in segments of t
     odd          segments whose times are wrong, that say nothing, that are silence
     later-N      status 500 for the second piece, N (1) times
 
+An embedding knows some words that mean the same (ALIKE below), and nothing else. Of its behaviours the following are its own:
+
+    vectors      (what it does for `normal`) N (16) dimensions, or as many as `dimensions` says
+    short        the last vector is a number shorter  shorter  each request gets a number less than the one before
+    few          one vector less than texts        nan      NaN, as some servers write it
+    nulls        null for numbers                  zeros    a vector of zeros
+    turned       the vectors in reverse order, their `index` says so
+    twice        two vectors with the same index
+
 GET /_requests answers the requests so far: [{"path","behaviour","headers","body"}], body as JSON where it is JSON;
 of a form {field: value}, and for its file {"rate","channels","width","ms"}.
 DELETE /_requests forgets them, and the counts of `flaky`.  Standard library only."""
@@ -80,6 +89,7 @@ Three weeks of interviews, eleven drafts, one decision. We threw away the dashbo
 What would you throw away first?
 
 #product #café'''
+ALIKE = [{'price', 'cost', 'costs', 'expensive', 'euros'}, {'car', 'cars', 'automobile', 'vehicle'}, {'doctor', 'physician'}, {'zebra', 'zebras', 'striped'}]
 USAGE = {'prompt_tokens': 321, 'completion_tokens': 123, 'total_tokens': 444}
 HELD_MAX = 1000         # requests that are remembered
 MUTE_S = 60             # how long a silent behaviour waits for its client to leave
@@ -259,7 +269,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def as_late(self, n):
         if not self.left((n or 300) / 1000):
-            (self.as_spoken if self.form else self.as_normal)(None)
+            getattr(self, 'as_' + self.normal())(None)
 
     def as_mute(self, n):
         self.wait_gone()
@@ -334,7 +344,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.server.count((self.path, self.model)) <= (n or 1):
             self.as_status(500)
         else:
-            (self.as_spoken if self.form else self.as_normal)(None)
+            getattr(self, 'as_' + self.normal())(None)
 
     # what is in the parts of a text
 
@@ -408,15 +418,65 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             self.as_spoken(n)
 
+    # embeddings
+
+    def vector(self, text, n):
+        """An axis for words that mean the same, one for each of the others by their letters, and one that all have."""
+        v = [0.01] * n
+        for w in re.findall(r'\w+', text.lower()):
+            axis = next((i for i, words in enumerate(ALIKE) if w in words), None)
+            if axis is not None:
+                v[axis % n] += 3
+            else:
+                v[(4 + sum(w.encode()) % 64) % n] += 0.02
+        return v
+
+    def embeddings(self, n=None, change=lambda data: data):
+        texts = self.body['input']
+        dims = self.body.get('dimensions') or n or 16
+        data = [{'object': 'embedding', 'index': i, 'embedding': self.vector(t, dims)} for i, t in enumerate(texts)]
+        tokens = sum(len(t) // 4 for t in texts)
+        self.plain(200, json.dumps({'object': 'list', 'data': change(data), 'model': self.model, 'usage': {'prompt_tokens': tokens, 'total_tokens': tokens}}).encode())
+
+    def as_vectors(self, n):
+        self.embeddings(n)
+
+    def as_short(self, n):
+        self.embeddings(change=lambda data: data[:-1] + [dict(data[-1], embedding=data[-1]['embedding'][:-1])])
+
+    def as_shorter(self, n):
+        self.embeddings(32 - self.server.count(('shorter', self.path)))
+
+    def as_few(self, n):
+        self.embeddings(change=lambda data: data[:-1])
+
+    def as_nan(self, n):
+        self.embeddings(change=lambda data: [dict(d, embedding=[float('nan')] + d['embedding'][1:]) for d in data])
+
+    def as_nulls(self, n):
+        self.embeddings(change=lambda data: [dict(d, embedding=[None] * 16) for d in data])
+
+    def as_zeros(self, n):
+        self.embeddings(change=lambda data: [dict(d, embedding=[0] * 16) for d in data])
+
+    def as_turned(self, n):
+        self.embeddings(change=lambda data: data[::-1])
+
+    def as_twice(self, n):
+        self.embeddings(change=lambda data: [dict(d, index=0) for d in data])
+
     # requests
 
     def behaviour(self):
         for text in (self.path.split('/')[1], self.model or ''):
             m = re.fullmatch(r'([a-z0-9]+?)(?:-(\d+))?', text)
             if m and hasattr(self, 'as_' + m.group(1)):
-                name = 'spoken' if self.form and m.group(1) == 'normal' else m.group(1)
+                name = self.normal() if m.group(1) == 'normal' else m.group(1)
                 return name, int(m.group(2)) if m.group(2) else None
-        return 'spoken' if self.form else 'normal', None
+        return self.normal(), None
+
+    def normal(self):
+        return 'spoken' if self.form else 'vectors' if self.path.endswith('/embeddings') else 'normal'
 
     def read_form(self, data):
         kind = self.headers.get('Content-Type', '')
