@@ -30,6 +30,22 @@ jobs_get(struct rq *rq)
 	return reply(rq, &job_rec, &j);
 }
 
+struct job_receipt { job_id job; str receipt; };
+static const struct field receipt_fields[] = {
+	F_ID     (job_receipt, job, job, "jobId", NULL, 0, "The job"),
+	F_JSON_OF(job_receipt, receipt, "receipt", NULL, 0, &receipt_rec, "What it was done with", NULL),
+};
+const struct rec job_receipt_rec = REC(job_receipt, receipt_fields, "How a job was done");
+
+enum err
+jobs_receipt(struct rq *rq)
+{
+	struct job_receipt r = { .job = PATH_ID(rq, job) };
+
+	TRY(job_receipt(rq->db, rq->a, rq->who.workspace, r.job, &r.receipt, &rq->err));
+	return reply(rq, &job_receipt_rec, &r);
+}
+
 /* POST /v1/jobs/{jobId}/cancel: what was reserved for it flows back, and its upload may be used again. */
 enum err
 jobs_cancel(struct rq *rq)

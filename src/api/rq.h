@@ -166,10 +166,10 @@ HANDLER(knowledge_list) HANDLER(knowledge_get) HANDLER(knowledge_create) HANDLER
 HANDLER(voice_show) HANDLER(voice_update)
 HANDLER(samples_list) HANDLER(samples_get) HANDLER(samples_create) HANDLER(samples_delete)
 HANDLER(pillars_list) HANDLER(pillars_get) HANDLER(pillars_create) HANDLER(pillars_update) HANDLER(pillars_delete)
-HANDLER(jobs_list) HANDLER(jobs_get) HANDLER(jobs_cancel) HANDLER(jobs_create)
+HANDLER(jobs_list) HANDLER(jobs_get) HANDLER(jobs_receipt) HANDLER(jobs_cancel) HANDLER(jobs_create)
 HANDLER(request_logs_list) HANDLER(request_logs_get) HANDLER(audit_log_list) HANDLER(usage_get) HANDLER(rate_limits_get)
 #undef HANDLER
-extern const struct rec deleted_sample_rec, deleted_pillar_rec;
+extern const struct rec job_receipt_rec, deleted_sample_rec, deleted_pillar_rec;
 extern const struct rec deleted_person_rec, deleted_folder_rec, deleted_status_rec, deleted_document_rec;
 extern const struct rec source_or_job_rec, knowledge_search_query_rec, knowledge_answer_rec;
 extern const struct rec health_rec, health_auth_rec, me_rec, generation_create_rec, job_create_rec, rate_limits_rec, usage_query_rec, usage_rec;

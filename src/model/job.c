@@ -102,6 +102,24 @@ job_get(struct db *db, struct arena *a, workspace_id w, job_id id, struct job *r
 	return found ? OK : fail(e, E_NOT_FOUND, NULL, "Job not found.");
 }
 
+SQL(receipt_of, "job.receipt", "SELECT receipt FROM job WHERE workspace = $1 AND id = $2");
+
+enum err
+job_receipt(struct db *db, struct arena *a, workspace_id w, job_id id, str *ret, struct error *e)
+{
+	struct rows r;
+	bool found;
+
+	*ret = STR_NONE;
+	TRY(db_query(db, receipt_of, &r, e, VID(w), VID(id)));
+	if ((found = db_next(&r)) && db_col(&r, 0).t == V_TEXT)
+		*ret = str_dup(a, db_col(&r, 0).s);
+	TRY(db_done(&r, e));
+	if (!found)
+		return fail(e, E_NOT_FOUND, NULL, "Job not found.");
+	return ret->n != 0 ? OK : fail(e, E_NOT_FOUND, NULL, "This job has no receipt: a generation has one when it is DONE.");
+}
+
 enum err
 job_page(struct db *db, workspace_id w, const struct jobs_query *q, const struct page *p, struct rows *ret, struct error *e)
 {

@@ -28,6 +28,8 @@ extern const struct rec jobs_query_rec;
 
 MUST_USE enum err job_insert(struct db *, workspace_id, const struct job *, str input, int64_t now, int64_t now_us, int64_t reserved, struct error *);
 MUST_USE enum err job_get(struct db *, struct arena *, workspace_id, job_id, struct job *ret, struct error *);	/* E_NOT_FOUND */
+/* What was kept of how it was done, JSON; E_NOT_FOUND where nothing was. */
+MUST_USE enum err job_receipt(struct db *, struct arena *, workspace_id, job_id, str *ret, struct error *);
 MUST_USE enum err job_page(struct db *, workspace_id, const struct jobs_query *, const struct page *, struct rows *ret, struct error *);
 MUST_USE enum err job_anchor(struct db *, workspace_id, const ulid *, bool *found, struct error *);
 /* E_NOT_CANCELLABLE unless QUEUED.  *reserved: to be given back. */

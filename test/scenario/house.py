@@ -57,6 +57,7 @@ SHAPES = {
     'status': {'id': 'id status', 'projectId': 'id project', 'name': 'string', 'category': 'draft|inProgress|review|scheduled|published',
                'isDefault': 'boolean', 'order': 'integer', 'postCount': 'integer'},
     'progress': {'progress': 'number', 'updatedAt': 'time', 'message': 'string or null'},
+    'receipted': {'jobId': 'id job', 'receipt': 'object'},
     'result': {'postId': 'id post'},
     'ingested': {'documentId': 'id document'},
     'read': {'sourceId': 'id source'},
@@ -115,6 +116,8 @@ def modern(value, name, a):
 
 def resource(value, a):
     """The shape of a resource, told by the prefix of its id; and what its fields say of each other."""
+    if isinstance(value, dict) and 'receipt' in value:
+        shape(value, 'receipted')
     if isinstance(value, dict) and 'formality' in value:
         shape(value, 'voice')
     if not isinstance(value, dict) or not isinstance(value.get('id'), str):
