@@ -57,6 +57,7 @@ $O/draw: $O/test/lib/draw.o ; $(CC) $(LDFLAGS) -o $@ $^ $(X_LIBS)
 $O/scriped-people: $(OBJ) $O/test/matrix/people.o ; $(CC) $(LDFLAGS) -Wl,--wrap=auth_check -o $@ $^ $(LDLIBS)
 $O/sqlplan: $O/tools/sqlplan.o $(filter-out $O/src/app/%,$(OBJ)) ; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $O/select: $O/bench/writer/select.o $(filter-out $O/src/app/%,$(OBJ)) ; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$O/follow: $O/bench/writer/follow.o $(filter-out $O/src/app/%,$(OBJ)) ; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $O/topics: $O/bench/analyse/topics.o $(filter-out $O/src/app/%,$(OBJ)) ; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $O/src/db/migrate.o: $(wildcard schema/*.sql)
 # The documentation: a program made of the tables of src prints it, and the server holds it as it is.

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """run.py -- what the built-in writer keeps of a text, beside lead-3, TextRank and LexRank, scored by ROUGE.
 
-    python3 bench/writer/run.py [--json] [FILE.jsonl ...]
+    python3 bench/writer/run.py [--json] [--voices] [FILE.jsonl ...]
 
 A line of a file is {"id","text","summary"}.  Without files: summaries/*.jsonl of the folder in SCRIPED_BENCH_DATA, else small.jsonl.
 Every system is cut at the number of words of the summary (a file named papers: 150), so that length wins nothing.  README.md of bench/
-says more.  Exit status 0: measured; 1: could not."""
+says more.  A second table holds the drafts with the voices of test/corpus/voices against those without.  Exit status 0: measured; 1: could not."""
 import argparse
 import glob
 import json
@@ -15,6 +15,7 @@ import re
 import statistics
 import subprocess
 import sys
+import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -159,9 +160,68 @@ def show(table):
         print(f"  {line['system']:12}" + ''.join(f'{line[m]:8.4f}' for m in MEASURES) + '   ' + ahead)
 
 
+# --------------------------------------------------------------------------------------------------------- voices
+
+def drafts(docs, voices):
+    """Per text and voice (None first): distance to the samples before and after, milliseconds, the draft."""
+    follow = os.path.join(ROOT, 'build', 'release', 'follow')
+    subprocess.run(['make', '-s', '-C', ROOT, 'build/release/follow'], check=True, stdout=sys.stderr)
+    asked = b''.join(b'%d\n%s' % (len(d['text'].encode()), d['text'].encode()) for d in docs)
+    answer, rows, at = subprocess.run([follow, *voices], input=asked, capture_output=True, check=True).stdout, [], 0
+    while at < len(answer):
+        head = answer.index(b'\n', at)
+        before, after, us, size = answer[at:head].split()
+        at = head + 1 + int(size)
+        rows.append((float(before), float(after), int(us) / 1000, answer[head + 1:at].decode()))
+    return [rows[i:i + 1 + len(voices)] for i in range(0, len(rows), 1 + len(voices))]
+
+
+def follow(path):
+    """What a voice changes: how near drafts come to its samples, and what of the text they still keep."""
+    name = os.path.basename(path).removesuffix('.jsonl')
+    with open(path, encoding='utf-8') as f:
+        docs = [json.loads(line) for line in f]
+    for d in docs:
+        d['words'] = 150 if name == 'papers' else len(d['summary'].split())
+    voices = sorted(glob.glob(os.path.join(ROOT, 'test', 'corpus', 'voices', '*.txt')))
+    rows, table = drafts(docs, voices), []
+    plain = scores(docs, [r[0][3] for r in rows])
+    for k, voice in enumerate(voices, 1):
+        ours, line = scores(docs, [r[k][3] for r in rows]), {'set': name, 'texts': len(docs), 'voice': os.path.basename(voice).removesuffix('.txt')}
+        line |= {'before': statistics.fmean(r[k][0] for r in rows), 'after': statistics.fmean(r[k][1] for r in rows),
+                 'nearer': statistics.fmean(r[k][1] < r[k][0] for r in rows), 'ms': statistics.median(r[k][2] for r in rows)}
+        for i, m in enumerate(MEASURES):
+            line[m + ' before'], line[m] = statistics.fmean(r[i] for r in plain), statistics.fmean(r[i] for r in ours)
+        table.append(line)
+    return table
+
+
+def pace(files):
+    """Milliseconds of the processor for a draft of 5,000 words with five samples: the median of nine."""
+    words = [w for f in files for line in open(f, encoding='utf-8') for w in json.loads(line)['text'].split()]
+    words = (words * (5000 // len(words) + 1))[:5000]
+    voices = sorted(glob.glob(os.path.join(ROOT, 'test', 'corpus', 'voices', '*.txt')))
+    samples = [s for v in voices for s in open(v, encoding='utf-8').read().split('\n%%\n')][:5]
+    with tempfile.NamedTemporaryFile('w', encoding='utf-8') as f:
+        f.write('\n%%\n'.join(samples))
+        f.flush()
+        return statistics.median(rows[1][2] for rows in drafts([{'text': ' '.join(words)}] * 9, [f.name]))
+
+
+def show_voices(table):
+    keys = [k for k in table[0] if k not in ('set', 'texts', 'voice')]
+    mean = {'voice': 'all'} | {k: statistics.fmean(line[k] for line in table) for k in keys}
+    print(f"{table[0]['set']}: drafts of {table[0]['texts']} texts with a voice")
+    print(f"  {'':14}distance: without → with   nearer      ms   ROUGE-1, -2, -L of the draft: without → with")
+    for line in [*table, mean]:
+        rouge = '   '.join(f"{line[m + ' before']:.4f} → {line[m]:.4f}" for m in MEASURES)
+        print(f"  {line['voice']:14}{line['before']:15.3f} → {line['after']:.3f} {line['nearer']:9.0%} {line['ms']:7.1f}   {rouge}")
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument('--json', action='store_true')
+    ap.add_argument('--voices', action='store_true', help='only the table of voices')
     ap.add_argument('files', nargs='*', metavar='FILE')
     o = ap.parse_args()
     enter_venv()
@@ -169,12 +229,18 @@ def main():
     files = o.files or (sorted(glob.glob(os.path.join(folder, 'summaries', '*.jsonl'))) if folder else [os.path.join(HERE, 'small.jsonl')])
     if not files:
         sys.exit(f'bench/writer: no summaries/*.jsonl in {folder}')
-    tables = [report(*measure(f)) for f in files]
+    tables = [] if o.voices else [report(*measure(f)) for f in files]
+    voices = [follow(f) for f in files]
+    ms = pace(files)
     if o.json:
-        print(json.dumps([line for t in tables for line in t], indent=1))
-    else:
-        for t in tables:
-            show(t)
+        voices.append([{'words': 5000, 'samples': 5, 'ms': ms}])
+        print(json.dumps([line for t in tables + voices for line in t], indent=1))
+        return
+    for t in tables:
+        show(t)
+    for t in voices:
+        show_voices(t)
+    print(f'5,000 words with five samples: {ms:.1f} ms')
 
 
 if __name__ == '__main__':

@@ -46,7 +46,7 @@ ask_worth(const struct rank *r, int i)
 
 /* --- how it suits a voice --- */
 
-#define SUITS		0.35f		/* a sentence is worth so much more or less by how it is written: what it says comes first */
+#define SUITS		0.25f		/* a sentence is worth so much more or less by how it is written: what it says comes first */
 #define LISTED		0.5f		/* so much of it, where an item of a list would be a sentence among others */
 #define PREFERRED	0.3f		/* more, where it has a preferred word */
 
@@ -242,7 +242,7 @@ static int
 opening_of_kind(const struct draft *d, int best)
 {
 	int found = -1;
-	float most = best >= 0 ? rank_opening(d->r, best) * 0.5f : 0;
+	float most = best >= 0 ? rank_opening(d->r, best) * 0.75f : 0;
 
 	for (int i = 0; i < d->r->n && d->plan->open != STYLE_COUNT; i++) {
 		float w = d->c.taken[i] ? 0 : rank_opening(d->r, i);
