@@ -1,4 +1,5 @@
 #include "write/plan.h"
+#include "rank/rank.h"
 
 /* --- wishes --- */
 
@@ -170,9 +171,12 @@ slide(struct style *want, const struct voice *v)
 static void
 learn(struct arena *a, const struct voice *v, struct plan *p)
 {
+	str sample[STYLE_SAMPLES];
 	struct heard h;
 
-	style_learn(a, v->sample, v->samples, &p->habits);
+	for (int i = 0; i < MIN(v->samples, STYLE_SAMPLES); i++)
+		sample[i] = rank_clean(a, v->sample[i]);	/* lines of it may be written */
+	style_learn(a, sample, MIN(v->samples, STYLE_SAMPLES), &p->habits);
 	if (p->habits.samples > 0) {
 		p->voiced = true;
 		p->want = p->habits.mean;
@@ -255,6 +259,8 @@ plan_new(struct arena *a, const struct write_input *in, enum text_lang lang, str
 
 /* --- words that are exchanged --- */
 
+#define WORD_MAX	200		/* code points that may take the place of a word */
+
 /* The bytes of s at i that are `old` in whatever case, as words of their own; 0: they are not. */
 static size_t
 stands(str s, size_t i, str old)
@@ -308,6 +314,6 @@ plan_exchange(struct arena *a, const struct voice *v, str s)
 
 	for (int i = 0; v != NULL && i < v->prefers; i++)
 		if (pair(v->prefer[i], &old, &new))
-			s = exchange(a, s, old, new);
+			s = exchange(a, s, old, rank_line(a, rank_clean(a, new), WORD_MAX));
 	return s;
 }

@@ -13,8 +13,8 @@ of(const char *post)
 	t_fail(__FILE__, __LINE__, "%s: %.3f is not %.3f", #x, (double)x_, (double)y_); } while (0)
 
 static const char post_en[] =
-    "We lost 3 customers in May.\n\nI thought I knew why. I did not!\n\nWhat we changed:\n✅ We call them first\n✅ We write down what they say\n\n"
-    "Would you have called? 🤔\n\n#sales #support";
+    "We lost 3 customers in May.\n\nI thought I knew why. I did not!\n\nWhat we changed:\n✅ We call them first\n"
+    "✅ We write down what they say\n\nWould you have called? 🤔\n\n#sales #support";
 static const char post_de[] =
     "Guten Morgen!\nIch frage dich heute etwas. Wann hast du zuletzt Pause gemacht?\nWir machen sie jetzt jeden Tag 🌿 und es hilft.\nFolge mir für mehr. #pause";
 
