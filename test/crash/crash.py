@@ -6,7 +6,7 @@
 
 A round: clients write notes, posts, sources and generations, each under an Idempotency-Key of its own, and go on trying until
 they have an answer, as a good client does.  At a random instant the server dies (sometimes again while it starts), and
-comes back on the same data.  When every client has its answers and every job has ended, the round is counted: what is
+comes back on the same data.  When every client has its answers, every job has ended and each source has its topics, once, the round is counted: what is
 listed is what was acknowledged, no less, no more, nothing twice; each job is DONE with one post of its own, or
 CANCELLED with none; an acknowledged key gives the same bytes again.  At the end all of it is counted once more, and every key is replayed.
 
@@ -102,7 +102,7 @@ class Run:
 
     def __init__(self, args, provider):
         self.rng, self.args, self.ledger = random.Random(args.seed), args, Ledger()
-        self.writers = {'writer': 'builtin'}, {'writer': 'openai', 'openai_url': provider.url('slow-1')}
+        self.writers = {'writer': 'builtin'}, {'writer': 'openai', 'openai_url': provider.url('slow-1'), 'analyser': 'builtin'}
         self.up, self.rest = threading.Event(), threading.Event()
         self.known = {kind: set() for kind in PATHS}
         # With PostgreSQL a job of a dead node comes back when its lease has run out; the embedded server takes its own back at once.
@@ -188,9 +188,17 @@ class Run:
                 return rows
 
     def acknowledged(self, c, known):
-        """Sources have no list: those that were acknowledged and are there, each with its beginning."""
-        answers = {i: c.get(f'/v1/sources/{i}') for i in self.ledger.rows['source'].keys() - known}
-        return {i: a.json()['data'] for i, a in answers.items() if a.status == 200}
+        """Sources have no list: those that were acknowledged and are there, each with its beginning, once its topics came."""
+        found = {}
+        for i in self.ledger.rows['source'].keys() - known:
+            a = c.get(f'/v1/sources/{i}')
+            if a.status != 200:
+                continue
+            if a.json()['data']['updatedAt'] is None:
+                wait_for(lambda: c.get(f'/v1/sources/{i}').json()['data']['updatedAt'], PATIENCE)
+                a = c.get(f'/v1/sources/{i}')
+            found[i] = a.json()['data']
+        return found
 
     def count(self, known):
         """Raises Mismatch unless the rows behind `known` are those acknowledged; adds them to known."""
@@ -207,6 +215,8 @@ class Run:
                     if rows[kind][i]['content'] != compose(self.server.project, kind, wanted[kind][i].key)['content']]
         bad += [f'{i} has another text than was sent' for i, s in rows['source'].items()
                 if s['textPreview'] != compose(self.server.project, 'source', wanted['source'][i].key)['text'][:2000]]
+        bad += [f"{i} has the topics {[t['ranking'] for t in s['topics']]}" for i, s in rows['source'].items()
+                if not s['topics'] or [t['ranking'] for t in s['topics']] != list(range(1, len(s['topics']) + 1))]
         self.resumed += sum(job['attemptCount'] > 1 for job in rows['job'].values())
         bad += self.count_jobs(rows['job'], rows['post'], set(wanted['post']))
         if bad:
@@ -320,6 +330,8 @@ class Run:
                 whole = db.execute('SELECT count(*) FROM source s JOIN source_text t ON t.source = s.id').fetchone()[0]
                 if not whole == len(self.ledger.rows['source']) == db.execute('SELECT count(*) FROM source').fetchone()[0]:
                     raise Mismatch(f"{len(self.ledger.rows['source'])} sources were acknowledged and {whole} are there with their text")
+                if db.execute("SELECT count(*) FROM job WHERE type = 'SOURCE_ANALYSE'").fetchone()[0]:
+                    raise Mismatch('an analysis ended and left its job behind')
         self.server.cli('doctor')
 
 
