@@ -4,6 +4,7 @@
 #include "db/migrate.h"
 #include "dial/dial.h"
 #include "ingest/ingest.h"
+#include "speech/speech.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -135,27 +136,32 @@ check_clock(struct doctor *d)
 		tell(d, GOOD, "clock", "%.*s", TIME_LEN, t);
 }
 
+/* What an endpoint says when it is asked for its models; `name` begins the names of its settings. */
+static void
+ask_models(struct doctor *d, const char *check, const char *name, const char *url, const char *key)
+{
+	const char *auth = key[0] != '\0' ? str_fmt(&d->a, "Authorization: Bearer %s", key).p : NULL;
+	const char *const headers[] = { "Accept: application/json", auth, NULL };
+	struct dial_request rq = { .method = "GET", .url = str_fmt(&d->a, "%s/models", url).p, .headers = headers, .connect_ms = d->conf.openai_connect,
+	    .silence_ms = 10000, .total_ms = 15000, .max = 1 << 20 };
+	struct dial_result r;
+
+	dial(&d->a, &sys_clock_real, &rq, &r);
+	if (r.fault != DIAL_OK)
+		tell(d, BAD, check, "%s: %s", url, r.why);
+	else if (r.status == 401 || r.status == 403)
+		tell(d, BAD, check, "%s refuses the key (%d): set %s_key", url, r.status, name);
+	else
+		tell(d, r.status < 500 ? GOOD : WARN, check, "%s answers (%d)", url, r.status);
+}
+
 static void
 check_provider(struct doctor *d)
 {
-	const char *url = str_fmt(&d->a, "%s/models", d->conf.openai_url).p;
-	const char *auth = d->conf.openai_key[0] != '\0' ? str_fmt(&d->a, "Authorization: Bearer %s", d->conf.openai_key).p : NULL;
-	const char *const headers[] = { "Accept: application/json", auth, NULL };
-	struct dial_request rq = { .method = "GET", .url = url, .headers = headers, .connect_ms = d->conf.openai_connect, .silence_ms = 10000,
-	    .total_ms = 15000, .max = 1 << 20 };
-	struct dial_result r;
-
-	if (d->conf.writer == 0) {
+	if (d->conf.writer == 0)
 		tell(d, GOOD, "writer", "builtin: needs no provider");
-		return;
-	}
-	dial(&d->a, &sys_clock_real, &rq, &r);
-	if (r.fault != DIAL_OK)
-		tell(d, BAD, "writer", "%s: %s", d->conf.openai_url, r.why);
-	else if (r.status == 401 || r.status == 403)
-		tell(d, BAD, "writer", "%s refuses the key (%d): set openai_key", d->conf.openai_url, r.status);
 	else
-		tell(d, r.status < 500 ? GOOD : WARN, "writer", "%s answers (%d)", d->conf.openai_url, r.status);
+		ask_models(d, "writer", "openai", d->conf.openai_url, d->conf.openai_key);
 }
 
 static void
@@ -200,6 +206,23 @@ check_uploads(struct doctor *d)
 }
 
 static void
+check_transcriber(struct doctor *d, const struct ingest_format *f, int n)
+{
+	bool own = d->conf.transcribe_url[0] != '\0', reads = false;
+
+	for (int i = 0; i < n; i++)
+		reads |= f[i].reads && str_eq(f[i].name, S("speech"));
+	if (speech_way(&d->conf) == SPEECH_BY_OPENAI)
+		ask_models(d, "transcriber", own ? "transcribe" : "openai", speech_url(&d->conf), own ? d->conf.transcribe_key : d->conf.openai_key);
+	else if (speech_way(&d->conf) == SPEECH_BY_NONE)
+		tell(d, GOOD, "transcriber", "none: recordings fail as transcription_failed");
+	else if (reads)
+		tell(d, GOOD, "transcriber", "builtin: a draft, in English; set transcribe_url for more");
+	else
+		tell(d, WARN, "transcriber", "builtin, which this build lacks: recordings fail until pocketsphinx-en-us is there, or transcribe_url is set");
+}
+
+static void
 check_files_read(struct doctor *d)
 {
 	struct ingest_result r;
@@ -221,6 +244,7 @@ check_files_read(struct doctor *d)
 			buf_fmt(&lacks, "%s%.*s (%.*s)", lacks.n > 0 ? ", " : "", STR(f[i].name), STR(f[i].missing));
 	}
 	tell(d, GOOD, "extract", "reads %.*s", STR(buf_str(&reads)));
+	check_transcriber(d, f, n);
 	if (lacks.n > 0)
 		tell(d, WARN, "extract", "cannot read %.*s: install what is in parentheses, and build again", STR(buf_str(&lacks)));
 }

@@ -26,7 +26,7 @@
  *           Diagnostics go to descriptor 2. Exit status: 0 behind "end", 1 behind "error", 2 when it was called wrongly.
  * --transcribe takes such PCM at descriptor 0, and gives what is said in it: a draft, and English only.
  * --formats prints one object per format: {"format":"pdf","types":["application/pdf"],"reads":true,"missing":null}; "missing" is the
- *           package that would read it.
+ *           package that would read it. The row "speech" tells whether --transcribe works.
  *
  * Types are recognised by content. A declared type of another family (an image declared as PDF) is unsupported_media; within a family
  * (PNG or JPEG, DOC or DOCX, any text) the content decides.

@@ -1,5 +1,6 @@
 /* formats -- the table of what is recognised, and by whom it is read. The first row that fits counts. */
 #include "extract/container.h"
+#include "extract/hear.h"
 #include "extract/zip.h"
 
 /* What reads a format where its library was there at build time; else the package that would. */
@@ -229,29 +230,36 @@ extract(const struct file *file, struct out *o)
 	out_end(o);
 }
 
+static void
+print_row(struct out *o, const char *name, const char *types, bool reads, const char *missing)
+{
+	str rest = str_z(types);
+	struct json j;
+
+	jw_begin(&j, &o->lines);
+	jw_obj(&j);
+	jw_key_str(&j, S("format"), str_z(name));
+	jw_key(&j, S("types"));
+	jw_arr(&j);
+	while (rest.n != 0)
+		jw_str(&j, str_split(&rest, ' '));
+	jw_end(&j);
+	jw_key(&j, S("reads"));
+	jw_bool(&j, reads);
+	jw_key(&j, S("missing"));
+	if (missing != NULL)
+		jw_str(&j, str_z(missing));
+	else
+		jw_null(&j);
+	jw_end(&j);
+	buf_char(&o->lines, '\n');
+}
+
 void
 formats_print(struct out *o)
 {
-	for (size_t i = 0; i < formats_n; i++) {
-		str rest = str_z(formats[i].types);
-		struct json j;
-		jw_begin(&j, &o->lines);
-		jw_obj(&j);
-		jw_key_str(&j, S("format"), str_z(formats[i].name));
-		jw_key(&j, S("types"));
-		jw_arr(&j);
-		while (rest.p != NULL)
-			jw_str(&j, str_split(&rest, ' '));
-		jw_end(&j);
-		jw_key(&j, S("reads"));
-		jw_bool(&j, formats[i].read != NULL);
-		jw_key(&j, S("missing"));
-		if (formats[i].missing != NULL)
-			jw_str(&j, str_z(formats[i].missing));
-		else
-			jw_null(&j);
-		jw_end(&j);
-		buf_char(&o->lines, '\n');
-	}
+	for (size_t i = 0; i < formats_n; i++)
+		print_row(o, formats[i].name, formats[i].types, formats[i].read != NULL, formats[i].missing);
+	print_row(o, "speech", "", hear_ready(), hear_ready() ? NULL : "pocketsphinx-en-us");
 	out_flush(o);
 }

@@ -8,6 +8,7 @@
 #include "extract/extract.h"
 
 struct hear;
+bool	hear_ready(void);			/* this build can, and the model is there */
 struct hear *hear_open(struct arena *, const char **why);	/* NULL: why, and what to do */
 /* fd: samples as in pcm/pcm.h.  Ends the lines. */
 void	hear_read(struct hear *, int fd, struct out *);

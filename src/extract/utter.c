@@ -1,6 +1,6 @@
 #include "extract/utter.h"
 
-#define SENTENCE_MS	450		/* of silence, and a sentence has ended */
+#define SENTENCE_MS	350		/* of silence, and a sentence has ended */
 #define PHRASE_MS	150		/* and a long one is handed out in pieces */
 #define PHRASE_WORDS	16
 #define WORD_MAX	64

@@ -239,6 +239,10 @@ settle(struct lines *l, struct ingest_result *r)
 static enum ingest_fault
 hear_by_program(const struct conf *conf, const struct sys_clock *clock, struct arena *a, int pcm, struct lines *l, struct ingest_result *ret)
 {
+	const char *language = conf->transcribe_language;
+	if (language[0] != '\0' && !str_ieq(str_cut(str_z(language), 0, 2), S("en")))
+		return because(ret, INGEST_TRANSCRIPTION, "The built-in transcriber knows English only, and transcribe_language is %.10s: its operator has to set "
+		    "transcribe_url.", language);
 	int64_t time_ms = conf->extract_time * 1000 + SLOWEST * l->m.m.duration_ms;
 	struct call k = { .arg = { "--transcribe", "--cpu-s", str_fmt(a, "%lld", (long long)MIN(time_ms / 1000, CPU_MOST)).p }, .in = pcm, .time_ms = time_ms,
 	    .line = lines_take, .alive = lines_alive, .ctx = l };
