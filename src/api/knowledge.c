@@ -89,6 +89,16 @@ check_video(struct rq *rq, struct unlisted *u)
 	return OK;
 }
 
+#define FILE_CENTS	3		/* contract 12.2: also for its vectors */
+
+static int64_t
+estimate(const struct rq *rq, const struct upload *file)
+{
+	int64_t vectors = meaning_on(rq->conf) && rq->conf->embed_price > 0 ? EMBED_CENTS : 0;
+
+	return MAX(upload_cents(rq, file, FILE_CENTS), vectors);
+}
+
 enum err
 knowledge_create(struct rq *rq)
 {
@@ -113,7 +123,7 @@ knowledge_create(struct rq *rq)
 	if (in->type == KT_YOUTUBE)
 		TRY(check_video(rq, &u));
 	TRY(unlisted_insert(rq->db, rq->who.workspace, &u, &rq->err));
-	return enqueue(rq, &j, ingest_input(rq->a, u.id, file.content_type), meaning_on(rq->conf) && rq->conf->embed_price > 0 ? EMBED_CENTS : 0);
+	return enqueue(rq, &j, ingest_input(rq->a, u.id, file.content_type), estimate(rq, &file));
 }
 
 /* --- search --- */

@@ -73,7 +73,7 @@ const struct op ops[] = {
 	  ERRORS(E_NOT_FOUND),
 	  "List knowledge documents", "Newest first, those that are indexed. With `projectId` the ones that posts of this project are written from: its own, and those of all projects." },
 	{ M_POST, "/v1/knowledge", "create_knowledge", "Knowledge", S_(KNOWLEDGE_WRITE), BUCKET_JOBS, WRITE | OP_LONG, knowledge_create, -1, &knowledge_create_rec, &job_rec, NULL,
-	  ERRORS(E_NOT_FOUND, E_UNPROCESSABLE, E_SSRF_BLOCKED),
+	  ERRORS(E_SPEND_CAP_EXCEEDED, E_NOT_FOUND, E_UNPROCESSABLE, E_SSRF_BLOCKED),
 	  "Index a knowledge document", "Answers with a job; `result.documentId` names the document once it is DONE. The same text in the same place is one document, however often it is sent: "
 	  "the job then names the one that is there. Of a page the text without its navigation is taken, of a video its captions; both are fetched by the job." },
 	{ M_GET, "/v1/knowledge/search", "search_knowledge", "Knowledge", S_(KNOWLEDGE_READ), BUCKET_READ, OP_MCP | OP_ADDITION | OP_SLOW | OP_MEMORY, knowledge_search, -1, &knowledge_search_query_rec, &knowledge_answer_rec, NULL,

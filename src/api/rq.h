@@ -83,6 +83,7 @@ enum err enqueue(struct rq *, struct job *, str input, int64_t cents);
 struct upload;
 /* The upload that a body names, for that job (uploads.c). */
 enum err upload_take(struct rq *, upload_id, job_id, struct upload *ret);
+int64_t upload_cents(const struct rq *, const struct upload *, int64_t cents);	/* what to reserve for reading it */
 /* One that is not shown, beside whatever the answer is. */
 enum err enqueue_unseen(struct rq *, job_id, int type, project_id, str input, int64_t cents);
 /* So much AI spend for that job, on the day of its id, which is the day that it will be settled on. */

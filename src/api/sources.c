@@ -4,7 +4,6 @@
 #include "model/job.h"
 #include "model/project.h"
 #include "model/upload.h"
-#include "speech/speech.h"
 
 /* A text is a source at once; a file becomes one by a job. */
 static const struct field made_fields[] = {
@@ -58,13 +57,7 @@ create_text(struct rq *rq, const struct source_create *in)
 	return reply(rq, &source_rec, &s);
 }
 
-#define RECORDING_CENTS	5
-
-static bool
-is_recording(str type)
-{
-	return str_ieq(str_cut(type, 0, sizeof("audio/") - 1), S("audio/")) || str_ieq(str_cut(type, 0, sizeof("video/") - 1), S("video/"));
-}
+#define RECORDING_CENTS	5		/* contract 12.2 */
 
 /* The file is read by a job. */
 static enum err
@@ -79,7 +72,7 @@ create_file(struct rq *rq, const struct source_create *in)
 	j.project = in->project;
 	TRY(upload_take(rq, in->upload, j.id, &u));
 	struct ingestion g = { .upload = in->upload, .name = in->name, .content_type = u.content_type };
-	return enqueue(rq, &j, ingestion_input(rq->a, &g), is_recording(u.content_type) && speech_costs(rq->conf) ? RECORDING_CENTS : 0);
+	return enqueue(rq, &j, ingestion_input(rq->a, &g), upload_cents(rq, &u, RECORDING_CENTS));
 }
 
 enum err

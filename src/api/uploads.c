@@ -5,6 +5,7 @@
 #include "model/upload.h"
 #include "api/rq.h"
 #include "blob/blob.h"
+#include "speech/speech.h"
 
 #define LIFETIME_S	(15 * 60)
 
@@ -54,6 +55,15 @@ static enum err
 no_upload(struct rq *rq, const char *why)
 {
 	return fail(&rq->err, E_UNPROCESSABLE, "uploadId", "'uploadId' names %s", why);
+}
+
+/* Only recordings are read by somebody who may want money for it. */
+int64_t
+upload_cents(const struct rq *rq, const struct upload *u, int64_t cents)
+{
+	str kind = str_cut(u->content_type, 0, sizeof("audio/") - 1);
+
+	return (str_ieq(kind, S("audio/")) || str_ieq(kind, S("video/"))) && speech_costs(rq->conf) ? cents : 0;
 }
 
 /* Whatever it holds: what cannot be read is found out by the job. */

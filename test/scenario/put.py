@@ -1,7 +1,10 @@
 """put.py -- uploads for stories: `upload NAME TYPE KIND TEXT` asks for a place, makes a file of that kind and puts it there."""
+import io
 import json
+import struct
 import textwrap
 import urllib.request
+import wave
 
 import files
 from cases import need
@@ -31,6 +34,17 @@ def html(text):
     return f'<!doctype html><html><head><title>A title of its own</title></head><body><nav><a href=/>Home</a></nav><main>{words}</main></body></html>'.encode()
 
 
+def wav(text):
+    """So many seconds of a sound like speech: loud for a moment, then a little quieter, with a pause at the end of each second."""
+    loud = [struct.pack('<h', (i * 7919 % 8000 - 4000) // (1 + i // 4000 % 2)) for i in range(13000)]
+    second = b''.join(loud) + bytes(2 * 3000)
+    with io.BytesIO() as f:
+        with wave.open(f, 'wb') as w:
+            w.setparams((1, 2, 16000, 0, 'NONE', ''))
+            w.writeframes(second * int(text))
+        return f.getvalue()
+
+
 KINDS = {
     'text': lambda t: t.encode('utf-8', 'surrogateescape'),
     'latin1': lambda t: t.encode('latin-1'),
@@ -40,6 +54,8 @@ KINDS = {
     'cut': lambda t: pdf(t)[:300],
     'docx': docx,
     'html': html,
+    'wav': wav,
+    'hush': lambda t: wav(t)[:44] + bytes(len(wav(t)) - 44),
 }
 
 
