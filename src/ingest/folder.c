@@ -9,19 +9,25 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PREFIX	"scriped-"
+#define PREFIX	"file-"
 #define DEPTH	32			/* of folders that are removed with it */
 
+/* A folder of our own: what lies beside it is not ours to remove.  Others may write to $TMPDIR, and must not lead us elsewhere. */
 static enum err
 base_of(const struct conf *c, bool make, char ret[PATH_MAX], struct error *e)
 {
 	const char *tmp = getenv("TMPDIR");
+	struct stat st;
 
 	if (c->data[0] == '\0')
-		snprintf(ret, PATH_MAX, "%s", tmp != NULL && tmp[0] == '/' ? tmp : "/tmp");
+		snprintf(ret, PATH_MAX, "%s/scriped-extract-%u", tmp != NULL && tmp[0] == '/' ? tmp : "/tmp", (unsigned)geteuid());
 	else
 		snprintf(ret, PATH_MAX, "%s/tmp", c->data);
-	return make && c->data[0] != '\0' ? sys_mkdir_private(ret, e) : OK;
+	if (make)
+		TRY(sys_mkdir_private(ret, e));
+	if (lstat(ret, &st) != 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 022) != 0)
+		return fail(e, E_SYS, NULL, "%s is no folder that only this user may write", ret);
+	return OK;
 }
 
 /* The folder with a lock that ends with its holder; -1 when another one has it. */

@@ -6,8 +6,8 @@
  * that ascend, as much text as a source may have.  It is killed when it is late, writes too much or is wanted no more, and with
  * the server; nothing of it stays, neither a process nor a file.
  *
- *	DIR/tmp/scriped-XXXXXX	the folder, or in $TMPDIR where there is no data folder.  Its maker holds a lock on it, so that a
- *				sweep of another process removes only what nobody uses any more
+ *	DIR/tmp/file-XXXXXX	the folder, or in $TMPDIR/scriped-extract-UID where there is no data folder.  Its maker holds a lock on it,
+ *				so that a sweep of another process removes only what nobody uses any more
  *
  * Settings extract_…: the program, how long it may take, and how many may run at the same time.
  * Of a recording the program leaves the sound in a file of the folder; what is said in it is written down by whom the settings

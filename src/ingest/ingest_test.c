@@ -224,6 +224,33 @@ TEST(it_dies_with_the_server_and_its_folder_is_swept)
 	arena_free(&a);
 }
 
+/* Of a folder that others may write to, and of what lies beside our own, nothing is taken. */
+TEST(without_a_data_folder_it_has_one_of_its_own_in_tmpdir)
+{
+	char ours[300], beside[300];
+	struct house h;
+
+	open_house(&h, "pwd >&2; echo '{\"text\":\"A\"}'; echo '{\"end\":true}'", "");
+	h.conf.data = "";
+	setenv("TMPDIR", t_dir(), 1);
+	snprintf(ours, sizeof(ours), "%s/scriped-extract-%u", t_dir(), (unsigned)geteuid());
+	snprintf(beside, sizeof(beside), "%s/file-beside", t_dir());
+	CHECK(mkdir(beside, 0700) == 0);
+	CHECK_INT(read_it(&h), ==, INGEST_OK);
+	CHECK(str_starts(h.r.said, str_z(ours)));
+	CHECK(mkdir(str_fmt(&h.a, "%s/file-left", ours).p, 0700) == 0);
+	ingest_sweep(&h.conf);
+	CHECK(access(beside, F_OK) == 0 && rmdir(ours) == 0);
+	CHECK(mkdir(ours, 0700) == 0 && chmod(ours, 0777) == 0);
+	CHECK_INT(read_it(&h), ==, INGEST_SYSTEM);
+	CHECK(rmdir(ours) == 0 && symlink(t_dir(), ours) == 0);
+	CHECK_INT(read_it(&h), ==, INGEST_SYSTEM);
+	ingest_sweep(&h.conf);
+	CHECK(access(beside, F_OK) == 0);
+	unsetenv("TMPDIR");
+	close_house(&h);
+}
+
 TEST(a_program_that_is_missing_or_no_program_is_the_operators_matter)
 {
 	struct house h;

@@ -3,11 +3,12 @@ import io
 import json
 import struct
 import textwrap
+import urllib.error
 import urllib.request
 import wave
 
 import files
-from cases import need
+from cases import Wrong, need
 
 
 def pdf(text, **more):
@@ -60,14 +61,21 @@ KINDS = {
 
 
 def send(method, url, body, headers):
-    with urllib.request.urlopen(urllib.request.Request(url, body, headers, method=method), timeout=60) as a:
-        return a.read()
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, body, headers, method=method), timeout=60) as a:
+            return a.read()
+    except urllib.error.HTTPError as e:
+        raise Wrong(f'{method} {url.split("?")[0]}: {e.code} {e.read()[:500]!r}') from None
 
 
-def upload(url, key, content_type, kind, text):
+def upload_bytes(url, key, content_type, data):
     """The id of the upload, its bytes complete."""
     at = json.loads(send('POST', url + '/v1/uploads', json.dumps({'contentType': content_type}).encode(),
                          {'Authorization': 'Bearer ' + key, 'Content-Type': 'application/json'}))['data']
-    need(kind in KINDS, f'no kind of file is called {kind}')
-    send('PUT', at['uploadUrl'], KINDS[kind](text), at['headers'])
+    send('PUT', at['uploadUrl'], data, at['headers'])
     return at['id']
+
+
+def upload(url, key, content_type, kind, text):
+    need(kind in KINDS, f'no kind of file is called {kind}')
+    return upload_bytes(url, key, content_type, KINDS[kind](text))
