@@ -136,9 +136,9 @@ by_zeros(str s)
 		return &kinds[0];
 	if (at[0] + at[1] >= n / 2 - n / 50 && at[3] <= n / 50)
 		return &kinds[1];
-	if ((at[1] + at[3]) * 50 >= all * 49 && all >= n / 50 + 1)
+	if ((at[1] + at[3]) * 10 >= all * 9 && all >= n / 50 + 1)
 		return &kinds[2];
-	if ((at[0] + at[2]) * 50 >= all * 49 && all >= n / 50 + 1)
+	if ((at[0] + at[2]) * 10 >= all * 9 && all >= n / 50 + 1)
 		return &kinds[3];
 	return NULL;
 }
@@ -197,7 +197,7 @@ western(str s)
 			return false;
 		high++;
 	}
-	return high * 6 <= n;
+	return high > 0 && high * 2 <= n;
 }
 
 #ifdef HAVE_uchardet

@@ -371,6 +371,9 @@ give_text(const struct page *p, int root, struct out *o)
 	flow_close(&w.f);
 }
 
+static void *gumbo_gets(void *arena, size_t n) { return arena_raw(arena, n); }
+static void gumbo_gives_back(void *arena, void *p) { (void)arena, (void)p; }
+
 void
 html_read(const struct file *file, struct out *o)
 {
@@ -384,6 +387,9 @@ html_read(const struct file *file, struct out *o)
 	if (too_deep(s))
 		out_stop(o, FAILED, "The page nests deeper than %d elements. Upload its text alone.", DEPTH_MAX);
 	options.max_errors = 0;
+	options.allocator = gumbo_gets;
+	options.deallocator = gumbo_gives_back;
+	options.userdata = o->a;
 	const GumboNode *root = gumbo_parse_with_options(&options, s.p, s.n)->root;
 	if ((p.n = count_nodes(root)) > NODES_MAX)
 		out_stop(o, FAILED, "The page has more than %d elements. Upload its text alone.", NODES_MAX);

@@ -134,7 +134,7 @@ static const int allowed[] = {
 	SYS_clock_gettime, SYS_clock_getres, SYS_clock_nanosleep, SYS_nanosleep, SYS_gettimeofday, SYS_ppoll,
 	SYS_getpid, SYS_gettid, SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid, SYS_getrusage, SYS_getrandom, SYS_uname, SYS_sysinfo, SYS_times,
 #ifdef SYS_stat
-	SYS_stat, SYS_lstat, SYS_access, SYS_readlink, SYS_unlink, SYS_mkdir, SYS_rename, SYS_time, SYS_poll, SYS_dup2, SYS_arch_prctl,
+	SYS_stat, SYS_lstat, SYS_access, SYS_readlink, SYS_unlink, SYS_mkdir, SYS_rmdir, SYS_rename, SYS_time, SYS_poll, SYS_dup2, SYS_arch_prctl,
 #endif
 };
 static const int opening[] = { SYS_openat,
