@@ -161,15 +161,17 @@ read_part(str s)
 	return str_cut(s, 0, n);
 }
 
-/* What the hook's topic is about: its part of the source where it stands in there, else what was found of it. */
+/* What the hook's topic is about: for the built-in writer its part of the source, where the hook stands in there; a model has the whole
+ * source anyway, and is told what was found of it. */
 static str
 topic_of(const struct material *m)
 {
-	str part;
+	str part = STR_NONE;
 
 	if (m->hook.content.n == 0)
 		return STR_NONE;
-	part = analyse_part(&m->r->a, read_part(m->g->text), m->hook.content);
+	if (!write_reads_passages(m->r->conf))
+		part = analyse_part(&m->r->a, read_part(m->g->text), m->hook.content);
 	return part.n != 0 ? part : str_fmt(&m->r->a, "%.*s. %.*s", STR(m->hook.title), STR(m->hook.summary));
 }
 
