@@ -237,7 +237,7 @@ any_stands(const struct avoid *v, str s, bool apart)
 {
 	struct forms *f;
 	struct text_word *w;
-	int n = forms_of(v, s, &f, &w);
+	int n = s.n > 0 ? forms_of(v, s, &f, &w) : 0;
 
 	for (int i = 0; i < n; i++)
 		for (int k = 0; k < v->n; k++) {

@@ -48,6 +48,7 @@ ask_worth(const struct rank *r, int i)
 
 #define SUITS		0.25f		/* a sentence is worth so much more or less by how it is written: what it says comes first */
 #define LISTED		0.5f		/* so much of it, where an item of a list would be a sentence among others */
+#define UNASKED		0.05f		/* and of a question, where none was wanted */
 #define PREFERRED	0.3f		/* more, where it has a preferred word */
 
 static bool
@@ -102,6 +103,8 @@ weigh(struct draft *d)
 			d->suits[i] += SUITS * (2 * nearness(d, t) - 1);
 		if (d->plan->voiced && listed(d, i))
 			d->suits[i] *= LISTED;
+		if (d->plan->silent && rank_asks(t))
+			d->suits[i] *= UNASKED;
 		if (d->plan->prefers > 0 && has_preferred(d, t))
 			d->suits[i] += PREFERRED;
 	}

@@ -416,8 +416,36 @@ TEST(instructions_that_can_be_checked_are_followed)
 	}
 	CHECK(utf8_count(draft(&a, source, NULL, S("Keep it short."))) < 700);
 	CHECK(utf8_count(draft(&a, source, NULL, S("not too short"))) > 1000);
+	CHECK_INT(utf8_count(draft(&a, source, NULL, S("SHORT!"))), <, 700);
+	CHECK_INT(utf8_count(draft(&a, source, NULL, S("bitte kurz, und keine Emojis"))), <, 700);
+	CHECK_STR(draft(&a, source, NULL, S("Tell them how long it took us and why short nights are bad.")), draft(&a, source, NULL, STR_NONE));
 	CHECK(has(draft(&a, source, NULL, S("use bullet points")), "\n• We shape the dough"));
 	CHECK_STR(draft(&a, source, NULL, S("make it pop")), draft(&a, source, NULL, STR_NONE));
+	arena_free(&a);
+}
+
+TEST(samples_cannot_take_the_room_of_the_post)
+{
+	struct arena a;
+	struct buf b;
+	str sample[2];
+	struct voice v = unsaid;
+
+	arena_init(&a, 64 << 20);
+	buf_init(&b, &a, 1 << 16);
+	buf_add(&b, S("We met at noon.\n\n"));
+	for (int i = 0; i < 400; i++)
+		buf_add(&b, S("👩‍"));
+	buf_add(&b, S("👩\n\n#"));
+	for (int i = 0; i < 400; i++)
+		buf_add(&b, S("tag"));
+	sample[0] = buf_str(&b);
+	sample[1] = str_fmt(&a, "Once more, we met at noon and sat there.\n%.*s", STR(sample[0]));
+	v.sample = sample;
+	v.samples = 2;
+	str s = draft(&a, slurp(&a, "examples/talk.txt"), &v, STR_NONE);
+	CHECK(has(s, "issue tracker"));
+	CHECK(!has(s, "tagtag") && !has(s, "👩‍👩‍"));
 	arena_free(&a);
 }
 

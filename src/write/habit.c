@@ -3,6 +3,7 @@
 /* --- how often what stands in samples --- */
 
 #define COUNTED_MAX	64
+#define SIGN_MAX	60		/* bytes; longer ones are nobody's habit */
 
 struct counted { str s[COUNTED_MAX]; int times[COUNTED_MAX], last[COUNTED_MAX], n; };
 
@@ -14,7 +15,7 @@ count(struct counted *c, str s, int sample, bool by_sample)
 
 	while (i < c->n && !str_ieq(c->s[i], s))
 		i++;
-	if (i == COUNTED_MAX)
+	if (i == COUNTED_MAX || s.n > SIGN_MAX)
 		return;
 	if (i == c->n) {
 		c->s[c->n] = s;

@@ -11,11 +11,10 @@ static const struct wish { const char *name; enum style_id id; float value; cons
 #define WISHES	COUNT(wishes)
 struct heard { bool wish[WISHES]; int tags; };		/* tags: "two hashtags"; -1: no number was said */
 
-/* Folded, a blank for each mark and at both ends. */
+/* What is folded, with a blank for each mark. */
 static str
-plain_words(struct arena *a, str s)
+plain_words(struct arena *a, str f)
 {
-	str f = text_fold(a, str_fmt(a, " %.*s ", STR(s)));
 	char *p = arena_raw(a, f.n + 1);
 
 	for (size_t i = 0; i < f.n; i++)
@@ -43,18 +42,41 @@ denied(str s, size_t at)
 	return style_among(no, near) || (style_among(no, far) && far.n > 0);
 }
 
-/* Whether s has the phrase as whole words and means it; what was found is made blank. */
+#define CLAUSE_WORDS	5
+
+/* Whether the clause around `at` is so short that it is about the post and nothing else. */
 static bool
-hears(str s, str phrase)
+curt(str folded, size_t at)
 {
-	char *text = (char *)(uintptr_t)s.p;		/* of plain_words */
+	static const char ends[] = ".,;:!?()";
+	size_t from = at, to = at, i = 0;
+	int n = 0;
+	str w;
+
+	while (from > 0 && strchr(ends, folded.p[from - 1]) == NULL)
+		from--;
+	while (to < folded.n && strchr(ends, folded.p[to]) == NULL)
+		to++;
+	for (folded = str_cut(folded, from, to); text_next_word(folded, &i, &w);)
+		n++;
+	return n <= CLAUSE_WORDS;
+}
+
+/* Whether s has the phrase as whole words and means it; what was found is made blank.  s is of plain_words, folded what it was made of. */
+static bool
+hears(str s, str folded, str phrase)
+{
+	bool in_short = str_starts(phrase, S("="));
+	char *text = (char *)(uintptr_t)s.p;
+
+	phrase = str_cut(phrase, in_short, phrase.n);
 
 	for (size_t from = 0; from + phrase.n + 2 <= s.n; from++) {
 		const char *hit = memmem(s.p + from, s.n - from, phrase.p, phrase.n);
 		if (hit == NULL)
 			return false;
 		size_t at = from = (size_t)(hit - s.p);
-		if (at == 0 || s.p[at - 1] != ' ' || s.p[at + phrase.n] != ' ' || denied(s, at))
+		if (at == 0 || s.p[at - 1] != ' ' || s.p[at + phrase.n] != ' ' || denied(s, at) || (in_short && !curt(folded, at)))
 			continue;
 		memset(text + at, ' ', phrase.n);
 		return true;
@@ -89,13 +111,13 @@ static struct heard
 listen(struct arena *a, str said)
 {
 	struct heard h = { .tags = -1 };
-	str s = plain_words(a, str_cut(said, 0, STYLE_READ));
+	str folded = text_fold(a, str_fmt(a, " %.*s ", STR(str_cut(said, 0, STYLE_READ)))), s = plain_words(a, folded);
 
 	if (said.n == 0)
 		return h;
 	for (size_t i = 0; i < WISHES; i++)
 		for (str rest = str_z(wishes[i].phrases); rest.p != NULL;)
-			h.wish[i] |= hears(s, str_split(&rest, '|'));
+			h.wish[i] |= hears(s, folded, str_split(&rest, '|'));
 	h.tags = tags_heard(s);
 	return h;
 }
