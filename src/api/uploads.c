@@ -66,6 +66,9 @@ upload_cents(const struct rq *rq, const struct upload *u, int64_t cents)
 	return (str_ieq(kind, S("audio/")) || str_ieq(kind, S("video/"))) && speech_costs(rq->conf) ? cents : 0;
 }
 
+/* Found so, or by who wanted it at the same time. */
+static enum err used_already(struct rq *rq) { return no_upload(rq, "an upload that was used already. Upload the file again."); }
+
 /* Whatever it holds: what cannot be read is found out by the job. */
 enum err
 upload_take(struct rq *rq, upload_id id, job_id job, struct upload *ret)
@@ -78,10 +81,11 @@ upload_take(struct rq *rq, upload_id id, job_id job, struct upload *ret)
 	if (ret->external)
 		return no_upload(rq, "an upload in a bucket, and this release reads none from there yet.");
 	if (ret->state == UP_USED)
-		return no_upload(rq, "an upload that was used already. Upload the file again.");
+		return used_already(rq);
 	if (ret->state == UP_WAITING && ret->expires_at <= rq->now)
 		return no_upload(rq, "an upload whose URL expired before its bytes were complete. Ask for another one.");
 	if (ret->state == UP_WAITING)
 		return no_upload(rq, "an upload whose bytes are not complete. PUT them to its uploadUrl first.");
-	return upload_use(rq->db, rq->who.workspace, id, job, rq->now, &rq->err);
+	code = upload_use(rq->db, rq->who.workspace, id, job, rq->now, &rq->err);
+	return code == E_CONFLICT ? used_already(rq) : code;
 }
