@@ -233,6 +233,26 @@ TEST(the_part_of_a_line_is_found_whatever_blanks_are_in_it)
 	arena_free(&a);
 }
 
+/* As a transcriber writes that knows no punctuation. */
+TEST(speech_without_punctuation_is_divided_too)
+{
+	struct arena a;
+
+	arena_init(&a, 64 << 20);
+	str text = three_texts(&a);
+	char *p = arena_raw(&a, text.n);
+	for (size_t i = 0; i < text.n; i++)
+		p[i] = strchr(".,?", text.p[i]) != NULL ? ' ' : (char)(text.p[i] | (text.p[i] >= 'A' && text.p[i] <= 'Z' ? 32 : 0));
+	struct analysis r = analysis_of(&a, (str){ p, text.n });
+	CHECK_INT(r.n, ==, 3);
+	for (int i = 0; i < r.n; i++) {
+		const struct analysis_topic *t = &r.topic[i];
+		CHECK(t->keys >= 1 && t->hooks >= 1 && t->title.n > 0 && t->summary.n > 0);
+		CHECK(utf8_count(t->hook[0].content) <= ANALYSE_HOOK_MAX);
+	}
+	arena_free(&a);
+}
+
 TEST(work_that_must_stop_stops)
 {
 	struct marked_text m = { .duration_ms = -1 };

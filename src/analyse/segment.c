@@ -95,10 +95,52 @@ read_window(struct reading *r, int first, int last)
 	arena_back(r->a, m);
 }
 
+#define LONG		((size_t)1500)	/* bytes of a sentence that is none: speech that nobody punctuated is divided all the same, */
+#define PIECE		((size_t)250)	/* about here, between two words */
+
+static size_t
+piece_end(str s, size_t from)
+{
+	size_t i = from + PIECE;
+
+	if (i + PIECE >= s.n)
+		return s.n;
+	while (i < s.n && s.p[i] != ' ' && i < from + 2 * PIECE)
+		i++;
+	while (i < s.n && ((uint8_t)s.p[i] & 0xC0) == 0x80)
+		i++;
+	return i;
+}
+
+static void
+divide_long(struct reading *r)
+{
+	struct text_sentence *v;
+	int n = 0;
+	size_t most = (size_t)r->sentences;
+
+	for (int i = 0; i < r->sentences; i++)
+		most += r->s[i].s.n > LONG ? r->s[i].s.n / PIECE + 1 : 0;
+	if (most == (size_t)r->sentences)
+		return;
+	v = NEW_N(r->a, struct text_sentence, most);
+	for (int i = 0; i < r->sentences; i++) {
+		str s = r->s[i].s;
+		for (size_t at = 0, end; at < s.n; at = end) {
+			end = s.n > LONG ? piece_end(s, at) : s.n;
+			v[n] = r->s[i];
+			v[n++].s = str_cut(s, at, end);
+		}
+	}
+	r->s = v;
+	r->sentences = n;
+}
+
 static void
 read_text(struct reading *r)
 {
 	r->sentences = text_sentences(r->a, r->text, r->lang, &r->s);
+	divide_long(r);
 	r->token = NEW_N(r->a, int, r->text.n / 2 + 2);
 	r->at = NEW_N(r->a, int, r->sentences + 1);
 	r->v = vocabulary_new(r->a, r->text.n);

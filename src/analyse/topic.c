@@ -73,7 +73,7 @@ hook_worth(const struct part *p, int i)
 {
 	const struct rank_item *t = &p->r->item[i];
 
-	if (!whole(t, ANALYSE_HOOK_MAX))
+	if (!whole(t, ANALYSE_HOOK_MAX - 1))
 		return 0;
 	if (is_question(t->s) && rank_addresses(p->r, t))	/* the reader answers it, and not the text */
 		return 0.4f + 0.3f * t->score;
@@ -164,6 +164,9 @@ take_keys(const struct part *p, struct analysis_topic *ret)
 		rank_take(&c, i);
 		ret->key[ret->keys++] = quoted(p, i, SENTENCE_MAX);
 	}
+	int any = ret->keys == 0 ? any_item(p->r) : -1;
+	if (any >= 0)
+		ret->key[ret->keys++] = quoted(p, any, SENTENCE_MAX);
 }
 
 /* --- hooks --- */
@@ -190,6 +193,16 @@ content_type(const struct rank *r, int from, int to, int share)
 #define SHARE_PART	60
 
 static void
+put_hook(const struct part *p, int i, const char *of_part, struct analysis_topic *ret)
+{
+	const struct rank_item *t = &p->r->item[i];
+	const char *own = content_type(p->r, t->word, t->word + t->words, SHARE_SENTENCE);
+
+	ret->hook[ret->hooks++] = (struct analysis_hook){ quoted(p, i, ANALYSE_HOOK_MAX - 1), post_type(p->r, t),
+	    own != NULL ? own : of_part != NULL ? of_part : "UNKNOWN" };
+}
+
+static void
 take_hooks(const struct part *p, struct analysis_topic *ret)
 {
 	const char *of_part = content_type(p->r, 0, p->r->words, SHARE_PART);
@@ -197,12 +210,12 @@ take_hooks(const struct part *p, struct analysis_topic *ret)
 
 	rank_choice_init(&c, p->r);
 	for (int i; ret->hooks < ANALYSE_HOOKS && (i = next(p, &c, hook_worth, ret)) >= 0;) {
-		const struct rank_item *t = &p->r->item[i];
-		const char *own = content_type(p->r, t->word, t->word + t->words, SHARE_SENTENCE);
 		rank_take(&c, i);
-		ret->hook[ret->hooks++] = (struct analysis_hook){ quoted(p, i, ANALYSE_HOOK_MAX), post_type(p->r, t),
-		    own != NULL ? own : of_part != NULL ? of_part : "UNKNOWN" };
+		put_hook(p, i, of_part, ret);
 	}
+	int any = ret->hooks == 0 ? any_item(p->r) : -1;
+	if (any >= 0)
+		put_hook(p, any, of_part, ret);
 }
 
 /* --- the title --- */

@@ -62,21 +62,25 @@ topics_of(struct run *r, const struct analysis *a)
 	return (struct rec_list){ t, a->n };
 }
 
+struct share { struct run *r; double from; };		/* of the job: the analysis takes the rest */
+
 static bool
 on_progress(void *ctx, double fraction, const char *what)
 {
-	struct run *r = ctx;
+	const struct share *s = ctx;
 
-	board_progress(r->w->board, &r->task.id, fraction, what);
-	return !run_stopping(r);
+	board_progress(s->r->w->board, &s->r->task.id, s->from + (1 - s->from) * fraction, what);
+	return !run_stopping(s->r);
 }
 
 static enum provider_fault
-find(struct run *r, const struct marked_text *m, bool unpaid, struct analysis *ret)
+find(struct run *r, const struct marked_text *m, bool unpaid, double from, struct analysis *ret)
 {
+	struct share s = { r, from };
+
 	if (unpaid || r->conf->analyser == ANALYSER_BUILTIN)
-		return analyse_builtin(&r->a, m, on_progress, r, ret) ? PROVIDER_OK : PROVIDER_STOPPED;
-	enum provider_fault fault = analyse(r->conf, r->w->c.clock, &r->a, m, on_progress, r, ret);
+		return analyse_builtin(&r->a, m, on_progress, &s, ret) ? PROVIDER_OK : PROVIDER_STOPPED;
+	enum provider_fault fault = analyse(r->conf, r->w->c.clock, &r->a, m, on_progress, &s, ret);
 	r->cost += ret->cost_microcents;
 	if (fault != PROVIDER_STOPPED && ret->why[0] != '\0')
 		log_note(r->w->c.log, LOG_WARN, "analyse", "%s", ret->why);
@@ -84,14 +88,14 @@ find(struct run *r, const struct marked_text *m, bool unpaid, struct analysis *r
 }
 
 bool
-analyse_run(struct run *r, const struct marked_text *m, struct rec_list *ret)
+analyse_run(struct run *r, const struct marked_text *m, double from, struct rec_list *ret)
 {
 	struct analysis found;
 
 	*ret = (struct rec_list){ NULL, 0 };
 	if (r->conf->analyser == ANALYSER_OFF)
 		return true;
-	if (find(r, m, false, &found) == PROVIDER_STOPPED)
+	if (find(r, m, false, from, &found) == PROVIDER_STOPPED)
 		return false;
 	*ret = topics_of(r, &found);
 	return true;
@@ -153,7 +157,7 @@ analyse_source(struct run *r)
 		return;
 	}
 	bool nothing = g.gone || r->conf->analyser == ANALYSER_OFF;
-	settle(r, x, nothing ? PROVIDER_OK : find(r, &g.text, in.unpaid, &found), &found);
+	settle(r, x, nothing ? PROVIDER_OK : find(r, &g.text, in.unpaid, 0, &found), &found);
 }
 
 static enum err

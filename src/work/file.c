@@ -13,6 +13,7 @@ static const struct field fields[] = {
 };
 static const struct rec ingestion_rec = REC(ingestion, fields, "The input of an ingestion, as the job keeps it");
 _Static_assert(INGEST_TEXT_MAX <= SOURCE_TEXT_MAX && INGEST_TEXT_MAX <= KNOWLEDGE_TEXT_MAX, "what is read can be kept");
+#define READING		0.9		/* of the job; then its topics are looked for */
 #define INPUT_MAX	((size_t)1 << 16)
 
 str ingestion_input(struct arena *a, const struct ingestion *g) { return input_text(a, &ingestion_rec, g, INPUT_MAX); }
@@ -38,7 +39,7 @@ settle(struct run *r, const struct ingestion *g, const struct ingest_result *i)
 	m->s.truncated = m->s.preview.n < m->text.n;
 	m->s.has_text = true;
 	r->effect = m;
-	r->verdict = analyse_run(r, &i->text, &m->s.topics) ? V_DONE : V_RETURNED;
+	r->verdict = analyse_run(r, &i->text, READING, &m->s.topics) ? V_DONE : V_RETURNED;
 }
 
 static void
@@ -53,7 +54,7 @@ take_file(struct run *r)
 		run_fail(r, "internal_error", "The input of the job cannot be read. Submit it again.");
 		return;
 	}
-	if (read_upload(r, g.upload, g.content_type, g.name, 1, &i))
+	if (read_upload(r, g.upload, g.content_type, g.name, READING, &i))
 		settle(r, &g, &i);
 }
 

@@ -82,8 +82,8 @@ void	board_release(struct board *);
 void	board_stats(struct board *, struct work_stats *);
 
 /* analyse.c: what is in a text, as topics with ids, for source_topics_insert in the transaction that makes or touches the source.
- * No topics where the setting `analyser` says off.  False: the job must stop. */
-bool	analyse_run(struct run *, const struct marked_text *, struct rec_list *ret);
+ * from: the share of the job that was done before it.  No topics where the setting `analyser` says off.  False: the job must stop. */
+bool	analyse_run(struct run *, const struct marked_text *, double from, struct rec_list *ret);
 
 /* embed.c: vectors of an unlisted document, each slice behind the fence; the model when all are there, "" otherwise */
 str	embed_passages(struct run *, document_id, str name, const struct passage *, int n);
