@@ -7,7 +7,7 @@ unit_of   = $(patsubst src/%.c,build/$1/test/%,$(filter-out src/blob/bucket_test
 FUZZERS  := $(patsubst src/%.c,test/%,$(wildcard src/*/*_fuzz.c))
 
 CHECK := layers house build-asan build-release build-clang outside unit docs scenario-postgres scenario-sqlite sweep-postgres sweep-sqlite traffic \
-	matrix clients-typescript properties badinput control uploads-sqlite uploads-postgres bucket sqlplan replay lint extract recordings crash crash-files
+	matrix clients-typescript properties badinput badfetch control uploads-sqlite uploads-postgres bucket sqlplan replay lint extract recordings crash crash-files
 check: $(CHECK)
 
 layers:        ; @$(STEP) $@ sh tools/layers
@@ -43,8 +43,8 @@ properties: outside build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/openapi/properties.py
 clients-typescript: outside build-release
 	@$(STEP) $@ $(PY) test/clients/run.py typescript
-badinput: build-asan
-	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/badinput.py
+badinput badfetch: build-asan
+	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/$@.py
 control: build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/control.py
 uploads-sqlite: build-asan

@@ -1,10 +1,15 @@
 /* memory -- what videos refused for good, so that nobody asks for it again and again, and the pause that a 429 asked for. */
 #include "web/web_priv.h"
+#include <stdio.h>
 
 #define REMEMBERED	64
 #define KEPT_MS		600000
 
-struct refusal { char id[WEB_VIDEO_ID + 1], why[160]; enum web_fault fault; int64_t until_ms; };
+struct refusal {
+	char id[WEB_VIDEO_ID + 1], why[401];	/* 100 letters */
+	enum web_fault fault;
+	int64_t until_ms;
+};
 static struct {
 	pthread_mutex_t lock;
 	struct refusal said[REMEMBERED];	/* a ring */
@@ -41,7 +46,7 @@ memory_refused(const struct sys_clock *clock, const char *id, enum web_fault fau
 	struct refusal *r = &memory.said[memory.next++ % REMEMBERED];
 	*r = (struct refusal){ .fault = fault, .until_ms = sys_mono_us(clock) / 1000 + KEPT_MS };
 	memcpy(r->id, id, WEB_VIDEO_ID);
-	memcpy(r->why, why.p, MIN(why.n, sizeof(r->why) - 1));
+	snprintf(r->why, sizeof(r->why), "%.*s", STR(why));
 	pthread_mutex_unlock(&memory.lock);
 }
 

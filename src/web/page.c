@@ -7,6 +7,7 @@
 #define ROBOTS_MS	8000		/* of the time of the page */
 #define HEAD_MAX	200000		/* bytes of a document in which its canonical address is looked for */
 #define PAUSE_MOST	3600		/* seconds that a server may ask for */
+#define TYPE_MOST	200		/* letters of a content type */
 
 struct page {
 	struct web w;
@@ -139,7 +140,7 @@ begin(void *ctx, str type)
 	struct page *p = ctx;
 
 	p->no_page = str_ieq(str_cut(type, 0, 6), S("audio/")) || str_ieq(str_cut(type, 0, 6), S("video/"));
-	p->type = str_dup(&p->w.scratch, type);
+	p->type = str_dup(&p->w.scratch, marked_line(&p->w.scratch, type, TYPE_MOST));	/* it may be anything */
 	return !p->no_page;
 }
 
@@ -246,7 +247,9 @@ failed_to_read(struct page *p, enum ingest_fault f, const struct ingest_result *
 	case INGEST_EMPTY:
 		return web_fail(&p->w, WEB_EMPTY, 0, "%s", "");
 	case INGEST_UNSUPPORTED:
-		return web_fail(&p->w, WEB_MEDIA, 0, "it is %.80s", in->type.n > 0 ? str_dup(p->w.a, in->type).p : p->type.n > 0 ? p->type.p : "of no known type");
+		if (in->type.n == 0 && p->type.n > 0)
+			return web_fail(&p->w, WEB_MEDIA, 0, "it is said to be %.80s, and is not", p->type.p);
+		return web_fail(&p->w, WEB_MEDIA, 0, "it is %.80s", in->type.n > 0 ? str_dup(p->w.a, in->type).p : "of no known type");
 	case INGEST_TOO_LARGE:
 		return web_fail(&p->w, WEB_TOO_LARGE, 0, "it has more than %d characters", INGEST_TEXT_MAX);
 	default:

@@ -111,7 +111,7 @@ text_of(const json_t *v, const char *name)
 static bool
 mentions(str text, const char *word)
 {
-	return memmem(text.p, text.n, word, strlen(word)) != NULL;
+	return text.n > 0 && memmem(text.p, text.n, word, strlen(word)) != NULL;
 }
 
 /* Of a video that may not be played. */
@@ -155,9 +155,9 @@ rank_of(const struct captions *c, str spoken)
 static str
 path_of(str url)
 {
-	const char *p = memmem(url.p, url.n, "://", 3);
+	const char *p = url.n > 0 ? memmem(url.p, url.n, "://", 3) : NULL;
 	str rest = p != NULL ? (str){ p + 3, url.n - (size_t)(p + 3 - url.p) } : url;
-	const char *slash = memchr(rest.p, '/', rest.n);
+	const char *slash = rest.n > 0 ? memchr(rest.p, '/', rest.n) : NULL;
 
 	return slash != NULL ? (str){ slash, rest.n - (size_t)(slash - rest.p) } : STR_NONE;
 }

@@ -53,6 +53,14 @@ web_tick(void *ctx, double fraction, const char *what)
 	return web_at(w, MAX(w->fraction, 0.5 + 0.5 * fraction), "reading the page");
 }
 
+/* A text that did not fit may end inside a letter. */
+static void
+end_clean(char *s)
+{
+	for (size_t n = strlen(s); n > 0 && !utf8_ok((str){ s, n }); )
+		s[--n] = '\0';
+}
+
 bool
 web_fail(struct web *w, enum web_fault fault, int retry_after_s, const char *fmt, ...)
 {
@@ -63,6 +71,7 @@ web_fail(struct web *w, enum web_fault fault, int retry_after_s, const char *fmt
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	end_clean(text);
 	w->ret->code = r->code;
 	w->ret->retry = r->retry;
 	w->ret->stopped = fault == WEB_STOPPED;
@@ -71,6 +80,7 @@ web_fail(struct web *w, enum web_fault fault, int retry_after_s, const char *fmt
 		snprintf(w->ret->why, sizeof(w->ret->why), "%s: %s. %s", r->what, text, r->advice);
 	else
 		snprintf(w->ret->why, sizeof(w->ret->why), "%s. %s", r->what, r->advice);
+	end_clean(w->ret->why);
 	return false;
 }
 
