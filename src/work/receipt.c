@@ -31,8 +31,8 @@ static const struct field unused_fields[] = {
 static const struct rec unused_rec = REC_NAMED(unused, "left_out", unused_fields, "What did not fit into the context of the model");
 
 struct receipt {
-	str provider, model, hash, followed;
-	int64_t tokens_in, tokens_out, cost, source, read;
+	str provider, model, hash, followed, again;
+	int64_t tokens_in, tokens_out, cost, source, read, calls;
 	hook_id hook;
 	struct rec_list passages, samples, pillars, unused;
 };
@@ -43,6 +43,8 @@ static const struct field fields[] = {
 	F_I64 (receipt, tokens_out, "tokensOut", NULL, 0, 0, INT64_MAX, "Tokens of the answer", "310"),
 	F_I64 (receipt, cost, "costMicrocents", NULL, 0, 0, INT64_MAX, "What that cost, in millionths of a cent", "45600"),
 	F_STR (receipt, hash, "promptHash", NULL, 0, 0, 0, "SHA-256 of what the writer got, in hex", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"),
+	F_I64 (receipt, calls, "calls", NULL, F_OMIT, 0, INT64_MAX, "How often the model was asked; twice where the first post could not be taken", "1"),
+	F_STR (receipt, again, "askedAgainFor", NULL, F_OMIT, 0, 0, "What was wrong with the first post: leaked, language, avoided, address, long or short", "language"),
 	F_STR (receipt, followed, "instructionsFollowed", NULL, F_OMIT, 0, 0, "Of the built-in writer: the instructions that it understood", "short"),
 	F_I64 (receipt, source, "sourceBytes", NULL, F_OMIT, 0, INT64_MAX, "Bytes of the source", "5120"),
 	F_I64 (receipt, read, "readBytes", NULL, F_OMIT, 0, INT64_MAX, "So many of them the writer read", "5120"),
@@ -79,7 +81,7 @@ receipt_text(struct arena *a, const struct write_output *o, size_t source, hook_
 {
 	struct used_passage *p = NEW_N(a, struct used_passage, nfound + 1);
 	struct used_sample *s = NEW_N(a, struct used_sample, VOICE_SAMPLES);
-	struct receipt r = { .provider = str_z(o->provider), .model = o->model, .hash = o->prompt_hash, .followed = o->followed.n > 0 ? o->followed : STR_NONE, .tokens_in = o->tokens_in,
+	struct receipt r = { .provider = str_z(o->provider), .model = o->model, .hash = o->prompt_hash, .calls = o->calls, .again = o->again != NULL ? str_z(o->again) : STR_NONE, .followed = o->followed.n > 0 ? o->followed : STR_NONE, .tokens_in = o->tokens_in,
 	    .tokens_out = o->tokens_out, .cost = o->cost_microcents, .source = (int64_t)source, .read = (int64_t)o->source_used, .hook = hook,
 	    .unused = unused_list(a, o) };
 	struct buf b;

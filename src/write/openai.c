@@ -12,8 +12,13 @@ struct talk {
 	struct write_output *ret;
 	struct reply reply;
 	struct prompt prompt;
+	const struct write_input *in;
 	int expected;			/* code points */
+	double told;			/* the last fraction of progress */
+	const struct provider *to;
 	struct provider_call call;
+	str first;			/* what the model wrote, where it is asked once more */
+	struct verdict verdict;		/* and why */
 };
 
 /* --- the request --- */
@@ -34,7 +39,7 @@ request_body(struct talk *t)
 	struct json j;
 
 	/* an escape is at most six bytes long */
-	buf_init(&b, t->a, 6 * (t->prompt.system.n + t->prompt.user.n + strlen(t->conf->openai_model)) + 1024);
+	buf_init(&b, t->a, 6 * (t->prompt.system.n + t->prompt.user.n + t->first.n + t->verdict.say.n + strlen(t->conf->openai_model)) + 2048);
 	jw_begin(&j, &b);
 	jw_obj(&j);
 	jw_key_str(&j, S("model"), str_z(t->conf->openai_model));
@@ -49,9 +54,23 @@ request_body(struct talk *t)
 	jw_arr(&j);
 	put_message(&j, S("system"), t->prompt.system);
 	put_message(&j, S("user"), t->prompt.user);
+	if (t->first.n != 0) {
+		put_message(&j, S("assistant"), t->first);
+		put_message(&j, S("user"), str_fmt(t->a, "This post cannot be taken:\n%.*sWrite the whole post again, without that.", STR(t->verdict.say)));
+	}
 	jw_end(&j);
 	jw_end(&j);
 	return buf_str(&b);
+}
+
+static str
+hash_of(struct arena *a, str body)
+{
+	char *hex = arena_raw(a, 65);
+	digest d = crypto_sha256(body);
+
+	crypto_hex(hex, d.b, sizeof(d.b));
+	return (str){ hex, 64 };
 }
 
 /* --- the answer --- */
@@ -61,8 +80,9 @@ account(struct talk *t)
 {
 	const struct reply *r = &t->reply;
 
-	t->ret->tokens_in = r->tokens_in >= 0 ? r->tokens_in : provider_tokens(t->prompt.system) + provider_tokens(t->prompt.user);
-	t->ret->tokens_out = r->tokens_out >= 0 ? r->tokens_out : provider_tokens(buf_str(&r->text));
+	/* of every call */
+	t->ret->tokens_in += r->tokens_in >= 0 ? r->tokens_in : provider_tokens(t->prompt.system) + provider_tokens(t->prompt.user) + provider_tokens(t->first);
+	t->ret->tokens_out += r->tokens_out >= 0 ? r->tokens_out : provider_tokens(buf_str(&r->text));
 	t->ret->cost_microcents = t->ret->tokens_in * t->conf->openai_price_in + t->ret->tokens_out * t->conf->openai_price_out;
 }
 
@@ -88,7 +108,6 @@ judge_reply(struct talk *t)
 	t->ret->content = tidy_post(t->a, buf_str(&r->text), r->cut_off || r->full);
 	if (t->ret->content.n == 0)
 		return blame(t, WRITE_UNAVAILABLE, "The model wrote nothing", STR_NONE, "Try again, or choose another openai_model.");
-	t->ret->title = tidy_title(t->a, t->ret->content);
 	t->call.why[0] = '\0';
 	return WRITE_OK;
 }
@@ -125,13 +144,18 @@ tell(void *ctx)
 		snprintf(what, sizeof(what), "waiting for %.100s", t->conf->openai_model);
 	else
 		snprintf(what, sizeof(what), "writing, %zu characters", n);
-	double part = MIN((double)n / t->expected, 1.0);
-	return t->progress(t->ctx, 0.1 + 0.85 * part, what);
+	double from = t->first.n != 0 ? 0.6 : 0.1, part = MIN((double)n / t->expected, 1.0);
+	t->told = MAX(t->told, from + (0.95 - from) * part);
+	return t->progress(t->ctx, t->told, what);
 }
 
 static enum write_fault
-post(struct talk *t, const struct sys_clock *clock)
+ask(struct talk *t, const struct sys_clock *clock)
 {
+	t->call = (struct provider_call){ .to = t->to, .a = t->a, .accept = "text/event-stream, application/json", .body = request_body(t),
+	    .max = ANSWER_MAX, .piece = take_piece, .alive = tell, .ctx = t };
+	if (t->ret->calls++ == 0)
+		t->ret->prompt_hash = hash_of(t->a, t->call.body);
 	reply_init(&t->reply, t->a);
 	if (!tell(t))
 		return blame(t, WRITE_STOPPED, "The job was stopped", STR_NONE, "Submit it again.");
@@ -141,23 +165,71 @@ post(struct talk *t, const struct sys_clock *clock)
 	return judge(t, fault);
 }
 
+/* Mends what was written and tells what is still wrong with it. */
+static enum write_fault
+look_over(struct talk *t, struct verdict *ret)
+{
+	struct check c;
+
+	check_init(&c, t->a, t->in, &t->prompt, t->ret->content);
+	t->ret->content = check_mend(&c, t->ret->content);
+	if (t->ret->content.n == 0)
+		return blame(t, WRITE_UNAVAILABLE, "The model wrote nothing but links", STR_NONE, "Try again, or choose another openai_model.");
+	check_post(&c, t->ret->content, ret);
+	return WRITE_OK;
+}
+
+/* Once more, by what is wrong.  A first post that was only of the wrong length is better than none. */
+static enum write_fault
+post_again(struct talk *t, const struct sys_clock *clock)
+{
+	struct verdict v = { .good = false };
+
+	t->first = t->ret->content;
+	t->ret->again = t->verdict.name;
+	enum write_fault fault = ask(t, clock);
+	if (fault == WRITE_OK)
+		fault = look_over(t, &v);
+	if (fault == WRITE_OK && v.what == NULL)
+		return WRITE_OK;
+	if (t->verdict.what == NULL && fault != WRITE_STOPPED) {
+		t->ret->content = t->first;
+		t->call.why[0] = '\0';
+		return WRITE_OK;
+	}
+	return fault != WRITE_OK ? fault : blame(t, WRITE_REJECTED, v.what, v.said, v.advice);
+}
+
+static enum write_fault
+post(struct talk *t, const struct sys_clock *clock)
+{
+	enum write_fault fault = ask(t, clock);
+
+	if (fault == WRITE_OK)
+		fault = look_over(t, &t->verdict);
+	if (fault == WRITE_OK && !t->verdict.good)
+		fault = post_again(t, clock);
+	if (fault != WRITE_OK) {
+		t->ret->content = STR_NONE;
+		return fault;
+	}
+	if (!t->in->length_free)
+		t->ret->content = tidy_cut(t->a, t->ret->content, check_most(t->in), false);
+	t->ret->title = tidy_title(t->a, t->ret->content);
+	return WRITE_OK;
+}
+
 enum write_fault
 openai_post(const struct conf *conf, const struct sys_clock *clock, struct arena *a, const struct write_input *in,
     write_progress *progress, void *ctx, struct write_output *ret)
 {
 	struct provider to = { .name = "openai", .url = conf->openai_url, .key = conf->openai_key, .model = conf->openai_model, .path = "/chat/completions",
 	    .connect_ms = conf->openai_connect, .stall_ms = conf->openai_stall, .total_ms = conf->openai_total };
-	struct talk t = { .conf = conf, .a = a, .progress = progress, .ctx = ctx, .ret = ret, .expected = prompt_chars(in->length) };
-	char *hex = arena_raw(a, 65);
+	struct talk t = { .conf = conf, .a = a, .progress = progress, .ctx = ctx, .ret = ret, .in = in, .to = &to, .expected = prompt_chars(in->length) };
 
 	prompt_make(a, in, conf->openai_context, &t.prompt);
-	t.call = (struct provider_call){ .to = &to, .a = a, .accept = "text/event-stream, application/json", .body = request_body(&t),
-	    .max = ANSWER_MAX, .piece = take_piece, .alive = tell, .ctx = &t };
-	digest d = crypto_sha256(t.call.body);
-	crypto_hex(hex, d.b, sizeof(d.b));
 	ret->provider = "openai";
 	ret->model = str_dup(a, str_z(conf->openai_model));
-	ret->prompt_hash = (str){ hex, 64 };
 	ret->source_used = t.prompt.source.n;
 	memcpy(ret->left, t.prompt.left, sizeof(ret->left));
 	ret->nleft = t.prompt.nleft;

@@ -5,6 +5,7 @@
 #ifndef WRITE_OPENAI_H
 #define WRITE_OPENAI_H
 #include "provider/provider.h"
+#include "text/text.h"
 #include "write/write.h"
 
 _Static_assert((int)WRITE_STOPPED == (int)PROVIDER_STOPPED, "write/fault.def begins with the faults of a provider");
@@ -24,6 +25,21 @@ struct prompt {
 };
 void	prompt_make(struct arena *, const struct write_input *, int64_t context, struct prompt *ret);
 int	prompt_chars(enum write_length);	/* how long a post is to be */
+
+/* check.c: whether a post can be taken.  First mend what needs no model, then check what came of it. */
+struct avoid;
+struct check { struct arena *a; const struct write_input *in; const struct prompt *prompt; enum text_lang lang; struct avoid *avoid; };
+struct verdict {
+	bool good;
+	const char *name;		/* of the first flaw */
+	str say;			/* to the model: all that is wrong, a line each */
+	const char *what, *advice;	/* to a person, of the first flaw that cannot be taken; NULL: there is none */
+	str said;
+};
+void	check_init(struct check *, struct arena *, const struct write_input *, const struct prompt *, str post);
+str	check_mend(const struct check *, str post);
+void	check_post(const struct check *, str post, struct verdict *ret);
+size_t	check_most(const struct write_input *);	/* code points of a post that is not too long */
 
 #define SSE_MAX		65536		/* bytes of a line, and of the data of an event */
 #define REPLY_TEXT_MAX	65536		/* bytes of text: a model that writes more is stopped */

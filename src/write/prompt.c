@@ -4,7 +4,7 @@
 #include "write/openai.h"
 #include "crypto/crypto.h"
 
-#define ANSWER_TOKENS	1500		/* of the context are the model's */
+#define ANSWER_TOKENS	2500		/* of the context are for the answer, and for it to be said again with what is wrong with it */
 #define SOURCE_LEAST	256		/* tokens of the source that are put whatever else there is */
 #define SAMPLE_CHARS	POST_MAX	/* a longer sample is put as far as that */
 #define PROMPT_MAX	((size_t)8 << 20)

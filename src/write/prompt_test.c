@@ -203,10 +203,10 @@ TEST(the_least_useful_gives_way_first_and_the_source_last)
 	arena_init(&a, 256 << 20);
 	struct made m = large(&a);
 	m.in.voice = &m.v;
-	for (int64_t context = 30000; context >= 3000; context -= 250) {
+	for (int64_t context = 30000; context >= 4000; context -= 250) {
 		struct prompt p;
 		prompt_make(&a, &m.in, context, &p);
-		CHECK_INT(provider_tokens(p.system) + provider_tokens(p.user) + 1500, <=, context + 40);	/* the estimate of parts rounds up */
+		CHECK_INT(provider_tokens(p.system) + provider_tokens(p.user) + 2500, <=, context + 40);	/* the estimate of parts rounds up */
 		for (size_t i = 0; i < COUNT(order); i++) {
 			int64_t n = left(&p, order[i].what);
 			seen[i] |= n > 0;
@@ -233,7 +233,7 @@ TEST(the_last_of_a_kind_goes_first)
 	m.in.passage = (struct write_passage[]){ { S("First"), sentences(&a, "first", 60) }, { S("Second"), sentences(&a, "second", 60) } };
 	m.in.passages = 2;
 	m.in.voice = NULL;
-	prompt_make(&a, &m.in, 1500 + 400 + (int64_t)(m.in.source.n + m.in.passage[0].body.n) / 4 + 200, &p);
+	prompt_make(&a, &m.in, 2500 + 400 + (int64_t)(m.in.source.n + m.in.passage[0].body.n) / 4 + 200, &p);
 	CHECK_INT(left(&p, "passages"), ==, 1);
 	CHECK(holds(p.user, "of first") && !holds(p.user, "of second"));
 	arena_free(&a);

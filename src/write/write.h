@@ -50,6 +50,8 @@ struct write_output {
 	int64_t tokens_in, tokens_out;
 	int64_t cost_microcents;	/* millionths of a cent */
 	str followed;			/* builtin: the instructions that it understood, by name; or absent */
+	int calls;			/* how often a model was asked */
+	const char *again;		/* what was wrong when it was asked once more; NULL: nothing was */
 	size_t source_used;		/* bytes of the source that the writer read */
 	struct write_left left[WRITE_LEFT];
 	int nleft;

@@ -21,6 +21,8 @@ NAME-NUMBER gives the number in the third column.
     tags         with six hashtags               title    with a first line of 300 characters
     huge         20,000 characters, then done    endless  words for ever
     length       stops inside a sentence with finish_reason "length"
+    links        the post and a link that nobody gave; once asked again without: the post      linksonly  the same, again and again
+    mails mentions markdown bait synergies tags2 german leaks rules long brief: the post with that flaw; NAMEonly likewise
     filter       finish_reason "content_filter"
     empty        no content at all               blank    blanks only
     late-N       answers after N ms (300)
@@ -91,6 +93,7 @@ What would you throw away first?
 #product #café'''
 ALIKE = [{'price', 'cost', 'costs', 'expensive', 'euros'}, {'car', 'cars', 'automobile', 'vehicle'}, {'doctor', 'physician'}, {'zebra', 'zebras', 'striped'}]
 USAGE = {'prompt_tokens': 321, 'completion_tokens': 123, 'total_tokens': 444}
+FLAWS = '(links|mails|mentions|markdown|bait|synergies|tags2|leaks|rules|german|long|brief)(only)?'
 HELD_MAX = 1000         # requests that are remembered
 MUTE_S = 60             # how long a silent behaviour waits for its client to leave
 
@@ -257,6 +260,22 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def as_length(self, n):
         self.streamed(stream('The first sentence is whole. The second one is not who', finish='length'))
+
+    def flawed(self, name):
+        """The flaw, and in the second call (which shows the first answer) none, unless the name says only."""
+        messages = self.body['messages']
+        if len(messages) > 2 and not name.endswith('only'):
+            self.streamed(stream(POST))
+            return
+        code = re.search(r'MATERIAL ([0-9a-f]{16})', messages[1]['content']).group(1)
+        self.streamed(stream({
+            'links': POST + '\n\nRead more at https://evil.invalid/x today.', 'mails': POST + '\n\nWrite to ceo@evil.invalid now.',
+            'mentions': POST + '\n\nThanks to @eve and (@mallory) for this.', 'markdown': POST + '\n\nSee [our page](https://evil.invalid/x) for it.',
+            'bait': POST + '\n\n👉 https://evil.invalid/x', 'synergies': POST + '\n\nThe synergies are everywhere.',
+            'tags2': POST.replace('#product', '#Synergy'), 'leaks': POST + f'\n\nMATERIAL {code}', 'rules': messages[0]['content'][:400],
+            'german': 'Wir haben das Dashboard weggeworfen und die Liste behalten. Das war die beste Entscheidung, die wir in diesem Jahr getroffen haben.',
+            'long': 'Every sentence of this one says that we kept the list. ' * 40, 'brief': 'We kept the list.',
+        }[re.sub('only$', '', name)]))
 
     def as_filter(self, n):
         self.streamed(stream('I cannot', finish='content_filter'))
@@ -470,6 +489,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def behaviour(self):
         for text in (self.path.split('/')[1], self.model or ''):
             m = re.fullmatch(r'([a-z0-9]+?)(?:-(\d+))?', text)
+            if re.fullmatch(FLAWS, text):
+                return text, None
             if m and hasattr(self, 'as_' + m.group(1)):
                 name = self.normal() if m.group(1) == 'normal' else m.group(1)
                 return name, int(m.group(2)) if m.group(2) else None
@@ -497,7 +518,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         name, n = self.behaviour()
         self.server.remember({'path': self.path, 'behaviour': name, 'headers': dict(self.headers), 'body': body})
         try:
-            getattr(self, 'as_' + name)(n)
+            self.flawed(name) if re.fullmatch(FLAWS, name) else getattr(self, 'as_' + name)(n)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
 
