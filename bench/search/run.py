@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """run.py -- how well the search in the knowledge finds, beside BM25 of rank-bm25 and of Lucene's formula; and how fast it is.
 
-    python3 bench/search/run.py [--json] [--passages N]
+    python3 bench/search/run.py [--json] [--passages N] [--embed-url URL --embed-model NAME]
 
 Documents, questions and judgements: documents.jsonl and queries.jsonl ({"id","title","text"}) and qrels.tsv (question, document, grade) of
-the folder search/ in SCRIPED_BENCH_DATA, else the small set in this folder.  --passages N also fills a server with N passages
-of made-up text and measures searches and reads there; 0 leaves that out.  README.md of bench/ says more."""
+the folder search/ in SCRIPED_BENCH_DATA, else the small set in this folder.  Vectors come from the endpoint that --embed-url names,
+else from one in this process that knows only how words of the set come together (latent semantic analysis).  --passages N also fills a server
+with N passages of made-up text and measures searches and reads there; 0 leaves that out.  README.md of bench/ says more."""
 import argparse
+import http.server
 import json
 import math
 import os
@@ -17,6 +19,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from urllib.parse import quote
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -102,6 +105,89 @@ def lucene(documents, questions, stemmed):
             for i, tf in hits.items():
                 scores[i] = scores.get(i, 0) + rare * tf / (tf + 1.2 * (0.25 + 0.75 * len(texts[i]) / mean))
         yield [str(documents[i]['id']) for i in sorted(scores, key=lambda i: -scores[i])[:COUNT]]
+
+
+# --- vectors ---
+
+class Latent:
+    """Latent semantic analysis of the documents: words that come together mean much the same."""
+    DIMS = 128
+
+    def __init__(self, documents):
+        import numpy
+        import snowballstemmer
+        self.np, self.stem, self.lock = numpy, snowballstemmer.stemmer('english').stemWords, threading.Lock()
+        texts = [self.words(d['text']) for d in documents]
+        self.index = {w: i for i, w in enumerate(sorted(set().union(*texts)))}
+        seen = numpy.zeros(len(self.index))
+        for t in texts:
+            seen[[self.index[w] for w in set(t)]] += 1
+        self.idf = numpy.log(len(texts) / seen)
+        self.axes = numpy.eye(len(self.index))
+        rows = numpy.array([self.weigh(t) for t in texts])
+        _, _, axes = numpy.linalg.svd(rows, full_matrices=False)
+        self.axes = axes[:self.DIMS]
+
+    def words(self, text):
+        return self.stem(WORDS.findall(text.lower()))
+
+    def weigh(self, words):
+        v = self.np.zeros(len(self.index))
+        for w in words:
+            if w in self.index:
+                v[self.index[w]] += 1
+        v = self.np.log1p(v) * self.idf
+        return v / (self.np.linalg.norm(v) or 1)
+
+    def vectors(self, texts):
+        """Of each text; one whose words are all unknown leans a little towards everything."""
+        return [self.axes @ self.weigh(self.words(t)) + 1e-6 for t in texts]
+
+    def serve(self):
+        latent = self
+
+        class Endpoint(http.server.BaseHTTPRequestHandler):
+            protocol_version = 'HTTP/1.1'
+
+            def log_message(self, *args):
+                pass
+
+            def do_POST(self):
+                texts = json.loads(self.rfile.read(int(self.headers['Content-Length'])))['input']
+                with latent.lock:       # the stemmer has a state
+                    data = [{'index': i, 'embedding': [float(x) for x in v]} for i, v in enumerate(latent.vectors(texts))]
+                body = json.dumps({'data': data, 'usage': {'prompt_tokens': 0}}).encode()
+                self.send_response(200)
+                self.send_header('Content-Type', 'application/json')
+                self.send_header('Content-Length', str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+        listener = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Endpoint)
+        threading.Thread(target=listener.serve_forever, daemon=True).start()
+        return f'http://127.0.0.1:{listener.server_address[1]}/v1'
+
+
+def asked(url, model, texts):
+    """The vectors that an endpoint gives."""
+    ret = []
+    for i in range(0, len(texts), 64):
+        body = json.dumps({'model': model, 'input': texts[i:i + 64]}).encode()
+        headers = {'Content-Type': 'application/json', 'Authorization': 'Bearer ' + os.environ.get('SCRIPED_EMBED_KEY', '')}
+        with urllib.request.urlopen(urllib.request.Request(url + '/embeddings', body, headers), timeout=60) as a:
+            ret += [d['embedding'] for d in sorted(json.load(a)['data'], key=lambda d: d['index'])]
+    return ret
+
+
+def by_vectors(documents, questions, url, model):
+    """Documents by the cosine of whole texts, as floating point."""
+    import numpy
+
+    def unit(texts):
+        v = numpy.array(asked(url, model, texts))
+        return v / numpy.linalg.norm(v, axis=1, keepdims=True)
+    likeness = unit([q['text'] for q in questions]) @ unit([d['text'] for d in documents]).T
+    for row in likeness:
+        yield [str(documents[i]['id']) for i in numpy.argsort(-row)[:COUNT]]
 
 
 def submitted(c, body):
@@ -190,23 +276,37 @@ def speed(server, c, passages):
             'search p99 ms': p(searches, .99), 'search CPU ms': each, 'read p99 idle ms': p(idle, .99), 'read p99 while ingesting ms': p(busy, .99)}
 
 
+def scores(answers, questions, grades):
+    """Of all questions, and of those in odd and in even places: what was tuned was tuned on the odd ones."""
+    pairs = [(found, grades[str(q['id'])]) for found, q in zip(answers, questions)]
+    row = {}
+    for name, some in (('', pairs), (', odd', pairs[::2]), (', even', pairs[1::2])):
+        row['nDCG@10' + name] = statistics.mean(ndcg(*x) for x in some)
+        row['recall@20' + name] = statistics.mean(recall(*x) for x in some)
+    return row
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     ap.add_argument('--json', action='store_true')
     ap.add_argument('--passages', type=int, default=100000)
+    ap.add_argument('--embed-url')
+    ap.add_argument('--embed-model', default='latent')
     o = ap.parse_args()
     enter_venv()
     from server import Server
     documents, questions, grades = load()
-    figures = {}
-    with Server() as server:
-        c = server.client()
+    url = o.embed_url or Latent(documents).serve()
+    with Server() as plain, Server({'embed_url': url, 'embed_model': o.embed_model, 'embed_key': os.environ.get('SCRIPED_EMBED_KEY', ''),
+                                    'embed_question': 10000}) as fused:
+        a, b = plain.client(), fused.client()
         systems = {'rank-bm25, plain': okapi(documents, questions), "Lucene's formula, plain": lucene(documents, questions, False),
-                   "Lucene's formula, stemmed": lucene(documents, questions, True), 'scriped': ours(c, documents, questions)}
-        for name, answers in systems.items():
-            pairs = [(found, grades[str(q['id'])]) for found, q in zip(answers, questions)]
-            figures[name] = {'nDCG@10': statistics.mean(ndcg(*x) for x in pairs), 'recall@20': statistics.mean(recall(*x) for x in pairs)}
-        c.close()
+                   "Lucene's formula, stemmed": lucene(documents, questions, True), 'scriped': ours(a, documents, questions),
+                   f'{o.embed_model} vectors alone': by_vectors(documents, questions, url, o.embed_model),
+                   f'scriped with {o.embed_model}': ours(b, documents, questions)}
+        figures = {name: scores(answers, questions, grades) for name, answers in systems.items()}
+        a.close()
+        b.close()
     if o.passages:
         with Server() as server:
             c = server.client()

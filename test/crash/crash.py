@@ -4,14 +4,15 @@
     python3 test/crash/crash.py 50
     python3 test/lib/pg.py -- python3 test/crash/crash.py 50 --engine pg
 
-A round: clients write notes, posts, sources and generations, each under an Idempotency-Key of its own, and go on trying until
+A round: clients write notes, posts, sources, generations and knowledge documents, each under an Idempotency-Key of its own, and go on trying until
 they have an answer, as a good client does.  At a random instant the server dies (sometimes again while it starts), and
 comes back on the same data.  When every client has its answers, every job has ended and each source has its topics, once, the round is counted: what is
 listed is what was acknowledged, no less, no more, nothing twice; each job is DONE with one post of its own, or
-CANCELLED with none; an acknowledged key gives the same bytes again.  At the end all of it is counted once more, and every key is replayed.
+CANCELLED with none; each document has all its passages once, and of a deleted one nothing is left; an acknowledged key gives the same bytes again.  At the end all of it is counted once more, and every key is replayed.
 
 Some clients are unlucky on top: they hang up before the answer, send a request twice at once, or cancel the job they made.
-In about every other life the writer is a chat-completions endpoint that streams slowly, so that the kill meets jobs half written.
+In about every other life the writer is a chat-completions endpoint that streams slowly, so that the kill meets jobs half written, and
+knowledge gets vectors of an endpoint.
 
 --seed repeats the choices of a run (not its timing).  The last line is `N passed, N failed`; a failed run keeps its data.
 """
@@ -33,7 +34,7 @@ from provider import Provider                                                   
 from server import Client, Closed, Failure, Server, Wire, wait_for      # noqa: E402
 
 PATIENCE = 30                                   # seconds until something that must happen counts as never
-PATHS = {'note': '/v1/notes', 'post': '/v1/posts', 'source': '/v1/sources', 'job': '/v1/posts/generations'}
+PATHS = {'note': '/v1/notes', 'post': '/v1/posts', 'source': '/v1/sources', 'job': '/v1/posts/generations', 'document': '/v1/knowledge'}
 SENTENCES = (
     'The {n}th warehouse visit taught us more than the survey did.', 'Forklift drivers know where the hours go.',
     'We moved {n} pallets by hand because a label printer was down.', 'Nobody had written the workaround down.',
@@ -55,7 +56,9 @@ def text(rng, sentences):
 def compose(project, kind, key):
     """The body that goes out under a key: a function of the key, so that it need not be kept."""
     rng, body = random.Random(key), {'projectId': project}
-    if kind == 'job':
+    if kind == 'document':
+        body.update(type='text', name=key, text=f'{key}. ' + text(rng, rng.choice((2, 40, 400, 2000))))
+    elif kind == 'job':
         body['source'] = {'text': f'{key}. ' + text(rng, rng.choice((8, 8, 40, 400)))}
         if rng.random() < 0.2:
             body['wait_for_completion_ms'] = 200
@@ -80,6 +83,7 @@ class Ledger:
         self.lock = threading.Lock()
         self.rows = {kind: {} for kind in PATHS}
         self.cancelled, self.doubtful, self.problems = set(), set(), []
+        self.deleted = set()                    # documents that somebody was told are deleted
         self.recovered = 0                      # answers that came from a replay: lost before, or the twin's
 
     def add(self, replayed, write, ident):
@@ -102,9 +106,11 @@ class Run:
 
     def __init__(self, args, provider):
         self.rng, self.args, self.ledger = random.Random(args.seed), args, Ledger()
-        self.writers = {'writer': 'builtin'}, {'writer': 'openai', 'openai_url': provider.url('slow-1'), 'analyser': 'builtin'}
+        self.writers = {'writer': 'builtin'}, {'writer': 'openai', 'openai_url': provider.url('slow-1'), 'analyser': 'builtin',
+                                                  'embed_url': provider.url(), 'embed_pause': 100}
         self.up, self.rest = threading.Event(), threading.Event()
         self.known = {kind: set() for kind in PATHS}
+        self.documents = []                     # that were there when the last round was counted
         # With PostgreSQL a job of a dead node comes back when its lease has run out; the embedded server takes its own back at once.
         lease = {'lease': 1000, 'heartbeat': 200, 'job_poll': 50} if args.engine == 'postgres' else {}
         self.server = Server(lease, db=args.engine)
@@ -115,7 +121,7 @@ class Run:
         self.start()
 
     def start(self):
-        self.server.settings.update(self.rng.choice(self.writers))
+        self.server.settings.update({'embed_url': ''}, **self.rng.choice(self.writers))
         self.server.start()
         self.up.set()
 
@@ -135,14 +141,24 @@ class Run:
             self.ledger.problem(str(e))
 
     def write(self, caller, rng):
-        kind = rng.choices(('note', 'post', 'source', 'job'), (35, 25, 10, 30))[0]
+        kind = rng.choices(('note', 'post', 'source', 'job', 'document'), (33, 24, 10, 25, 8))[0]
         key = f'crash-{rng.getrandbits(96):024x}'
         body = compose(self.server.project, kind, key)
         answer = caller.create(PATHS[kind], key, body)
         ident = answer.json()['data']['id']
         self.ledger.add(answer.get('Idempotent-Replayed') == 'true', Write(kind, key, answer.body, 'wait_for_completion_ms' not in body), ident)
-        if kind == 'job' and rng.random() < 0.2:
+        if kind in ('job', 'document') and rng.random() < 0.2:
             self.cancel(caller, ident)
+        if self.documents and rng.random() < 0.05:
+            self.delete(caller, rng.choice(self.documents))
+
+    def delete(self, caller, document):
+        """Gone, whoever was first."""
+        answer, _ = caller.insist('DELETE', f'/v1/knowledge/{document}')
+        with self.ledger.lock:
+            self.ledger.deleted.add(document)
+            if answer.status not in (200, 404):
+                self.ledger.problems.append(f'deletion of {document}: {answer!r}')
 
     def cancel(self, caller, job):
         """A cancel has no idempotency key: when an answer was lost, a 409 may be due to our own first try."""
@@ -171,7 +187,7 @@ class Run:
     def listed(self, c, kind, known=frozenset()):
         """The rows of a list, newest first, back to the first page that holds nothing new."""
         path = {'note': f'/v1/notes?projectId={self.server.project}&', 'post': f'/v1/posts?projectId={self.server.project}&',
-                'job': '/v1/jobs?'}[kind] + 'limit=200'
+                'job': '/v1/jobs?type=POST_GENERATION&', 'document': '/v1/jobs?type=KB_INGEST_TEXT&', 'listed': '/v1/knowledge?'}[kind] + 'limit=200'
         rows, cursor = {}, None
         while True:
             answer = c.get(path + (f'&cursor={cursor}' if cursor else ''))
@@ -208,7 +224,7 @@ class Run:
         wanted = {kind: {i: w for i, w in self.ledger.rows[kind].items() if i not in known[kind]} for kind in PATHS}
         for kind in PATHS:
             bad += [f'{i} was acknowledged and is gone' for i in wanted[kind].keys() - rows[kind].keys()]
-        for kind in ('note', 'job'):
+        for kind in ('note', 'job', 'document'):
             bad += [f'{i} is there and nobody was told' for i in rows[kind].keys() - wanted[kind].keys()]
         for kind in ('note', 'post'):
             bad += [f"{i} has another content than was sent: {rows[kind][i]['content']!r}" for i in wanted[kind].keys() & rows[kind].keys()
@@ -219,6 +235,7 @@ class Run:
                 if not s['topics'] or [t['ranking'] for t in s['topics']] != list(range(1, len(s['topics']) + 1))]
         self.resumed += sum(job['attemptCount'] > 1 for job in rows['job'].values())
         bad += self.count_jobs(rows['job'], rows['post'], set(wanted['post']))
+        bad += self.count_documents(rows['document'])
         if bad:
             raise Mismatch('\n  '.join(bad[:20] + ([f'and {len(bad) - 20} more'] if len(bad) > 20 else [])))
         for kind in PATHS:
@@ -243,6 +260,34 @@ class Run:
             yield f'{post} is there without a job and nobody was told'
         for post in owner.keys() & written:
             yield f'{post} was written by a client and is the result of {owner[post]}'
+
+    def count_documents(self, jobs):
+        """Each new ingest made a document or was cancelled; what is listed is what was made and not deleted."""
+        c = self.client()
+        listed = self.listed(c, 'listed')
+        c.close()
+        for i, job in jobs.items():
+            document = (job['result'] or {}).get('documentId')
+            may = {'CANCELLED'} if i in self.ledger.cancelled else {'DONE', 'CANCELLED'} if i in self.ledger.doubtful else {'DONE'}
+            if job['status'] not in may:
+                yield f"{i} is {job['status']} ({job['errorCode']}: {job['errorMessage']}) and should be {' or '.join(sorted(may))}"
+            elif job['status'] == 'DONE' and (document in listed) == (document in self.ledger.deleted):
+                yield f"{document} of {i} is {'there and was deleted' if document in listed else 'gone'}"
+        self.documents = list(listed)
+
+    def documents_whole(self, db):
+        """Every passage of every document once, and nothing of any other."""
+        def ask(sql):
+            return db.execute(sql).fetchall()
+        torn = ask("""SELECT k.id, k.passages, count(p.place) FROM knowledge k LEFT JOIN knowledge_passage p ON p.document = k.id GROUP BY k.id HAVING count(p.place) <> k.passages""")
+        size = ask('SELECT sum(passages), sum(words) FROM knowledge')[0], (ask('SELECT passages, words FROM knowledge_size') or [(None, None)])[0]
+        left = {t: ask(f'SELECT count(*) FROM {t} WHERE document NOT IN (SELECT id FROM knowledge)')[0][0]
+                for t in ('knowledge_passage', 'knowledge_term', 'knowledge_slice', 'knowledge_vector')}
+        left['knowledge_unlisted'] = ask('SELECT count(*) FROM knowledge_unlisted')[0][0]
+        short = ask("""SELECT k.id, k.passages, coalesce(sum(v.n), 0) FROM knowledge k LEFT JOIN knowledge_vector v ON v.document = k.id AND v.model = k.vectors
+                       WHERE k.vectors <> '' GROUP BY k.id HAVING coalesce(sum(v.n), 0) <> k.passages""")
+        if torn or short or any(left.values()) or [v or 0 for v in size[0]] != [v or 0 for v in size[1]]:
+            raise Mismatch(f'documents: passages {torn[:3]}, vectors {short[:3]}, left behind {left}, size {size}')
 
     def count_columns(self, posts):
         """Each post stands in a column, and the columns of the board know how many they hold."""
@@ -319,7 +364,15 @@ class Run:
         self.settle()
         self.all_there()
 
+    def emptied(self):
+        """The keeper has removed what is of no document: looked at from outside, for no operation tells."""
+        path = os.path.join(self.server.data, 'scriped.db')
+        with sqlite3.connect(f'file:{path}?mode=ro', uri=True) as db:
+            return db.execute('SELECT count(*) FROM knowledge_unlisted').fetchone()[0] == 0
+
     def database_whole(self):
+        if os.path.exists(os.path.join(self.server.data, 'scriped.db')) and not wait_for(self.emptied, PATIENCE):
+            raise Mismatch('what is left of deleted documents is not removed')
         self.server.stop()
         for path in glob.glob(os.path.join(self.server.data, '*')):
             if not os.path.isfile(path) or open(path, 'rb').read(15) != b'SQLite format 3':
@@ -327,6 +380,7 @@ class Run:
             with sqlite3.connect(path) as db:
                 if db.execute('PRAGMA integrity_check').fetchall() != [('ok',)] or db.execute('PRAGMA foreign_key_check').fetchall():
                     raise Mismatch(f'{os.path.basename(path)} is damaged')
+                self.documents_whole(db)
                 whole = db.execute('SELECT count(*) FROM source s JOIN source_text t ON t.source = s.id').fetchone()[0]
                 if not whole == len(self.ledger.rows['source']) == db.execute('SELECT count(*) FROM source').fetchone()[0]:
                     raise Mismatch(f"{len(self.ledger.rows['source'])} sources were acknowledged and {whole} are there with their text")
@@ -464,7 +518,7 @@ def crash(run, args):
         raise
     kinds = ', '.join(f'{len(rows)} {kind}s' for kind, rows in run.ledger.rows.items())
     print(f'{run.kills} kills, {kinds}; {run.ledger.recovered} answers given again, {run.resumed} jobs begun again, '
-          f'{len(run.ledger.cancelled)} cancelled; {time.monotonic() - began:.1f} s')
+          f'{len(run.ledger.cancelled)} cancelled, {len(run.ledger.deleted)} documents deleted; {time.monotonic() - began:.1f} s')
     if tally[1]:
         os.environ['SCRIPED_KEEP'] = '1'
         print(f'data kept in {run.server.data}; again with --seed {args.seed}')
