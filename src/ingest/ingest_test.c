@@ -320,8 +320,9 @@ static const struct { const char *script; enum ingest_fault fault; const char *w
 	{ "echo '{\"end\":true}'", INGEST_EMPTY, "" },
 	{ "echo '{\"error\":\"empty_text\",\"message\":\"No speech.\"}'; exit 1", INGEST_EMPTY, "No speech." },
 	{ "echo '{\"error\":\"transcription_failed\",\"message\":\"Not built in.\"}'; exit 1", INGEST_TRANSCRIPTION, "Not built in." },
-	{ "kill -SEGV $$", INGEST_BROKEN, "The program that reads files broke down on it. Save it anew, or as plain text, and upload that." },
-	{ "exit 0", INGEST_BROKEN, "The program that reads files broke off before its end. Save the file anew and upload that." },
+	{ "kill -SEGV $$", INGEST_TRANSCRIPTION, "The built-in transcriber broke down on this recording. Upload its text instead." },
+	{ "exit 0", INGEST_TRANSCRIPTION, "The built-in transcriber broke down on this recording. Upload its text instead." },
+	{ "echo nonsense", INGEST_TRANSCRIPTION, "The built-in transcriber broke down on this recording. Upload its text instead." },
 };
 
 TEST(however_the_writing_down_ends_there_is_a_verdict)
