@@ -7,6 +7,8 @@
 #define ROBOTS_MS	8000		/* of the time of the page */
 #define HEAD_MAX	200000		/* bytes of a document in which its canonical address is looked for */
 #define PAUSE_MOST	3600		/* seconds that a server may ask for */
+#define READ_S		60		/* to read what came: a recording may take longer, a page must not */
+#define TITLE_NEAR	2000		/* bytes in which a heading is looked for that says the title */
 #define TYPE_MOST	200		/* letters of a content type */
 
 struct page {
@@ -261,26 +263,44 @@ failed_to_read(struct page *p, enum ingest_fault f, const struct ingest_result *
 	}
 }
 
+/* Whether it begins with a heading of the first level, or has one near its beginning that says the same. */
+static bool
+has_title(str text, str title)
+{
+	str rest = str_cut(text, 0, TITLE_NEAR);
+
+	while (rest.p != NULL) {
+		str line = str_split(&rest, '\n');
+		size_t level = 0;
+		while (level < line.n && line.p[level] == '#')
+			level++;
+		if (level > 0 && ((level == 1 && line.p == text.p) || str_eq(str_trim(str_cut(line, level, line.n)), title)))
+			return true;
+	}
+	return false;
+}
+
 /* The title stands above a text that has no heading first, so that it is found with it. */
 static void
 put_title(struct arena *a, struct marked_text *t)
 {
-	if (t->title.n == 0 || t->marks > 0 || str_starts(t->text, S("# ")))
-		return;
-	t->text = str_fmt(a, "# %.*s\n\n%.*s", STR(t->title), STR(t->text));
+	if (t->title.n > 0 && t->marks == 0 && !has_title(t->text, t->title))
+		t->text = str_fmt(a, "# %.*s\n\n%.*s", STR(t->title), STR(t->text));
 }
 
 static bool
 read_page(struct page *p, const struct dial_result *r)
 {
 	struct web *w = &p->w;
+	struct conf conf = *w->conf;
 	struct ingest_result in;
 
+	conf.extract_time = MIN(conf.extract_time, READ_S);
 	if (p->bytes == 0)
 		return web_fail(w, WEB_EMPTY, 0, "its server sent nothing");
 	if (!web_at(w, 0.5, "reading the page"))
 		return web_fail(w, WEB_STOPPED, 0, "%s", "");
-	enum ingest_fault f = ingest_file(w->conf, w->clock, w->a, p->fd, p->type, STR_NONE, web_tick, w, &in);
+	enum ingest_fault f = ingest_file(&conf, w->clock, w->a, p->fd, p->type, STR_NONE, web_tick, w, &in);
 	if (f != INGEST_OK)
 		return failed_to_read(p, f, &in);
 	w->ret->text = in.text;

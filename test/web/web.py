@@ -8,6 +8,7 @@ behind.  Each address is a site with a /robots.txt of its own: see ROBOTS.  The 
 NAME-NUMBER gives the number N.
 
     article      a page with navigation, comments and a cookie banner around its article; /article/WORD has the word in it
+    blog         a post among boxes without a name, with buttons, a form and archives     manual   headings, a table and lists beside a tree of links
     canonical    the article, whose canonical address is /the/article; canonical-2: on another site
     plain        text/plain      pdf   a page of PDF      octets   the PDF as application/octet-stream
     latin1 sjis utf16 meta wrong   pages in other encodings: by header, by header, by mark, by <meta>; and with a header that lies
@@ -54,6 +55,22 @@ PAGE = '''<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{tit
 <aside class="related"><h2>Related stories</h2><ul><li><a href="/a">Ten beaches you must see</a></li><li><a href="/b">The best fish soup</a></li></ul></aside>
 <section id="comments" class="comments"><h2>Comments</h2><div class="comment"><p>First!!! What a boring comment by a troll.</p></div></section>
 <footer><p>Imprint, privacy policy, all rights reserved</p></footer></body></html>'''
+
+BLOG = '''<html><head><title>How we brew - Bean &amp; Cup</title></head><body><div><div><a href="/">Bean &amp; Cup</a> <a href="/shop">Shop</a> <a href="/about">About</a></div>
+<div><div><div><h2>How we brew</h2><div>3 May, by Ada</div><div>Coffee is mostly water, so we begin with the water: it is filtered twice, and it never boils. Ninety-three degrees are enough.<br><br>
+Then the beans. We roast on Mondays, wait for four days, and grind it fresh for each cup, because an hour later half of what smells so good is gone.</div>
+<div>What remains is time: four minutes, not three and not five. We have tried them all, and the notes of two years hang on the wall of the shop.</div>
+<div><a href="#">Share on Facebook</a> <a href="#">Share on X</a></div></div></div>
+<div><div>Sign up for our letter</div><form><input name="email"><button>Sign up</button></form></div>
+<div><b>Archives</b><ul><li><a href="/1">April</a></li><li><a href="/2">March</a></li><li><a href="/3">February</a></li></ul></div></div>
+<div><h3>2 replies</h3><div>bob: nice</div><div>eve: try tea</div><h3>Leave a reply</h3><form><textarea></textarea><button>Post</button></form></div></div></body></html>'''
+
+MANUAL = '''<!DOCTYPE html><html><head><meta charset="utf-8"><title>Prices | Manual</title></head><body>
+<nav class="sidebar"><ul>''' + ''.join(f'<li><a href="/p{i}">Chapter {i} of it</a></li>' for i in range(40)) + '''</ul></nav>
+<main role="main"><a href="/edit">Edit this page</a><h1>Prices</h1><p>All prices are per month and without taxes. They hold for new customers from May on.</p>
+<h2>Plans</h2><table><thead><tr><th>Plan</th><th>Price</th></tr></thead><tbody><tr><td>Starter</td><td>9 euros</td></tr><tr><td>Team</td><td>29 euros</td></tr></tbody></table>
+<h2>What is part of each plan</h2><ul><li>It can be cancelled every month.</li><li>Support answers within one working day.</li></ul></main>
+<aside class="toc"><h4>On this page</h4><ul><li><a href="#a">Plans</a></li></ul></aside><div class="pager"><a href="/p1">Previous page</a><a href="/p2">Next page</a></div></body></html>'''
 
 ROBOTS = {
     '127.0.0.1': (404, ''),
@@ -119,6 +136,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def as_article(self, n):
         self.send(article(word=self.path.split('?')[0].partition('/article/')[2]))
+
+    def as_blog(self, n):
+        self.send(BLOG)
+
+    def as_manual(self, n):
+        self.send(MANUAL)
 
     def as_canonical(self, n):
         place = 'https://elsewhere.example/article' if n == 2 else '/the/article'
