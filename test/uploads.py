@@ -4,11 +4,9 @@
     python3 test/uploads.py [--only WORDS] [--large]       --large: a file of 500 MB where it is 60 MB otherwise
 
 TAP lines, and `N passed, N failed` at the end."""
-import contextlib
 import os
 import re
 import resource
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -20,20 +18,11 @@ sys.path.insert(0, os.path.join(HERE, 'lib'))
 
 import cases
 from cases import case, need
-from server import psql, wait_for
+from server import wait_for
+from store import mint, sql
 
 LARGE = 60_000_000
 GROWTH = 20_000_000
-
-
-def mint(s, kind='text/plain', size=None, key=None):
-    c = s.client(key or s.key)
-    try:
-        a = c.post('/v1/uploads', {'contentType': kind, **({'maxSizeBytes': size} if size else {})})
-        need(a.status == 200, f'no upload: {a}')
-        return a.json()['data']
-    finally:
-        c.close()
 
 
 class Put:
@@ -68,14 +57,6 @@ def refused(a, status, code):
     need(a.status == status, f'{a.status} and not {status}: {a.body[:300]!r}')
     need(a.get('Content-Type') == 'application/xml', f"the error is {a.get('Content-Type')}")
     need(f'<Code>{code}</Code>'.encode() in a.body and b'<Message>' in a.body and b'<RequestId>req_' in a.body, f'the error is {a.body!r}')
-
-
-def sql(s, text):
-    if s.database:
-        return psql(s.database.url, text).strip()
-    with contextlib.closing(sqlite3.connect(os.path.join(s.data, 'scriped.db'), timeout=20)) as db, db:
-        found = db.execute(text).fetchone()
-        return found and found[0]
 
 
 def folder(s):

@@ -20,7 +20,7 @@ outside:       ; @$(STEP) $@ sh tools/outside npm python
 unit: build-asan
 	@$(STEP) $@ sh tools/each '' $(call unit_of,asan)
 bucket: build-asan
-	@$(STEP) $@ $(PY) test/lib/s3.py -- sh tools/each '' build/asan/test/blob/bucket_test
+	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/lib/s3.py -- sh tools/each '' build/asan/test/blob/bucket_test test/bucket.py
 sqlplan: build-asan
 	@$(STEP) $@ build/asan/sqlplan
 replay: build-asan

@@ -78,14 +78,13 @@ upload_take(struct rq *rq, upload_id id, job_id job, struct upload *ret)
 	if (code == E_NOT_FOUND)
 		return no_upload(rq, "no upload of this workspace.");
 	TRY(code);
-	if (ret->external)
-		return no_upload(rq, "an upload in a bucket, and this release reads none from there yet.");
 	if (ret->state == UP_USED)
 		return used_already(rq);
-	if (ret->state == UP_WAITING && ret->expires_at <= rq->now)
+	/* whether its bytes are there, only the bucket knows */
+	if (!ret->external && ret->state == UP_WAITING && ret->expires_at <= rq->now)
 		return no_upload(rq, "an upload whose URL expired before its bytes were complete. Ask for another one.");
-	if (ret->state == UP_WAITING)
+	if (!ret->external && ret->state == UP_WAITING)
 		return no_upload(rq, "an upload whose bytes are not complete. PUT them to its uploadUrl first.");
-	code = upload_use(rq->db, rq->who.workspace, id, job, rq->now, &rq->err);
+	code = upload_use(rq->db, rq->who.workspace, ret, job, rq->now, &rq->err);
 	return code == E_CONFLICT ? used_already(rq) : code;
 }

@@ -1,6 +1,7 @@
 /* doctor -- looks for what would go wrong, one line a check; exit 1 when one of them fails. */
 #include "app/app.h"
 #include "api/cors.h"
+#include "blob/bucket.h"
 #include "db/migrate.h"
 #include "dial/dial.h"
 #include "ingest/ingest.h"
@@ -187,6 +188,17 @@ check_origins(struct doctor *d)
 		tell(d, GOOD, "cors", "pages of %s may call the API", d->conf.cors_origins);
 }
 
+static void
+ask_bucket(struct doctor *d)
+{
+	struct bucket_client b = { .conf = &d->conf, .clock = &sys_clock_real, .a = &d->a };
+
+	if (bucket_check(&b) == BUCKET_OK)
+		tell(d, GOOD, "uploads", "to the bucket %s", d->conf.blob_bucket);
+	else
+		tell(d, BAD, "uploads", "the bucket %s: %s: look at the settings blob_...", d->conf.blob_bucket, b.why);
+}
+
 /* The folder is made by the first serve, so that it is missing before is no fault. */
 static void
 check_uploads(struct doctor *d)
@@ -196,7 +208,7 @@ check_uploads(struct doctor *d)
 	if (d->conf.blob_bucket[0] != '\0' && (d->conf.blob_key_id[0] == '\0' || d->conf.blob_key_secret[0] == '\0'))
 		tell(d, BAD, "uploads", "the bucket %s has no key: set blob_key_id and blob_key_secret", d->conf.blob_bucket);
 	else if (d->conf.blob_bucket[0] != '\0')
-		tell(d, GOOD, "uploads", "to the bucket %s", d->conf.blob_bucket);
+		ask_bucket(d);
 	else if (d->conf.data[0] == '\0')
 		tell(d, WARN, "uploads", "refused: there is neither a data folder nor a bucket (blob_bucket)");
 	else if (access(path.p, R_OK | W_OK | X_OK) != 0 && errno != ENOENT)

@@ -43,7 +43,7 @@ said(struct arena *a, str s)
 }
 
 static enum bucket_end
-judge(struct bucket *b, const struct ask *ask, const struct dial_result *r)
+judge(struct bucket_client *b, const struct ask *ask, const struct dial_result *r)
 {
 	str code = said(b->a, element(r->body, "Code")), message = said(b->a, element(r->body, "Message"));
 
@@ -65,7 +65,7 @@ judge(struct bucket *b, const struct ask *ask, const struct dial_result *r)
 }
 
 static enum bucket_end
-request(struct bucket *b, const struct ask *ask, int64_t *ret_length)
+request(struct bucket_client *b, const struct ask *ask, int64_t *ret_length)
 {
 	struct s3_place at = blobs_place(b->a, NULL, b->conf, NULL);
 	struct dial_result r;
@@ -85,16 +85,19 @@ static str kept(struct arena *a, str key) { return str_fmt(a, "kept/%.*s", STR(k
 /* --- measure and copy --- */
 
 static enum bucket_end
-measure(struct bucket *b, str key, int64_t max)
+measure(struct bucket_client *b, str key, int64_t max)
 {
 	int64_t length = -1;
 	enum bucket_end end = request(b, &(struct ask){ .method = "HEAD", .key = key, .max = ANSWER_MAX }, &length);
 
+	/* the answer to HEAD has no body: the reason is in that to GET */
+	if (end == BUCKET_REFUSED)
+		end = request(b, &(struct ask){ .method = "GET", .key = key, .max = ANSWER_MAX }, NULL);
 	return end == BUCKET_OK && length > max ? BUCKET_TOO_LARGE : end;
 }
 
 enum bucket_end
-bucket_keep(struct bucket *b, str key, int64_t max)
+bucket_keep(struct bucket_client *b, str key, int64_t max)
 {
 	str copy = kept(b->a, key);
 	enum bucket_end end = measure(b, copy, max);
@@ -113,7 +116,7 @@ bucket_keep(struct bucket *b, str key, int64_t max)
 
 /* --- read --- */
 
-struct filling { struct bucket *b; int fd; bool full; };
+struct filling { struct bucket_client *b; int fd; bool full; };
 
 static bool
 fill(void *ctx, str piece)
@@ -142,10 +145,10 @@ still_filling(void *ctx)
 }
 
 enum bucket_end
-bucket_read(struct bucket *b, str key, int fd, int64_t max)
+bucket_read(struct bucket_client *b, str key, int fd, int64_t max)
 {
 	struct filling f = { .b = b, .fd = fd };
-	struct bucket inner = *b;
+	struct bucket_client inner = *b;
 
 	inner.alive = still_filling;
 	enum bucket_end end = request(&inner, &(struct ask){ .method = "GET", .key = kept(b->a, key), .max = (size_t)max, .piece = fill, .ctx = &f }, NULL);
@@ -158,7 +161,7 @@ bucket_read(struct bucket *b, str key, int fd, int64_t max)
 /* --- remove, check --- */
 
 enum bucket_end
-bucket_remove(struct bucket *b, str key)
+bucket_remove(struct bucket_client *b, str key)
 {
 	enum bucket_end end = request(b, &(struct ask){ .method = "DELETE", .key = kept(b->a, key), .max = ANSWER_MAX }, NULL);
 
@@ -168,7 +171,7 @@ bucket_remove(struct bucket *b, str key)
 }
 
 enum bucket_end
-bucket_check(struct bucket *b)
+bucket_check(struct bucket_client *b)
 {
 	enum bucket_end end = request(b, &(struct ask){ .method = "GET", .key = S("kept/nothing"), .max = ANSWER_MAX }, NULL);
 

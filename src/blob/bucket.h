@@ -19,7 +19,7 @@ enum bucket_end {
 	BUCKET_FULL,			/* the file that is written to: the disk */
 	BUCKET_STOPPED,
 };
-struct bucket {
+struct bucket_client {
 	const struct conf *conf;
 	const struct sys_clock *clock;
 	struct arena *a;
@@ -28,11 +28,11 @@ struct bucket {
 	char why[240];
 };
 /* `key` is that of the client's URL (blobs_key) everywhere. */
-MUST_USE enum bucket_end bucket_keep(struct bucket *, str key, int64_t max);
+MUST_USE enum bucket_end bucket_keep(struct bucket_client *, str key, int64_t max);
 /* The copy, into a file, from where it stands. */
-MUST_USE enum bucket_end bucket_read(struct bucket *, str key, int fd, int64_t max);
+MUST_USE enum bucket_end bucket_read(struct bucket_client *, str key, int fd, int64_t max);
 /* Copy and original; what is not there is fine. */
-MUST_USE enum bucket_end bucket_remove(struct bucket *, str key);
+MUST_USE enum bucket_end bucket_remove(struct bucket_client *, str key);
 /* Whether the service answers and the settings' key may look. */
-MUST_USE enum bucket_end bucket_check(struct bucket *);
+MUST_USE enum bucket_end bucket_check(struct bucket_client *);
 #endif

@@ -9,7 +9,7 @@
 
 #define KEY	S("org_01J9ZA/upl_01J9ZA")
 
-struct place { struct arena a; struct conf conf; struct bucket b; };
+struct place { struct arena a; struct conf conf; struct bucket_client b; };
 
 /* Sends one request as a client of the service would; the status. */
 static int
@@ -37,7 +37,7 @@ place_open(struct place *p, const char *bucket)
 	*p = (struct place){ .conf = { .blob_endpoint = endpoint != NULL ? endpoint : "http://127.0.0.1:1", .blob_bucket = bucket, .blob_region = "us-east-1", .blob_key_id = "test:tester",
 	    .blob_key_secret = "testing", .blob_token = "", .blob_path_style = true, .public_url = "" } };
 	arena_init(&p->a, 64 << 20);
-	p->b = (struct bucket){ .conf = &p->conf, .clock = &sys_clock_real, .a = &p->a };
+	p->b = (struct bucket_client){ .conf = &p->conf, .clock = &sys_clock_real, .a = &p->a };
 	CHECK_INT(ask(p, "PUT", S(""), NULL, S("")), ==, 200);
 }
 

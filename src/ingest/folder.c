@@ -44,6 +44,16 @@ lock(int at, const char *name)
 	return fd;
 }
 
+enum err
+ingest_scratch(const struct conf *c, int *ret, struct error *e)
+{
+	char base[PATH_MAX];
+
+	TRY(base_of(c, true, base, e));
+	*ret = open(base, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	return *ret >= 0 ? OK : fail(e, errno == ENOSPC || errno == EDQUOT ? E_FULL : E_SYS, NULL, "a file in %s: %m", base);
+}
+
 /* A sweep of another process may take it before the lock is ours: then another one is made. */
 enum err
 folder_make(const struct conf *c, struct folder *f, struct error *e)

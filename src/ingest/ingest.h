@@ -59,6 +59,8 @@ struct ingest_format { str name, types, missing; bool reads; };	/* types: comma-
 enum ingest_fault ingest_formats(const struct conf *, const struct sys_clock *, struct arena *, struct ingest_format **ret, int *n,
     struct ingest_result *);
 
+/* An empty file without a name where those folders are, for bytes on their way to ingest_file; the caller closes it.  E_FULL, E_SYS */
+MUST_USE enum err ingest_scratch(const struct conf *, int *ret, struct error *);
 /* Removes folders of processes that are gone. */
 void	ingest_sweep(const struct conf *);
 #endif

@@ -61,8 +61,8 @@ const struct rec job_task_rec = REC(job_task, task_fields, "What a worker holds"
 
 SQL(insert, "job.insert",
     "INSERT INTO job (workspace, id, project, type, status, input, run_at, queued_us, updated_at, reserved) VALUES ($1, $2, $3, $4, 'QUEUED', $5, $6, $7, $6, $8)");
-#define SEEN	" AND type <> 'SOURCE_ANALYSE'"	/* none from JT_SHOWN on */
-_Static_assert(JT_COUNT == JT_SHOWN + 1, "SEEN names each type that is not shown");
+#define SEEN	" AND type NOT IN ('SOURCE_ANALYSE', 'UPLOAD_REMOVE')"	/* none from JT_SHOWN on */
+_Static_assert(JT_COUNT == JT_SHOWN + 2, "SEEN names each type that is not shown");
 SQL(get, "job.get", "SELECT " COLS " FROM job WHERE workspace = $1 AND id = $2" SEEN);
 SQL(anchor, "job.anchor", "SELECT 1 FROM job WHERE workspace = $1 AND id = $2" SEEN);
 #define PAGE	"SELECT " COLS " FROM job WHERE workspace = $1 AND id < $2 AND id >= $3"

@@ -75,21 +75,24 @@ upload_cap(str content_type)
 
 /* --- states --- */
 
-/* aged: by the keeper, after a while. */
-static const struct { int from, to; bool aged; const char *why; } moves[] = {
-	{ UP_WAITING, UP_STORED, false, "its bytes are complete" },
-	{ UP_STORED, UP_USED, false, "a job makes something of it" },
-	{ UP_USED, UP_STORED, false, "the job came to nothing" },
-	{ UP_USED, UP_DOOMED, false, "what was made of it is gone" },
-	{ UP_WAITING, UP_DOOMED, true, "nobody sent its bytes" },
-	{ UP_STORED, UP_DOOMED, true, "nobody made anything of it" },
+/* aged: by the keeper, after a while.  In a bucket nobody tells us when the bytes are complete. */
+enum { HERE = 1, IN_BUCKET = 2, ANYWHERE = HERE | IN_BUCKET };
+static const struct { int from, to, where; bool aged; const char *why; } moves[] = {
+	{ UP_WAITING, UP_STORED, HERE, false, "its bytes are complete" },
+	{ UP_STORED, UP_USED, HERE, false, "a job makes something of it" },
+	{ UP_USED, UP_STORED, HERE, false, "the job came to nothing" },
+	{ UP_WAITING, UP_USED, IN_BUCKET, false, "a job looks for its bytes" },
+	{ UP_USED, UP_WAITING, IN_BUCKET, false, "the job came to nothing" },
+	{ UP_USED, UP_DOOMED, ANYWHERE, false, "what was made of it is gone" },
+	{ UP_WAITING, UP_DOOMED, ANYWHERE, true, "nobody sent its bytes, or made anything of them" },
+	{ UP_STORED, UP_DOOMED, HERE, true, "nobody made anything of it" },
 };
 
 const char *
-upload_why(int from, int to)
+upload_why(int from, int to, bool external)
 {
 	for (size_t i = 0; i < COUNT(moves); i++)
-		if (moves[i].from == from && moves[i].to == to)
+		if (moves[i].from == from && moves[i].to == to && (moves[i].where & (external ? IN_BUCKET : HERE)) != 0)
 			return moves[i].why;
 	return NULL;
 }
@@ -100,9 +103,10 @@ SQL(get, "upload.get", "SELECT id, state, content_type, max_size, expires_at, ex
 SQL(attempt_of, "upload.attempt", "SELECT attempt FROM upload WHERE workspace = $1 AND id = $2");
 SQL(store, "upload.store", "UPDATE upload SET state = $3, attempt = $5, size = $6, since = $7 WHERE workspace = $1 AND id = $2 AND state = $4");
 SQL(move, "upload.move", "UPDATE upload SET state = $3, since = $5 WHERE workspace = $1 AND id = $2 AND state = $4");
-SQL(use, "upload.use", "UPDATE upload SET state = $3, since = $5, job = $6 WHERE workspace = $1 AND id = $2 AND state = $4");
-SQL(release, "upload.release", "UPDATE upload SET state = $3, since = $5, job = NULL WHERE workspace = $1 AND job = $2 AND state = $4");
-SQL(due, "upload.due", "SELECT id FROM upload WHERE workspace = $1 AND state = $2 AND since < $3 ORDER BY since LIMIT $4");
+SQL(use, "upload.use", "UPDATE upload SET state = $3, since = $5, job = $6 WHERE workspace = $1 AND id = $2 AND state = $4 AND external = $7");
+SQL(release, "upload.release",
+    "UPDATE upload SET state = CASE WHEN external = 1 THEN $6 ELSE $3 END, since = $5, job = NULL WHERE workspace = $1 AND job = $2 AND state = $4");
+SQL(due, "upload.due", "SELECT id, external FROM upload WHERE workspace = $1 AND state = $2 AND since < $3 ORDER BY since LIMIT $4");
 SQL(forget, "upload.forget", "DELETE FROM upload WHERE workspace = $1 AND id = $2 AND state = $3");
 
 static struct val word(int state) { return val_word(&upload_state_words, state); }
@@ -146,16 +150,18 @@ upload_store(struct db *db, workspace_id w, upload_id id, const ulid *attempt, i
 }
 
 enum err
-upload_use(struct db *db, workspace_id w, upload_id id, job_id job, int64_t now, struct error *e)
+upload_use(struct db *db, workspace_id w, const struct upload *u, job_id job, int64_t now, struct error *e)
 {
-	TRY(db_run(db, use, e, VID(w), VID(id), word(UP_USED), word(UP_STORED), V(now), VID(job)));
-	return db->ops->changes(db) == 1 ? OK : fail(e, E_CONFLICT, NULL, "The upload is not %s any more.", upload_state_words.v[UP_STORED]);
+	int from = u->external ? UP_WAITING : UP_STORED;
+
+	TRY(db_run(db, use, e, VID(w), VID(u->id), word(UP_USED), word(from), V(now), VID(job), V(u->external)));
+	return db->ops->changes(db) == 1 ? OK : fail(e, E_CONFLICT, NULL, "The upload is not %s any more.", upload_state_words.v[from]);
 }
 
 enum err
 upload_release(struct db *db, workspace_id w, job_id job, int64_t now, struct error *e)
 {
-	return db_run(db, release, e, VID(w), VID(job), word(UP_STORED), word(UP_USED), V(now));
+	return db_run(db, release, e, VID(w), VID(job), word(UP_STORED), word(UP_USED), V(now), word(UP_WAITING));
 }
 
 enum err
@@ -167,14 +173,16 @@ upload_drop(struct db *db, workspace_id w, upload_id id, int64_t now, struct err
 /* --- cleaning --- */
 
 static enum err
-list_due(struct db *db, workspace_id w, int state, int64_t before, upload_id ret[UPLOAD_SLICE], int *n, struct error *e)
+list_due(struct db *db, workspace_id w, int state, int64_t before, struct upload_doomed *ret, struct error *e)
 {
 	struct rows r;
 
-	*n = 0;
+	ret->n = 0;
 	TRY(db_query(db, due, &r, e, VID(w), word(state), V(before), V(UPLOAD_SLICE)));
-	while (db_next(&r))
-		memcpy(ret[(*n)++].u.s, db_col(&r, 0).s.p, 26);
+	for (; db_next(&r); ret->n++) {
+		memcpy(ret->id[ret->n].u.s, db_col(&r, 0).s.p, 26);
+		ret->external[ret->n] = db_col(&r, 1).i != 0;
+	}
 	return db_done(&r, e);
 }
 
@@ -182,13 +190,12 @@ list_due(struct db *db, workspace_id w, int state, int64_t before, upload_id ret
 static enum err
 doom_some(struct db *db, workspace_id w, int state, int64_t before, int64_t now, int64_t *met, struct error *e)
 {
-	upload_id ids[UPLOAD_SLICE] = { 0 };
-	int n;
+	struct upload_doomed some = { .n = 0 };
 
-	TRY(list_due(db, w, state, before, ids, &n, e));
-	for (int i = 0; i < n; i++)
-		TRY(db_run(db, move, e, VID(w), VID(ids[i]), word(UP_DOOMED), word(state), V(now)));
-	*met += n;
+	TRY(list_due(db, w, state, before, &some, e));
+	for (int i = 0; i < some.n; i++)
+		TRY(db_run(db, move, e, VID(w), VID(some.id[i]), word(UP_DOOMED), word(state), V(now)));
+	*met += some.n;
 	return OK;
 }
 
@@ -196,7 +203,7 @@ enum err
 upload_doom(struct db *db, workspace_id w, int64_t before, int64_t now, struct upload_doomed *ret, struct error *e)
 {
 	*ret = (struct upload_doomed){ .n = 0 };
-	TRY(list_due(db, w, UP_DOOMED, INT64_MAX, ret->id, &ret->n, e));
+	TRY(list_due(db, w, UP_DOOMED, INT64_MAX, ret, e));
 	ret->met = ret->n;
 	for (size_t i = 0; i < COUNT(moves); i++)
 		if (moves[i].aged)

@@ -3,12 +3,11 @@
  *	waiting -> stored	its bytes are complete: a PUT was answered 200, and no other one will be
  *	stored -> used		a source was made of it; its bytes stay with that
  *	used -> stored		the job that used it failed or was cancelled: it may be used again, for a day
+ *	waiting -> used -> waiting	the same in a bucket, where nobody tells us when the bytes are complete: the job finds out
  *	used -> doomed		what was made of it is gone
  *	waiting, stored -> doomed	nobody took it in a day
  *
  * Of what is doomed the bytes go, then the row.
- *
- * In an external bucket nobody tells us when the bytes are complete: such an upload stays waiting.
  * Layer: includes db, words. */
 #ifndef MODEL_UPLOAD_H
 #define MODEL_UPLOAD_H
@@ -33,7 +32,7 @@ extern const struct rec upload_create_rec;
 /* The most bytes that a file of this media type may have; 0: the type is not accepted. */
 int64_t	upload_cap(str content_type);
 /* Why an upload may go from one state to another; NULL: it may not. */
-const char *upload_why(int from, int to);
+const char *upload_why(int from, int to, bool external);
 
 MUST_USE enum err upload_insert(struct db *, workspace_id, const struct upload *, struct error *);
 /* E_NOT_FOUND: never made, of another workspace, or gone. */
@@ -42,14 +41,15 @@ MUST_USE enum err upload_get(struct db *, struct arena *, workspace_id, upload_i
 MUST_USE enum err upload_store(struct db *, workspace_id, upload_id, const ulid *attempt, int64_t size, int64_t now, struct error *);
 /* Whether this attempt is the one that completed it. */
 MUST_USE enum err upload_stored_by(struct db *, workspace_id, upload_id, const ulid *attempt, bool *ret, struct error *);
-MUST_USE enum err upload_use(struct db *, workspace_id, upload_id, job_id, int64_t now, struct error *);	/* by that job; E_CONFLICT unless stored */
+/* By that job.  E_CONFLICT unless it is stored, or external and waiting. */
+MUST_USE enum err upload_use(struct db *, workspace_id, const struct upload *, job_id, int64_t now, struct error *);
 MUST_USE enum err upload_release(struct db *, workspace_id, job_id, int64_t now, struct error *);	/* that job came to nothing */
 MUST_USE enum err upload_drop(struct db *, workspace_id, upload_id, int64_t now, struct error *);	/* what was made of it is gone */
 
 #define UPLOAD_SLICE	8
 /* Condemns what came into its state before that and is not used; and lists what was condemned in an earlier transaction.
  * met: how many of both; 0: there are no more. */
-struct upload_doomed { upload_id id[UPLOAD_SLICE]; int n; int64_t met; };
+struct upload_doomed { upload_id id[UPLOAD_SLICE]; bool external[UPLOAD_SLICE]; int n; int64_t met; };
 MUST_USE enum err upload_doom(struct db *, workspace_id, int64_t before, int64_t now, struct upload_doomed *ret, struct error *);
 MUST_USE enum err upload_forget(struct db *, workspace_id, upload_id, struct error *);	/* its bytes are gone */
 #endif

@@ -282,7 +282,7 @@ put_file(void *ctx, struct db *db, struct error *e)
 
 	TRY(upload_insert(db, s->h->ws, &f->u, e));
 	TRY(upload_store(db, s->h->ws, f->u.id, &attempt, 3, now, e));
-	TRY(upload_use(db, s->h->ws, f->u.id, s->j.id, now, e));
+	TRY(upload_use(db, s->h->ws, &f->u, s->j.id, now, e));
 	TRY(unlisted_insert(db, s->h->ws, &s->u, e));
 	return job_insert(db, s->h->ws, &s->j, ingest_input(&s->h->a, s->u.id, S("text/x")), now, now * 1000, 0, e);
 }

@@ -1,4 +1,6 @@
 /* reading -- the bytes of an upload become a text: how SOURCE_INGEST_FILE and KB_INGEST_FILE begin. */
+#include "blob/bucket.h"
+#include "model/upload.h"
 #include "work/work_priv.h"
 #include <unistd.h>
 
@@ -29,8 +31,57 @@ run_unread(struct run *r, enum ingest_fault f, const struct ingest_result *i)
 		run_fail(r, row->code, "%s", why);
 }
 
+/* --- in a bucket --- */
+
+/* Words for who waits for the job; what the service said is the operator's. */
 static bool
-open_upload(struct run *r, upload_id id, int *ret)
+blame_bucket(struct run *r, enum bucket_end end, const char *why)
+{
+	if (why[0] != '\0')
+		log_note(r->w->c.log, LOG_ERROR, "bucket", "%s", why);
+	switch (end) {
+	case BUCKET_OK: return true;
+	case BUCKET_STOPPED: r->verdict = V_RETURNED; break;
+	case BUCKET_MISSING: run_fail(r, "upload_missing", "No bytes of the upload are in the bucket. PUT them to its uploadUrl, then submit again."); break;
+	case BUCKET_TOO_LARGE: run_fail(r, "upload_too_large", "The upload has more bytes than its maxSizeBytes. Ask for another one and upload a smaller file."); break;
+	case BUCKET_REFUSED: run_fail(r, "fetch_failed", "The bucket refused to give the upload. Its operator finds the reason in the log."); break;
+	case BUCKET_BROKEN: run_retry(r, "fetch_failed", 0, "The bucket did not give the upload. Try again later."); break;
+	case BUCKET_FULL: run_retry(r, "internal_error", 0, "There is no room for the upload on this server. Try again later."); break;
+	}
+	return false;
+}
+
+static bool still_wanted(void *ctx) { return !run_stopping(ctx); }
+
+static bool
+fetch_object(struct run *r, const struct upload *u, int *ret)
+{
+	struct bucket_client b = { .conf = r->conf, .clock = r->w->c.clock, .a = &r->a, .alive = still_wanted, .ctx = r };
+	str key = blobs_key(&r->a, &r->task.workspace, &u->id);
+	struct error e;
+
+	if (!blobs_external(r->conf)) {
+		run_fail(r, "upload_missing", "The upload is in a bucket that this server does not use any more. Upload the file again.");
+		return false;
+	}
+	if (ingest_scratch(r->conf, ret, &e) != OK) {
+		log_note(r->w->c.log, LOG_ERROR, "job", "%s", e.detail);
+		run_retry(r, "internal_error", 0, "There is no room for the upload on this server. Try again later.");
+		return false;
+	}
+	board_progress(r->w->board, &r->task.id, 0, "fetching the file");
+	enum bucket_end end = bucket_keep(&b, key, u->max_size);
+	if (end == BUCKET_OK)
+		end = bucket_read(&b, key, *ret, u->max_size);
+	if (!blame_bucket(r, end, b.why))
+		close(*ret);
+	return end == BUCKET_OK;
+}
+
+/* --- in the data folder --- */
+
+static bool
+open_file(struct run *r, upload_id id, int *ret)
 {
 	struct disk *disk = r->w->c.disk;
 	struct blob_name file = blobs_file(&r->task.workspace, &id);
@@ -44,6 +95,34 @@ open_upload(struct run *r, upload_id id, int *ret)
 		run_retry(r, "internal_error", 0, "The file of the job could not be read. Upload it again.");
 	}
 	return code == OK;
+}
+
+struct asking { struct run *r; upload_id id; struct upload u; bool gone; };
+
+static enum err
+ask_row(void *ctx, struct db *db, struct error *e)
+{
+	struct asking *g = ctx;
+	enum err code = upload_get(db, &g->r->a, g->r->task.workspace, g->id, &g->u, e);
+
+	g->gone = code == E_NOT_FOUND;
+	return g->gone ? OK : code;
+}
+
+static bool
+open_upload(struct run *r, upload_id id, int *ret)
+{
+	struct asking g = { .r = r, .id = id };
+	struct error e;
+
+	if (engine_read(r->w->c.engine, ask_row, &g, &e) != OK) {
+		log_note(r->w->c.log, LOG_ERROR, "job", "its upload cannot be looked up: %s", e.detail);
+		run_retry(r, "internal_error", 0, "The upload of the job could not be looked up. Submit it again.");
+		return false;
+	}
+	if (g.gone)
+		run_fail(r, "upload_missing", "The upload is gone. Upload the file again.");
+	return !g.gone && (g.u.external ? fetch_object(r, &g.u, ret) : open_file(r, id, ret));
 }
 
 bool

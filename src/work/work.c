@@ -31,7 +31,7 @@ static const struct kind noop_kind = { JT_NOOP, noop, NULL, NULL };
 const struct kind *
 kind_of(int type)
 {
-	static const struct kind *const kinds[] = { &generate_kind, &file_kind, &analyse_kind, &noop_kind };
+	static const struct kind *const kinds[] = { &generate_kind, &file_kind, &analyse_kind, &remove_kind, &noop_kind };
 
 	for (int i = 0; i < ingest_nkinds; i++)
 		if (ingest_kinds[i].type == type)
@@ -294,12 +294,16 @@ forget_uploads(void *ctx, struct db *db, struct error *e)
 {
 	const struct cleaning *c = ctx;
 
-	for (int i = 0; i < c->doomed.n; i++)
+	for (int i = 0; i < c->doomed.n; i++) {
+		if (c->doomed.external[i])
+			TRY(remove_enqueue(c->w, db, c->of, c->doomed.id[i], e));
 		TRY(upload_forget(db, c->of, c->doomed.id[i], e));
+	}
 	return OK;
 }
 
-/* Bytes first: a row that is still there is met again.  Never in a transaction: to remove a large file takes its time. */
+/* Bytes first: a row that is still there is met again.  Never in a transaction: to remove a large file takes its time.  What is in a
+ * bucket is left to a job, for the keeper must not wait for a network. */
 static enum err
 clear_uploads(struct cleaning *c, struct error *e)
 {

@@ -40,7 +40,7 @@ struct kind {
 	bool (*origin)(struct run *, struct unlisted *, str content_type);
 };
 const struct kind *kind_of(int type);	/* NULL: this build does not know it */
-extern const struct kind generate_kind, file_kind, analyse_kind, ingest_kinds[];
+extern const struct kind generate_kind, file_kind, analyse_kind, remove_kind, ingest_kinds[];
 extern const int ingest_nkinds;
 
 /* run.c: ways to end */
@@ -88,6 +88,9 @@ bool	analyse_run(struct run *, const struct marked_text *, double from, struct r
 /* embed.c: vectors of an unlisted document, each slice behind the fence; the model when all are there, "" otherwise */
 str	embed_passages(struct run *, document_id, str name, const struct passage *, int n);
 void	*embed_later(void *work);
+
+/* remove.c: the bytes of that upload in the bucket are to go */
+MUST_USE enum err remove_enqueue(struct work *, struct db *, workspace_id, upload_id, struct error *);
 
 /* input.c: what a job is given, as it is kept */
 str	input_text(struct arena *, const struct rec *, const void *, size_t max);

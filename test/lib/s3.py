@@ -7,6 +7,9 @@ It checks signatures, copies, and answers errors as S3 does.  Key id test:tester
 From Python:  with s3.Service() as s: … s.endpoint …
 Needs the packages swift-proxy, swift-account, swift-container, swift-object."""
 import contextlib
+import datetime
+import hashlib
+import hmac
 import os
 import shutil
 import signal
@@ -30,6 +33,27 @@ def free_ports(n):
     for s in held:
         s.close()
     return ports
+
+
+def request(endpoint, method, path, query='', body=b''):
+    """A signed request of the service's owner; (status, body)."""
+    host = endpoint.split('//')[1]
+    stamp = datetime.datetime.now(datetime.timezone.utc).strftime('%Y%m%dT%H%M%SZ')
+    scope, digest = f'{stamp[:8]}/{REGION}/s3/aws4_request', hashlib.sha256(body).hexdigest()
+    names = 'host;x-amz-content-sha256;x-amz-date'
+    asked = f'{method}\n{path}\n{query}\nhost:{host}\nx-amz-content-sha256:{digest}\nx-amz-date:{stamp}\n\n{names}\n{digest}'
+    key = b'AWS4' + KEY_SECRET.encode()
+    for part in scope.split('/'):
+        key = hmac.digest(key, part.encode(), 'sha256')
+    signed = f'AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(asked.encode()).hexdigest()}'
+    r = urllib.request.Request(endpoint + path + ('?' + query if query else ''), body or None, method=method, headers={
+        'x-amz-content-sha256': digest, 'x-amz-date': stamp,
+        'Authorization': f'AWS4-HMAC-SHA256 Credential={KEY_ID}/{scope}, SignedHeaders={names}, Signature={hmac.digest(key, signed.encode(), "sha256").hex()}'})
+    try:
+        with urllib.request.urlopen(r, timeout=20) as a:
+            return a.status, a.read()
+    except urllib.error.HTTPError as e:
+        return e.code, e.read()
 
 
 class Service:
