@@ -164,11 +164,28 @@ def page():
 def old_pages():
     words = 'A sentence of running text that is long enough to count as such. ' * 3
     same(run(f'<html><body><table><tr><td><a href=a>A</a><a href=b>B</a></td><td>{words}<br><br>{words}</td></tr></table></body>'.encode()).texts,
-         [f'{words.strip()}\n{words.strip()}'])
+         [words.strip()] * 2)
     same(run(b'<p>short', type='text/html').texts, ['short'])
     same(run(b'only words, no mark', type='text/html').texts, ['only words, no mark'])
     same(run('<html><title>Ein längerer Titel – Die Seite</title><body>Größe</body></html>'.encode('utf-16')).title, 'Ein längerer Titel')
     same(run('<html><meta charset=iso-8859-2><body>Zażółć gęślą jaźń</body></html>'.encode('iso8859-2')).texts, ['Zażółć gęślą jaźń'])
+
+
+@case('Comments longer than what they are about, a page that is about cookies, a wiki, a page without a word of structure')
+def page_kinds():
+    words = files.PAGE_BODY
+    longer = f'<div class=comments-area><h2>Thoughts</h2><p>{words}{words}</p><p>{words}{words}</p></div>'
+    r = run(f'<html><title>A post – A blog</title><body class="has-sidebar"><h1>A blog</h1><main><article class="comments-open"><h1>A post</h1><p>{words}</p><p>{words}</p>'
+            f'<p>{words}</p></article>{longer}</main></body></html>'.encode())
+    same((r.title, r.texts), ('A post', ['A post', words, words, words]))
+    r = run(f'<html><body><div class="cookie-policy"><h1>Cookies</h1><p>{words}</p></div><div>Imprint</div></body></html>'.encode())
+    same((r.title, r.texts[:2]), ('Cookies', ['Cookies', words]))
+    r = run(f'<html><div role=main><h1>Berlin</h1><div><p>{words}<sup class="reference"><a href=#1>[1]</a></sup></p><h2>History<span class="mw-editsection">[edit]</span></h2>'
+            f'<p>{words}</p></div></div></html>'.encode())
+    same(r.texts, ['Berlin', words, 'History', words])
+    r = run(f'<html><div><a href=1>Home</a> <a href=2>About</a></div><div><div><a href=1>One link of many</a></div><div>{words}<br><br>{words}<ul><li>one</ul></div>'
+            '<div><p>A teaser of some other thing.</p></div></div></html>'.encode())
+    same(r.texts, [words, words, '- one'])
 
 
 @case('A page of a hundred thousand open elements, and one of scripts alone')

@@ -202,12 +202,13 @@ without_site(str title, str site)
 	return cut != 0 ? str_trim(str_cut(title, 0, cut)) : title;
 }
 
+/* The one of an inside; absent when there are more. */
 static str
-only_h1(const struct page *p, struct arena *a)
+only_h1(const struct page *p, int within, struct arena *a)
 {
 	str found = STR_NONE;
 
-	for (int i = 0; i < p->n; i++) {
+	for (int i = within; i < p->el[within].end; i++) {
 		if (!el_is(p, i, GUMBO_TAG_H1))
 			continue;
 		if (found.n != 0)
@@ -218,14 +219,16 @@ only_h1(const struct page *p, struct arena *a)
 }
 
 static void
-give_title(const struct page *p, struct out *o)
+give_title(const struct page *p, int part, struct out *o)
 {
 	str site = meta(p, "og:site_name"), title = meta(p, "og:title");
 
 	if (title.n != 0 && site.n != 0)
 		title = without_site(title, site);
 	if (title.n == 0)
-		title = only_h1(p, o->a);
+		title = only_h1(p, part, o->a);
+	if (title.n == 0)
+		title = only_h1(p, 0, o->a);
 	for (int i = 0; title.n == 0 && i < p->n; i++)
 		if (el_is(p, i, GUMBO_TAG_TITLE))
 			title = without_site(inner_text(p, i, o->a), site);
@@ -288,7 +291,9 @@ enter(struct walk *w, int i)
 	GumboTag t = el_tag(w->p, i);
 
 	w->pre += t == GUMBO_TAG_PRE;
-	if (t == GUMBO_TAG_BR)
+	if (t == GUMBO_TAG_BR && kind(w) == FLOW_TEXT && w->cells == 0 && str_ends(buf_str(&w->f.words), S("\n")))
+		flow_end(&w->f, FLOW_TEXT);	/* two of them part paragraphs */
+	else if (t == GUMBO_TAG_BR)
 		flow_line(&w->f);
 	if (!el_block(t))
 		return;
@@ -396,6 +401,6 @@ html_read(const struct file *file, struct out *o)
 	p.el = NEW_N(o->a, struct el, p.n);
 	flatten(&p, root);
 	int part = html_main_part(&p, o->a);
-	give_title(&p, o);
+	give_title(&p, part, o);
 	give_text(&p, part, o);
 }

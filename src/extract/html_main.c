@@ -1,12 +1,14 @@
 /* html_main -- which part of a page is its own text.
  *
- * What is surely not goes first: by tag (nav, footer), by role, by words in class and id (cookie, related), by being a list of links; a container
- * that holds half of all text is never judged by its class.  Of what is left, running text counts: blocks of some length with few links.  The part is
+ * What is surely not goes first: by tag (nav, footer), by role, by words in class and id (cookie, related), by being a list of links; what holds
+ * nearly all text is never judged by its name.  Of what is left, running text counts: blocks of some length with few links.  The part is
  * the smallest element that holds most of it, or the <article> or <main> around that. */
 #include "extract/html_priv.h"
 
 #define RUN_MIN		25	/* letters of a block that is running text */
-#define MOST		0.80	/* of the running text: the part holds as much */
+#define MOST		0.70	/* of the running text: the part holds as much */
+#define OUTSIDE		250	/* letters of text that must be left, and the share of all, when something large goes for its name */
+#define OUTSIDE_SHARE	5
 
 /* --- sums --- */
 
@@ -75,19 +77,28 @@ among(const char *const *words, size_t n, str w)
 	return false;
 }
 
-/* The words of "post-meta relatedPosts" are post, meta, related, Posts. */
+/* The next word of names such as "post-meta relatedPosts": post, meta, related, Posts. */
+static str
+next_word(str names, size_t *i)
+{
+	while (*i < names.n && ((names.p[*i] | 0x20) < 'a' || (names.p[*i] | 0x20) > 'z'))
+		++*i;
+	size_t from = *i;
+	while (*i < names.n && (names.p[*i] | 0x20) >= 'a' && (names.p[*i] | 0x20) <= 'z' &&
+	    (*i == from || names.p[*i] >= 'a' || names.p[*i - 1] <= 'Z'))
+		++*i;
+	return str_cut(names, from, *i);
+}
+
 static bool
 foreign_words(str names)
 {
-	for (size_t i = 0; i < names.n;) {
-		size_t from = i;
-		while (i < names.n && (names.p[i] | 0x20) >= 'a' && (names.p[i] | 0x20) <= 'z' &&
-		    (i == from || names.p[i] >= 'a' || names.p[i - 1] <= 'Z'))
-			i++;
-		if (i > from && among(foreign, COUNT(foreign), str_cut(names, from, i)))
+	static const char *const about[] = { "has", "no", "with", "without", "is" };	/* "has-sidebar" is about another element */
+	str before = STR_NONE, word;
+
+	for (size_t i = 0; (word = next_word(names, &i)).n != 0; before = word)
+		if (among(foreign, COUNT(foreign), word) && !among(about, COUNT(about), before))
 			return true;
-		i += i == from;
-	}
 	return false;
 }
 
@@ -119,18 +130,38 @@ links_only(const struct page *p, int i, GumboTag t)
 	    e->links >= 3 && e->linked * 10 >= e->letters * 7;
 }
 
+/* Notes between words that only a browser needs: of a wiki, to edit a chapter and to find a source. */
+static bool
+mark(const struct page *p, int i)
+{
+	str class = el_attr(p, i, "class");
+
+	return str_eq(class, S("mw-editsection")) || (el_is(p, i, GUMBO_TAG_SUP) && str_eq(class, S("reference")));
+}
+
+/* Whether enough is left without it: comments may be longer than what they are about. */
+static bool
+spared(const struct page *p, int i)
+{
+	const struct el *all = &p->el[p->body], *e = &p->el[i];
+	int left = (all->letters - all->linked) - (e->letters - e->linked);
+
+	return left >= OUTSIDE && left * OUTSIDE_SHARE >= all->letters;
+}
+
 static bool
 not_own(const struct page *p, int i, int all)
 {
 	GumboTag t = el_tag(p, i);
+	bool small = p->el[i].letters * 2 < all;
 
 	if (t == GUMBO_TAG_NAV || t == GUMBO_TAG_FOOTER || t == GUMBO_TAG_ASIDE)
 		return true;
-	if (t == GUMBO_TAG_HEADER && !within(p, i, GUMBO_TAG_ARTICLE) && !within(p, i, GUMBO_TAG_MAIN) && p->el[i].letters * 2 < all)
+	if (t == GUMBO_TAG_HEADER && !within(p, i, GUMBO_TAG_ARTICLE) && !within(p, i, GUMBO_TAG_MAIN) && small)
 		return true;
-	if (hidden(p, i) || (p->el[i].letters * 2 < all && among(roles, COUNT(roles), el_attr(p, i, "role"))))
+	if (hidden(p, i) || mark(p, i) || (small && among(roles, COUNT(roles), el_attr(p, i, "role"))))
 		return true;
-	if (t == GUMBO_TAG_BODY || t == GUMBO_TAG_MAIN || t == GUMBO_TAG_ARTICLE || t == GUMBO_TAG_HTML || !el_block(t) || p->el[i].letters * 2 >= all)
+	if (t == GUMBO_TAG_BODY || t == GUMBO_TAG_MAIN || t == GUMBO_TAG_ARTICLE || t == GUMBO_TAG_HTML || !el_block(t) || (!small && !spared(p, i)))
 		return false;
 	return foreign_words(el_attr(p, i, "class")) || foreign_words(el_attr(p, i, "id")) || links_only(p, i, t);
 }
@@ -200,7 +231,7 @@ html_main_part(struct page *p, struct arena *a)
 	const int *sum = sum_running(p, a);
 	int part = smallest(p, sum);
 	for (int i = part; i > p->body; i = p->el[i].parent)
-		if (el_is(p, i, GUMBO_TAG_ARTICLE) || el_is(p, i, GUMBO_TAG_MAIN))
+		if (el_is(p, i, GUMBO_TAG_ARTICLE) || el_is(p, i, GUMBO_TAG_MAIN) || str_ieq(el_attr(p, i, "role"), S("main")))
 			return i;
 	return part;
 }
