@@ -48,7 +48,7 @@ struct lines {
 	ingest_progress *progress;
 	void *ctx;
 	double fraction, began;		/* began: the share of the progress that was over before this run */
-	char what[100];
+	char what[320];			/* 80 characters */
 	enum ingest_fault fault;
 	bool ended, stopped;
 };

@@ -97,7 +97,8 @@ pcm_cut(int fd, int64_t at, int64_t end, int64_t most)
 
 	if (left <= most)
 		return end;
-	int64_t target = left / ((left + most - 1) / most), search = MIN(target / 4, SEARCH_MOST);
+	int64_t room = MAX(most * 9 / 10, 1);	/* so that the search goes on behind the place, too */
+	int64_t target = left / ((left + room - 1) / room), search = MIN(target / 4, SEARCH_MOST);
 	int64_t to = MIN(at + target + search, at + most);
 	return MAX(pcm_quietest(fd, at + target - search, to), at + 1);
 }
