@@ -33,7 +33,10 @@ jobs_get(struct rq *rq)
 struct job_receipt { job_id job; str receipt; };
 static const struct field receipt_fields[] = {
 	F_ID     (job_receipt, job, job, "jobId", NULL, 0, "The job"),
-	F_JSON_OF(job_receipt, receipt, "receipt", NULL, 0, &receipt_rec, "What it was done with", NULL),
+	F_JSON_OF(job_receipt, receipt, "receipt", NULL, 0, &receipt_rec, "What it was done with",
+	    "{\"provider\":\"openai\",\"model\":\"gpt-4o-mini\",\"tokensIn\":1800,\"tokensOut\":310,\"costMicrocents\":45600,"
+	    "\"promptHash\":\"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\",\"calls\":1,\"sourceBytes\":5120,\"readBytes\":5120,"
+	    "\"passages\":[],\"samples\":[{\"sampleId\":\"smp_01J9ZAB12CD34E56F7G8H9JKMN\",\"score\":0.214,\"sharedWords\":12}],\"pillars\":[],\"leftOut\":[]}"),
 };
 const struct rec job_receipt_rec = REC(job_receipt, receipt_fields, "How a job was done");
 
