@@ -364,6 +364,20 @@ def way_none(engine):
         need(j['errorCode'] == 'transcription_failed' and '`transcriber` is none' in j['errorMessage'], f'{j}')
 
 
+@case('SIGTERM while an endpoint works: the server stops at once, and the job goes on after the start', own=True)
+def way_stopped(engine):
+    with Provider() as p, cases.Server({'transcribe_url': p.url('mute'), 'transcribe_stall': 60000}, db=engine) as s:
+        c, job = submit(s, record(talk(), 'a.mp3'), 'audio/mpeg')
+        need(wait_for(lambda: p.requests(), 30), 'it was never asked')
+        start = time.monotonic()
+        s.stop()
+        need(time.monotonic() - start < 9, f'it took {time.monotonic() - start:.0f} s to stop')
+        s.settings['transcribe_url'] = p.url('normal')
+        s.start()
+        j, _told = follow(s.client(), job)
+        need(source_of(s.client(), j)['textPreview'].startswith('Piece 1'), f'{j}')
+
+
 @case('kill -9 while a recording is written down: no process stays, and there is one source', own=True)
 def way_killed(engine):
     with cases.Server({}, db=engine) as s:

@@ -271,6 +271,21 @@ heading_of(const struct part *p)
 	return STR_NONE;
 }
 
+/* A single word that stands somewhere as a noun does: behind an article or a preposition, with nothing it could belong to behind it. */
+static bool
+stands_alone(const struct rank *r, const struct phrase *f)
+{
+	for (int i = 1; i < r->words; i++) {
+		const struct rank_word *w = &r->word[i];
+		bool ends = i + 1 == r->words || w[1].stop || !w[1].joined;
+		if (w->term == r->word[f->word].term && !w->first && (w[-1].kinds & WORD_BEFORE) != 0 && ends)
+			return true;
+	}
+	return false;
+}
+
+#define NO_NOUN		0.3f
+
 /* The phrases by what they say of this part and of no other; returns how many. */
 static int
 phrases_of(const struct part *p, struct phrase *f)
@@ -278,7 +293,7 @@ phrases_of(const struct part *p, struct phrase *f)
 	int n = phrase_find(p->r, f, PHRASES);
 
 	for (int i = 0; i < n; i++)
-		f[i].score *= focus(p, &f[i]);
+		f[i].score *= focus(p, &f[i]) * (f[i].words > 1 || p->r->lang != TEXT_EN || stands_alone(p->r, &f[i]) ? 1 : NO_NOUN);
 	for (int i = 1; i < n; i++)
 		for (int k = i; k > 0 && f[k - 1].score < f[k].score; k--) {
 			struct phrase t = f[k];

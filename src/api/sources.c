@@ -57,7 +57,7 @@ create_text(struct rq *rq, const struct source_create *in)
 	return reply(rq, &source_rec, &s);
 }
 
-#define RECORDING_CENTS	5		/* contract 12.2 */
+#define FILE_CENTS	5		/* contract 12.2: to have a recording written down, and to have a model say what is in it */
 
 /* The file is read by a job. */
 static enum err
@@ -72,7 +72,7 @@ create_file(struct rq *rq, const struct source_create *in)
 	j.project = in->project;
 	TRY(upload_take(rq, in->upload, j.id, &u));
 	struct ingestion g = { .upload = in->upload, .name = in->name, .content_type = u.content_type };
-	return enqueue(rq, &j, ingestion_input(rq->a, &g), upload_cents(rq, &u, RECORDING_CENTS));
+	return enqueue(rq, &j, ingestion_input(rq->a, &g), MAX(upload_cents(rq, &u, FILE_CENTS), analyse_estimate_cents(rq->conf)));
 }
 
 enum err

@@ -73,7 +73,7 @@ struct walk {
 	struct flow f;
 	struct styles styles;
 	int level, skip, tables, cells;
-	bool item, title, text, hidden, begun;
+	bool item, text, hidden, begun;
 };
 
 struct step { const char *name; void (*start)(struct walk *, struct xml *), (*end)(struct walk *); };
@@ -83,7 +83,7 @@ p_start(struct walk *w, struct xml *x)
 {
 	(void)x;
 	w->level = 0;
-	w->item = w->title = w->begun = false;
+	w->item = w->begun = false;
 }
 
 /* Lists and levels are known before the first word of a paragraph. */
@@ -102,19 +102,13 @@ p_end(struct walk *w)
 		flow_add(&w->f, S(" "));
 		return;
 	}
-	if (w->title)
-		out_title(w->f.o, buf_str(&w->f.words));
 	flow_end(&w->f, w->level != 0 ? w->level : w->item ? FLOW_LINE : FLOW_TEXT);
 }
 
 static void
 style_used(struct walk *w, struct xml *x)
 {
-	str id = xml_attr_ns(x, "val");
-	const struct style *s = style_of(&w->styles, id);
-
-	w->level = style_level(&w->styles, id);
-	w->title = s != NULL && s->title;
+	w->level = style_level(&w->styles, xml_attr_ns(x, "val"));
 }
 
 static void num_start(struct walk *w, struct xml *x) { w->item = !str_eq(xml_attr_ns(x, "val"), S("0")); }

@@ -251,3 +251,14 @@ encode_utf8(struct arena *a, str s, str declared, const char **ret_name)
 		return STR_NONE;
 	return mostly_utf8(s) && !switches(s) ? s : by_looks(a, s, declared, name);
 }
+
+void
+encode_warm(void)
+{
+	static const char *const names[] = { "WINDOWS-1250", "WINDOWS-1251", "WINDOWS-1252", "WINDOWS-1253", "WINDOWS-1254", "WINDOWS-1255", "WINDOWS-1256",
+		"WINDOWS-1257", "WINDOWS-1258", "ISO-8859-2", "ISO-8859-5", "ISO-8859-7", "ISO-8859-9", "ISO-8859-15", "KOI8-R", "IBM866", "TIS-620", "SHIFT_JIS",
+		"EUC-JP", "ISO-2022-JP", "BIG5", "GB18030", "EUC-KR", "UHC", "MACINTOSH", "MAC-CYRILLIC" };
+
+	for (size_t i = 0; i < COUNT(names); i++)
+		(void)iconv_open("UTF-8", names[i]);	/* never closed: then the tables stay */
+}

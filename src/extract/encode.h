@@ -9,4 +9,6 @@
 
 /* Absent when the bytes are no text.  declared: a name as in `charset=`, or absent.  *ret_name, if asked for, is a constant or in the arena. */
 str	encode_utf8(struct arena *, str bytes, str declared, const char **ret_name);
+/* Loads what iconv would load from files later. */
+void	encode_warm(void);
 #endif

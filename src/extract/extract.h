@@ -59,7 +59,7 @@ struct out {
 void	out_init(struct out *, struct arena *, const struct sys_clock *, int fd, size_t max);
 /* Text may hold anything: what is no UTF-8, no character or only blanks is seen to here, and empty pieces say nothing. */
 void	out_type(struct out *, const char *mime);
-void	out_title(struct out *, str);		/* the first one counts */
+void	out_title(struct out *, str);		/* the first one counts; without any it is the first heading of level 1 */
 void	out_title_meant(struct out *, str);	/* of a file's properties: not when it is what a program put there */
 void	out_page(struct out *, int64_t n);	/* from 1; said when something stands on it */
 void	out_heading(struct out *, int level, str);

@@ -1,5 +1,6 @@
 /* formats -- the table of what is recognised, and by whom it is read. The first row that fits counts. */
 #include "extract/container.h"
+#include "extract/encode.h"
 #include "extract/hear.h"
 #include "extract/zip.h"
 
@@ -117,7 +118,7 @@ const struct format formats[] = {
 #undef CONTAINER
 	{ "html", "an HTML page", FAMILY_TEXT, "text/html application/xhtml+xml", html_sniff, BY_GUMBO(html_read), NULL },
 	{ "markdown", "Markdown", FAMILY_TEXT, "text/markdown text/x-markdown", markdown_sniff, markdown_read, NULL, NULL },
-	{ "text", "plain text", FAMILY_TEXT, "text/plain", plain_sniff, plain_read, NULL, NULL },
+	{ "text", "plain text", FAMILY_TEXT, "text/plain", plain_sniff, plain_read, NULL, encode_warm },
 };
 const size_t formats_n = COUNT(formats);
 

@@ -51,8 +51,6 @@ leave_block(MD_BLOCKTYPE type, void *detail, void *ctx)
 
 	switch (type) {
 	case MD_BLOCK_H:
-		if (((MD_BLOCK_H_DETAIL *)detail)->level == 1)
-			out_title(w->f.o, buf_str(&w->f.words));
 		flow_end(&w->f, (int)((MD_BLOCK_H_DETAIL *)detail)->level);
 		break;
 	case MD_BLOCK_P: flow_end(&w->f, kind(w)); break;

@@ -167,8 +167,11 @@ out_heading(struct out *o, int level, str s)
 
 	if (s.n > PIECE_MAX || text.n > HEADING_MAX)
 		out_text(o, s);
-	else if (text.n != 0)
+	else if (text.n != 0) {
 		say(o, MAX(1, MIN(level, 6)), text);
+		if (level == 1 && o->page <= 1)
+			out_title(o, s);	/* of a file that has no title of its own */
+	}
 }
 
 void

@@ -56,6 +56,13 @@ letters(str s)
 	return n;
 }
 
+/* A line of a table of contents: words, dots and a number. */
+static bool
+leads_on(str s)
+{
+	return memmem(s.p, s.n, ". . . . .", 9) != NULL || memmem(s.p, s.n, ".......", 7) != NULL;
+}
+
 static void
 read_text(struct lines *l, PopplerPage *page, int number, str text, double height)
 {
@@ -69,7 +76,7 @@ read_text(struct lines *l, PopplerPage *page, int number, str text, double heigh
 		line.s = str_trim(line.s);
 		line.page = number;
 		line.page_height = (float)height;
-		if (line.s.n != 0)
+		if (line.s.n != 0 && !leads_on(line.s))
 			lines_add(l, line);
 	}
 	g_free(rects);

@@ -60,8 +60,6 @@ end_paragraph(struct walk *w)
 	if (w->place == PLACE_SKIP) {
 		w->f.words.n = 0;
 	} else if (w->place == PLACE_TITLE && !w->notes) {
-		if (w->first)
-			out_title(w->f.o, s);
 		flow_end(&w->f, w->first ? 1 : 2);
 	} else if (w->place == PLACE_BODY && !w->notes && s.n != 0 && s.n <= POINT_MAX) {
 		str point = str_dup(w->f.o->a, s);

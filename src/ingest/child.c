@@ -208,5 +208,7 @@ child_run(struct child *c)
 	close(out[0]), close(err[0]);
 	if (pid > 0 && c->no != 0)
 		end = c->no == ENOENT || c->no == EACCES || c->no == ENOEXEC ? CHILD_MISSING : CHILD_SYSTEM;
+	else if (end == CHILD_ENDED && WIFEXITED(c->status) && WEXITSTATUS(c->status) == CANNOT_START)
+		end = CHILD_MISSING;	/* where vfork shares no memory, as under a debugger; and what a shell in between says */
 	return end;
 }

@@ -253,7 +253,7 @@ hear_by_program(const struct conf *conf, const struct sys_clock *clock, struct a
 	l->began = DECODED;
 	enum ingest_fault fault = judge(l, run(conf, clock, a, &k, ret), ret);
 	leave_place();
-	return fault;
+	return fault == INGEST_BROKEN ? because(ret, INGEST_TRANSCRIPTION, "The built-in transcriber broke down on this recording. Upload its text instead.") : fault;
 }
 
 static bool

@@ -5,7 +5,15 @@
 #define NO_SPEECH	0.6
 #define UNSURE		-1.0
 
-struct reading { struct marked_maker *into; int64_t from_ms, to_ms; struct answer ret; };
+#define SAME_MOST	3		/* times in a row; models that lose the thread repeat themselves for minutes */
+
+struct reading {
+	struct marked_maker *into;
+	int64_t from_ms, to_ms;
+	str last;			/* what was said last, and how often */
+	int same;
+	struct answer ret;
+};
 
 static str
 text_of(const json_t *v)
@@ -13,11 +21,27 @@ text_of(const json_t *v)
 	return json_is_string(v) ? (str){ json_string_value(v), json_string_length(v) } : STR_NONE;
 }
 
+/* "[BLANK_AUDIO]", "(soft music)": what a model says of a sound that is no speech. */
+static bool
+is_remark(str s)
+{
+	static const char open[] = "[(", close[] = "])";
+
+	for (int i = 0; s.n >= 2 && i < 2; i++)
+		if (s.p[0] == open[i])
+			return memchr(s.p, close[i], s.n) == s.p + s.n - 1;
+	return false;
+}
+
 static void
 say(struct reading *r, int64_t from_ms, int64_t to_ms, str text)
 {
 	text = str_trim(text);
-	if (text.n == 0)
+	if (text.n == 0 || is_remark(text))
+		return;
+	r->same = str_eq(text, r->last) ? r->same + 1 : 1;
+	r->last = text;
+	if (r->same > SAME_MOST)
 		return;
 	marked_said(r->into, from_ms, to_ms, text);
 	r->ret.said++;

@@ -160,7 +160,7 @@ static const struct way {
 	{ "untimed", 150, 100, SPEECH_OK, 0, 3, false, "Piece 1. Piece 2. Piece 3." },
 	{ "prose", 25, 60, SPEECH_OK, 0, 1, false, "Piece 1." },
 	{ "hush", 5, 60, SPEECH_SILENT, 0, 1, false, "" },
-	{ "odd", 25, 60, SPEECH_OK, 0, 1, false, "Before the  beginning. Of no time. Behind the end. Backwards." },
+	{ "odd", 25, 60, SPEECH_OK, 0, 1, false, "Before the  beginning. Of no time. Behind the end. Backwards.\n\nThanks. Thanks. Thanks.\n\n(So it was.) And [then] (it) was not." },
 	{ "late-50", 5, 60, SPEECH_OK, 0, 1, false, "Piece 1, part 2." },
 	{ "later-1", 35, 12, SPEECH_OK, 0, 5, false, "Piece 5, part 1." },
 	{ "later-9", 35, 12, SPEECH_UNAVAILABLE, 0, 4, false, "answered 500: status 500 as asked. Try again later." },

@@ -86,15 +86,22 @@ choose_samples(struct run *r, struct db *db, const struct stems *source, struct 
 	return db_done(&rows, e);
 }
 
+/* One that goes meanwhile is passed over. */
 static enum err
 fetch_samples(struct run *r, struct db *db, struct job_voice *v, struct error *e)
 {
 	str *text = NEW_N(&r->a, str, VOICE_SAMPLES);
+	int chosen = v->v.samples;
 	struct sample s;
 
-	for (int i = 0; i < v->v.samples; i++) {
-		TRY(sample_get(db, &r->a, r->task.workspace, v->sample[i].id, &s, e));
-		text[i] = s.text;
+	v->v.samples = 0;
+	for (int i = 0; i < chosen; i++) {
+		enum err code = sample_get(db, &r->a, r->task.workspace, v->sample[i].id, &s, e);
+		if (code == E_NOT_FOUND)
+			continue;
+		TRY(code);
+		v->sample[v->v.samples] = v->sample[i];
+		text[v->v.samples++] = s.text;
 	}
 	v->v.sample = text;
 	return OK;

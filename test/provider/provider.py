@@ -429,7 +429,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             {'start': -5, 'end': 'x', 'text': 'Before the\x01 beginning.'}, {'start': 1e300, 'end': 2, 'text': 'Of no time.'},
             {'start': 1, 'end': 90000.5, 'text': 'Behind the end. '}, {'text': '  '}, 'nothing', None, {'start': 1, 'end': 2, 'text': 7},
             {'start': 1, 'end': 2, 'text': 'Thank you.', 'no_speech_prob': 0.9, 'avg_logprob': -1.4},
-            {'start': 0.5, 'end': 0.1, 'text': 'Backwards.'}]})
+            {'start': 0.5, 'end': 0.1, 'text': 'Backwards.'}, {'start': 3, 'end': 4, 'text': ' [BLANK_AUDIO]'},
+            {'start': 4, 'end': 5, 'text': '(soft music)'}, *({'start': 5 + i, 'end': 6 + i, 'text': ' Thanks.'} for i in range(9)),
+            {'start': 15, 'end': 16, 'text': ' (So it was.) And [then] (it) was not.'}]})
 
     def as_later(self, n):
         if self.piece_number in range(2, 2 + (n or 1)):
