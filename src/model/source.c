@@ -4,7 +4,7 @@ static const struct field hook_fields[] = {
 	F_ID  (hook, id, hook, "id", "id", 0, "The hook"),
 	F_ID  (hook, topic, topic, "topicId", "topic", F_HIDE, ""),
 	F_STR (hook, content, "content", "content", 0, 0, 0, "The opening line", "Nobody reads the second form."),
-	F_STR (hook, post_type, "postType", "post_type", 0, 0, 0, "The kind of post that it opens", "STORY"),
+	F_STR (hook, post_type, "postType", "post_type", 0, 0, 0, "The kind of post that it opens: QUESTION, CONTRAST, NUMBER, LESSON, STORY or CLAIM; others may be added", "STORY"),
 	F_WORD(hook, content_type, "contentType", "content_type", 0, &content_type_words, "The kind of content that it opens", "PERSONAL"),
 };
 static const struct rec hook_rec = REC(hook, hook_fields, "A suggested opening line");
