@@ -20,4 +20,7 @@ bool	avoid_hits(const struct avoid *, str text);
  * main clauses part at ";" and at a conjunction with a subject behind it, a subordinate clause at the end goes, in English one in
  * front as well).  Empty when nothing can. */
 str	clause_keep(struct arena *, const struct avoid *, str text, enum text_lang);	/* clause.c */
+/* The main clauses of a sentence as sentences, where each can be one: "…, but we stayed." is "… But we stayed."; an "and" goes.  Returns
+ * how many, 1 where it is better left whole. */
+int	clause_split(struct arena *, str sentence, enum text_lang, str *ret, int max);
 #endif

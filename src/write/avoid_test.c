@@ -82,3 +82,33 @@ TEST(clauses_that_can_stand_alone_stay)
 	}
 	arena_free(&a);
 }
+
+TEST(a_sentence_of_two_clauses_can_be_two)
+{
+	static const struct { const char *text; enum text_lang lang; const char *split; } row[] = {
+		{ "We moved in March, and the team was happy.", TEXT_EN, "We moved in March.|The team was happy." },
+		{ "They did not come, but we stayed there.", TEXT_EN, "They did not come.|But we stayed there." },
+		{ "We were not answering 310 questions; we were answering 60.", TEXT_EN, "We were not answering 310 questions.|We were answering 60." },
+		{ "We sold chairs, tables, and the roof.", TEXT_EN, "We sold chairs, tables, and the roof." },
+		{ "We like the sea, the roof, and the people who are there.", TEXT_EN, "We like the sea, the roof, and the people who are there." },
+		{ "When they left, and we stayed, it was dark.", TEXT_EN, "When they left, and we stayed, it was dark." },
+		{ "She said \"we left, and they stayed there\" twice.", TEXT_EN, "She said \"we left, and they stayed there\" twice." },
+		{ "Wir zogen im März um, und das Team war froh.", TEXT_DE, "Wir zogen im März um.|Das Team war froh." },
+		{ "Es regnete den ganzen Tag, aber wir blieben dort.", TEXT_DE, "Es regnete den ganzen Tag.|Aber wir blieben dort." },
+		{ "Er sah das Haus und die Leute, die da sind.", TEXT_DE, "Er sah das Haus und die Leute, die da sind." },
+		{ "Il pleut, et nous sommes restés.", TEXT_OTHER, "Il pleut, et nous sommes restés." },
+		{ "", TEXT_EN, "" }, { ", and we stayed there.", TEXT_EN, ", and we stayed there." },
+	};
+	struct arena a;
+
+	arena_init(&a, 1 << 20);
+	for (size_t i = 0; i < COUNT(row); i++) {
+		str part[4], all;
+		int n = clause_split(&a, str_z(row[i].text), row[i].lang, part, COUNT(part));
+		all = part[0];
+		for (int k = 1; k < n; k++)
+			all = str_fmt(&a, "%.*s|%.*s", STR(all), STR(part[k]));
+		CHECK_STR(all, str_z(row[i].split));
+	}
+	arena_free(&a);
+}

@@ -46,7 +46,7 @@ ask_worth(const struct rank *r, int i)
 
 /* --- how it suits a voice --- */
 
-#define SUITS		0.25f		/* a sentence is worth so much more or less by how it is written: what it says comes first */
+#define SUITS		0.2f		/* a sentence is worth so much more or less by how it is written: what it says comes first */
 #define LISTED		0.5f		/* so much of it, where an item of a list would be a sentence among others */
 #define UNASKED		0.05f		/* and of a question, where none was wanted */
 #define PREFERRED	0.3f		/* more, where it has a preferred word */
@@ -63,18 +63,37 @@ has_preferred(const struct draft *d, const struct rank_item *t)
 	return false;
 }
 
+/* How much more often than in the source each person is wanted: -1 .. 1. */
+struct wanted { float by[STYLE_COUNT]; };
+
+static struct wanted
+wanted_of(const struct draft *d)
+{
+	struct wanted w = { { 0 } };
+	float n = 0;
+
+	for (int i = 0; i < d->r->n; i++) {
+		unsigned seen = d->r->item[i].words > 0 ? style_persons(d->r->item[i].s, d->r->lang) : 0;
+		n += d->r->item[i].words > 0;
+		for (int p = STYLE_I; p <= STYLE_YOU; p++)
+			w.by[p] -= (seen & 1u << p) != 0;
+	}
+	for (int p = STYLE_I; p <= STYLE_YOU; p++)
+		w.by[p] = d->plan->want.v[p] + w.by[p] / MAX(1, n);
+	return w;
+}
+
 /* How near the length and the persons of a sentence are to those that are wanted: 0 .. 1. */
 static float
-nearness(const struct draft *d, const struct rank_item *t)
+nearness(const struct draft *d, const struct wanted *w, const struct rank_item *t)
 {
-	const float *want = d->plan->want.v;
+	float words = d->plan->want.v[STYLE_WORDS], off = (float)t->words - words, person = 0;
 	unsigned seen = style_persons(t->s, d->r->lang);
-	float off = (float)t->words - want[STYLE_WORDS], person = 0;
 
 	for (int p = STYLE_I; p <= STYLE_YOU; p++)
-		person += (seen & 1u << p) != 0 ? MIN(1, want[p] * 2) : 1 - want[p];
-	off = MIN(1, (off < 0 ? -off : off) / MAX(5, want[STYLE_WORDS] * 0.75f));
-	return 0.65f * (1 - off) + 0.35f * person / 3;
+		person += (seen & 1u << p) != 0 ? w->by[p] : 0;
+	off = MIN(1, (off < 0 ? -off : off) / MAX(5, words * 0.75f));
+	return 0.6f * (1 - off) + 0.4f * MAX(0, MIN(1, 0.5f + person));
 }
 
 /* Whether a sentence of the source is an item of a list: a mark stands between it and the beginning of its line. */
@@ -95,12 +114,14 @@ listed(const struct draft *d, int i)
 static void
 weigh(struct draft *d)
 {
+	struct wanted w = wanted_of(d);
+
 	d->suits = NEW_N(d->r->a, float, d->r->n);
 	for (int i = 0; i < d->r->n; i++) {
 		const struct rank_item *t = &d->r->item[i];
 		d->suits[i] = 1;
 		if (d->plan->voiced && t->words > 0)
-			d->suits[i] += SUITS * (2 * nearness(d, t) - 1);
+			d->suits[i] += SUITS * (2 * nearness(d, &w, t) - 1);
 		if (d->plan->voiced && listed(d, i))
 			d->suits[i] *= LISTED;
 		if (d->plan->silent && rank_asks(t))
@@ -245,7 +266,7 @@ static int
 opening_of_kind(const struct draft *d, int best)
 {
 	int found = -1;
-	float most = best >= 0 ? rank_opening(d->r, best) * 0.75f : 0;
+	float most = best >= 0 ? rank_opening(d->r, best) * 0.85f : 0;
 
 	for (int i = 0; i < d->r->n && d->plan->open != STYLE_COUNT; i++) {
 		float w = d->c.taken[i] ? 0 : rank_opening(d->r, i);

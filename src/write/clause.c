@@ -179,3 +179,80 @@ clause_keep(struct arena *a, const struct avoid *v, str text, enum text_lang lan
 	}
 	return str_trim(buf_str(&out));
 }
+
+/* --- sentences made shorter --- */
+
+#define VERB_AT		4		/* a clause without a person has its verb among so many words */
+
+/* "they could see it", "the team was small": it has a subject and a verb near to it. */
+static bool
+stands(enum text_lang lang, str s)
+{
+	str w;
+
+	for (size_t i = 0, n = 0; n < VERB_AT && text_next_word(s, &i, &w); n++) {
+		if (n > 0 && (memchr(s.p, ',', (size_t)(w.p - s.p)) != NULL || is(UNDER, lang, w) || str_ieq(w, S("that"))))
+			return false;		/* "the people who are there" */
+		if (n == 0 ? is(PERSON, lang, w) : is(VERB, lang, w))
+			return true;
+	}
+	return false;
+}
+
+/* Whether a main clause ends at the comma or the semicolon at i, and another one begins behind it; *ret is where. */
+static bool
+splits(str s, size_t i, enum text_lang lang, size_t *ret)
+{
+	str word[2];
+
+	if (i + 1 >= s.n || (s.p[i] != ',' && s.p[i] != ';') || s.p[i + 1] != ' ')
+		return false;
+	peek(s, i + 1, word);
+	size_t at = (size_t)(word[0].p - s.p), behind = at + word[0].n;
+	bool joined = is(JOIN, lang, word[0]);
+	if (s.p[i] == ',' && !joined)
+		return false;
+	if (joined && !is(SUBJECT, lang, word[1]))
+		return false;
+	*ret = str_ieq(word[0], S("and")) || str_ieq(word[0], S("und")) ? behind : at;
+	str rest = str_trim(str_cut(s, joined ? behind : at, s.n));
+	return stands(lang, rest) && words_in(str_cut(s, 0, i)) >= CLAUSE_WORDS - 1 && words_in(rest) >= CLAUSE_WORDS - 1;
+}
+
+static str
+as_sentence(struct arena *a, str s)
+{
+	char first[4];
+	size_t i = 0;
+
+	s = str_trim(s);
+	uint32_t head = utf8_next(s, &i);
+	size_t n = text_put(first, text_upper(head));
+	bool open = strchr(".!?", s.p[s.n - 1]) == NULL && (uint8_t)s.p[s.n - 1] < 0x80;
+	return str_fmt(a, "%.*s%.*s%s", (int)n, first, STR(str_cut(s, i, s.n)), open ? "." : "");
+}
+
+int
+clause_split(struct arena *a, str s, enum text_lang lang, str *ret, int max)
+{
+	size_t from = 0, next;
+	str word[2];
+	int n = 0;
+
+	peek(s, 0, word);
+	ret[0] = s;
+	/* what is quoted, asked or hangs on a first clause is left whole */
+	for (size_t i = 0; i < s.n; i++)
+		if (strchr("\"():?", s.p[i]) != NULL || (uint8_t)s.p[i] == 0xE2)
+			return 1;
+	if (is(UNDER, lang, word[0]) || lang == TEXT_OTHER)
+		return 1;
+	for (size_t i = 0; i < s.n && n + 1 < max; i++)
+		if (splits(s, i, lang, &next)) {
+			ret[n++] = as_sentence(a, str_cut(s, from, i));
+			i = from = next;
+		}
+	if (n > 0)
+		ret[n] = as_sentence(a, str_cut(s, from, s.n));
+	return n + 1;
+}

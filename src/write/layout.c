@@ -88,28 +88,59 @@ goes_on(struct flow *f, const struct draft *d, int i)
 	return (t->leans && f->last == i - 1) || (!full && same_section(d->r, f->last, i));
 }
 
+#define PARTS_MAX	4
+#define NO_SINGLES	0.2f
+#define LONGER		1.25f		/* a sentence with so many times the words that are wanted is parted, where it can be */
+
+static int
+parts_of(const struct draft *d, int i, str *part)
+{
+	const struct rank_item *t = &d->r->item[i];
+
+	if (d->plan->voiced && !d->item[i] && (float)t->words > d->plan->want.v[STYLE_WORDS] * LONGER)
+		return clause_split(d->r->a, written(d, i), d->r->lang, part, PARTS_MAX);
+	part[0] = written(d, i);
+	return 1;
+}
+
+static void
+add_part(struct page *p, struct flow *f, int i, str s)
+{
+	const struct draft *d = p->d;
+	int before = p->n;
+
+	if (goes_on(f, d, i) && p->n > 0) {
+		struct line *l = &p->line[p->n - 1];
+		l->s = str_fmt(d->r->a, "%.*s %.*s", STR(l->s), STR(s));
+		f->count++;
+		f->length += d->r->item[i].length;
+	} else {
+		add(p, d->item[i] ? ITEM : BODY, s);
+		f->size = next_size(&f->rhythm);
+		f->count = 1;
+		f->length = d->r->item[i].length;
+	}
+	f->last = p->n > before || f->last >= 0 ? i : -1;
+}
+
 static void
 add_body(struct page *p)
 {
 	const struct draft *d = p->d;
 	struct flow f = { .rhythm = rhythm_of(d->plan), .last = -1 };
+	str part[PARTS_MAX];
 
+	if (d->plan->voiced && d->plan->want.v[STYLE_SINGLE] < NO_SINGLES && p->n > 0) {
+		f.last = d->hook;		/* who never writes a line alone opens with a paragraph */
+		f.size = next_size(&f.rhythm);
+		f.count = 1;
+	}
 	for (int i = 0; i < d->r->n; i++) {
 		if (!d->c.taken[i] || d->hidden[i] || i == d->ask)
 			continue;
-		int before = p->n;
-		if (goes_on(&f, d, i) && p->n > 0) {
-			struct line *l = &p->line[p->n - 1];
-			l->s = str_fmt(d->r->a, "%.*s %.*s", STR(l->s), STR(written(d, i)));
-			f.count++;
-			f.length += d->r->item[i].length;
-		} else {
-			add(p, d->item[i] ? ITEM : BODY, written(d, i));
-			f.size = next_size(&f.rhythm);
-			f.count = 1;
-			f.length = d->r->item[i].length;
-		}
-		f.last = p->n > before || f.last >= 0 ? i : -1;
+		int n = parts_of(d, i, part);
+		for (int k = 0; k < n; k++)
+			add_part(p, &f, i, part[k]);
 	}
 }
 
