@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""files.py -- kill -9 the server while files are being read, start it again, and count.
+"""files.py -- kill -9 the server while files are being read and pages fetched, start it again, and count.
 
     python3 test/crash/files.py 10
     python3 test/lib/pg.py -- python3 test/crash/files.py 10 --engine postgres
 
-A round: files are uploaded and submitted, half of them as sources, half as knowledge.  The program that reads them takes its time, so that the
+A round: files are uploaded and submitted, half of them as sources, half as knowledge, and some pages of a slow web beside them.  The program that reads them takes its time, so that the
 kill finds some of them being read.  Then: no reader outlives the server, the next start removes their folders, every job ends as DONE
 though it was begun twice, each file is one source or one document, and the search finds each document once.
 
@@ -13,6 +13,7 @@ import argparse
 import os
 import random
 import secrets
+import subprocess
 import sys
 import tempfile
 import time
@@ -40,21 +41,44 @@ def readers(folder):
     return found
 
 
+class Web:
+    """test/web/web.py as a process."""
+
+    def __init__(self):
+        cmd = [sys.executable, os.path.join(HERE, '..', 'web', 'web.py'), '--until-eof']
+        self.proc = subprocess.Popen(cmd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.url = 'http://127.0.0.1:' + self.proc.stdout.readline().strip()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.proc.stdin.close()
+        self.proc.wait()
+        self.proc.stdout.close()
+
+
 class Run:
-    def __init__(self, engine, seed, tools):
+    def __init__(self, engine, seed, tools, web):
+        self.web = web
         self.rng, self.made, self.again, self.caught = random.Random(seed), [], 0, 0
         slow = os.path.join(tools, 'slow')
         with open(slow, 'w') as f:
             f.write(SLOW.format(os.path.abspath(os.path.join(os.path.dirname(program()[-1]), 'scriped-extract'))))
         os.chmod(slow, 0o700)
         lease = {'lease': 1000, 'heartbeat': 200, 'job_poll': 50} if engine == 'postgres' else {}
-        self.server = Server({'extract_program': slow, 'extract_processes': 4, 'analyser': 'off', **lease}, db=engine)
+        self.server = Server({'extract_program': slow, 'extract_processes': 4, 'analyser': 'off', 'fetch_allow_private': 'true', **lease}, db=engine)
         self.server.setup()
         self.server.start()
         self.tmp = os.path.join(self.server.data, 'tmp')
 
     def submit(self, c):
-        s, word, kind = self.server, 'w' + secrets.token_hex(8), self.rng.choice(('pdf', 'text', 'html'))
+        s, word, kind = self.server, 'w' + secrets.token_hex(8), self.rng.choice(('pdf', 'text', 'html', 'page'))
+        if kind == 'page':
+            a = c.post('/v1/knowledge', {'type': 'url', 'url': f'{self.web.url}/late-{self.rng.randrange(200)}/{word}'})
+            need(a.status == 200, f'{a}')
+            self.made.append((a.json()['data']['id'], False, word))
+            return
         text = f'The word of this file is {word}. It stands here among others, so that it is found again.'
         upload = put.upload(s.url, s.key, {'pdf': 'application/pdf', 'text': 'text/plain', 'html': 'text/html'}[kind], kind, text)
         source = self.rng.random() < 0.5
@@ -127,8 +151,8 @@ def main():
     p.add_argument('--seed', type=int, default=random.SystemRandom().randrange(10 ** 6))
     args = p.parse_args()
     tap = Tap()
-    with tempfile.TemporaryDirectory() as tools:
-        run = Run(args.engine, args.seed, tools)
+    with tempfile.TemporaryDirectory() as tools, Web() as web:
+        run = Run(args.engine, args.seed, tools, web)
         for i in range(args.rounds):
             tap.line(f'{args.engine} files: round {i + 1}', why(run.round))
         tap.line(f'{args.engine} files: each is one source or one document', why(run.counted))

@@ -7,7 +7,7 @@ The first line on standard output is the port.  --until-eof: ends when standard 
 behind.  Each address is a site with a /robots.txt of its own: see ROBOTS.  The first part of the path is the behaviour;
 NAME-NUMBER gives the number N.
 
-    article      a page with navigation, comments and a cookie banner around its article; /article/WORD has the word in it
+    article      a page with navigation, comments and a cookie banner around its article; /article/WORD has the word in it, and so has each that ends in it
     blog         a post among boxes without a name, with buttons, a form and archives     manual   headings, a table and lists beside a tree of links
     canonical    the article, whose canonical address is /the/article; canonical-2: on another site
     plain        text/plain      pdf   a page of PDF      octets   the PDF as application/octet-stream
@@ -135,7 +135,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     # ------------------------------------------------------------------------------------------------- pages
 
     def as_article(self, n):
-        self.send(article(word=self.path.split('?')[0].partition('/article/')[2]))
+        parts = self.path.split('?')[0].split('/', 2)
+        self.send(article(word=parts[2] if len(parts) > 2 else ''))
 
     def as_blog(self, n):
         self.send(BLOG)
