@@ -171,7 +171,7 @@ def page():
 @case('A page of tables and forms, as they were written once; a page that is hardly one')
 def old_pages():
     words = 'A sentence of running text that is long enough to count as such. ' * 3
-    same(run(f'<html><body><table><tr><td><a href=a>A</a><a href=b>B</a></td><td>{words}<br><br>{words}</td></tr></table></body>'.encode()).texts,
+    same(run(f'<html><body><table><tr><td><a href=a>A</a><a href=b>B</a></td><td>{words}<br>\n <br/>{words}</td></tr></table></body>'.encode()).texts,
          [words.strip()] * 2)
     same(run(b'<p>short', type='text/html').texts, ['short'])
     same(run(b'only words, no mark', type='text/html').texts, ['only words, no mark'])
@@ -220,6 +220,25 @@ def pdf():
                      '- an item\n- another item'])
     same(r.headings, [(1, f'Chapter {n}') for n in range(1, 5)])
     same(run(files.pdf([[(60, 740, 18, 'What it is about'), (60, 700, 11, 'Words . . . . . . . . 7'), (60, 680, 11, 'Only words of a line.')]])).title, 'What it is about')
+
+
+@case('A PDF of two columns is read one after the other')
+def pdf_columns():
+    left = ['The left column begins with a line that', 'goes on here and is as wide as it can be', 'until it is at its end.']
+    right = ['The right one stands beside it on the', 'same height, and must not be mixed into', 'the one that is left of it.']
+    r = run(files.pdf([[(60, 700 - 14 * i, 11, one) for i, one in enumerate(left)] + [(330, 700 - 14 * i, 11, one) for i, one in enumerate(right)]]))
+    same(' '.join(r.texts), ' '.join(left + right))
+
+
+@case('PDFs that unpack, nest or claim more than there is')
+def pdf_bombs():
+    few = ['--cpu-s', '3']
+    for data in (files.pdf([[]], images=[(100000, 100000, b'x')]), files.pdf([[]]).replace(b'[0 0 595 842]', b'[0 0 -1 .001]'),
+                 files.pdf([[]]).replace(b'/Kids [6 0 R]', b'/Kids [2 0 R]'), b'%PDF-1.4\n1 0 obj\n' + b'[' * 300000):
+        need(run(data, options=few).error in ('empty_text', 'extraction_failed'), 'it found text')
+    same(run(files.pdf([[(60, 700, 11, 'Words.')]]).replace(b'[0 0 595 842]', b'[0 0 9e9 9e9]'), options=few).texts, ['Words.'])
+    endless = files.pdf([[]]).replace(b'<< /Length 0 >>\nstream\n\n', files.stream(b'BT /F 9 Tf 9 9 Td (words words) Tj ET\n' * 1000000))
+    fails(run(endless, options=['--cpu-s', '1']), 'extraction_failed', 'more than 1 s of computing')
 
 
 @case('A PDF of a hundred pages takes well under two seconds')
@@ -358,6 +377,9 @@ def images():
         r = run(draw(kind, 40, SAID), type='image/png')
         same((r.type, r.texts), (f'image/{kind}', READ))
     same(run(draw('png', 14, SAID)).texts, READ)
+    turned = draw('turned', 40, SAID)
+    for big in (False, True):
+        same(run(turned[:2] + files.exif(6, big) + turned[2:]).texts, READ)
 
 
 @case('A PDF of scanned pages among others')

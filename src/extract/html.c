@@ -285,13 +285,24 @@ lays_out(const struct page *p, int table)
 	return cells < 2;
 }
 
+/* Nothing came behind a line break but blanks. */
+static bool
+broken(const struct walk *w)
+{
+	size_t n = w->f.words.n;
+
+	while (n > 0 && w->f.words.p[n - 1] == ' ')
+		n--;
+	return n > 0 && w->f.words.p[n - 1] == '\n';
+}
+
 static void
 enter(struct walk *w, int i)
 {
 	GumboTag t = el_tag(w->p, i);
 
 	w->pre += t == GUMBO_TAG_PRE;
-	if (t == GUMBO_TAG_BR && kind(w) == FLOW_TEXT && w->cells == 0 && str_ends(buf_str(&w->f.words), S("\n")))
+	if (t == GUMBO_TAG_BR && kind(w) == FLOW_TEXT && w->cells == 0 && broken(w))
 		flow_end(&w->f, FLOW_TEXT);	/* two of them part paragraphs */
 	else if (t == GUMBO_TAG_BR)
 		flow_line(&w->f);

@@ -1,5 +1,5 @@
-/* draw -- makes the images that test/extract.py has read: draw FORMAT SIZE LINE... >FILE, where FORMAT is png, jpeg, webp, tiff or grey
- * (two numbers and the dots), and SIZE the height of its letters in dots. */
+/* draw -- makes the images that test/extract.py has read: draw FORMAT SIZE LINE... >FILE, where FORMAT is png, jpeg, turned (a JPEG that lies on
+ * its left side), webp, tiff or grey (two numbers and the dots), and SIZE the height of its letters in dots. */
 #include <allheaders.h>
 #include <cairo.h>
 #include <stdint.h>
@@ -10,7 +10,7 @@
 static int
 format_of(const char *name)
 {
-	return strcmp(name, "jpeg") == 0 ? IFF_JFIF_JPEG : strcmp(name, "webp") == 0 ? IFF_WEBP : strcmp(name, "tiff") == 0 ? IFF_TIFF_LZW : IFF_PNG;
+	return strcmp(name, "jpeg") == 0 || strcmp(name, "turned") == 0 ? IFF_JFIF_JPEG : strcmp(name, "webp") == 0 ? IFF_WEBP : strcmp(name, "tiff") == 0 ? IFF_TIFF_LZW : IFF_PNG;
 }
 
 static PIX *
@@ -64,6 +64,8 @@ main(int argc, char **argv)
 				putchar(GET_DATA_BYTE(pixGetData(pix) + (size_t)y * (size_t)pixGetWpl(pix), x));
 		return 0;
 	}
+	if (strcmp(argv[1], "turned") == 0)
+		pix = pixRotateOrth(pix, 3);
 	if (pixWriteMem(&data, &n, pix, format_of(argv[1])) != 0)
 		return 1;
 	return fwrite(data, 1, n, stdout) == n ? 0 : 1;

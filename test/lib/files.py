@@ -53,6 +53,11 @@ def lock():
     return b'/Encrypt << /Filter /Standard /V 1 /R 2 /O <%s> /U <%s> /P -4 >> /ID [<00> <00>] ' % (key[:64], key[:64])
 
 
+def stream(data):
+    packed = zlib.compress(data, 9)
+    return b'<< /Filter /FlateDecode /Length %d >>\nstream\n%s\n' % (len(packed), packed)
+
+
 def pdf(pages, title=None, locked=False, images=()):
     """pages: a list of (x, y, size, text) each.  images: a (width, height, grey bytes) for the page of the same number, as wide as it."""
     objects = [b'<< /Type /Catalog /Pages 2 0 R >>', None, b'<< /Title (%s) >>' % escape(title or ''),
@@ -87,6 +92,13 @@ def png(size, dots):
     width, height = size
     rows = b''.join(b'\0' + dots[i:i + width] for i in range(0, len(dots), width))
     return (b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', struct.pack('>IIBBBBB', width, height, 8, 0, 0, 0, 0)) + chunk(b'IDAT', zlib.compress(rows)) + chunk(b'IEND', b''))
+
+
+def exif(orientation, big):
+    """The part of a JPEG that says which way is up."""
+    order = '>' if big else '<'
+    tiff = (b'MM' if big else b'II') + struct.pack(order + 'HIHHHIHHI', 42, 8, 1, 0x0112, 3, 1, orientation, 0, 0)
+    return b'\xff\xe1' + struct.pack('>H', len(tiff) + 8) + b'Exif\0\0' + tiff
 
 
 # ------------------------------------------------------------------------------------------------------------- archives
