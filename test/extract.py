@@ -421,7 +421,8 @@ def limits():
     fails(run(b'A line of words.\n\n' * 100000, options=['--output-mb', '1']), 'extraction_failed', 'more than 1 MB of text')
     fails(run(b'<html><body ' + b' '.join(b'a%d' % n for n in range(200000)) + b'>x', options=['--cpu-s', '1']), 'extraction_failed', 'more than 1 s of computing')
     if 'asan' not in PROGRAM:
-        fails(run(b'<html><body>' + b'<p>x' * 2000000, options=['--memory-mb', '150']), 'extraction_failed', 'memory')
+        fails(run(b'<html><body>' + b'<p>x' * 2000000, options=['--memory-mb', '320']), 'extraction_failed', 'more memory than 320 MB')
+        fails(run(b'words', options=['--memory-mb', '20']), 'extraction_failed', 'more memory than 20 MB')
 
 
 @case('A file of endless zeros, and one that is larger than any')

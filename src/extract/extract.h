@@ -23,7 +23,8 @@
  *           CODE is unsupported_media, upload_too_large, empty_text, extraction_failed or transcription_failed (contract 12.7).
  *           Text is UTF-8 without control characters. Before an error there may be lines of text, which are worth nothing, and when the
  *           reader crashed a line that broke off. Without a last line the process was killed: its status says by what.
- *           Diagnostics go to descriptor 2. Exit status: 0 behind "end", 1 behind "error", 2 when it was called wrongly.
+ *           Diagnostics go to descriptor 2. Exit status: 0 behind "end", 1 behind "error", 2 when it was called wrongly, 3 when
+ *           the kernel refuses the sandbox.
  * --transcribe takes such PCM at descriptor 0, and gives what is said in it: a draft, and English only.
  * --formats prints one object per format: {"format":"pdf","types":["application/pdf"],"reads":true,"missing":null}; "missing" is the
  *           package that would read it. The row "speech" tells whether --transcribe works.

@@ -167,6 +167,8 @@ read_file(struct file *f, struct out *o, int64_t size)
 	if (size == 0)
 		out_stop(o, EMPTY, "The file is empty. Upload it again.");
 	void *p = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, f->fd, 0);
+	if (p == MAP_FAILED && errno == ENOMEM)
+		out_stop(o, FAILED, "The file needs more memory than %lld MB. Split it and upload the parts.", (long long)options.memory_mb);
 	if (p == MAP_FAILED)
 		out_stop(o, FAILED, "The file cannot be read: %s.", strerror(errno));
 	f->bytes = (str){ p, (size_t)size };
