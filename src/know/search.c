@@ -400,27 +400,40 @@ by_score(const void *a, const void *b)
 	return c != 0 ? c : x->at.place < y->at.place ? -1 : 1;
 }
 
+/* The passage itself; *found: it is there still. */
 static enum err
-read_best(struct search *s, struct arena *a, const struct question *q, int limit, bool mark, struct found **ret, int *n, struct error *e)
+read_passage(struct search *s, struct arena *a, const struct question *q, struct found *f, bool mark, bool *found, struct error *e)
+{
+	document_id document = f->at.document;
+	int64_t place = f->at.place;
+
+	TRY(passage_get(s->db, a, s->workspace, document, place, &f->at, found, e));
+	if (*found)
+		judge(s, a, q, f, mark);
+	return OK;
+}
+
+/* The best by their words: the first ones read, and in the order of their scores then; of the others only where they are. */
+static enum err
+read_best(struct search *s, struct arena *a, const struct question *q, const struct know_query *k, struct found **ret, int *n, struct error *e)
 {
 	unsigned best[LOOK_AT * KNOW_FOUND];
-	int most = choose(s, best, LOOK_AT * limit);
+	int limit = MIN(k->limit, KNOW_FOUND), look = LOOK_AT * limit, most = choose(s, best, k->meaning != NULL ? MAX(look, FUSE) : look), read = 0;
 	bool found;
 
-	*ret = NEW_N(a, struct found, most);
+	*ret = NEW_N(a, struct found, most + FUSE);
 	*n = 0;
 	for (int i = 0; i < most; i++) {
 		const struct score *x = &s->score[best[i]];
 		struct found *f = &(*ret)[*n];
-		TRY(passage_get(s->db, a, s->workspace, (document_id){ s->doc[x->doc].id }, x->place, &f->at, &found, e));
-		if (!found)
-			continue;
-		f->score = x->score;
-		judge(s, a, q, f, mark);
-		++*n;
+		*f = (struct found){ .at = { .document = { s->doc[x->doc].id }, .place = x->place }, .score = x->score };
+		found = true;
+		if (i < look)
+			TRY(read_passage(s, a, q, f, k->mark, &found, e));
+		read += found && i < look;
+		*n += found;
 	}
-	qsort(*ret, (size_t)*n, sizeof(**ret), by_score);
-	*n = MIN(*n, limit);
+	qsort(*ret, (size_t)read, sizeof(**ret), by_score);
 	return OK;
 }
 
@@ -447,68 +460,63 @@ find_place(struct found *v, int n, const struct near_hit *h)
 	return NULL;
 }
 
-static enum err
-add_near(struct search *s, struct arena *a, const struct question *q, const struct near_hit *h, bool mark, struct found **v, int *n, struct error *e)
-{
-	struct found *f = &(*v)[*n];
-	bool found;
-
-	TRY(passage_get(s->db, a, s->workspace, h->document, h->place, &f->at, &found, e));
-	if (!found)
-		return OK;
-	f->score = 0;
-	judge(s, a, q, f, mark);
-	++*n;
-	return OK;
-}
-
 static double share(int rank) { return (FUSE_K + 1) / 2.0 / (FUSE_K + rank); }
 
-/* Reciprocal rank fusion: the best of both searches has a score of 1. */
+/* Reciprocal rank fusion: what is best in both searches has a score of 1. */
+static void
+fuse(struct found *v, int *n, const struct near_hit *hit, int hits)
+{
+	for (int i = 0; i < *n; i++)
+		v[i].score = i < FUSE ? share(i + 1) : 0;
+	for (int i = 0; i < hits; i++) {
+		struct found *f = find_place(v, *n, &hit[i]);
+		if (f == NULL) {
+			f = &v[(*n)++];
+			*f = (struct found){ .at = { .document = hit[i].document, .place = hit[i].place } };
+		}
+		f->score += share(i + 1);
+	}
+	qsort(v, (size_t)*n, sizeof(*v), by_score);
+}
+
 static enum err
-fuse(struct search *s, struct arena *a, const struct know_query *k, const struct question *q, struct found **v, int *n, struct error *e)
+join_near(struct search *s, struct arena *a, const struct question *q, const struct know_query *k, struct found *v, int *n, struct error *e)
 {
 	const struct meaning_ask *m = k->meaning;
 	struct near_question nq = { s->workspace, s->project, meaning_model(&s->a, m->conf), m->dims, m->data.p };
 	struct near_hit hit[FUSE];
-	int hits;
+	int hits, all, kept = 0;
 
 	TRY(near_search(k->near, s->db, &nq, FUSE, hit, &hits, e));
-	struct found *both = NEW_N(a, struct found, *n + hits);
-	memcpy(both, *v, (size_t)*n * sizeof(*both));
-	for (int i = 0; i < *n; i++)
-		both[i].score = share(i + 1);
-	*v = both;
-	for (int i = 0; i < hits; i++) {
-		struct found *f = find_place(both, *n, &hit[i]);
-		if (f == NULL) {
-			int before = *n;
-			TRY(add_near(s, a, q, &hit[i], k->mark, v, n, e));
-			f = *n > before ? &both[before] : NULL;
-		}
-		if (f != NULL)
-			f->score += share(i + 1);
+	fuse(v, n, hit, hits);
+	all = *n;
+	for (int i = 0; i < all && kept < k->limit; i++) {
+		double score = v[i].score;
+		bool found = v[i].at.body.p != NULL;
+		if (!found)
+			TRY(read_passage(s, a, q, &v[i], k->mark, &found, e));
+		v[i].score = score;
+		v[i].milli = (int64_t)(score * 1000 + 0.5);
+		if (found)
+			v[kept++] = v[i];
 	}
-	for (int i = 0; i < *n; i++)
-		both[i].milli = (int64_t)(both[i].score * 1000 + 0.5);
-	qsort(both, (size_t)*n, sizeof(*both), by_score);
+	*n = kept;
 	return OK;
 }
 
 static enum err
 search(struct search *s, struct arena *a, const struct know_query *k, struct found **ret, int *n, struct error *e)
 {
-	int limit = MIN(k->limit, KNOW_FOUND);
 	struct question q = { .n = 0 };
 
 	read_question(&s->a, k->text, &q);
 	TRY(prepare(s, e));
 	for (int i = 0; i < q.n; i++)
 		TRY(look_up_word(s, &q.word[i], e));
-	TRY(read_best(s, a, &q, k->meaning != NULL ? FUSE : limit, k->mark, ret, n, e));
+	TRY(read_best(s, a, &q, k, ret, n, e));
 	if (k->meaning != NULL)
-		TRY(fuse(s, a, k, &q, ret, n, e));
-	*n = MIN(*n, limit);
+		TRY(join_near(s, a, &q, k, *ret, n, e));
+	*n = MIN(*n, MIN(k->limit, KNOW_FOUND));
 	return OK;
 }
 

@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <arpa/inet.h>
 #include <time.h>
 #include <unistd.h>
@@ -123,6 +125,15 @@ sys_thread(pthread_t *ret, const char *name, void *(*run)(void *), void *arg, st
 	snprintf(shorter, sizeof(shorter), "%s", name);		/* what the kernel keeps */
 	pthread_setname_np(*ret, shorter);
 	return OK;
+}
+
+/* On Linux a thread has a niceness of its own.  Where that may not be changed it stays as it is. */
+void
+sys_thread_yields(void)
+{
+	enum { NICE = 5 };
+
+	(void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
 }
 
 /* --- files --- */

@@ -243,6 +243,7 @@ embed_later(void *arg)
 {
 	struct work *w = arg;
 
+	sys_thread_yields();
 	while (!w->stopping) {
 		const struct conf *conf = w->c.settings(w->c.ctx);
 		bool some = meaning_on(conf) && make_one(w, conf);
