@@ -11,7 +11,7 @@
  * terms a row holds a *group* of them, those whose first letters share one of 256 hashes, from 8,000 on one of 1,024: "=3f" and
  * "=3fa", which no word is.  A row for each of 10,000 terms would be a page of 4 KB written for each.
  *
- * **The search** is BM25 over passages (k1 1.2, b 0.75), with a term of heading or name counting as two; words of the query
+ * **The search** is BM25 over passages (k1 1.6, b 0.75), with a term of heading or name counting as two; words of the query
  * that stand side by side in the passage as well raise it.  Each word is looked up as it is stemmed in every language.  The same
  * arithmetic on both engines, so they rank alike.  Where an endpoint gives vectors (meaning.h, near.h), the best 50 of this search and
  * the best 50 by meaning are joined by their ranks (reciprocal rank fusion).

@@ -9,7 +9,7 @@
 #define FORMS_MAX	3	/* of a word: one per language */
 #define UNLISTED_MAX	1000
 #define HEAD		2	/* a term of a heading or name counts as so many of the body */
-#define K1		1.2
+#define K1		1.6
 #define B		0.75
 #define BESIDE		0.2	/* so much more where all words stand beside each other as they do in the question */
 #define LOOK_AT		2	/* times the limit are read for that */
