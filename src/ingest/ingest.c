@@ -13,6 +13,7 @@
 #define WAIT_US		20000		/* between two looks for a free place */
 #define FORMATS_MOST	100
 #define FORMATS_MS	20000
+#define CPU_MOST	86400		/* seconds: the most that the program takes as a limit */
 
 static const struct ingest_fault_row rows[] = {
 	[INGEST_OK] = { "", false, "" },
@@ -178,12 +179,21 @@ struct call { const char *arg[4]; int in; int64_t time_ms; int *pcm; bool bare; 
 static enum ingest_fault
 run(const struct conf *conf, const struct sys_clock *clock, struct arena *a, const struct call *k, struct ingest_result *r)
 {
-	const char *argv[] = { PROGRAM, k->arg[0], k->arg[1], k->arg[2], k->arg[3], NULL };
+	const char *argv[10] = { PROGRAM };
 	struct child *c = NEW(a, struct child);
+	int n = 1;
 
 	*c = (struct child){ .clock = clock, .program = program(conf, a), .argv = argv, .in = k->in, .time_ms = k->time_ms, .line = k->line, .alive = k->alive, .ctx = k->ctx };
 	if (c->program == NULL)
 		return INGEST_NO_PROGRAM;
+	for (size_t i = 0; i < COUNT(k->arg) && k->arg[i] != NULL; i++)
+		argv[n++] = k->arg[i];
+	if (!k->bare) {
+		argv[n++] = "--cpu-s";
+		argv[n++] = str_fmt(a, "%lld", (long long)MIN(k->time_ms / 1000, CPU_MOST)).p;
+		argv[n++] = "--memory-mb";
+		argv[n++] = str_fmt(a, "%lld", (long long)conf->extract_memory).p;
+	}
 	c->folder = "/";
 	c->pcm = -1;
 	enum ingest_fault fault = k->bare ? outcome(conf, c, child_run(c), r) : run_in_folder(conf, c, k->pcm, r);
@@ -233,7 +243,6 @@ settle(struct lines *l, struct ingest_result *r)
 
 #define DECODED		0.1		/* of the progress: what it takes to get at the sound */
 #define SLOWEST		3		/* how much longer than the recording lasts the program may write it down */
-#define CPU_MOST	86400
 
 /* By the program itself, once more, which finds nothing but the sound. */
 static enum ingest_fault
@@ -244,8 +253,7 @@ hear_by_program(const struct conf *conf, const struct sys_clock *clock, struct a
 		return because(ret, INGEST_TRANSCRIPTION, "The built-in transcriber knows English only, and transcribe_language is %.10s: its operator has to set "
 		    "transcribe_url.", language);
 	int64_t time_ms = conf->extract_time * 1000 + SLOWEST * l->m.m.duration_ms;
-	struct call k = { .arg = { "--transcribe", "--cpu-s", str_fmt(a, "%lld", (long long)MIN(time_ms / 1000, CPU_MOST)).p }, .in = pcm, .time_ms = time_ms,
-	    .line = lines_take, .alive = lines_alive, .ctx = l };
+	struct call k = { .arg = { "--transcribe" }, .in = pcm, .time_ms = time_ms, .line = lines_take, .alive = lines_alive, .ctx = l };
 
 	if (!wait_for_place(conf, l->progress, l->ctx))
 		return INGEST_STOPPED;

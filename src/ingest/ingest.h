@@ -9,7 +9,7 @@
  *	DIR/tmp/file-XXXXXX	the folder, or in $TMPDIR/scriped-extract-UID where there is no data folder.  Its maker holds a lock on it,
  *				so that a sweep of another process removes only what nobody uses any more
  *
- * Settings extract_…: the program, how long it may take, and how many may run at the same time.
+ * Settings extract_…: the program, how long it may take and with how much memory, and how many may run at the same time.
  * Of a recording the program leaves the sound in a file of the folder; what is said in it is written down by whom the settings
  * transcriber and transcribe_… name: the same program, started once more (--transcribe), or an endpoint (speech/speech.h).
  *

@@ -169,7 +169,7 @@ TEST(it_gets_the_file_and_nothing_else)
 	int open_one = open("/dev/null", O_RDONLY);
 	CHECK(read(h.file, here, 3) == 3);		/* it is read from its beginning all the same */
 	CHECK_INT(read_it(&h), ==, INGEST_OK);
-	CHECK_STR(h.r.text.text, S("the file\n\n--type text/x-test --name a name.txt\n\nnone none\n\nhere pcm\n\n10"));
+	CHECK_STR(h.r.text.text, S("the file\n\n--type text/x-test --name a name.txt --cpu-s 2 --memory-mb 1024\n\nnone none\n\nhere pcm\n\n10"));
 	CHECK_STR(h.r.said, S("trouble\n"));
 	CHECK_INT(left_over(), ==, 0);
 	close(open_one);
