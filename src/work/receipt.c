@@ -44,7 +44,7 @@ static const struct field fields[] = {
 	F_I64 (receipt, cost, "costMicrocents", NULL, 0, 0, INT64_MAX, "What that cost, in millionths of a cent", "45600"),
 	F_STR (receipt, hash, "promptHash", NULL, 0, 0, 0, "SHA-256 of what the writer got, in hex", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"),
 	F_I64 (receipt, calls, "calls", NULL, F_OMIT, 0, INT64_MAX, "How often the model was asked; twice where the first post could not be taken", "1"),
-	F_STR (receipt, again, "askedAgainFor", NULL, F_OMIT, 0, 0, "What was wrong with the first post: leaked, language, avoided, address, long or short", "language"),
+	F_STR (receipt, again, "askedAgainFor", NULL, F_OMIT, 0, 0, "What was wrong with the first post: leaked, language, avoided, hook, address, long or short", "language"),
 	F_STR (receipt, followed, "instructionsFollowed", NULL, F_OMIT, 0, 0, "Of the built-in writer: the instructions that it understood", "short"),
 	F_I64 (receipt, source, "sourceBytes", NULL, F_OMIT, 0, INT64_MAX, "Bytes of the source", "5120"),
 	F_I64 (receipt, read, "readBytes", NULL, F_OMIT, 0, INT64_MAX, "So many of them the writer read", "5120"),

@@ -278,11 +278,33 @@ foreign(const struct check *c, str post, struct buf *say)
 	return true;
 }
 
+/* The post behind the hook, if it begins with that. */
+static str
+behind_hook(const struct check *c, str post)
+{
+	str hook = str_trim(c->in->hook);
+
+	return str_ieq(str_cut(post, 0, hook.n), hook) ? str_cut(post, hook.n, post.n) : post;
+}
+
+bool check_begins(const struct check *c, str post) { return c->in->hook.n == 0 || behind_hook(c, post).n < post.n; }
+
+static bool
+hookless(const struct check *c, str post, struct buf *say)
+{
+	if (check_begins(c, post))
+		return false;
+	buf_fmt(say, "It does not begin with the line that it must begin with, word for word: %.*s", STR(c->in->hook));
+	return true;
+}
+
+/* The hook was chosen as it is. */
 static bool
 avoided(const struct check *c, str post, struct buf *say)
 {
 	bool any = false;
 
+	post = behind_hook(c, post);
 	if (c->avoid == NULL || !avoid_hits(c->avoid, post))
 		return false;
 	for (int i = 0; i < c->in->voice->avoids; i++) {
@@ -348,6 +370,7 @@ static const struct flaw { bool (*found)(const struct check *, str, struct buf *
 	{ leaked, "leaked", "The model repeated its instructions", "Submit it again, or choose another openai_model." },
 	{ foreign, "language", "The model wrote in another language than it was asked for", "Say options.language, or choose another openai_model." },
 	{ avoided, "avoided", "The model wrote what the voice avoids", "Take it off the list, or choose another openai_model." },
+	{ hookless, "hook", NULL, NULL },
 	{ strange, "address", "The model made up an address", "Submit it again, or choose another openai_model." },
 	{ too_long, "long", NULL, NULL },
 	{ too_short, "short", NULL, NULL },

@@ -130,6 +130,22 @@ TEST(the_language_is_the_one_that_was_asked_for)
 	arena_free(&r.a);
 }
 
+TEST(a_post_begins_with_its_hook)
+{
+	struct run r;
+
+	run_init(&r);
+	r.in.hook = S("the smallest change we made this year saved the most time");
+	CHECK_INT(run_post(&r, "normal"), ==, WRITE_OK);
+	CHECK_INT(r.out.calls, ==, 1);
+	r.in.hook = S("Synergy was what we wanted.");
+	CHECK_INT(run_post(&r, "normal"), ==, WRITE_OK);
+	CHECK(r.out.again != NULL && strcmp(r.out.again, "hook") == 0);
+	CHECK(str_starts(r.out.content, S("Synergy was what we wanted.\n\nThe smallest change")));
+	CHECK_STR(r.out.title, S("Synergy was what we wanted."));
+	arena_free(&r.a);
+}
+
 static str
 sentences(struct arena *a, int n)
 {

@@ -179,7 +179,7 @@ look_over(struct talk *t, struct verdict *ret)
 	return WRITE_OK;
 }
 
-/* Once more, by what is wrong.  A first post that was only of the wrong length is better than none. */
+/* Once more, by what is wrong.  A first post that was only of the wrong length, or began otherwise, is better than none. */
 static enum write_fault
 post_again(struct talk *t, const struct sys_clock *clock)
 {
@@ -200,6 +200,16 @@ post_again(struct talk *t, const struct sys_clock *clock)
 	return fault != WRITE_OK ? fault : blame(t, WRITE_REJECTED, v.what, v.said, v.advice);
 }
 
+/* A model that was asked twice and still begins otherwise: the hook stands in front of what it wrote. */
+static str
+with_hook(struct talk *t, str post)
+{
+	struct check c;
+
+	check_init(&c, t->a, t->in, &t->prompt, post);
+	return check_begins(&c, post) ? post : str_fmt(t->a, "%.*s\n\n%.*s", STR(str_trim(t->in->hook)), STR(post));
+}
+
 static enum write_fault
 post(struct talk *t, const struct sys_clock *clock)
 {
@@ -213,8 +223,8 @@ post(struct talk *t, const struct sys_clock *clock)
 		t->ret->content = STR_NONE;
 		return fault;
 	}
-	if (!t->in->length_free)
-		t->ret->content = tidy_cut(t->a, t->ret->content, check_most(t->in), false);
+	t->ret->content = with_hook(t, t->ret->content);
+	t->ret->content = tidy_cut(t->a, t->ret->content, t->in->length_free ? POST_MAX : check_most(t->in), false);
 	t->ret->title = tidy_title(t->a, t->ret->content);
 	return WRITE_OK;
 }

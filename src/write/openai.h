@@ -38,6 +38,7 @@ struct verdict {
 };
 void	check_init(struct check *, struct arena *, const struct write_input *, const struct prompt *, str post);
 str	check_mend(const struct check *, str post);
+bool	check_begins(const struct check *, str post);	/* with the hook, where there is one */
 void	check_post(const struct check *, str post, struct verdict *ret);
 size_t	check_most(const struct write_input *);	/* code points of a post that is not too long */
 
