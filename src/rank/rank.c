@@ -678,7 +678,7 @@ rank_toward(struct rank *r, str about)
 			near[i] += share[k];
 	norm(near, r->n);
 	for (int i = 0; i < r->n; i++)
-		r->item[i].score *= 0.1f + 0.9f * share[i] * near[i];
+		r->item[i].score *= 0.05f + 0.95f * share[i] * share[i] * near[i] * near[i];
 }
 
 int

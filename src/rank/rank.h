@@ -66,7 +66,7 @@ void	rank_choice_init(struct rank_choice *, const struct rank *);
 void	rank_take(struct rank_choice *, int item);
 float	rank_worth(const struct rank_choice *, int item);	/* <= 0: not to be chosen */
 
-/* What has the words of `about`, a part of the source or a summary of one, says more from now on: up to ten times as much. */
+/* What has the words of `about`, a part of the source or a summary of one, says more from now on: up to twenty times as much. */
 void	rank_toward(struct rank *, str about);
 /* The sentences that say most, in the order of the source: the best ones until max_words are reached; so the last one may pass
  * that number, and who compares summaries cuts there.  Returns how many. */
