@@ -353,3 +353,30 @@ TEST(a_cookie_of_one_answer_is_not_sent_with_the_next_request)
 	CHECK(memmem(g.r.body.p, g.r.body.n, "secret", 6) == NULL);
 	arena_free(&g.a);
 }
+
+/* Nobody listens there: what counts is that the name is not looked up by anybody else. */
+static void
+loopback_of_both(const char *host, struct guard_addresses *ret)
+{
+	(void)host;
+	ret->at[0] = address("::1");
+	ret->at[1] = address("::ffff:127.0.0.1");
+	ret->n = 2;
+}
+
+TEST(long_addresses_are_connected_to)
+{
+	static const struct guard both = { guard_any, loopback_of_both, true };
+	struct guarded g;
+
+	ask(&g, "127-0-0-1.then.127-0-0-1.example", "article", 0);
+	g.rq.guard = &both;
+	g.rq.url = "http://both.example:1/";
+	dial(&g.a, &sys_clock_real, &g.rq, &g.r);
+	CHECK_INT(g.r.fault, ==, DIAL_CONNECT);
+	CHECK(strstr(g.r.why, "no connection to both.example:1") != NULL);
+	g.rq.url = str_fmt(&g.a, "http://both.example:%d/article", web_port()).p;
+	dial(&g.a, &sys_clock_real, &g.rq, &g.r);
+	CHECK_INT(g.r.status, ==, 200);
+	arena_free(&g.a);
+}

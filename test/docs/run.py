@@ -16,7 +16,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'lib'))
 
 from cases import Skip, sick
-from server import ROOT, Server
+from server import OFFLINE, ROOT, Server
 from tap import Tap
 
 BLOCK = re.compile(r'^```(\w+)\n(.*?)^```$', re.M | re.S)
@@ -77,7 +77,7 @@ def browser():
 
 def main():
     tap, total = Tap(), 0
-    with Server() as s:
+    with Server(OFFLINE) as s:
         for name in sorted(os.listdir(os.path.join(ROOT, 'docs'))):
             if not name.endswith('.md'):
                 continue

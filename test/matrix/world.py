@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 
-from server import Failure, Server, psql, wait_for
+from server import OFFLINE, Failure, Server, psql, wait_for
 
 # Moments of the slots of notes in ~project_dated~, in this order; the note says which it is.
 SLOTS = ['1969-12-31T23:59:59.999Z', '2030-03-09T00:00:00Z', '2030-03-10T00:00:00Z', '2030-03-10T23:59:59.999Z', '2030-03-11T05:29:59.999+05:30',
@@ -43,7 +43,7 @@ class World:
     def __init__(self, engine, people=False):
         self.engine, self.people, self.names = engine, people, {}
         self.lock, self.used, self.rooms = threading.Lock(), 0, ['proj_' + '0' * 26]
-        self.server = Server({'fetch_proxy': 'http://127.0.0.1:1'}, db=engine)     # no page is fetched from anywhere
+        self.server = Server(OFFLINE, db=engine)
         self.server.setup()
         self.file = self.server.data + '/settings'
         self.write_settings('')

@@ -16,7 +16,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'lib'))
 
 from cases import sick
-from server import ROOT, Server, program, surroundings
+from server import OFFLINE, ROOT, Server, program, surroundings
 from tap import Tap
 
 
@@ -40,7 +40,7 @@ def main():
     document = os.path.join(ROOT, 'build', 'openapi-properties.json')
     with open(document, 'w') as f:
         subprocess.run(program() + ['openapi', '--json'], stdout=f, check=True, env=surroundings())
-    with Server() as s:
+    with Server(OFFLINE) as s:
         status, text = schemathesis(s, document, options)
         tap.line('the server is well', sick(s.log_text()) or (None if s.alive() else 'it has died: ' + s.log_text()[-3000:]))
     cases = re.search(r'(\d+) generated', text)

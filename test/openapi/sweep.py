@@ -21,7 +21,7 @@ sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), 'lib'), os.path.join(o
 import pg
 from cases import sick
 from run import Traffic
-from server import Client, Server, psql, program, surroundings
+from server import OFFLINE, Client, Server, psql, program, surroundings
 from tap import Tap
 
 FOREIGN = 'org_01J9ZAB12CD34E56F7G8H9JKMN'
@@ -173,7 +173,7 @@ def main():
     options = p.parse_args()
     tap, traffic = Tap(), Traffic(options.engine, 'sweep')
     sweep = Sweep(options.engine, operations(), tap, traffic)
-    sweep.every((Server({}, db=options.engine), sweep.shape))
+    sweep.every((Server(OFFLINE, db=options.engine), sweep.shape))
     sweep.every((Server({k: 1 for k in ['rate_unknown', *('rate_' + b for b in BUCKETS)]}, db=options.engine), sweep.rates))
     if options.engine == 'postgres':
         sweep.every((Server({'db_lock': 300}, db='postgres'), sweep.twin))
