@@ -3,6 +3,20 @@
 
 /* The table of commands against the table of operations, and what is printed from both. */
 
+/* Of an answer that is one of several records, each has it. */
+static bool
+has_field(const struct rec *r, const char *name)
+{
+	bool some = false, all = true;
+
+	for (int i = 0; i < r->n; i++) {
+		bool here = r->either ? has_field(r->f[i].rec, name) : str_eq(r->f[i].name, str_z(name));
+		some |= here;
+		all &= here;
+	}
+	return r->either ? all : some;
+}
+
 TEST(every_row_names_an_operation_or_a_function)
 {
 	for (int i = 0; i < ncommands; i++) {
@@ -14,10 +28,7 @@ TEST(every_row_names_an_operation_or_a_function)
 		if (c->op == NULL && c->run == site_run && (c->admin == NULL || c->in == NULL))
 			t_fail(__FILE__, __LINE__, "%s: neither an operation nor a function", c->noun);
 		if (c->plain != NULL && c->op != NULL) {
-			bool found = false;
-			for (int k = 0; k < command_op(c)->out->n; k++)
-				found |= str_eq(command_op(c)->out->f[k].name, str_z(c->plain));
-			if (!found)
+			if (!has_field(command_op(c)->out, c->plain))
 				t_fail(__FILE__, __LINE__, "%s %s: its answer has no %s", c->noun, c->verb, c->plain);
 		}
 	}
