@@ -267,7 +267,7 @@ ITEM = '<w:numPr><w:ilvl w:val="0"/><w:numId w:val="3"/></w:numPr>'
 @case('DOCX: headings by their styles in any language, lists, tables, footnotes; nothing that was deleted or hidden')
 def docx():
     w = files.word
-    body = (w('The title', 'T') + w('Head', 'berschrift1') + w('Sub', 'Mine') + w('Words &amp; more') + w('one', more=ITEM) + w('two', more=ITEM) +
+    body = (w('The title', 'T') + w('Head', 'berschrift1') + w('Sub', 'Mine') + w('Words &amp; more') + w('one', more=ITEM) + w('two', 'Liste2') +
             w('hidden', run='<w:vanish/>') + '<w:p><w:r><w:t>kept</w:t></w:r><w:del><w:r><w:delText>gone</w:delText></w:r></w:del><w:r><w:tab/><w:t>too</w:t><w:br/><w:t>line'
             '</w:t></w:r></w:p><w:tbl><w:tr><w:tc>' + w('a') + '</w:tc><w:tc>' + w('b') + w('c') + '</w:tc></w:tr><w:tr><w:tc>' + w('1') + '</w:tc><w:tc>' + w('2') +
             '</w:tc></w:tr></w:tbl><mc:AlternateContent><mc:Choice>' + w('box') + '</mc:Choice><mc:Fallback>' + w('box') + '</mc:Fallback></mc:AlternateContent>')
@@ -276,6 +276,8 @@ def docx():
     same(r.title, 'The title')
     same(r.headings, [(1, 'The title'), (1, 'Head'), (2, 'Sub')])
     same(r.texts[3:], ['Words & more', '- one\n- two', 'kept too\nline', 'a | b c\n1 | 2', 'box', 'A note.'])
+    cell = '<w:tbl><w:tr><w:tc>' + w('a') + '</w:tc></w:tr></w:tbl>'
+    same(run(files.docx(w('one', more=ITEM) + cell + w('two', more=ITEM))).texts, ['- one', 'a', '- two'])
     same(run(files.docx(body, 'By its properties')).title, 'By its properties')
     same(run(files.docx(body, 'Microsoft Word - x.doc')).title, 'The title')
 
@@ -295,12 +297,12 @@ def pptx():
 @case('XLSX: sheets with their rows, numbers as they are meant, dates as dates; hidden sheets are none')
 def xlsx():
     rows = ('<row><c t="s"><v>0</v></c><c t="s"><v>1</v></c><c t="inlineStr"><is><t>in line</t></is></c></row>'
-            '<row><c><v>0.1</v></c><c><v>1200000</v></c><c t="b"><v>1</v></c><c s="1"><v>45292</v></c><c s="2"><v>45292.75</v></c><c t="e"><v>#REF!</v></c></row><row/>')
+            '<row><c><v>0.1</v></c><c><v>1200000</v></c><c t="b"><v>1</v></c><c s="1"><v>45292</v></c><c s="2"><v>45292.75</v></c><c t="e"><v>#REF!</v></c></row><row/><row><c r="B4"><v>1</v></c><c r="D4"><v>2</v></c><c r="ZZ4"/></row>')
     secret = '<row><c t="inlineStr"><is><t>secret</t></is></c></row>'
     r = run(files.xlsx([('Figures', '', rows), ('Hidden', ' state="hidden"', secret), ('Empty', '', '')],
                        ['<t>Month</t>', '<r><t>Ca</t></r><r><t>lls</t></r><rPh><t>x</t></rPh>'], 'A workbook'))
     same((r.title, r.pages), ('A workbook', [1]))
-    same(r.texts, ['Figures', 'Month | Calls | in line\n0.1 | 1200000 | yes | 2024-01-01 | 2024-01-01 18:00'])
+    same(r.texts, ['Figures', 'Month | Calls | in line\n0.1 | 1200000 | yes | 2024-01-01 | 2024-01-01 18:00\n1 | | 2'])
     fails(run(files.xlsx([('Empty', '', '')], [])), 'empty_text', 'No text')
 
 
@@ -337,6 +339,8 @@ def doc():
         same(r.type, 'application/msword')
         same(r.headings, [(1, 'Head')])
         same(r.texts, ['Head', 'Words – „more“ €.', '- one\n- two', 'A link and\na line.', 'a | | c', 'The end.'])
+    row, item = ('\7', 0, b'\x17\x24\1'), ('one\r', 0, b'\x0b\x46\1\0')
+    same(run(files.doc([item, ('a\7', 0, b''), row, item])).texts, ['- one', 'a', '- one'])
     long = [('A paragraph of many words, which go on. ' * 20 + '\r', 0, b'')] * 25
     same(len(run(files.doc(long)).texts), 25)
 

@@ -175,7 +175,7 @@ look_at(const struct doc *d, uint32_t fc)
 
 /* --- the text --- */
 
-struct walk { struct flow f; const struct doc *d; int fields, codes; };
+struct walk { struct flow f; const struct doc *d; int fields, codes; bool rows; };	/* rows: the last line was one of a table */
 
 /* 0x80 to 0x9F of Windows-1252. */
 static uint32_t
@@ -187,11 +187,21 @@ letter(uint32_t c)
 	return c >= 0x80 && c < 0xA0 ? high[c - 0x80] : c;
 }
 
+/* A list and a table that follow each other are two texts. */
+static void
+lines_of(struct walk *w, bool rows)
+{
+	if (w->rows != rows)
+		flow_close(&w->f);
+	w->rows = rows;
+}
+
 static void
 end_paragraph(struct walk *w, uint32_t fc)
 {
 	struct look l = look_at(w->d, fc);
 
+	lines_of(w, false);
 	if (l.item && l.level == 0 && w->f.words.n != 0) {
 		str s = str_dup(w->f.o->a, buf_str(&w->f.words));
 		w->f.words.n = 0;
@@ -205,9 +215,10 @@ end_paragraph(struct walk *w, uint32_t fc)
 static void
 end_cell(struct walk *w, uint32_t fc)
 {
-	if (look_at(w->d, fc).row)
+	if (look_at(w->d, fc).row) {
+		lines_of(w, true);
 		flow_end(&w->f, FLOW_LINE);
-	else
+	} else
 		flow_cell(&w->f);
 }
 

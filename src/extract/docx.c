@@ -7,7 +7,7 @@
 
 /* --- styles --- */
 
-struct style { str id, based; int level; bool title; };
+struct style { str id, based; int level; bool title, item; };
 struct styles { struct style *at; size_t n; };
 
 /* "heading 2", in whatever language Word speaks: only ids are translated, names are not. */
@@ -39,6 +39,8 @@ style_start(struct xml *x, const char *name, bool empty)
 			last->level = heading_name(v);
 	} else if (strcmp(name, "basedOn") == 0) {
 		last->based = xml_attr_ns(x, "val");
+	} else if (strcmp(name, "numId") == 0) {
+		last->item = !str_eq(xml_attr_ns(x, "val"), S("0"));
 	} else if (strcmp(name, "outlineLvl") == 0 && last->level == 0) {
 		last->level = outline(xml_attr_ns(x, "val"));
 	}
@@ -53,18 +55,19 @@ style_of(const struct styles *s, str id)
 	return NULL;
 }
 
-static int
-style_level(const struct styles *s, str id)
+/* What a paragraph of that style is, by the style itself or the first one under it that says. */
+static void
+style_look(const struct styles *s, str id, int *ret_level, bool *ret_item)
 {
 	for (int i = 0; i < BASED_MAX && id.p != NULL; i++) {
 		const struct style *st = style_of(s, id);
 		if (st == NULL)
-			return 0;
-		if (st->level != 0 || st->title)
-			return st->title ? 1 : st->level;
+			return;
+		if (*ret_level == 0)
+			*ret_level = st->title ? 1 : st->level;
+		*ret_item = *ret_item || st->item;
 		id = st->based;
 	}
-	return 0;
 }
 
 /* --- the text --- */
@@ -108,7 +111,7 @@ p_end(struct walk *w)
 static void
 style_used(struct walk *w, struct xml *x)
 {
-	w->level = style_level(&w->styles, xml_attr_ns(x, "val"));
+	style_look(&w->styles, xml_attr_ns(x, "val"), &w->level, &w->item);
 }
 
 static void num_start(struct walk *w, struct xml *x) { w->item = !str_eq(xml_attr_ns(x, "val"), S("0")); }
@@ -121,7 +124,6 @@ static void hyphen_start(struct walk *w, struct xml *x) { (void)x; flow_add(&w->
 static void r_start(struct walk *w, struct xml *x) { (void)x; w->hidden = false; }
 static void skip_start(struct walk *w, struct xml *x) { (void)x; w->skip++; }
 static void skip_end(struct walk *w) { w->skip--; }
-static void tbl_start(struct walk *w, struct xml *x) { (void)x; w->tables++; }
 
 static void
 vanish_start(struct walk *w, struct xml *x)
@@ -129,6 +131,14 @@ vanish_start(struct walk *w, struct xml *x)
 	str v = xml_attr_ns(x, "val");
 
 	w->hidden = !str_eq(v, S("0")) && !str_eq(v, S("false"));
+}
+
+static void
+tbl_start(struct walk *w, struct xml *x)
+{
+	(void)x;
+	if (w->tables++ == 0)
+		flow_close(&w->f);	/* a list before it is another text */
 }
 
 static void

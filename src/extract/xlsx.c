@@ -8,6 +8,7 @@
 #define SHEETS_MAX	1000
 #define STRINGS_MAX	2000000
 #define STYLES_MAX	65536
+#define GAP_MAX		20	/* cells without a value that are kept between two with one */
 #define DAYS_TO_1970	25569	/* from the day 0 of spreadsheets, 30 December 1899 */
 
 struct sheet { str name, part; };
@@ -26,6 +27,7 @@ struct book {
 	size_t at;			/* the sheet that is read */
 	char type;			/* of the cell: s shared, n number, t text, b boolean, e error */
 	size_t style;
+	int column, given;		/* of the cell, and of the last one with a value in its row */
 	struct buf value;
 };
 
@@ -137,6 +139,17 @@ styles_end(struct xml *x, const char *name)
 
 /* --- a sheet --- */
 
+/* C of "C12"; without one the next. */
+static int
+column(str place, int next)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < place.n && i < 3 && place.p[i] >= 'A' && place.p[i] <= 'Z'; i++)
+		n = n * 26 + place.p[i] - 'A' + 1;
+	return n > 0 ? n : next;
+}
+
 static void
 cell_start(struct xml *x, const char *name, bool empty)
 {
@@ -149,9 +162,12 @@ cell_start(struct xml *x, const char *name, bool empty)
 		str type = xml_attr(x, "t");
 		b->value.n = 0;
 		b->type = str_eq(type, S("s")) ? 's' : str_eq(type, S("b")) ? 'b' : str_eq(type, S("e")) ? 'e' : type.n == 0 || str_eq(type, S("n")) ? 'n' : 't';
+		b->column = column(xml_attr(x, "r"), b->column + 1);
 		b->style = str_int(xml_attr(x, "s"), &style) && style >= 0 ? (size_t)style : 0;
 		arena_back(x->a, m);
 	}
+	if (strcmp(name, "row") == 0)
+		b->column = b->given = 0;
 	b->text = strcmp(name, "v") == 0 || strcmp(name, "t") == 0;
 }
 
@@ -189,7 +205,9 @@ give_cell(struct book *b, str v)
 	if (!b->named)
 		out_heading(b->f.o, 2, b->sheet[b->at].name);
 	b->named = true;
-	flow_cell(&b->f);
+	for (int i = b->given; i < b->column && i < b->given + GAP_MAX; i++)
+		flow_cell(&b->f);
+	b->given = b->column;
 	flow_add(&b->f, v);
 }
 

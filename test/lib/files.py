@@ -135,7 +135,9 @@ def office(main, parts, title=None):
 
 def docx(body, title=None, **parts):
     styles = ('<w:style w:styleId="berschrift1"><w:name w:val="heading 1"/></w:style><w:style w:styleId="Mine"><w:basedOn w:val="berschrift2"/></w:style>'
-              '<w:style w:styleId="berschrift2"><w:name w:val="heading 2"/></w:style><w:style w:styleId="T"><w:name w:val="Title"/></w:style>')
+              '<w:style w:styleId="berschrift2"><w:name w:val="heading 2"/></w:style>'
+              '<w:style w:styleId="Liste"><w:pPr><w:numPr><w:numId w:val="2"/></w:numPr></w:pPr></w:style><w:style w:styleId="Liste2"><w:basedOn w:val="Liste"/></w:style>'
+              '<w:style w:styleId="T"><w:name w:val="Title"/></w:style>')
     return office('word/document2.xml', {'word/document2.xml': body if body.startswith('<?') else xml('w:document', f'<w:body>{body}</w:body>'),
                                          'word/_rels/document2.xml.rels': rels(('s', 'styles', 'styles.xml'), ('f', 'footnotes', '/word/footnotes.xml')),
                                          'word/styles.xml': xml('w:styles', styles), **parts}, title)
