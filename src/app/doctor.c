@@ -5,6 +5,7 @@
 #include "db/migrate.h"
 #include "dial/dial.h"
 #include "ingest/ingest.h"
+#include "know/meaning.h"
 #include "speech/speech.h"
 #include <errno.h>
 #include <stdio.h>
@@ -165,6 +166,21 @@ check_provider(struct doctor *d)
 		ask_models(d, "writer", "openai", d->conf.openai_url, d->conf.openai_key);
 }
 
+/* It is asked for a vector, which tells of the model, too. */
+static void
+check_meaning(struct doctor *d)
+{
+	str text = S("The starter plan is 9 euros a month.");
+	struct meaning_ask m = { .conf = &d->conf, .clock = &sys_clock_real, .a = &d->a, .texts = &text, .n = 1 };
+
+	if (!meaning_on(&d->conf))
+		return;
+	if (meaning_ask(&m) == PROVIDER_OK)
+		tell(d, GOOD, "meaning", "%s gives vectors of %d dimensions", d->conf.embed_model, m.dims);
+	else
+		tell(d, BAD, "meaning", "%s: %s", d->conf.embed_url, m.why);
+}
+
 static void
 check_limits(struct doctor *d)
 {
@@ -296,6 +312,7 @@ doctor_run(const struct command *c, struct options *o)
 	check_database(&d);
 	check_clock(&d);
 	check_provider(&d);
+	check_meaning(&d);
 	check_limits(&d);
 	check_origins(&d);
 	check_uploads(&d);
