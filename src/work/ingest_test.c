@@ -1,3 +1,4 @@
+#include "know/near.h"
 #include "model/knowledge.h"
 #include "model/upload.h"
 #include "t_provider.h"
@@ -91,7 +92,7 @@ static void
 clear(struct t_house *h)
 {
 	t_db_script(h->t, "DELETE FROM knowledge; DELETE FROM knowledge_unlisted; DELETE FROM knowledge_passage; DELETE FROM knowledge_term;"
-	    " DELETE FROM knowledge_slice; DELETE FROM knowledge_size; DELETE FROM event; DELETE FROM job");
+	    " DELETE FROM knowledge_vector; DELETE FROM knowledge_slice; DELETE FROM knowledge_size; DELETE FROM event; DELETE FROM job");
 }
 
 DB_TEST(a_text_is_one_document_whatever_breaks)
@@ -218,6 +219,89 @@ DB_TEST(a_document_whose_job_still_waits_is_left_alone)
 	t_db_script(h.t, "UPDATE job SET status = 'CANCELLED'");
 	T_UNTIL((t_move(&h, 100), t_count(&h, "knowledge_unlisted") == 0));
 	t_house_close(&h);
+}
+
+/* --- vectors --- */
+
+#define TORN	"knowledge k WHERE vectors <> '' AND passages <> (SELECT coalesce(sum(n), 0) FROM knowledge_vector v WHERE v.document = k.id)"
+
+static void
+open_with_vectors(struct t_house *h, struct t_db *t, unsigned flags, const char *behaviour)
+{
+	char sets[200];
+
+	snprintf(sets, sizeof(sets), "embed_url=http://127.0.0.1:%d/%s/v1 embed_total=1000 job_poll=20", provider_port(), behaviour);
+	t_house_open(h, t, flags, sets);
+	h->work->c.near = near_new(1 << 20);
+}
+
+static void
+close_with_vectors(struct t_house *h)
+{
+	struct near *c = h->work->c.near;
+
+	t_house_close(h);
+	near_free(c);
+}
+
+DB_TEST(a_document_has_all_of_its_vectors_or_says_that_it_has_none)
+{
+	static const struct { const char *behaviour; int whole; } rows[] = {
+		{ "normal", 1 }, { "turned", 1 }, { "shorter", 0 }, { "few", 0 }, { "status-500", 0 }, { "busy-1", 0 }, { "drop", 0 },
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct t_house h;
+		open_with_vectors(&h, t, 0, rows[i].behaviour);
+		clear(&h);
+		job_id id = submit(&h, long_text(&h, 14000), NULL);
+		work_through(&h, id);
+		CHECK_INT(status_of(&h, id), ==, JS_DONE);
+		CHECK_INT(t_count(&h, "knowledge WHERE passages > 64"), ==, 1);
+		CHECK_INT(t_count(&h, "knowledge WHERE vectors <> ''"), ==, rows[i].whole);
+		CHECK_INT(t_count(&h, TORN), ==, 0);
+		close_with_vectors(&h);
+	}
+}
+
+DB_TEST(vectors_are_whole_whatever_breaks)
+{
+	static const enum db_fault_kind kinds[] = { DB_FAULT_CALL, DB_FAULT_COMMIT_BEFORE, DB_FAULT_COMMIT_AFTER };
+	struct t_house h;
+
+	open_with_vectors(&h, t, T_FAULTS, "normal");
+	str text = long_text(&h, 300);
+	for (size_t k = 0; k < COUNT(kinds); k++)
+		for (int n = 1;; n += kinds[k] == DB_FAULT_CALL ? 13 : 1) {
+			clear(&h);
+			job_id id = submit(&h, text, NULL);
+			t_break(&h, kinds[k], n, false);
+			work_through(&h, id);
+			bool fired = t_mend(&h);
+			CHECK_INT(status_of(&h, id), ==, JS_DONE);
+			CHECK_INT(t_count(&h, "knowledge"), ==, 1);
+			CHECK_INT(t_count(&h, TORN), ==, 0);
+			if (!fired || n > 2000)
+				break;
+		}
+	close_with_vectors(&h);
+}
+
+DB_TEST(a_deleted_document_leaves_no_vector)
+{
+	struct submit s = { .h = NULL };
+	struct t_house h;
+
+	open_with_vectors(&h, t, T_HANDS, "normal");
+	job_id a = submit(&h, long_text(&h, 3000), &s.u.id);
+	work_wake(h.work);
+	T_UNTIL(status_of(&h, a) == JS_DONE);
+	CHECK_INT(t_count(&h, "knowledge_vector"), >, 0);
+	s.h = &h;
+	t_write(&h, unlist, &s);
+	T_UNTIL((t_move(&h, 100), t_count(&h, "knowledge_unlisted") == 0));
+	CHECK_INT(t_count(&h, "knowledge_vector"), ==, 0);
+	close_with_vectors(&h);
 }
 
 /* --- a document that is made of a file --- */
