@@ -81,7 +81,7 @@ void	out_flush(struct out *);
 /* --- formats --- */
 enum family { FAMILY_DOCUMENT, FAMILY_OFFICE, FAMILY_TEXT, FAMILY_IMAGE, FAMILY_RECORDING, FAMILY_OTHER };
 struct format {
-	const char *name, *noun;		/* "pdf", "a PDF" */
+	const char *name, *noun;		/* "pdf", "a PDF"; a name of NULL: the ruin of one, not listed */
 	enum family family;
 	const char *types;			/* MIME types with a blank between; the first is its own */
 	bool (*sniff)(const struct file *);
@@ -97,7 +97,7 @@ void	formats_print(struct out *);
 void	extract(const struct file *, struct out *);			/* recognise, judge, read, end */
 
 /* Readers and what recognises their bytes, one file each. */
-bool	plain_sniff(const struct file *), markdown_sniff(const struct file *), html_sniff(const struct file *), pdf_sniff(const struct file *);
+bool	plain_sniff(const struct file *), markdown_sniff(const struct file *);
 void	plain_read(const struct file *, struct out *), markdown_read(const struct file *, struct out *);
 void	html_read(const struct file *, struct out *), pdf_read(const struct file *, struct out *);
 void	docx_read(const struct file *, struct out *), pptx_read(const struct file *, struct out *), xlsx_read(const struct file *, struct out *);

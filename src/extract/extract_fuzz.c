@@ -16,9 +16,9 @@ __asan_default_options(void)
 static bool
 ours(const struct format *f)
 {
-	static const char *const names[] = { "docx", "pptx", "xlsx", "doc", "locked", "html", "markdown", "text" };
+	static const char *const names[] = { "docx", "pptx", "xlsx", "doc", "html", "markdown", "text" };
 
-	for (size_t i = 0; f != NULL && i < COUNT(names); i++)
+	for (size_t i = 0; f != NULL && f->name != NULL && i < COUNT(names); i++)
 		if (strcmp(f->name, names[i]) == 0)
 			return true;
 	return false;

@@ -88,18 +88,57 @@ static bool is_docx(const struct file *f) { return office(f, S("word/")); }
 static bool is_pptx(const struct file *f) { return office(f, S("ppt/")); }
 static bool is_xlsx(const struct file *f) { return office(f, S("xl/")); }
 
+static bool
+is_pdf(const struct file *f)
+{
+	str head = str_cut(f->bytes, 0, 1024);		/* some writers put a few bytes before it */
+
+	return head.n >= 5 && memmem(head.p, head.n, "%PDF-", 5) != NULL;
+}
+
+static str
+skip_lead(str s)		/* blanks, comments, the XML declaration */
+{
+	for (;;) {
+		s = str_trim(s);
+		const char *close = str_starts(s, S("<!--")) ? "-->" : str_starts(s, S("<?")) ? "?>" : NULL;
+		const char *p = close != NULL ? memmem(s.p, s.n, close, strlen(close)) : NULL;
+		if (p == NULL)
+			return s;
+		s = str_cut(s, (size_t)(p - s.p) + strlen(close), s.n);
+	}
+}
+
+static bool
+is_html(const struct file *f)
+{
+	struct arena a;
+	bool html = false;
+
+	arena_init(&a, (size_t)1 << 20);
+	str s = encode_utf8(&a, str_cut(f->bytes, 0, 4096), f->charset, NULL);
+	if (s.p != NULL) {
+		str lead = skip_lead(s);
+		html = str_ieq(f->declared, S("text/html")) || str_ieq(f->declared, S("application/xhtml+xml")) ||
+		    str_ieq(str_cut(lead, 0, 14), S("<!doctype html")) || str_ieq(str_cut(lead, 0, 5), S("<html")) ||
+		    (str_starts(lead, S("<")) && file_named(f, ".html .htm .xhtml"));
+	}
+	arena_free(&a);
+	return html;
+}
+
 #define OOXML "application/vnd.openxmlformats-officedocument."
 
 const struct format formats[] = {
-	{ "pdf", "a PDF", FAMILY_DOCUMENT, "application/pdf application/x-pdf", pdf_sniff, BY_POPPLER(pdf_read), WARM_PDF },
+	{ "pdf", "a PDF", FAMILY_DOCUMENT, "application/pdf application/x-pdf", is_pdf, BY_POPPLER(pdf_read), WARM_PDF },
 	{ "docx", "a Word document", FAMILY_OFFICE, OOXML "wordprocessingml.document", is_docx, BY_LIBXML(docx_read), NULL },
 	{ "pptx", "a PowerPoint presentation", FAMILY_OFFICE, OOXML "presentationml.presentation", is_pptx, BY_LIBXML(pptx_read), NULL },
 	{ "xlsx", "an Excel workbook", FAMILY_OFFICE, OOXML "spreadsheetml.sheet", is_xlsx, BY_LIBXML(xlsx_read), NULL },
 	{ "doc", "an old Word document", FAMILY_OFFICE, "application/msword", doc_sniff, doc_read, NULL, NULL },
 	{ "ppt", "an old PowerPoint presentation", FAMILY_OFFICE, "application/vnd.ms-powerpoint", ppt_sniff, NULL, NULL, NULL },
 	{ "xls", "an old Excel workbook", FAMILY_OFFICE, "application/vnd.ms-excel", xls_sniff, NULL, NULL, NULL },
-	{ "locked", "an Office document with a password", FAMILY_OFFICE, "application/x-ole-storage", locked_sniff, locked_read, NULL, NULL },
-	{ "ole", "a damaged Office document", FAMILY_OFFICE, "application/x-ole-storage", ole_sniff, NULL, NULL, NULL },
+	{ NULL, "an Office document with a password", FAMILY_OFFICE, "application/x-ole-storage", locked_sniff, locked_read, NULL, NULL },
+	{ NULL, "a damaged Office document", FAMILY_OFFICE, "application/x-ole-storage", ole_sniff, NULL, NULL, NULL },
 	{ "png", "a PNG image", FAMILY_IMAGE, "image/png", is_png, BY_TESSERACT(image_read), WARM_OCR },
 	{ "jpeg", "a JPEG image", FAMILY_IMAGE, "image/jpeg image/jpg", is_jpeg, BY_TESSERACT(image_read), NULL },
 	{ "webp", "a WebP image", FAMILY_IMAGE, "image/webp", is_webp, BY_TESSERACT(image_read), NULL },
@@ -116,7 +155,7 @@ const struct format formats[] = {
 #define CONTAINER(name, noun, demuxer, types) { #name, noun, FAMILY_RECORDING, types, name##_sniff, BY_FFMPEG(media_read), NULL },
 #include "extract/containers.def"
 #undef CONTAINER
-	{ "html", "an HTML page", FAMILY_TEXT, "text/html application/xhtml+xml", html_sniff, BY_GUMBO(html_read), NULL },
+	{ "html", "an HTML page", FAMILY_TEXT, "text/html application/xhtml+xml", is_html, BY_GUMBO(html_read), NULL },
 	{ "markdown", "Markdown", FAMILY_TEXT, "text/markdown text/x-markdown", markdown_sniff, markdown_read, NULL, NULL },
 	{ "text", "plain text", FAMILY_TEXT, "text/plain", plain_sniff, plain_read, NULL, encode_warm },
 };
@@ -260,7 +299,8 @@ void
 formats_print(struct out *o)
 {
 	for (size_t i = 0; i < formats_n; i++)
-		print_row(o, formats[i].name, formats[i].types, formats[i].read != NULL, formats[i].missing);
+		if (formats[i].name != NULL)
+			print_row(o, formats[i].name, formats[i].types, formats[i].read != NULL, formats[i].missing);
 	print_row(o, "speech", "", hear_ready(), hear_ready() ? NULL : "pocketsphinx-en-us");
 	out_flush(o);
 }

@@ -7,38 +7,7 @@
 #define HEAD		((size_t)4096)
 #define DEPTH_MAX	4000
 
-/* --- recognising --- */
-
-static str
-skip_lead(str s)		/* blanks, comments, the XML declaration */
-{
-	for (;;) {
-		s = str_trim(s);
-		const char *close = str_starts(s, S("<!--")) ? "-->" : str_starts(s, S("<?")) ? "?>" : NULL;
-		const char *p = close != NULL ? memmem(s.p, s.n, close, strlen(close)) : NULL;
-		if (p == NULL)
-			return s;
-		s = str_cut(s, (size_t)(p - s.p) + strlen(close), s.n);
-	}
-}
-
-bool
-html_sniff(const struct file *f)
-{
-	struct arena a;
-	bool html = false;
-
-	arena_init(&a, (size_t)1 << 20);
-	str s = encode_utf8(&a, str_cut(f->bytes, 0, HEAD), f->charset, NULL);
-	if (s.p != NULL) {
-		str lead = skip_lead(s);
-		html = str_ieq(f->declared, S("text/html")) || str_ieq(f->declared, S("application/xhtml+xml")) ||
-		    str_ieq(str_cut(lead, 0, 14), S("<!doctype html")) || str_ieq(str_cut(lead, 0, 5), S("<html")) ||
-		    (str_starts(lead, S("<")) && file_named(f, ".html .htm .xhtml"));
-	}
-	arena_free(&a);
-	return html;
-}
+/* --- its alphabet --- */
 
 /* What the page says of itself, in <meta>, in bytes that are ASCII for the most part. */
 static str

@@ -10,14 +10,6 @@
 #define SCAN_DPI	300.0
 #define SCAN_PIXELS	16e6	/* at most: large pages are read coarser */
 
-bool
-pdf_sniff(const struct file *f)
-{
-	str head = str_cut(f->bytes, 0, 1024);		/* some writers put a few bytes before it */
-
-	return head.n >= 5 && memmem(head.p, head.n, "%PDF-", 5) != NULL;
-}
-
 /* --- one page --- */
 
 struct glyphs { const PopplerRectangle *at; guint n, next; };
