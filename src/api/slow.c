@@ -62,6 +62,7 @@ work(void *arg)
 	struct slow *s = arg;
 	struct call *c;
 
+	sys_thread_yields(SYS_NICE_READ);
 	while ((c = next_call(s)) != NULL)
 		serve(s, c);
 	return NULL;

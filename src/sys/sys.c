@@ -129,11 +129,9 @@ sys_thread(pthread_t *ret, const char *name, void *(*run)(void *), void *arg, st
 
 /* On Linux a thread has a niceness of its own.  Where that may not be changed it stays as it is. */
 void
-sys_thread_yields(void)
+sys_thread_yields(int nice)
 {
-	enum { NICE = 5 };
-
-	(void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
+	(void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), nice);
 }
 
 /* --- files --- */

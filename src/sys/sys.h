@@ -28,7 +28,9 @@ void	sys_cond_init(pthread_cond_t *);
 bool	sys_cond_wait_us(pthread_cond_t *, pthread_mutex_t *, int64_t us);
 /* Signals are blocked in it: they are the main thread's.  The kernel keeps 15 letters of the name. */
 MUST_USE enum err sys_thread(pthread_t *ret, const char *name, void *(*run)(void *), void *arg, struct error *);
-void	sys_thread_yields(void);	/* from now on this thread gives way to those of the program that do not */
+/* From now on this thread gives way to those of the program that are less nice: SYS_NICE_READ for what a caller waits for. */
+enum { SYS_NICE_READ = 2, SYS_NICE_JOB = 5 };
+void	sys_thread_yields(int nice);
 
 /* Addresses as text.  A network is an address, or one with /bits; an IPv4 address mapped into IPv6 counts as IPv4. */
 bool	sys_is_address(str);

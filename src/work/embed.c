@@ -243,7 +243,7 @@ embed_later(void *arg)
 {
 	struct work *w = arg;
 
-	sys_thread_yields();
+	sys_thread_yields(SYS_NICE_JOB);
 	while (!w->stopping) {
 		const struct conf *conf = w->c.settings(w->c.ctx);
 		bool some = meaning_on(conf) && make_one(w, conf);

@@ -170,7 +170,7 @@ worker(void *arg)
 	struct run r = { .w = w };
 	bool took;
 
-	sys_thread_yields();		/* a text of a megabyte is cut and counted for half a second */
+	sys_thread_yields(SYS_NICE_JOB);		/* a text of a megabyte is cut and counted for half a second */
 	arena_init(&r.a, RUN_BUDGET);
 	while (take_token(w)) {
 		do {
