@@ -57,7 +57,7 @@ const struct op ops[] = {
 	{ M_POST, "/v1/jobs/{jobId}/cancel", "cancel_job", "Jobs", 0, BUCKET_WRITE, OP_TX | OP_MCP, jobs_cancel, ID_job, NULL, &job_rec, NULL, ERRORS(E_NOT_FOUND, E_NOT_CANCELLABLE),
 	  "Cancel a `QUEUED` job", "Its spend reservation is released. A job that runs or has ended cannot be cancelled." },
 	{ M_GET, "/v1/jobs/{jobId}/receipt", "get_job_receipt", "Jobs", 0, BUCKET_READ, OP_MCP | OP_ADDITION, jobs_receipt, ID_job, NULL, &job_receipt_rec, NULL, ERRORS(E_NOT_FOUND),
-	  "Get the receipt of a job", "What a generation that is DONE was made of: the model, its tokens and their cost, the passages, samples and pillars that it got, and what did not fit. Kept as long as the job." },
+	  "Get the receipt of a job", "What a generation was made of that is DONE, or that failed after a model had written: the model, its tokens and their cost, the passages, samples and pillars that it got, and what did not fit. Kept as long as the job." },
 	{ M_GET, "/v1/keys", "list_keys", "Keys", 0, BUCKET_READ, OP_LIST | ADMIN, keys_list, -1, &keys_query_rec, &key_rec, key_anchor, NULL,
 	  "List API keys", "By creation time, newest first; revoked and expired ones too." },
 	{ M_POST, "/v1/keys", "create_key", "Keys", 0, BUCKET_WRITE, OP_TX | ADMIN, keys_create, -1, &key_create_rec, &key_minted_rec, NULL, NULL,

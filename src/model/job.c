@@ -117,7 +117,7 @@ job_receipt(struct db *db, struct arena *a, workspace_id w, job_id id, str *ret,
 	TRY(db_done(&r, e));
 	if (!found)
 		return fail(e, E_NOT_FOUND, NULL, "Job not found.");
-	return ret->n != 0 ? OK : fail(e, E_NOT_FOUND, NULL, "This job has no receipt: a generation has one when it is DONE.");
+	return ret->n != 0 ? OK : fail(e, E_NOT_FOUND, NULL, "This job has no receipt: a generation has one when it is DONE, or failed after a model wrote.");
 }
 
 enum err
@@ -174,7 +174,7 @@ SQL(held, "job.held", "SELECT 1 FROM job" FENCE);
 SQL(done, "job.done",
     "UPDATE job SET status = 'DONE', result = $6, receipt = $7, completed_at = $5, updated_at = $5, worker = NULL, lease_until = NULL" FENCE);
 SQL(failed, "job.failed",
-    "UPDATE job SET status = 'FAILED', error_code = $6, error_message = $7, completed_at = $5, updated_at = $5, worker = NULL, lease_until = NULL" FENCE);
+    "UPDATE job SET status = 'FAILED', error_code = $6, error_message = $7, receipt = $8, completed_at = $5, updated_at = $5, worker = NULL, lease_until = NULL" FENCE);
 SQL(drop, "job.drop", "DELETE FROM job" FENCE);
 SQL(again, "job.again",
     "UPDATE job SET status = 'QUEUED', run_at = $6, attempts = attempts - $7, updated_at = $5, worker = NULL, lease_until = NULL" FENCE);
@@ -226,9 +226,9 @@ job_done(struct db *db, const struct job_task *t, int64_t now, str result, str r
 }
 
 enum err
-job_failed(struct db *db, const struct job_task *t, int64_t now, str code, str message, struct error *e)
+job_failed(struct db *db, const struct job_task *t, int64_t now, str code, str message, str receipt, struct error *e)
 {
-	TRY(db_run(db, failed, e, HELD(t), V(now), V(code), V(message)));
+	TRY(db_run(db, failed, e, HELD(t), V(now), V(code), V(message), V(receipt)));
 	return fenced(db, e);
 }
 

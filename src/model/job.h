@@ -49,7 +49,7 @@ MUST_USE enum err job_claim(struct db *, struct arena *, str worker, int64_t now
 /* The fence of all: E_CONFLICT when the job is no longer this worker's. */
 MUST_USE enum err job_held(struct db *, const struct job_task *, struct error *);	/* before an effect that could only be made once */
 MUST_USE enum err job_done(struct db *, const struct job_task *, int64_t now, str result, str receipt, struct error *);
-MUST_USE enum err job_failed(struct db *, const struct job_task *, int64_t now, str code, str message, struct error *);
+MUST_USE enum err job_failed(struct db *, const struct job_task *, int64_t now, str code, str message, str receipt, struct error *);	/* receipt: absent where nothing was spent */
 MUST_USE enum err job_drop(struct db *, const struct job_task *, struct error *);	/* the end of one that is not shown */
 MUST_USE enum err job_again(struct db *, const struct job_task *, int64_t now, int64_t run_at, bool undo_start, struct error *);
 MUST_USE enum err job_renew(struct db *, str worker, int64_t until, struct error *);	/* all of this worker's */

@@ -103,7 +103,7 @@ DB_TEST(a_job_is_queued_run_and_done)
 	CHECK(j.status == JS_DONE && j.completed_at == now + 20 && j.started_at == now + 10);
 	CHECK_STR(j.result, S("{\"postId\":\"x\"}"));
 	CHECK_ERR(job_done(&b.db, &task, now + 30, S("{}"), STR_NONE, &b.e), E_CONFLICT);
-	CHECK_ERR(job_failed(&b.db, &task, now + 30, S("x"), S("y"), &b.e), E_CONFLICT);
+	CHECK_ERR(job_failed(&b.db, &task, now + 30, S("x"), S("y"), STR_NONE, &b.e), E_CONFLICT);
 	CHECK_ERR(job_again(&b.db, &task, now + 30, now, false, &b.e), E_CONFLICT);
 	CHECK_ERR(job_give_back(&b.db, &task, now + 30, &b.e), E_CONFLICT);
 	CHECK_STR(get(&b, 1, id).result, S("{\"postId\":\"x\"}"));
@@ -118,7 +118,7 @@ DB_TEST(a_job_fails_for_a_reason)
 	setup(&b, t);
 	job_id id = put(&b, 1, 1, now);
 	claim(&b, "w1", now, 1, &task);
-	CHECK_OK(b.e, job_failed(&b.db, &task, now + 5, S("provider_timeout"), S("Try again later."), &b.e));
+	CHECK_OK(b.e, job_failed(&b.db, &task, now + 5, S("provider_timeout"), S("Try again later."), STR_NONE, &b.e));
 	struct job j = get(&b, 1, id);
 	CHECK(j.status == JS_FAILED && j.completed_at == now + 5 && j.result.p == NULL);
 	CHECK_STR(j.error_code, S("provider_timeout"));
@@ -193,7 +193,7 @@ DB_TEST(a_lost_lease_is_a_fence)
 	CHECK_INT(claim(&b, "w1", now + LEASE + 2, 1, &young), ==, 1);				/* the same name, a later start */
 	CHECK(young.attempts == 2 && young.lost_leases == 1);
 	CHECK_ERR(job_done(&b.db, &old, now + LEASE + 3, S("{\"old\":1}"), STR_NONE, &b.e), E_CONFLICT);
-	CHECK_ERR(job_failed(&b.db, &old, now + LEASE + 3, S("x"), S("y"), &b.e), E_CONFLICT);
+	CHECK_ERR(job_failed(&b.db, &old, now + LEASE + 3, S("x"), S("y"), STR_NONE, &b.e), E_CONFLICT);
 	CHECK_ERR(job_again(&b.db, &old, now + LEASE + 3, now, false, &b.e), E_CONFLICT);
 	CHECK_OK(b.e, job_done(&b.db, &young, now + LEASE + 4, S("{\"young\":1}"), STR_NONE, &b.e));
 	CHECK_STR(get(&b, 1, id).result, S("{\"young\":1}"));

@@ -184,6 +184,8 @@ settle(struct run *r, const struct generation *g, const struct material *m, enum
 	struct post *p;
 
 	r->cost += o->cost_microcents;
+	if (fault == WRITE_OK || o->tokens_out > 0)
+		r->receipt = receipt_text(&r->a, o, g->text.n, m->hook.content.n > 0 ? g->hook : (hook_id){ 0 }, m->passage, m->npassages, &m->voice);
 	if (fault == WRITE_STOPPED) {
 		r->verdict = V_RETURNED;
 	} else if (fault != WRITE_OK && row->retry) {
@@ -201,7 +203,6 @@ settle(struct run *r, const struct generation *g, const struct material *m, enum
 		p->status = g->scheduled_for != TIME_NONE ? POST_SCHEDULED : POST_DRAFT;
 		p->job = r->task.id;
 		r->effect = p;
-		r->receipt = receipt_text(&r->a, o, g->text.n, m->hook.content.n > 0 ? g->hook : (hook_id){ 0 }, m->passage, m->npassages, &m->voice);
 		r->verdict = V_DONE;
 	}
 }

@@ -35,7 +35,7 @@ write_down(struct run *r, struct db *db, struct error *e)
 		TRY(spend_settle(db, r->task.workspace, submitted, r->task.reserved, r->cost, e));
 		return announce(r, db, EVENT_JOB_COMPLETED, e);
 	case V_FAILED:
-		TRY(job_failed(db, &r->task, now, str_z(r->code), r->message, e));
+		TRY(job_failed(db, &r->task, now, str_z(r->code), r->message, r->receipt, e));
 		TRY(upload_release(db, r->task.workspace, r->task.id, now, e));
 		TRY(spend_settle(db, r->task.workspace, submitted, r->task.reserved, r->cost, e));
 		return announce(r, db, EVENT_JOB_FAILED, e);
@@ -43,6 +43,7 @@ write_down(struct run *r, struct db *db, struct error *e)
 		TRY(spend_settle(db, r->task.workspace, submitted, 0, r->cost, e));
 		return job_again(db, &r->task, now, r->run_at, false, e);
 	case V_RETURNED:
+		TRY(spend_settle(db, r->task.workspace, submitted, 0, r->cost, e));
 		return job_again(db, &r->task, now, now, true, e);
 	case V_NONE:
 		break;
