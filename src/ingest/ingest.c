@@ -287,6 +287,15 @@ hear_by_endpoint(const struct conf *conf, const struct sys_clock *clock, int pcm
 	return because(ret, faults[f], "%s", s.why[0] != '\0' ? s.why : speech_fault_row(f)->message);
 }
 
+/* What is written down was declared as a recording: who called it something else reserved nothing for what that may cost. */
+static bool
+asked_for(str type)
+{
+	str kind = str_cut(type, 0, sizeof("audio/") - 1);
+
+	return type.n == 0 || str_ieq(kind, S("audio/")) || str_ieq(kind, S("video/"));
+}
+
 static enum ingest_fault
 hear(const struct conf *conf, const struct sys_clock *clock, struct arena *a, int pcm, struct lines *l, struct ingest_result *ret)
 {
@@ -304,12 +313,16 @@ hear(const struct conf *conf, const struct sys_clock *clock, struct arena *a, in
 /* --- the whole --- */
 
 static enum ingest_fault
-read_file(const struct conf *conf, const struct sys_clock *clock, struct arena *a, struct call *k, struct lines *l, struct ingest_result *ret)
+read_file(const struct conf *conf, const struct sys_clock *clock, struct arena *a, str type, struct call *k, struct lines *l, struct ingest_result *ret)
 {
 	enum ingest_fault fault = judge(l, run(conf, clock, a, k, ret), ret);
 
 	leave_place();
-	if (fault == INGEST_OK && l->m.m.duration_ms >= 0 && l->m.text.n == 0)
+	bool sound = fault == INGEST_OK && l->m.m.duration_ms >= 0 && l->m.text.n == 0;
+	if (sound && !asked_for(type))
+		return because(ret, INGEST_UNSUPPORTED, "The file was declared as %.60s, but it is a recording. Upload it again as %.60s.",
+		    str_dup(a, type).p, ret->type.n > 0 ? ret->type.p : "audio/mpeg");
+	if (sound)
 		fault = hear(conf, clock, a, *k->pcm, l, ret);
 	return fault == INGEST_OK ? settle(l, ret) : fault;
 }
@@ -327,7 +340,7 @@ ingest_file(const struct conf *conf, const struct sys_clock *clock, struct arena
 		return INGEST_STOPPED;
 	lines_begin(&l, a, progress, ctx, ret);
 	declare(a, &k, type, name);
-	enum ingest_fault fault = read_file(conf, clock, a, &k, &l, ret);
+	enum ingest_fault fault = read_file(conf, clock, a, type, &k, &l, ret);
 	if (pcm >= 0)
 		close(pcm);
 	lines_free(&l);

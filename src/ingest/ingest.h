@@ -47,7 +47,8 @@ struct ingest_result {
 /* Called every 100 ms at least, with a fraction 0..1 and what happens; returns false when the job must stop. */
 typedef bool ingest_progress(void *ctx, double fraction, const char *what);
 
-/* The file at fd, from its beginning.  type and name: as its sender declared them, or absent. */
+/* The file at fd, from its beginning.  type and name: as its sender declared them, or absent.  A recording that was declared as
+ * anything but audio or video is INGEST_UNSUPPORTED. */
 enum ingest_fault ingest_file(const struct conf *, const struct sys_clock *, struct arena *, int fd, str type, str name,
     ingest_progress *, void *ctx, struct ingest_result *ret);
 /* The same, but the lines of the program go to `line` as they are; text stays empty. */

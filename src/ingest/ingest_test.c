@@ -61,10 +61,13 @@ on_progress(void *ctx, double fraction, const char *what)
 }
 
 static enum ingest_fault
-read_it(struct house *h)
+read_as(struct house *h, str type)
 {
-	return ingest_file(&h->conf, &sys_clock_real, &h->a, h->file, S("text/x-test"), S("a name.txt"), on_progress, h, &h->r);
+	return ingest_file(&h->conf, &sys_clock_real, &h->a, h->file, type, S("a name.txt"), on_progress, h, &h->r);
 }
+
+static enum ingest_fault read_it(struct house *h) { return read_as(h, S("text/x-test")); }
+static enum ingest_fault hear_it(struct house *h) { return read_as(h, S("audio/x-test")); }
 
 static int
 left_over(void)
@@ -316,7 +319,7 @@ TEST(what_is_said_is_written_down_by_the_program_itself)
 
 	open_house(&h, RECORDING "echo '{\"progress\":0.5,\"what\":\"transcribing, 4 of 8 seconds\"}'; sleep 0.3\n"
 	    "echo \"{\\\"fromMs\\\":1000,\\\"toMs\\\":2500,\\\"text\\\":\\\"$1 $2 $3 $(wc -c)\\\"}\"; [ ! -e /proc/self/fd/3 ] && ls && echo '{\"end\":true}'", "");
-	CHECK_INT(read_it(&h), ==, INGEST_OK);
+	CHECK_INT(hear_it(&h), ==, INGEST_OK);
 	CHECK_STR(h.r.type, S("audio/mpeg"));
 	CHECK_STR(h.r.text.text, S("--transcribe --cpu-s 26 256000"));
 	CHECK_INT(h.r.text.duration_ms, ==, 8000);
@@ -345,7 +348,7 @@ TEST(however_the_writing_down_ends_there_is_a_verdict)
 		struct house h;
 		snprintf(script, sizeof(script), RECORDING "%s", hearings[i].script);
 		open_house(&h, script, "");
-		CHECK_INT(read_it(&h), ==, hearings[i].fault);
+		CHECK_INT(hear_it(&h), ==, hearings[i].fault);
 		CHECK_STR(str_z(h.r.why), str_z(hearings[i].why));
 		CHECK_INT(left_over(), ==, 0);
 		close_house(&h);
@@ -365,7 +368,7 @@ TEST(what_is_said_is_written_down_by_an_endpoint)
 
 	open_house(&h, RECORDING "exit 1", "");
 	use_endpoint(&h, "normal");
-	CHECK_INT(read_it(&h), ==, INGEST_OK);
+	CHECK_INT(hear_it(&h), ==, INGEST_OK);
 	CHECK_STR(h.r.text.text, S("Piece 1, part 1. Piece 1, part 2. Piece 1, part 3. Piece 1, part 4."));
 	CHECK_INT(h.r.text.duration_ms, ==, 8000);
 	CHECK_INT(h.r.text.marks, ==, 4);
@@ -374,17 +377,33 @@ TEST(what_is_said_is_written_down_by_an_endpoint)
 	close_house(&h);
 	open_house(&h, RECORDING "exit 1", "");
 	use_endpoint(&h, "busy-9");
-	CHECK_INT(read_it(&h), ==, INGEST_UNAVAILABLE);
+	CHECK_INT(hear_it(&h), ==, INGEST_UNAVAILABLE);
 	CHECK_INT(h.r.retry_after_s, ==, 9);
 	CHECK(strstr(h.r.why, "Rate limit reached") != NULL);
 	close_house(&h);
 	open_house(&h, RECORDING "exit 1", "");
 	use_endpoint(&h, "hush");
-	CHECK_INT(read_it(&h), ==, INGEST_EMPTY);
+	CHECK_INT(hear_it(&h), ==, INGEST_EMPTY);
 	CHECK(strstr(h.r.why, "No speech was found") != NULL);
 	CHECK_INT(h.r.cost_microcents, ==, 800000);
 	CHECK_INT(left_over(), ==, 0);
 	close_house(&h);
+}
+
+TEST(what_was_called_something_else_is_not_written_down)
+{
+	static const char *const types[] = { "application/octet-stream", "application/vnd.openxmlformats-officedocument.x", "text/plain" };
+
+	for (size_t i = 0; i < COUNT(types); i++) {
+		struct house h;
+		open_house(&h, RECORDING "exit 1", "");
+		use_endpoint(&h, "normal");
+		CHECK_INT(read_as(&h, str_z(types[i])), ==, INGEST_UNSUPPORTED);
+		CHECK(strstr(h.r.why, "is a recording. Upload it again as audio/mpeg.") != NULL);
+		CHECK_INT(h.r.cost_microcents, ==, 0);
+		CHECK_INT(left_over(), ==, 0);
+		close_house(&h);
+	}
 }
 
 TEST(nobody_may_be_asked_to_write_down)
@@ -393,7 +412,7 @@ TEST(nobody_may_be_asked_to_write_down)
 
 	open_house(&h, RECORDING "exit 1", "");
 	h.conf.transcriber = 3;
-	CHECK_INT(read_it(&h), ==, INGEST_TRANSCRIPTION);
+	CHECK_INT(hear_it(&h), ==, INGEST_TRANSCRIPTION);
 	CHECK(strstr(h.r.why, "`transcriber` is none") != NULL);
 	close_house(&h);
 }

@@ -300,7 +300,8 @@ read_page(struct page *p, const struct dial_result *r)
 		return web_fail(w, WEB_EMPTY, 0, "its server sent nothing");
 	if (!web_at(w, 0.5, "reading the page"))
 		return web_fail(w, WEB_STOPPED, 0, "%s", "");
-	enum ingest_fault f = ingest_file(&conf, w->clock, w->a, p->fd, p->type, STR_NONE, web_tick, w, &in);
+	str type = p->type.n > 0 ? p->type : S("application/octet-stream");	/* RFC 9110 section 8.3; and no recording */
+	enum ingest_fault f = ingest_file(&conf, w->clock, w->a, p->fd, type, STR_NONE, web_tick, w, &in);
 	if (f != INGEST_OK)
 		return failed_to_read(p, f, &in);
 	w->ret->text = in.text;

@@ -11,6 +11,7 @@ NAME-NUMBER gives the number N.
     blog         a post among boxes without a name, with buttons, a form and archives     manual   headings, a table and lists beside a tree of links
     canonical    the article, whose canonical address is /the/article; canonical-2: on another site
     plain        text/plain      pdf   a page of PDF      octets   the PDF as application/octet-stream
+    sound        a recording as application/octet-stream
     latin1 sjis utf16 meta wrong   pages in other encodings: by header, by header, by mark, by <meta>; and with a header that lies
     gzip         the article, packed       bomb   20 MB of blanks in 20 KB of gzip        nested   the same, packed twice
     huge         12 MB of text, one line after the other      endless   a page without end
@@ -34,6 +35,7 @@ import http.server
 import json
 import select
 import socketserver
+import struct
 import sys
 import threading
 import time
@@ -156,6 +158,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def as_octets(self, n):
         self.send(PDF, 'application/octet-stream')
+
+    def as_sound(self, n):
+        samples = bytes(64000)
+        self.send(b'RIFF' + struct.pack('<I', 36 + len(samples)) + b'WAVEfmt ' + struct.pack('<IHHIIHH', 16, 1, 1, 16000, 32000, 2, 16) +
+            b'data' + struct.pack('<I', len(samples)) + samples, 'application/octet-stream')
 
     def as_latin1(self, n):
         self.send('<html><head><title>Caf\xe9</title></head><body><p>Le caf\xe9 ferme \xe0 six heures, et le patron est tr\xe8s content de sa journ\xe9e.</p></body></html>'
