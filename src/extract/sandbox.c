@@ -127,19 +127,20 @@ guard_files(bool *ret, struct error *e)
 static const int allowed[] = {
 	SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_pread64, SYS_pwrite64, SYS_lseek, SYS_close, SYS_dup, SYS_fcntl, SYS_fadvise64,
 	SYS_fstat, SYS_newfstatat, SYS_statx, SYS_statfs, SYS_fstatfs, SYS_faccessat, SYS_faccessat2, SYS_readlinkat, SYS_getdents64, SYS_getcwd,
-	SYS_ftruncate, SYS_fsync, SYS_unlinkat, SYS_mkdirat, SYS_renameat2,
+	SYS_ftruncate, SYS_fsync,
 	SYS_munmap, SYS_mremap, SYS_madvise, SYS_brk,
 	SYS_futex, SYS_set_robust_list, SYS_set_tid_address, SYS_rseq, SYS_membarrier, SYS_sched_yield, SYS_sched_getaffinity,
 	SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_sigaltstack, SYS_restart_syscall, SYS_exit, SYS_exit_group,
 	SYS_clock_gettime, SYS_clock_getres, SYS_clock_nanosleep, SYS_nanosleep, SYS_gettimeofday, SYS_ppoll,
 	SYS_getpid, SYS_gettid, SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid, SYS_getrusage, SYS_getrandom, SYS_uname, SYS_sysinfo, SYS_times,
 #ifdef SYS_stat
-	SYS_stat, SYS_lstat, SYS_access, SYS_readlink, SYS_unlink, SYS_mkdir, SYS_rmdir, SYS_rename, SYS_time, SYS_poll, SYS_dup2, SYS_arch_prctl,
+	SYS_stat, SYS_lstat, SYS_access, SYS_readlink, SYS_time, SYS_poll, SYS_dup2, SYS_arch_prctl,
 #endif
 };
-static const int opening[] = { SYS_openat,
+/* What Landlock keeps within the folder; without it nothing does, and the data of the server is in reach of its user. */
+static const int reaching[] = { SYS_openat, SYS_unlinkat, SYS_mkdirat, SYS_renameat2,
 #ifdef SYS_open
-	SYS_open,
+	SYS_open, SYS_unlink, SYS_mkdir, SYS_rmdir, SYS_rename,
 #endif
 };
 /* Nothing that reads a file asks for these: who does is no reader any more. */
@@ -223,8 +224,8 @@ make_program(struct program *p, bool files)
 #endif
 	for (size_t i = 0; i < COUNT(allowed); i++)
 		on(p, allowed[i], SECCOMP_RET_ALLOW);
-	for (size_t i = 0; i < COUNT(opening); i++)
-		on(p, opening[i], files ? SECCOMP_RET_ALLOW : REFUSE(EACCES));
+	for (size_t i = 0; i < COUNT(reaching); i++)
+		on(p, reaching[i], files ? SECCOMP_RET_ALLOW : REFUSE(EACCES));
 	for (size_t i = 0; i < COUNT(deadly); i++)
 		on(p, deadly[i], SECCOMP_RET_KILL_PROCESS);
 	on_mmap(p);

@@ -2,7 +2,7 @@
  *
  *   limits    memory (address space), CPU time, the size of files, descriptors; no core dump
  *   Landlock  reading: shared libraries, fonts, the data of poppler and tesseract; writing: the working folder; nothing else exists.
- *             Where the kernel has none (before 5.13), no file can be opened at all, and what libraries open late is opened by warm().
+ *             Where the kernel has none (before 5.13), no file can be opened, renamed or removed at all, and what libraries open late is opened by warm().
  *   seccomp   an allow list. No sockets, no new process (threads are all right), no code that was data; execve and its like kill.
  *   the rest  no new privileges, no dump, death with the parent, descriptors above 3 closed
  *

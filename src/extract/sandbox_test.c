@@ -3,13 +3,17 @@
 #include "t.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +21,22 @@
 #define NO_BOX	100
 
 static int outer = -1;		/* a descriptor that the process had before */
+static bool old_kernel;		/* one without Landlock */
+
+/* From here on this process finds a kernel that has none. */
+static bool
+forget_landlock(void)
+{
+	struct sock_filter f[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_landlock_create_ruleset, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog p = { COUNT(f), f };
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &p) == 0;
+}
 
 /* The status of a process that ran probe() in the sandbox, in a fresh folder. */
 static int
@@ -34,7 +54,7 @@ boxed(int (*probe)(void), int64_t cpu_s)
 	outer = outer >= 0 && outer < 4 ? fcntl(outer, F_DUPFD, 10) : outer;
 	pid_t pid = fork();
 	if (pid == 0) {
-		if (chdir(folder) != 0 || sandbox_enter(&s, &guards, &e) != OK || (guards & SANDBOX_SECCOMP) == 0)
+		if (chdir(folder) != 0 || (old_kernel && !forget_landlock()) || sandbox_enter(&s, &guards, &e) != OK || (guards & SANDBOX_SECCOMP) == 0)
 			_exit(NO_BOX);
 		_exit(probe());
 	}
@@ -79,6 +99,20 @@ write_outside(void)
 		EXPECT((int)i + 1, open(paths[i], O_WRONLY | O_CREAT, 0600) < 0);
 	EXPECT(20, rename("../box", "../other") < 0);
 	EXPECT(21, chmod(".", 0777) < 0);
+	return PASSED;
+}
+
+/* Without Landlock: nothing by a name, wherever it is. */
+static int
+touch_names(void)
+{
+	EXPECT(1, REFUSED(open("kept", O_RDONLY), EACCES));
+	EXPECT(2, REFUSED(rename("kept", "gone"), EACCES));
+	EXPECT(3, REFUSED(unlink("kept"), EACCES));
+	EXPECT(4, REFUSED(unlinkat(AT_FDCWD, "kept", 0), EACCES));
+	EXPECT(5, REFUSED(mkdir("folder", 0700), EACCES));
+	EXPECT(6, REFUSED(rmdir("../box"), EACCES));
+	EXPECT(7, access("kept", F_OK) == 0);
 	return PASSED;
 }
 
@@ -167,6 +201,19 @@ never_end(void)
 TEST(no_socket_is_made_and_who_traces_is_killed) { CHECK_KILLED(boxed(reach_out, 5), SIGSYS); }
 TEST(nothing_outside_is_read_and_what_was_open_is_closed) { CHECK_PASSED(boxed(read_outside, 5)); }
 TEST(nothing_is_written_outside_of_its_folder) { CHECK_PASSED(boxed(write_outside, 5)); }
+TEST(where_the_kernel_has_no_landlock_no_file_is_opened_renamed_or_removed)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/box", t_dir());
+	mkdir(path, 0700);
+	snprintf(path, sizeof(path), "%s/box/kept", t_dir());
+	close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	old_kernel = true;
+	CHECK_PASSED(boxed(touch_names, 5));
+	old_kernel = false;
+}
+
 TEST(its_folder_is_its_own_and_libraries_find_their_data) { CHECK_PASSED(boxed(work_inside, 5)); }
 TEST(no_process_is_started) { CHECK_PASSED(boxed(start_processes, 5)); }
 TEST(who_executes_another_program_is_killed) { CHECK_KILLED(boxed(execute, 5), SIGSYS); }
