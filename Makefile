@@ -28,7 +28,7 @@ FFMPEG := libavformat libavcodec libavutil libswresample
 X_HAVE := $(foreach p,poppler-glib cairo gumbo uchardet tesseract lept libxml-2.0 $(FFMPEG) pocketsphinx,$(shell pkg-config --exists $p && echo $p))
 # needs,PACKAGE,FILES: the files that are left out without it
 needs   = $(if $(filter $1,$(X_HAVE)),,$(patsubst %,src/extract/%.c,$2))
-X_SRC  := $(filter-out $(call needs,poppler-glib,pdf) $(call needs,gumbo,html html_main) $(call needs,libxml-2.0,ooxml docx pptx xlsx) \
+X_SRC  := $(filter-out $(call needs,poppler-glib,pdf) $(call needs,gumbo,html html_cost html_main) $(call needs,libxml-2.0,ooxml docx pptx xlsx) \
 	$(call needs,tesseract,ocr image) $(call needs,libavformat,media) %_test.c %_fuzz.c,$(wildcard src/extract/*.c))
 X_OBJ  := $(patsubst %.c,$O/%.o,$(X_SRC) $(wildcard src/base/base.c src/text/text.c src/text/sentence.c src/pcm/pcm.c src/json/json.c src/sys/sys.c))
 X_LIBS := $(filter-out -lsphinxad,$(shell pkg-config --libs jansson libsodium zlib md4c $(X_HAVE))) $(if $(filter tesseract,$(X_HAVE)),-lgomp) -lstemmer -lm

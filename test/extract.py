@@ -199,8 +199,24 @@ def page_kinds():
 @case('A page of a hundred thousand open elements, and one of scripts alone')
 def hostile_pages():
     r = run(b'<html><body>' + b'<div>' * 100000 + b'deep words')
-    fails(r, 'extraction_failed', 'nests deeper')
+    fails(r, 'extraction_failed', 'nests elements too deep')
     same(run(b'<html><body>' + b'<div>' * 3000 + b'deep words').texts, ['deep words'])
+    for open_ones in ('<div><p></p>', '<b a{}></x>', '<p-x>', '<div a=">"/>', '<!-- --!><div>', '<script></script><b>', '<style/></style><i>'):
+        r = run(b'<html><body>' + ''.join(open_ones.format(i) for i in range(20000)).encode() + b'deep words')
+        fails(r, 'extraction_failed', 'nests elements too deep')
+    attributes = ' '.join(f'a{i}=1' for i in range(80000))
+    fails(run(f'<html><body><p {attributes}>words</p>'.encode()), 'extraction_failed', 'too many attributes')
+    fails(run(('<html>' + ''.join(f'<body a{i}=1></body>' for i in range(80000)) + 'words').encode()), 'extraction_failed', 'too many attributes')
+
+
+@case('Pages with much that looks deep and is not')
+def shallow_pages():
+    for harmless in ('<!-- <div> -->', '<script>if (a<b) x = "<div>"</script>', '<SCRIPT>a<b</SCRIPT>', '<svg><path d="M 0 0"/><circle r=1 /></svg>', '<p a="<div>">', '<li>x',
+                     '<style>a>b{}</style>', '<b>x</b>', "<p title='<b><i>'>", '<br/><hr>', '<textarea><div></textarea>', '<ruby>x<rt>y</ruby>', '<svg/>', 'a <b2> </b2> < c'):
+        r = run(b'<html><body>' + harmless.encode() * 6000 + b'<p>shallow words')
+        need(r.texts and r.texts[-1].endswith('shallow words'), f'{harmless}: {r}')
+    r = run(('<html><body>' + ''.join(f'<p class="a b" id=x{i} data-x="{i}" style="color: red">words</p>' for i in range(20000))).encode())
+    same(len(r.texts), 20000)
     fails(run(b'<html><script>var x = "text"</script><style>p{}</style></html>'), 'empty_text', 'No text')
 
 
@@ -423,7 +439,7 @@ def wrong():
 @case('Limits of text, of CPU time and of memory end it with a message')
 def limits():
     fails(run(b'A line of words.\n\n' * 100000, options=['--output-mb', '1']), 'extraction_failed', 'more than 1 MB of text')
-    fails(run(b'<html><body ' + b' '.join(b'a%d' % n for n in range(200000)) + b'>x', options=['--cpu-s', '1']), 'extraction_failed', 'more than 1 s of computing')
+    fails(run(b'<html><body>' + b'<div>' * 3900 + b'</z>' * 4000000, options=['--cpu-s', '1']), 'extraction_failed', 'more than 1 s of computing')
     if 'asan' not in PROGRAM:
         fails(run(b'<html><body>' + b'<p>x' * 2000000, options=['--memory-mb', '320']), 'extraction_failed', 'more memory than 320 MB')
         fails(run(b'words', options=['--memory-mb', '20']), 'extraction_failed', 'more memory than 20 MB')

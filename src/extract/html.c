@@ -5,7 +5,6 @@
 
 #define NODES_MAX	2000000
 #define HEAD		((size_t)4096)
-#define DEPTH_MAX	4000
 
 /* --- its alphabet --- */
 
@@ -24,37 +23,6 @@ meta_charset(str s)
 		return str_cut(head, from, to);
 	}
 	return STR_NONE;
-}
-
-/* Elements that need no end, or seldom get one. */
-static bool
-ends_itself(str name)
-{
-	static const char *const names[] = { "p", "li", "br", "img", "input", "meta", "link", "hr", "td", "th", "tr", "dt", "dd", "option", "col", "area", "source",
-		"wbr", "embed", "param", "track", "base", "tbody", "thead", "colgroup", "frame" };
-
-	for (size_t i = 0; i < COUNT(names); i++)
-		if (str_ieq(name, str_z(names[i])))
-			return true;
-	return false;
-}
-
-/* Whether elements stand in each other too deep: what gumbo does for each of them grows with their number. */
-static bool
-too_deep(str s)
-{
-	int depth = 0;
-
-	for (const char *p = s.p; depth <= DEPTH_MAX && (p = memchr(p, '<', s.n - (size_t)(p - s.p))) != NULL;) {
-		size_t at = (size_t)(++p - s.p), to = at;
-		while (to < s.n && (s.p[to] | 0x20) >= 'a' && (s.p[to] | 0x20) <= 'z')
-			to++;
-		if (at < s.n && s.p[at] == '/')
-			depth -= depth > 0;
-		else if (to > at)
-			depth += !ends_itself(str_cut(s, at, to));
-	}
-	return depth > DEPTH_MAX;
 }
 
 /* --- the flat list --- */
@@ -369,8 +337,9 @@ html_read(const struct file *file, struct out *o)
 
 	if (s.p == NULL)
 		out_stop(o, FAILED, "The page begins as text and goes on as something else. Save it anew and upload it again.");
-	if (too_deep(s))
-		out_stop(o, FAILED, "The page nests deeper than %d elements. Upload its text alone.", DEPTH_MAX);
+	enum html_cost cost = html_cost(s);
+	if (cost != HTML_FINE)
+		out_stop(o, FAILED, "The page %s. Upload its text alone.", cost == HTML_DEEP ? "nests elements too deep" : "has tags with too many attributes");
 	options.max_errors = 0;
 	options.allocator = gumbo_gets;
 	options.deallocator = gumbo_gives_back;

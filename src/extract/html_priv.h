@@ -30,4 +30,8 @@ bool	el_block(GumboTag);					/* begins a paragraph of its own */
 
 /* Marks what is navigation, a comment, a banner, a list of links; returns the smallest element that holds the running text. */
 int	html_main_part(struct page *, struct arena *);
+
+/* html_cost.c: whether gumbo can read it in good time. */
+enum html_cost { HTML_FINE, HTML_DEEP, HTML_ATTRIBUTES };
+enum html_cost html_cost(str);
 #endif
