@@ -274,16 +274,14 @@ again(struct run *r)
 	return OK;
 }
 
-/* What was uploaded for a twin is nobody's. */
+/* What was uploaded for a twin is nobody's.  What this start, or one before it, wrote of the document is left to the keeper. */
 static enum err
 end_as_twin(struct run *r, struct work_piece *p, struct db *db, struct error *e)
 {
-	if (id_set(p->u.upload))
-		TRY(upload_drop(db, r->task.workspace, p->u.upload, sys_wall_ms(r->w->c.clock), e));
-	return p->npassages == 0 ? unlisted_forget(db, r->task.workspace, p->d.id, e) : OK;
+	return id_set(p->u.upload) ? upload_drop(db, r->task.workspace, p->u.upload, sys_wall_ms(r->w->c.clock), e) : OK;
 }
 
-/* Of twins that are ingested at the same time the second one finds the first one here; what it wrote is left to the keeper. */
+/* Of twins that are ingested at the same time the second one finds the first one here. */
 static enum err
 apply(struct run *r, struct db *db, struct error *e)
 {

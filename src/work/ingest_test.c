@@ -144,6 +144,39 @@ DB_TEST(twins_become_one_document_and_the_job_names_it)
 	t_house_close(&h);
 }
 
+#define ORPHANS	"knowledge_%s WHERE document NOT IN (SELECT id FROM knowledge) AND document NOT IN (SELECT id FROM knowledge_unlisted)"
+
+/* A start that a fault ends somewhere; then somebody else submits the same text and is first. */
+DB_TEST(a_twin_that_comes_between_two_starts_leaves_nothing_that_nobody_knows_of)
+{
+	static const char *const tables[] = { "passage", "term", "slice" };
+	struct t_house h;
+	struct error e;
+	struct run r;
+	bool took, fired = true;
+
+	t_house_open(&h, t, T_FAULTS, "");
+	str text = long_text(&h, 900);
+	for (int n = 2; fired && n < 2000; n *= 2) {
+		clear(&h);
+		job_id b = submit(&h, text, NULL);
+		t_run_init(&h, &r);
+		CHECK_OK(e, t_step(&h, &r, &took, &e));
+		t_break(&h, DB_FAULT_CALL, n, true);
+		r.kind->run(&r);
+		fired = t_mend(&h);
+		CHECK_OK(e, t_step(&h, &r, &took, &e));
+		t_run_free(&r);
+		work_through(&h, submit(&h, text, NULL));
+		work_through(&h, b);
+		CHECK_INT(status_of(&h, b), ==, JS_DONE);
+		CHECK_INT(t_count(&h, "knowledge"), ==, 1);
+		for (size_t i = 0; i < COUNT(tables); i++)
+			CHECK_INT(t_count(&h, str_fmt(&h.a, ORPHANS, tables[i]).p), ==, 0);
+	}
+	t_house_close(&h);
+}
+
 DB_TEST(a_model_gets_the_passages_that_fit_and_the_receipt_names_them)
 {
 	struct t_house h;
