@@ -73,14 +73,18 @@ near_free(struct near *c)
 	free(c);
 }
 
+bool
+near_rests(const struct near *c, const struct sys_clock *clock, bool question)
+{
+	return sys_mono_us(clock) < atomic_load(&c->closed_until[question]);
+}
+
 enum provider_fault
 near_ask(struct near *c, struct meaning_ask *m)
 {
-	int64_t now = sys_mono_us(m->clock);
-
 	if (!meaning_on(m->conf))
 		return PROVIDER_REJECTED;
-	if (now < atomic_load(&c->closed_until[m->question]))
+	if (near_rests(c, m->clock, m->question))
 		return PROVIDER_UNAVAILABLE;
 	enum provider_fault fault = meaning_ask(m);
 	if (fault != PROVIDER_OK && fault != PROVIDER_STOPPED)

@@ -22,4 +22,6 @@ MUST_USE enum err near_search(struct near *, struct db *, const struct near_ques
 
 /* meaning_ask, unless there is no endpoint (PROVIDER_REJECTED) or it failed less than embed_pause ago (PROVIDER_UNAVAILABLE). */
 enum provider_fault near_ask(struct near *, struct meaning_ask *);
+/* Whether it would say so now, of passages or of questions. */
+bool	near_rests(const struct near *, const struct sys_clock *, bool question);
 #endif

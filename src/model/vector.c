@@ -16,6 +16,8 @@ SQL(want_behind, "knowledge.vectors_behind",
     "SELECT workspace, id, vectors_at FROM knowledge WHERE vectors > $1 AND vectors_at <= $2 ORDER BY vectors, workspace, id LIMIT 1");
 SQL(claim, "knowledge.vectors_claim",
     "UPDATE knowledge SET vectors_at = $4 WHERE workspace = $1 AND id = $2 AND vectors_at = $3");
+SQL(begin, "knowledge.vectors_begin",
+    "UPDATE knowledge SET vectors = '' WHERE workspace = $1 AND id = $2 AND vectors_at = $3 AND vectors <> ''");
 SQL(whole, "knowledge.vectors_whole",
     "UPDATE knowledge SET vectors = $4, vectors_at = $5 WHERE workspace = $1 AND id = $2 AND vectors_at = $3");
 SQL(changes, "knowledge_size.changes", "SELECT changes FROM knowledge_size WHERE workspace = $1");
@@ -88,6 +90,13 @@ vectors_claim(struct db *db, struct vectors_wanted *v, int64_t until, struct err
 {
 	TRY(db_run(db, claim, e, VID(v->workspace), VID(v->id), V(v->claim), V(until)));
 	return held(db, e);
+}
+
+enum err
+vectors_begin(struct db *db, const struct vectors_wanted *v, struct error *e)
+{
+	TRY(db_run(db, begin, e, VID(v->workspace), VID(v->id), V(v->claim)));
+	return db->ops->changes(db) == 1 ? knowledge_size_add(db, v->workspace, 0, 0, e) : OK;
 }
 
 enum err

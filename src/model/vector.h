@@ -25,6 +25,8 @@ struct vectors_wanted { workspace_id workspace; document_id id; int64_t claim; }
 MUST_USE enum err vectors_want(struct db *, str model, int64_t now, struct vectors_wanted *ret, bool *found, struct error *);
 /* From `was` to `until`; at first `was` is what vectors_want said. */
 MUST_USE enum err vectors_claim(struct db *, struct vectors_wanted *, int64_t until, struct error *);
+/* Those that it has are about to be written over: from now on it has those of no model. */
+MUST_USE enum err vectors_begin(struct db *, const struct vectors_wanted *, struct error *);
 /* All are there: from now on the document has those of the model. */
 MUST_USE enum err vectors_whole(struct db *, const struct vectors_wanted *, str model, int64_t now, struct error *);
 /* All documents of the workspace get new ones: some of them, *n how many. */

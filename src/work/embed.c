@@ -171,8 +171,9 @@ put_claimed(void *ctx, struct db *db, struct error *e)
 	l->until = now + l->b.conf->embed_total + CLAIM_MORE;
 	TRY(vectors_claim(db, &v, l->until, e));
 	v.claim = l->until;
-	if (l->b.v.n > 0)
-		TRY(vectors_put(db, v.workspace, v.id, &l->b.v, e));
+	if (l->done == 0)
+		TRY(vectors_begin(db, &v, e));
+	TRY(vectors_put(db, v.workspace, v.id, &l->b.v, e));
 	TRY(spend_settle(db, v.workspace, now, 0, l->b.ask.cost, e));
 	return l->done + l->b.v.n >= l->d.passages ? vectors_whole(db, &v, l->b.model, now, e) : OK;
 }
@@ -237,7 +238,7 @@ make_one(struct work *w, const struct conf *conf)
 	return some;
 }
 
-/* Without an endpoint, or when nothing is missing, it looks as seldom as idle workers do. */
+/* Without an endpoint, while that is left alone, or when nothing is missing, it looks as seldom as idle workers do. */
 void *
 embed_later(void *arg)
 {
@@ -246,7 +247,7 @@ embed_later(void *arg)
 	sys_thread_yields(SYS_NICE_JOB);
 	while (!w->stopping) {
 		const struct conf *conf = w->c.settings(w->c.ctx);
-		bool some = meaning_on(conf) && make_one(w, conf);
+		bool some = meaning_on(conf) && !near_rests(w->c.near, w->c.clock, false) && make_one(w, conf);
 		pthread_mutex_lock(&w->lock);
 		if (!some && !w->stopping)
 			(void)sys_cond_wait_us(&w->pause, &w->lock, conf->job_poll * 1000);
