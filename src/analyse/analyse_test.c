@@ -284,7 +284,7 @@ checked(struct arena *a, const char *said, const char *part)
 TEST(what_a_model_made_up_is_left_out)
 {
 	static const struct { const char *title; bool good; } rows[] = {
-		{ "A public tracker", true }, { "310 messages", true }, { "2.5 hours", true }, { "On 3. Mai", true }, { "Write to ada@example.com.", true },
+		{ "A public tracker", true }, { "310 messages", true }, { "2.5 hours", true }, { "2,5 hours", true }, { "2:5 hours", false }, { "25 hours", false }, { "On 3. Mai", true }, { "Write to ada@example.com.", true },
 		{ "31 messages", false }, { "5 hours", false }, { "2 hours", false }, { "3,100 messages", false }, { "", false }, { "  \\n ", false },
 		{ "See https://example.com", false }, { "See www.example.com", false }, { "Thanks to @ada", false },
 		{ "A title that goes on and on and on, far longer than any title of a topic ever should be", false },

@@ -24,13 +24,25 @@ next_number(str s, size_t *i, str *ret)
 	return ret->n != 0;
 }
 
+/* 2.5 and 2,5 are one: a model that writes in another language than the part writes its numbers so, too. */
+static bool
+same_number(str a, str b)
+{
+	if (a.n != b.n)
+		return false;
+	for (size_t i = 0; i < a.n; i++)
+		if (a.p[i] != b.p[i] && (strchr(".,", a.p[i]) == NULL || strchr(".,", b.p[i]) == NULL))
+			return false;
+	return true;
+}
+
 static bool
 has_number(str part, str number)
 {
 	str n;
 
 	for (size_t i = 0; next_number(part, &i, &n);)
-		if (str_eq(n, number))
+		if (same_number(n, number))
 			return true;
 	return false;
 }
