@@ -108,14 +108,16 @@ was_given(const struct write_input *in, str address)
 	address = bare(address);
 	found = holds(in->source, address) || holds(in->instructions, address) || holds(in->hook, address) || holds(in->topic, address);
 	for (int i = 0; i < in->passages && !found; i++)
-		found = holds(in->passage[i].body, address);
+		found = holds(in->passage[i].body, address) || holds(in->passage[i].name, address);	/* a page is named by its address */
 	if (v == NULL || found)
 		return found;
 	found = holds(v->profile, address) || holds(v->structure, address);
 	for (int i = 0; i < v->samples && !found; i++)
 		found = holds(v->sample[i], address);
 	for (int i = 0; i < v->pillars && !found; i++)
-		found = holds(v->pillar[i].about, address);
+		found = holds(v->pillar[i].about, address) || holds(v->pillar[i].name, address);
+	for (int i = 0; i < v->prefers && !found; i++)
+		found = holds(v->prefer[i], address);
 	return found;
 }
 

@@ -104,6 +104,9 @@ TEST(what_was_given_may_be_said)
 	r.in.passage = &(struct write_passage){ S("Contact"), S("Reach ceo@evil.invalid.") };
 	r.in.passages = 1;
 	CHECK_INT(run_post(&r, "mailsonly"), ==, WRITE_OK);
+	r.in.passage = &(struct write_passage){ S("https://evil.invalid/x"), S("A page that has no name but its address.") };
+	CHECK_INT(run_post(&r, "linksonly"), ==, WRITE_OK);
+	CHECK_INT(r.out.calls, ==, 1);
 	r.in.instructions = S("Thank @Eve and @mallory.");
 	CHECK_INT(run_post(&r, "mentionsonly"), ==, WRITE_OK);
 	CHECK(holds(r.out.content, "@eve and (@mallory)"));
