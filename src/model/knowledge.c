@@ -17,26 +17,16 @@ static const struct field fields[] = {
 const struct rec document_rec = REC_NAMED(document, "knowledge_document", fields, "Reference material that posts are written from");
 #define COLS "id, project, type, name, url, language, characters, passages, preview, truncated"
 
-static enum err
-check_create(const void *v, struct error *e)
-{
-	str url = ((const struct knowledge_create *)v)->url;
-
-	if (url.p == NULL || str_ieq(str_cut(url, 0, 8), S("https://")) || str_ieq(str_cut(url, 0, 7), S("http://")))
-		return OK;
-	return fail(e, E_INVALID_REQUEST, "url", "'url' must begin with https:// or http://.");
-}
-
 static const struct field create_fields[] = {
 	F_WORD(knowledge_create, type, "type", NULL, F_REQ, &knowledge_type_words, "What it is made from", "text"),
 	F_STR (knowledge_create, name, "name", NULL, F_NAME, 1, KNOWLEDGE_NAME_MAX, "What to call it; when left out the URL of a page, or the title of a video", "Price list"),
 	F_ID  (knowledge_create, project, project, "projectId", NULL, 0, "The project it is for; all projects of the workspace when left out"),
 	F_STR (knowledge_create, text, "text", NULL, F_BIG, 1, KNOWLEDGE_TEXT_MAX, "The text, plain or Markdown", "The starter plan is 9 euros a month."),
 	F_ID  (knowledge_create, upload, upload, "uploadId", NULL, 0, "The upload that holds the file"),
-	F_STR (knowledge_create, url, "url", NULL, F_NAME, 1, 2048, "The public page or video", "https://example.com/prices"),
+	F_STR (knowledge_create, url, "url", NULL, F_NAME | F_WEB, 1, 2048, "The public page or video", "https://example.com/prices"),
 };
 const struct rec knowledge_create_rec = { .name = "knowledge_create", .size = sizeof(struct knowledge_create), .f = create_fields,
-    .n = (int)COUNT(create_fields), .check = check_create, .doc = "A new knowledge document",
+    .n = (int)COUNT(create_fields), .doc = "A new knowledge document",
     .forms = FORMS({ "text", "name,text", "uploadId,url" }, { "file", "name,uploadId", "text,url" }, { "url", "url", "text,uploadId" },
         { "youtube", "url", "text,uploadId" }) };
 

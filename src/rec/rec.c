@@ -143,6 +143,12 @@ is_line(str s)
 	return !blank;
 }
 
+static bool
+is_web(str s)
+{
+	return str_ieq(str_cut(s, 0, 8), S("https://")) || str_ieq(str_cut(s, 0, 7), S("http://"));
+}
+
 static enum err
 put_str(struct in *in, const struct field *f, str s, str *to)
 {
@@ -157,6 +163,8 @@ put_str(struct in *in, const struct field *f, str s, str *to)
 		    : fail(in->e, E_INVALID_REQUEST, name, "'%s' must have at least %lld characters.", name, (long long)f->lo);
 	if ((f->flags & F_NAME) && !is_line(s))
 		return fail(in->e, E_INVALID_REQUEST, name, "'%s' must be one line of text that is not blank.", name);
+	if ((f->flags & F_WEB) && !is_web(s))
+		return fail(in->e, E_INVALID_REQUEST, name, "'%s' must begin with https:// or http://.", name);
 	*to = str_dup(in->a, s);
 	return OK;
 }

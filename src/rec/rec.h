@@ -48,6 +48,7 @@ enum {
 	F_NAME  = 1 << 11,	/* one line of text that is not blank; of a T_TEXTS each of them */
 	F_ALL   = 1 << 12,	/* of a T_WORDS: the text "all" stands for every word */
 	F_GROW  = 1 << 13,	/* of an answer: words may be added inside a version of the API */
+	F_WEB   = 1 << 14,	/* an F_NAME that begins with https:// or http:// */
 };
 struct words { const char *const *v; int n, hidden; };	/* hidden: so many of the last ones are in no document */
 struct rec_list { const void *v; int n; };

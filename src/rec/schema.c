@@ -93,8 +93,8 @@ put_length(const struct schema *s, const struct field *f, struct json *j)
 	if (hi > 0)
 		jw_key_i64(j, S("maxLength"), hi);
 	if (f->flags & F_NAME) {	/* the format is our own: what it is, the pattern says as far as one can */
-		jw_key_str(j, S("format"), S("line"));
-		jw_key_str(j, S("pattern"), S("^.*\\S.*$"));
+		jw_key_str(j, S("format"), f->flags & F_WEB ? S("web-address") : S("line"));
+		jw_key_str(j, S("pattern"), f->flags & F_WEB ? S("^[Hh][Tt][Tt][Pp][Ss]?://") : S("^.*\\S.*$"));
 	}
 }
 

@@ -41,6 +41,7 @@ static const struct field fields[] = {
 	F_JSON_OF(all, json, "made", NULL, F_NULL, &inner_rec, "Made", "{\"text\":\"hello\"}"),
 	F_TIME (all, at, "until", NULL, F_ERASE, "Until"),
 	F_STR  (all, title, "name", NULL, F_NAME, 1, 5, "Name", "abc"),
+	F_STR  (all, title, "page", NULL, F_NAME | F_WEB, 1, 50, "Page", "https://a.example"),
 };
 static const struct rec all_rec = REC(all, fields, "All");
 
@@ -106,6 +107,8 @@ TEST(a_field_of_a_body_has_bounds)
 	    "{\"type\":\"string\",\"minLength\":1,\"maxLength\":5,\"format\":\"line\",\"pattern\":\"^.*\\\\S.*$\"}");
 	check_field(SCHEMA_BODY, "flag", "{\"type\":\"boolean\"}");
 	check_field(SCHEMA_BODY, "inner", "{\"anyOf\":[{\"$ref\":\"#/1/inner\"},{\"type\":\"null\"}]}");
+	check_field(SCHEMA_BODY, "page",
+	    "{\"type\":\"string\",\"minLength\":1,\"maxLength\":50,\"format\":\"web-address\",\"pattern\":\"^[Hh][Tt][Tt][Pp][Ss]?://\"}");
 	check_field(SCHEMA_BODY, "until", "{" OR_NULL("string") ",\"format\":\"date-time\"}");
 }
 

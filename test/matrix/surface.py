@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from cases import Wrong
 from server import program, surroundings
 
-FORMATS = {None: 'text', 'date-time': 'moment', 'date-or-date-time': 'day', 'uri': 'text', 'line': 'text'}
+FORMATS = {None: 'text', 'date-time': 'moment', 'date-or-date-time': 'day', 'uri': 'text', 'line': 'text', 'web-address': 'text'}
 METHODS = ('get', 'post', 'patch', 'put', 'delete')
 
 

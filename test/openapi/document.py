@@ -124,7 +124,7 @@ class Document:
         if key not in self.known:
             text = json.dumps(closed(schema) if answer else schema).replace('"#/', f'"{HOME}#/')
             self.known[key] = jsonschema_rs.Draft202012Validator(json.loads(text), registry=self.shut if answer else self.open,
-                                                                 validate_formats=True, formats={'date-or-date-time': is_day_or_moment, 'line': is_line})
+                                                                 validate_formats=True, formats={'date-or-date-time': is_day_or_moment, 'line': is_line, 'web-address': is_line})
         validator = self.known[key]
         if validator.is_valid(value):
             return []

@@ -8,6 +8,7 @@ days = st.dates().map(str)
 moments = st.datetimes(timezones=st.just(datetime.timezone.utc)).map(lambda t: t.isoformat().replace('+00:00', 'Z'))
 schemathesis.openapi.format('date-or-date-time', days | moments)
 schemathesis.openapi.format('line', st.text(st.characters(categories=['L', 'N', 'P', 'S'], exclude_characters='\u2800\u3164'), min_size=1, max_size=100))
+schemathesis.openapi.format('web-address', st.from_regex(r'\Ahttps?://[!-~]{1,80}\Z'))
 
 
 @schemathesis.hook
