@@ -449,6 +449,30 @@ TEST(samples_cannot_take_the_room_of_the_post)
 	arena_free(&a);
 }
 
+/* The person writes them, and then asks not to. */
+TEST(a_picture_or_bullet_that_is_avoided_takes_no_line_with_it)
+{
+	static const char *const signs[] = { "🚀", "👉", "✅" };
+	struct arena a;
+	struct voice v = unsaid;
+
+	arena_init(&a, 64 << 20);
+	str sample[] = { S("🚀 We moved house today.\n\n🚀 It rained all day. ✅\n\n🚀 What we took:\n👉 a table\n👉 two chairs\n\n🚀 It was fun. ✅"),
+		S("🚀 I baked a cake for them.\n\n🚀 They liked it. ✅\n\n🚀 What was in it:\n👉 some flour\n👉 two eggs\n\n🚀 Bake one too. ✅") };
+	str source = slurp(&a, "examples/talk.txt"), avoid[COUNT(signs)];
+	v.sample = sample;
+	v.samples = COUNT(sample);
+	str with = draft(&a, source, &v, STR_NONE);
+	for (size_t i = 0; i < COUNT(signs); i++)
+		avoid[i] = str_z(signs[i]);
+	v.avoid = avoid;
+	v.avoids = COUNT(avoid);
+	str without = draft(&a, source, &v, STR_NONE);
+	CHECK(has(with, "🚀") && !has(without, "🚀") && !has(without, "👉") && !has(without, "✅"));
+	CHECK_INT(utf8_count(without), >, utf8_count(with) * 3 / 4);
+	arena_free(&a);
+}
+
 TEST(sliders_count_where_no_sample_speaks)
 {
 	struct arena a;

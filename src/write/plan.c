@@ -214,6 +214,28 @@ learn(struct arena *a, const struct voice *v, struct plan *p)
 		p->habits.address = ADDRESS_DU;
 }
 
+/* Those that are not avoided. */
+static int
+allowed(const struct avoid *avoid, str *sign, int n)
+{
+	int kept = 0;
+
+	for (int i = 0; i < n; i++)
+		if (!avoid_hits(avoid, sign[i]))
+			sign[kept++] = sign[i];
+	return kept;
+}
+
+/* An avoided picture or bullet is left out; the line that it would stand in stays. */
+static void
+forgo(struct habits *h, const struct avoid *avoid)
+{
+	h->emojis = allowed(avoid, h->emoji, h->emojis);
+	h->fronts = allowed(avoid, h->front, h->fronts);
+	if (h->bullet.n > 0 && avoid_hits(avoid, h->bullet))
+		h->bullet = STR_NONE;
+}
+
 static enum style_id
 kind_to_open(const struct style *want)
 {
@@ -266,6 +288,7 @@ plan_new(struct arena *a, const struct write_input *in, enum text_lang lang, str
 	p->want.v[STYLE_LENGTH] = (float)lengths[in->length];
 	if (v != NULL) {
 		learn(a, v, p);
+		forgo(&p->habits, p->avoid);
 		for (int i = 0; i < v->prefers; i++)
 			words[p->prefers++] = pair(v->prefer[i], &old, &new) ? new : v->prefer[i];
 	}
