@@ -53,6 +53,18 @@ ALTER TABLE source_text ADD COLUMN marks {bytes};
 ALTER TABLE upload ADD COLUMN job {id};
 CREATE INDEX upload_job ON upload (workspace, job) WHERE job IS NOT NULL;
 
+-- What a job read of its upload, until it ends: another start need not read it, or pay for it, again.  duration: -1 of what is no recording.
+CREATE TABLE upload_text (
+	workspace {id}  NOT NULL,
+	job       {id}  NOT NULL,
+	type      TEXT,
+	title     TEXT,
+	duration  {i64} NOT NULL,
+	body      TEXT  NOT NULL,
+	marks     {bytes},
+	PRIMARY KEY (workspace, job)
+){strict};
+
 -- --- knowledge: where documents come from, and their embeddings ---
 
 -- What the text of a document is to be made of (upload, url), and once that is read its marks; body is empty before.

@@ -109,6 +109,10 @@ SQL(release, "upload.release",
 SQL(due, "upload.due", "SELECT id, external FROM upload WHERE workspace = $1 AND state = $2 AND since < $3 ORDER BY since LIMIT $4");
 SQL(forget, "upload.forget", "DELETE FROM upload WHERE workspace = $1 AND id = $2 AND state = $3");
 
+SQL(put_text, "upload_text.insert", "INSERT INTO upload_text (workspace, job, type, title, duration, body, marks) VALUES ($1, $2, $3, $4, $5, $6, $7)");
+SQL(get_text, "upload_text.get", "SELECT type, title, duration, body, marks FROM upload_text WHERE workspace = $1 AND job = $2");
+SQL(drop_text, "upload_text.delete", "DELETE FROM upload_text WHERE workspace = $1 AND job = $2");
+
 static struct val word(int state) { return val_word(&upload_state_words, state); }
 
 enum err
@@ -161,6 +165,7 @@ upload_use(struct db *db, workspace_id w, const struct upload *u, job_id job, in
 enum err
 upload_release(struct db *db, workspace_id w, job_id job, int64_t now, struct error *e)
 {
+	TRY(upload_text_drop(db, w, job, e));
 	return db_run(db, release, e, VID(w), VID(job), word(UP_STORED), word(UP_USED), V(now), word(UP_WAITING));
 }
 
@@ -169,6 +174,31 @@ upload_drop(struct db *db, workspace_id w, upload_id id, int64_t now, struct err
 {
 	return db_run(db, move, e, VID(w), VID(id), word(UP_DOOMED), word(UP_USED), V(now));
 }
+
+/* --- its text --- */
+
+static const struct field text_fields[] = {
+	F_STR(upload_text, type, "type", "type", F_NULL, 0, 0, "", NULL),
+	F_STR(upload_text, title, "title", "title", F_NULL, 0, 0, "", NULL),
+	F_I64(upload_text, duration, "duration", "duration", 0, -1, INT64_MAX, "", NULL),
+	F_STR(upload_text, body, "body", "body", 0, 0, 0, "", NULL),
+	F_STR(upload_text, marks, "marks", "marks", F_NULL, 0, 0, "", NULL),
+};
+static const struct rec text_rec = REC(upload_text, text_fields, "What a job read of an upload");
+
+enum err
+upload_text_keep(struct db *db, workspace_id w, job_id job, const struct upload_text *t, struct error *e)
+{
+	return db_run(db, put_text, e, VID(w), VID(job), V(t->type), V(t->title), V(t->duration), V(t->body), val_bytes(t->marks));
+}
+
+enum err
+upload_text_get(struct db *db, struct arena *a, workspace_id w, job_id job, struct upload_text *ret, bool *found, struct error *e)
+{
+	return db_one(db, get_text, &text_rec, a, ret, found, e, VID(w), VID(job));
+}
+
+enum err upload_text_drop(struct db *db, workspace_id w, job_id job, struct error *e) { return db_run(db, drop_text, e, VID(w), VID(job)); }
 
 /* --- cleaning --- */
 

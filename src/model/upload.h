@@ -1,4 +1,5 @@
-/* upload -- a place for the bytes of one file, and what became of it (contract 6.8).  The only code that names table upload.
+/* upload -- a place for the bytes of one file, and what became of it (contract 6.8).  The only code that names tables
+ * upload and upload_text.
  *
  *	waiting -> stored	its bytes are complete: a PUT was answered 200, and no other one will be
  *	stored -> used		a source was made of it; its bytes stay with that
@@ -7,7 +8,7 @@
  *	used -> doomed		what was made of it is gone
  *	waiting, stored -> doomed	nobody took it in a day
  *
- * Of what is doomed the bytes go, then the row.
+ * Of what is doomed the bytes go, then the row.  The text that a job read of it is kept until that job ends, in whichever way.
  * Layer: includes db, words. */
 #ifndef MODEL_UPLOAD_H
 #define MODEL_UPLOAD_H
@@ -45,6 +46,12 @@ MUST_USE enum err upload_stored_by(struct db *, workspace_id, upload_id, const u
 MUST_USE enum err upload_use(struct db *, workspace_id, const struct upload *, job_id, int64_t now, struct error *);
 MUST_USE enum err upload_release(struct db *, workspace_id, job_id, int64_t now, struct error *);	/* that job came to nothing */
 MUST_USE enum err upload_drop(struct db *, workspace_id, upload_id, int64_t now, struct error *);	/* what was made of it is gone */
+
+/* type, title: absent when there is none; marks: packed (text/marked.h); duration: ms, or -1. */
+struct upload_text { str body, marks, type, title; int64_t duration; };
+MUST_USE enum err upload_text_keep(struct db *, workspace_id, job_id, const struct upload_text *, struct error *);
+MUST_USE enum err upload_text_get(struct db *, struct arena *, workspace_id, job_id, struct upload_text *ret, bool *found, struct error *);
+MUST_USE enum err upload_text_drop(struct db *, workspace_id, job_id, struct error *);
 
 #define UPLOAD_SLICE	8
 /* Condemns what came into its state before that and is not used; and lists what was condemned in an earlier transaction.

@@ -1,9 +1,11 @@
 /* file -- SOURCE_INGEST_FILE: an uploaded file in, a source out (contract 6.7).
  *
- * Its type is what the file was recognised as, and not what it was declared; its name the title of the document when none was given. */
+ * Its type is what the file was recognised as, and not what it was declared; its name the title of the document when none was given.
+ * What was read is kept until the job ends, so that a start after it neither reads the file nor pays a transcriber again. */
 #include "model/ledger.h"
 #include "model/project.h"
 #include "model/source.h"
+#include "model/upload.h"
 #include "work/work_priv.h"
 
 static const struct field fields[] = {
@@ -42,6 +44,68 @@ settle(struct run *r, const struct ingestion *g, const struct ingest_result *i)
 	r->verdict = analyse_run(r, &i->text, READING, &m->s.topics) ? V_DONE : V_RETURNED;
 }
 
+/* --- the text, read once --- */
+
+struct keeping { struct run *r; struct upload_text t; bool found; };
+
+static enum err
+look(void *ctx, struct db *db, struct error *e)
+{
+	struct keeping *k = ctx;
+
+	return upload_text_get(db, &k->r->a, k->r->task.workspace, k->r->task.id, &k->t, &k->found, e);
+}
+
+static enum err
+keep(void *ctx, struct db *db, struct error *e)
+{
+	struct keeping *k = ctx;
+
+	TRY(job_held(db, &k->r->task, e));
+	return upload_text_keep(db, k->r->task.workspace, k->r->task.id, &k->t, e);
+}
+
+static void
+recall(struct run *r, const struct upload_text *t, struct ingest_result *ret)
+{
+	*ret = (struct ingest_result){ .type = t->type, .text = { .title = t->title, .text = t->body, .duration_ms = t->duration } };
+	ret->text.marks = marked_unpack(&r->a, t->marks, &ret->text.mark);
+}
+
+/* What cannot be kept is used all the same: it is there.  False: the verdict is set. */
+static bool
+read_anew(struct run *r, const struct ingestion *g, struct ingest_result *ret)
+{
+	struct error e;
+
+	if (!read_upload(r, g->upload, g->content_type, g->name, READING, ret))
+		return false;
+	struct keeping k = { r, { ret->text.text, marked_pack(&r->a, ret->text.mark, ret->text.marks), ret->type, ret->text.title, ret->text.duration_ms }, false };
+	enum err code = engine_wait(r->w->c.engine, keep, &k, &e);
+	if (code == E_CONFLICT)
+		r->verdict = V_RETURNED;		/* somebody else has the job */
+	else if (code != OK)
+		log_note(r->w->c.log, LOG_WARN, "job", "what it read cannot be kept: %s", e.detail);
+	return code != E_CONFLICT;
+}
+
+static bool
+read_once(struct run *r, const struct ingestion *g, struct ingest_result *ret)
+{
+	struct keeping k = { .r = r };
+	struct error e;
+
+	if (engine_read(r->w->c.engine, look, &k, &e) != OK) {
+		log_note(r->w->c.log, LOG_ERROR, "job", "what it read cannot be looked up: %s", e.detail);
+		run_retry(r, "internal_error", 0, "The upload of the job could not be looked up. Submit it again.");
+		return false;
+	}
+	if (!k.found)
+		return read_anew(r, g, ret);
+	recall(r, &k.t, ret);
+	return true;
+}
+
 static void
 take_file(struct run *r)
 {
@@ -54,7 +118,7 @@ take_file(struct run *r)
 		run_fail(r, "internal_error", "The input of the job cannot be read. Submit it again.");
 		return;
 	}
-	if (read_upload(r, g.upload, g.content_type, g.name, READING, &i))
+	if (read_once(r, &g, &i))
 		settle(r, &g, &i);
 }
 
@@ -75,6 +139,7 @@ apply(struct run *r, struct db *db, struct error *e)
 	m->s.id = (source_id){ sys_ulid(clock) };
 	TRY(source_insert(db, r->task.workspace, &m->s, m->text, m->marks, e));
 	TRY(source_topics_insert(db, r->task.workspace, m->s.id, &m->s.topics, e));
+	TRY(upload_text_drop(db, r->task.workspace, r->task.id, e));
 	TRY(event_put(db, &r->a, r->task.workspace, m->s.project, (event_id){ sys_ulid(clock) }, EVENT_SOURCE_CREATED, &source_rec, &m->s, e));
 	r->result = str_fmt(&r->a, "{\"sourceId\":\"%s%s\"}", id_prefix(ID_source).p, m->s.id.u.s);
 	return OK;

@@ -480,3 +480,118 @@ DB_TEST(what_came_to_nothing_gives_its_upload_back_and_a_twin_condemns_it)
 	t_house_close(&h);
 	disk_close(disk);
 }
+
+/* --- a source that is made of a file --- */
+
+static enum err
+put_recording(void *ctx, struct db *db, struct error *e)
+{
+	struct submit_file *f = ctx;
+	struct submit *s = &f->s;
+	struct ingestion g = { .upload = f->u.id, .content_type = f->u.content_type };
+	ulid attempt = f->u.id.u;
+	int64_t now = t_now(s->h);
+
+	TRY(upload_insert(db, s->h->ws, &f->u, e));
+	TRY(upload_store(db, s->h->ws, f->u.id, &attempt, 3, now, e));
+	TRY(upload_use(db, s->h->ws, &f->u, s->j.id, now, e));
+	return job_insert(db, s->h->ws, &s->j, ingestion_input(&s->h->a, &g), now, now * 1000, 0, e);
+}
+
+static job_id
+submit_source(struct t_house *h)
+{
+	struct submit_file f = { .s = { .h = h, .j = { .id = { sys_ulid(&h->clock.c) }, .type = JT_SOURCE_INGEST_FILE, .project = h->project } } };
+	struct error e;
+
+	f.u = (struct upload){ .id = { sys_ulid(&h->clock.c) }, .state = UP_WAITING, .content_type = S("text/x"), .max_size = 10, .since = 1, .expires_at = 1 };
+	const char *path = str_fmt(&h->a, "%s/uploads/%s", t_dir(), blobs_file(&h->ws, &f.u.id).s).p;
+	CHECK(sys_write_file(path, S("x"), &e) == OK);
+	t_write(h, put_recording, &f);
+	return f.s.j.id;
+}
+
+DB_TEST(a_source_whose_job_is_lost_after_reading_is_not_read_again)
+{
+	struct t_house h;
+	struct error e;
+	struct run r;
+	bool took;
+	int n;
+
+	t_house_open(&h, t, 0, "");
+	struct disk *disk = open_store(&h, "{\"title\":\"A talk\"}\n{\"end\":true}");
+	(void)runs(&h);
+	job_id id = submit_source(&h);
+	t_run_init(&h, &r);
+	CHECK_INT(t_step(&h, &r, &took, &e), ==, OK);
+	CHECK(took);
+	r.kind->run(&r);
+	CHECK_INT(t_count(&h, "upload_text"), ==, 1);
+	t_move(&h, 600000);			/* its worker was killed before it wrote down how it ended */
+	CHECK_OK(e, step_lost(h.work, t_now(&h), &n, &e));
+	CHECK_INT(n, ==, 1);
+	board_dropped(h.work->board, &r.task);
+	t_run_free(&r);
+	work_through(&h, id);
+	CHECK_INT(status_of(&h, id), ==, JS_DONE);
+	CHECK_INT(runs(&h), ==, 1);
+	CHECK_INT(t_count(&h, "source WHERE name = 'A talk' AND file_type = 'text/x'"), ==, 1);
+	CHECK_INT(t_count(&h, "source_text WHERE marks IS NOT NULL"), ==, 1);
+	CHECK_INT(t_count(&h, "upload_text"), ==, 0);
+	CHECK_INT(t_count(&h, "upload WHERE state = 'used'"), ==, 1);
+	t_house_close(&h);
+	disk_close(disk);
+}
+
+DB_TEST(a_source_is_one_whatever_breaks_and_what_was_read_does_not_stay)
+{
+	static const enum db_fault_kind kinds[] = { DB_FAULT_CALL, DB_FAULT_COMMIT_BEFORE, DB_FAULT_COMMIT_AFTER };
+	struct t_house h;
+
+	t_house_open(&h, t, T_FAULTS, "");
+	struct disk *disk = open_store(&h, "{\"end\":true}");
+	for (size_t k = 0; k < COUNT(kinds); k++)
+		for (int n = 1; n < 200; n += kinds[k] == DB_FAULT_CALL && n > 40 ? 17 : 1) {
+			t_db_script(t, "DELETE FROM source_hook; DELETE FROM source_topic; DELETE FROM source_text; DELETE FROM source");
+			(void)runs(&h);
+			job_id id = submit_source(&h);
+			t_break(&h, kinds[k], n, false);
+			work_through(&h, id);
+			if (!t_mend(&h))
+				break;
+			CHECK_INT(status_of(&h, id), ==, JS_DONE);
+			CHECK_INT(runs(&h), <=, 2);
+			CHECK_INT(t_count(&h, "source"), ==, 1);
+			CHECK_INT(t_count(&h, "source_text"), ==, 1);
+			CHECK_INT(t_count(&h, "upload_text"), ==, 0);
+		}
+	t_house_close(&h);
+	disk_close(disk);
+}
+
+DB_TEST(what_was_read_goes_with_a_job_that_fails)
+{
+	struct t_house h;
+	struct error e;
+	struct run r;
+	bool took;
+	int n;
+
+	t_house_open(&h, t, 0, "job_lost_leases=1");
+	struct disk *disk = open_store(&h, "{\"end\":true}");
+	job_id id = submit_source(&h);
+	t_run_init(&h, &r);
+	CHECK_INT(t_step(&h, &r, &took, &e), ==, OK);
+	r.kind->run(&r);
+	CHECK_INT(t_count(&h, "upload_text"), ==, 1);
+	t_move(&h, 600000);
+	CHECK_OK(e, step_lost(h.work, t_now(&h), &n, &e));
+	board_dropped(h.work->board, &r.task);
+	t_run_free(&r);
+	CHECK_INT(status_of(&h, id), ==, JS_FAILED);
+	CHECK_INT(t_count(&h, "upload_text"), ==, 0);
+	CHECK_INT(t_count(&h, "upload WHERE state = 'stored'"), ==, 1);
+	t_house_close(&h);
+	disk_close(disk);
+}
