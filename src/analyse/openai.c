@@ -50,12 +50,7 @@ static const str format = S_INIT(
 static str
 part_of(const struct asking *q, int topic)
 {
-	str s = str_cut(q->m->text, q->ret->topic[topic].from, q->ret->topic[topic].to);
-	size_t n = MIN(s.n, CALL_BYTES);
-
-	while (n < s.n && n > 0 && ((uint8_t)s.p[n] & 0xC0) == 0x80)
-		n--;
-	return str_cut(s, 0, n);
+	return utf8_head(str_cut(q->m->text, q->ret->topic[topic].from, q->ret->topic[topic].to), CALL_BYTES);
 }
 
 /* The lines around each part are made from the hash of all, so that no part can hold them. */

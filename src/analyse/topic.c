@@ -360,12 +360,9 @@ topic_describe(struct arena *a, struct arena *scratch, str text, enum text_lang 
 {
 	struct arena_mark m = arena_mark(scratch);
 	str of = str_cut(text, all->part[number].from, all->part[number].to);
-	size_t end = MIN(of.n, READ_MAX);
-
-	while (end < of.n && end > 0 && ((uint8_t)of.p[end] & 0xC0) == 0x80)
-		end--;
 	struct part p = { .a = a, .all = all, .number = number, .before = before,
-	    .r = rank_new(scratch, rank_clean(scratch, str_cut(of, 0, end)), lang) };
+	    .r = rank_new(scratch, rank_clean(scratch, utf8_head(of, READ_MAX)), lang) };
+
 	*ret = (struct analysis_topic){ .from_ms = -1, .to_ms = -1 };
 	p.summed = NEW_N(scratch, bool, p.r->n + 1);
 	(void)rank_relax(p.r);

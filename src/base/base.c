@@ -397,6 +397,16 @@ ulid_ms(const ulid *u)
 
 /* --- UTF-8 --- */
 
+str
+utf8_head(str s, size_t bytes)
+{
+	if (s.n <= bytes)
+		return s;
+	while (bytes > 0 && ((uint8_t)s.p[bytes] & 0xC0) == 0x80)
+		bytes--;
+	return str_cut(s, 0, bytes);
+}
+
 size_t
 utf8_count(str s)
 {

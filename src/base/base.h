@@ -133,6 +133,7 @@ int64_t	ulid_ms(const ulid *);
 
 /* UTF-8 */
 size_t	utf8_count(str);				/* code points; every byte that starts one */
+str	utf8_head(str, size_t bytes);			/* the beginning, at most that long, up to a character */
 bool	utf8_ok(str);					/* strict: no surrogates, no overlong forms */
 /* The code point at *i, moving *i behind it; U+FFFD and one byte for what is not UTF-8. */
 uint32_t utf8_next(str, size_t *i);

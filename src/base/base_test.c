@@ -89,6 +89,9 @@ TEST(utf8_is_strict)
 {
 	static const char *const bad[] = { "\xC0\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xE2\x82", "\x80", "\xFF" };
 	CHECK(utf8_ok(S("aä€😀")) && utf8_count(S("aä€😀")) == 4);
+	CHECK_STR(utf8_head(S("aä€😀"), 5), S("aä"));
+	CHECK_STR(utf8_head(S("aä€😀"), 6), S("aä€"));
+	CHECK(utf8_head(S("aä€😀"), 10).n == 10 && utf8_head(S("€"), 2).n == 0 && utf8_head(STR_NONE, 3).p == NULL);
 	for (size_t i = 0; i < COUNT(bad); i++)
 		CHECK(!utf8_ok(str_z(bad[i])));
 	size_t i = 0;

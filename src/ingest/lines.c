@@ -33,15 +33,13 @@ static bool
 take_error(struct lines *l, const json_t *o)
 {
 	str code = string(json_object_get(o, "error")), message = marked_line(&l->scratch, string(json_object_get(o, "message")), 190);
-	size_t n = MIN(message.n, sizeof(l->ret->why) - 1);
 
+	message = utf8_head(message, sizeof(l->ret->why) - 1);
 	l->fault = INGEST_BROKEN;
 	for (int f = INGEST_FAULT_COUNT - 1; f > 0; f--)
 		if (str_eq(code, str_z(ingest_fault_row((enum ingest_fault)f)->code)))
 			l->fault = (enum ingest_fault)f;
-	while (n > 0 && n < message.n && ((uint8_t)message.p[n] & 0xC0) == 0x80)
-		n--;
-	snprintf(l->ret->why, sizeof(l->ret->why), "%.*s", (int)n, message.p);
+	snprintf(l->ret->why, sizeof(l->ret->why), "%.*s", STR(message));
 	return code.p != NULL;
 }
 

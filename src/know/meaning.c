@@ -57,20 +57,10 @@ vector_likeness(const char *a, const char *b, int dims)
 bool meaning_on(const struct conf *c) { return c->embed_url[0] != '\0'; }
 str meaning_model(struct arena *a, const struct conf *c) { return str_fmt(a, "%s/%d", c->embed_model, (int)c->embed_dimensions); }
 
-static str
-beginning(str s, size_t most)
-{
-	if (s.n <= most)
-		return s;
-	while (((uint8_t)s.p[most] & 0xC0) == 0x80)
-		most--;
-	return str_cut(s, 0, most);
-}
-
 str
 meaning_text(struct arena *a, str name, const struct passage *p)
 {
-	return beginning(str_fmt(a, "%.*s\n%.*s\n%.*s", STR(name), STR(p->heading), STR(p->body)), TEXT_MAX_BYTES);
+	return utf8_head(str_fmt(a, "%.*s\n%.*s\n%.*s", STR(name), STR(p->heading), STR(p->body)), TEXT_MAX_BYTES);
 }
 
 int

@@ -87,17 +87,7 @@ count_of(struct index *x, str s, unsigned place)
 	return &x->count[x->ncounts - 1];
 }
 
-str
-know_term(str stem)
-{
-	size_t n = TERM_MAX;
-
-	if (stem.n <= TERM_MAX)
-		return stem;
-	while (((uint8_t)stem.p[n] & 0xC0) == 0x80)
-		n--;
-	return str_cut(stem, 0, n);
-}
+str know_term(str stem) { return utf8_head(stem, TERM_MAX); }
 
 enum text_lang know_lang(int language) { return language == KL_EN ? TEXT_EN : language == KL_DE ? TEXT_DE : TEXT_OTHER; }
 int know_language(enum text_lang lang) { return lang == TEXT_EN ? KL_EN : lang == TEXT_DE ? KL_DE : -1; }

@@ -27,22 +27,11 @@ words_csv(const struct words *w, unsigned set, struct buf *b)
 		}
 }
 
-/* At most n bytes of s, cut between two characters: what a stranger sent stands in answers, which are UTF-8. */
-static str
-clip(str s, size_t n)
-{
-	if (s.n <= n)
-		return s;
-	while (n > 0 && ((uint8_t)s.p[n] & 0xC0) == 0x80)
-		n--;
-	return (str){ s.p, n };
-}
-
 /* Whole words only: the last one that fits ends the list. */
 static void
 list_word(struct buf *b, str word)
 {
-	word = word.n != 0 ? clip(word, 40) : S("''");
+	word = word.n != 0 ? utf8_head(word, 40) : S("''");
 	if (b->over || b->max - b->n < word.n + 2) {
 		b->over = true;
 		return;
@@ -219,7 +208,7 @@ put_word(struct in *in, const struct field *f, str s, int *to)
 	words_csv(f->words, ~0u, &all);
 	const char *name = called(in, f);
 	enum err code = fail(e, (f->flags & F_RULE) ? E_UNPROCESSABLE : E_INVALID_REQUEST, name,
-	    "Unknown '%s' value: %.*s. Use one of: %.*s.", name, STR(clip(s, 40)), STR(buf_str(&all)));
+	    "Unknown '%s' value: %.*s. Use one of: %.*s.", name, STR(utf8_head(s, 40)), STR(buf_str(&all)));
 	return (f->flags & F_RULE) ? OK : code;
 }
 
@@ -360,14 +349,14 @@ static void
 ignore(struct rec_notes *notes, struct arena *a, const char *lead, str prefix, str name)
 {
 	if (notes->nignored < REC_IGNORED)
-		notes->ignored[notes->nignored++] = str_fmt(a, "%s%.*s%.*s", lead, STR(prefix), STR(clip(name, 200)));
+		notes->ignored[notes->nignored++] = str_fmt(a, "%s%.*s%.*s", lead, STR(prefix), STR(utf8_head(name, 200)));
 }
 
 static enum err
 unknown(struct in *in, const char *lead, str name)
 {
 	if (in->o->strict) {
-		str path = str_fmt(in->a, "%.*s%.*s", STR(in->prefix), STR(clip(name, 64)));
+		str path = str_fmt(in->a, "%.*s%.*s", STR(in->prefix), STR(utf8_head(name, 64)));
 		return fail(in->e, E_INVALID_REQUEST, path.p, "Unknown %s '%.*s'.", lead[0] == '?' ? "parameter" : "field", STR(path));
 	}
 	ignore(in->notes, in->a, lead, in->prefix, name);

@@ -32,17 +32,6 @@ struct material { struct run *r; struct generation *g; bool project_gone, source
 #define REFERENCE_FIT	0.5		/* and none that fits half as well as the best */
 #define QUESTION_BYTES	((size_t)8000)	/* of a source are looked at for what it is about */
 
-/* Its beginning, up to a character. */
-static str
-question_of(const struct generation *g)
-{
-	size_t n = MIN(g->text.n, QUESTION_BYTES);
-
-	while (n > 0 && n < g->text.n && ((uint8_t)g->text.p[n] & 0xC0) == 0x80)
-		n--;
-	return str_cut(g->text, 0, n);
-}
-
 static enum err
 find_passages(void *ctx, struct db *db, struct error *e)
 {
@@ -51,7 +40,7 @@ find_passages(void *ctx, struct db *db, struct error *e)
 	size_t bytes = 0;
 	int n, kept = 0;
 
-	TRY(know_search(db, &r->a, &(struct know_query){ r->task.workspace, r->task.project, question_of(m->g), REFERENCE_MOST,
+	TRY(know_search(db, &r->a, &(struct know_query){ r->task.workspace, r->task.project, utf8_head(m->g->text, QUESTION_BYTES), REFERENCE_MOST,
 	    false, r->w->c.near, m->meaning }, &m->passage, &n, e));
 	while (kept < n && m->passage[kept].score >= REFERENCE_FIT * m->passage[0].score && bytes + m->passage[kept].at.body.n <= REFERENCE_BYTES)
 		bytes += m->passage[kept++].at.body.n;
@@ -69,7 +58,7 @@ consult(struct material *m, struct error *e)
 
 	if (!write_reads_passages(r->conf) || m->g->text.p == NULL)
 		return OK;
-	*texts = question_of(m->g);
+	*texts = utf8_head(m->g->text, QUESTION_BYTES);
 	*ask = (struct meaning_ask){ .conf = r->conf, .clock = r->w->c.clock, .a = &r->a, .texts = texts, .n = 1, .question = true };
 	if (r->w->c.near != NULL && near_ask(r->w->c.near, ask) == PROVIDER_OK)
 		m->meaning = ask;

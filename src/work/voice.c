@@ -187,7 +187,7 @@ voice_fetch(struct run *r, struct db *db, str source, struct job_voice *ret, str
 	v->structure = p.structure;
 	v->prefer = words_of(&r->a, p.prefer, &v->prefers);
 	v->avoid = words_of(&r->a, p.avoid, &v->avoids);
-	struct stems stems = stems_of(&r->a, str_cut(source, 0, SOURCE_LOOK));
+	struct stems stems = stems_of(&r->a, utf8_head(source, SOURCE_LOOK));
 	TRY(choose_samples(r, db, &stems, ret, e));
 	TRY(fetch_samples(r, db, ret, e));
 	TRY(fetch_pillars(r, db, &stems, ret, e));

@@ -322,16 +322,6 @@ avoided(const struct check *c, str post, struct buf *say)
 	return true;
 }
 
-static str
-beginning(str s, size_t n)
-{
-	if (s.n <= n)
-		return s;
-	while (n > 0 && ((uint8_t)s.p[n] & 0xC0) == 0x80)
-		n--;
-	return str_cut(s, 0, n);
-}
-
 static bool
 strange(const struct check *c, str post, struct buf *say)
 {
@@ -340,7 +330,7 @@ strange(const struct check *c, str post, struct buf *say)
 
 	if (!next_strange(c, post, &i, &run))
 		return false;
-	buf_fmt(say, "It has an address that you were not given: %.*s.", STR(beginning(run, 200)));
+	buf_fmt(say, "It has an address that you were not given: %.*s.", STR(utf8_head(run, 200)));
 	return true;
 }
 

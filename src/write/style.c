@@ -171,11 +171,7 @@ style_read(struct arena *a, str text)
 	bool blank = false;
 	int max = 1;
 
-	if (text.n > STYLE_READ) {
-		text.n = STYLE_READ;
-		while (text.n > 0 && ((uint8_t)text.p[text.n] & 0xC0) == 0x80)
-			text.n--;
-	}
+	text = utf8_head(text, STYLE_READ);
 	for (size_t i = 0; i < text.n; i++)
 		max += text.p[i] == '\n';
 	p.line = NEW_N(a, struct style_line, max);
