@@ -4,7 +4,7 @@
     python3 test/clients/run.py [--document contract] typescript python go java
 
 Each walk does what an integration does first: who am I, a create with an idempotency key and its replay, a list to its end, a
-generation that is waited for, a refusal as that language's error; and it reads an answer with a field and words of tomorrow.  The generated
+generation that is waited for, knowledge of two kinds, a refusal as that language's error; and it reads an answer with a field and words of tomorrow.  The generated
 code goes to build/clients/LANGUAGE, made with the generators' defaults and nothing but names set.
 """
 import argparse
@@ -35,7 +35,7 @@ def generator(language, out, **names):
 
 
 MAVEN = ['mvn', '-q', '-B', '-Dstyle.color=never']
-STEPS = 8       # that every walk tells of
+STEPS = 9       # that every walk tells of
 # By language: how the code is made, what builds it, what runs the walk.  All run in build/clients/LANGUAGE, where the files of
 # test/clients/LANGUAGE are copied to.
 WALKS = {

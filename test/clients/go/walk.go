@@ -99,6 +99,14 @@ func generate(sourceId string) {
 	check("the job names its post", post.Data.Status == "draft" && strings.Contains(post.Data.Content, "Support calls"))
 }
 
+func indexed() {
+	text := scripe.KnowledgeCreateText{Type: "text", Name: "Prices", Text: "The team plan is 29 euros a month."}
+	page := scripe.KnowledgeCreateUrl{Type: "url", Url: "http://localhost.invalid/prices"}
+	first, _ := must(client.KnowledgeAPI.CreateKnowledge(ctx).KnowledgeCreate(scripe.KnowledgeCreateTextAsKnowledgeCreate(&text)).Execute())
+	second, _ := must(client.KnowledgeAPI.CreateKnowledge(ctx).KnowledgeCreate(scripe.KnowledgeCreateUrlAsKnowledgeCreate(&page)).Execute())
+	check("each kind of knowledge has a type of its own", first.Data.Type == "KB_INGEST_TEXT" && second.Data.Type == "KB_INGEST_URL")
+}
+
 func refused() {
 	_, r, err := client.NotesAPI.GetNote(ctx, "note_01J9ZAB12CD34E56F7G8H9JKMN").Execute()
 	var api *scripe.GenericOpenAPIError
@@ -123,6 +131,7 @@ func main() {
 	writeOnce()
 	listAll()
 	generate(keepSource())
+	indexed()
 	refused()
 	tomorrow()
 	if failed > 0 {

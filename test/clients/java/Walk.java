@@ -6,6 +6,7 @@ import java.util.UUID;
 import scripe.ApiClient;
 import scripe.ApiException;
 import scripe.ApiResponse;
+import scripe.api.KnowledgeApi;
 import scripe.api.NotesApi;
 import scripe.api.PostsApi;
 import scripe.api.SourcesApi;
@@ -15,6 +16,9 @@ import scripe.model.GenerationCreate;
 import scripe.model.GenerationSource;
 import scripe.model.GenerationSourceSource;
 import scripe.model.Job;
+import scripe.model.KnowledgeCreate;
+import scripe.model.KnowledgeCreateText;
+import scripe.model.KnowledgeCreateUrl;
 import scripe.model.Me;
 import scripe.model.Note;
 import scripe.model.NoteCreate;
@@ -94,6 +98,15 @@ public final class Walk {
 		check("the job names its post", post.getStatus() == Post.StatusEnum.DRAFT && post.getContent().contains("Support calls"));
 	}
 
+	private void indexed() throws ApiException {
+		KnowledgeApi knowledge = new KnowledgeApi(client);
+		KnowledgeCreateText text = new KnowledgeCreateText().type(KnowledgeCreateText.TypeEnum.TEXT).name("Prices").text("The team plan is 29 euros a month.");
+		KnowledgeCreateUrl page = new KnowledgeCreateUrl().type(KnowledgeCreateUrl.TypeEnum.URL).url("http://localhost.invalid/prices");
+		Job first = knowledge.createKnowledge(new KnowledgeCreate(text), null, null, null).getData();
+		Job second = knowledge.createKnowledge(new KnowledgeCreate(page), null, null, null).getData();
+		check("each kind of knowledge has a type of its own", "KB_INGEST_TEXT".equals(first.getType()) && "KB_INGEST_URL".equals(second.getType()));
+	}
+
 	private void refused() throws Exception {
 		try {
 			notes.getNote("note_01J9ZAB12CD34E56F7G8H9JKMN", null, null, null);
@@ -119,6 +132,7 @@ public final class Walk {
 		walk.writeOnce();
 		walk.listAll();
 		walk.generate(walk.keepSource());
+		walk.indexed();
 		walk.refused();
 		walk.tomorrow();
 		System.exit(failed == 0 ? 0 : 1);

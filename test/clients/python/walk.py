@@ -68,6 +68,14 @@ def generate(source_id):
     check('the job names its post', post.status == 'draft' and 'Support calls' in post.content)
 
 
+def indexed():
+    knowledge = scripe.KnowledgeApi(client)
+    text = scripe.KnowledgeCreateText(type='text', name='Prices', text='The team plan is 29 euros a month.')
+    page = scripe.KnowledgeCreateUrl(type='url', url='http://localhost.invalid/prices')
+    jobs = [knowledge.create_knowledge(scripe.KnowledgeCreate(made)).data.type for made in (text, page)]
+    check('each kind of knowledge has a type of its own', jobs == ['KB_INGEST_TEXT', 'KB_INGEST_URL'])
+
+
 def refused():
     try:
         notes.get_note('note_01J9ZAB12CD34E56F7G8H9JKMN')
@@ -87,6 +95,7 @@ who_am_i()
 write_once()
 list_all()
 generate(keep_source())
+indexed()
 refused()
 tomorrow()
 sys.exit(failed > 0)

@@ -1,7 +1,7 @@
 // What an integration does first, with the client that @hey-api/openapi-ts makes of the document.
 import { randomUUID } from 'node:crypto';
 import { createClient } from './scripe/client/index.js';
-import { createNote, createSource, generatePost, getNote, getPost, getWorkspace, listNotes } from './scripe/sdk.gen.js';
+import { createKnowledge, createNote, createSource, generatePost, getNote, getPost, getWorkspace, listNotes } from './scripe/sdk.gen.js';
 import type { Note, NoteCreate, NoteList } from './scripe/types.gen.js';
 
 const env = (name: string): string => {
@@ -72,6 +72,12 @@ async function generate(sourceId: string): Promise<void> {
 	check('the job names its post', post.data.data.status === 'draft' && post.data.data.content.includes('Support calls'));
 }
 
+async function indexed(): Promise<void> {
+	const text = await createKnowledge({ client, throwOnError: true, body: { type: 'text', name: 'Prices', text: 'The team plan is 29 euros a month.' } });
+	const page = await createKnowledge({ client, throwOnError: true, body: { type: 'url', url: 'http://localhost.invalid/prices' } });
+	check('each kind of knowledge has a type of its own', text.data.data.type === 'KB_INGEST_TEXT' && page.data.data.type === 'KB_INGEST_URL');
+}
+
 async function refused(): Promise<void> {
 	const { data, error, response } = await getNote({ client, path: { noteId: 'note_01J9ZAB12CD34E56F7G8H9JKMN' } });
 	check('a refusal is an error with code, message and request id', data === undefined && response?.status === 404 &&
@@ -82,5 +88,6 @@ await whoAmI();
 await writeOnce();
 await listAll();
 await generate(await keepSource());
+await indexed();
 await refused();
 process.exit(failed ? 1 : 0);
