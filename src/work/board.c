@@ -296,7 +296,8 @@ board_snapshot(struct board *b, struct arena *a, struct job *j)
 	j->estimated_ms = d->n >= MEDIAN_FROM ? d->median : INT_NONE;
 	const struct progress *p = &b->progress[slot(&j->id)];
 	if (same(&p->job, &j->id) && sys_wall_ms(b->clock) - p->at_ms < PROGRESS_MS)
-		j->progress = (struct job_progress){ p->fraction, p->at_ms, str_dup(a, str_z(p->what)) };
+		j->progress = j->status == JS_DONE	/* a bar is full at the end, whichever step was the last to report */
+		    ? (struct job_progress){ 1, p->at_ms, S("done") } : (struct job_progress){ p->fraction, p->at_ms, str_dup(a, str_z(p->what)) };
 	pthread_mutex_unlock(&b->lock);
 }
 

@@ -436,6 +436,23 @@ DB_TEST(an_estimate_is_the_median_from_the_fifth_on)
 	t_house_close(&h);
 }
 
+DB_TEST(progress_of_what_is_done_is_whole)
+{
+	struct t_house h;
+	struct job j = { .type = JT_NOOP, .status = JS_RUNNING };
+
+	t_house_open(&h, t, 0, "");
+	j.id = (job_id){ sys_ulid(&h.clock.c) };
+	board_progress(h.work->board, &j.id, 0.93, "looking for topics");
+	work_snapshot(h.work, &h.a, &j);
+	CHECK_STR(j.progress.message, S("looking for topics"));
+	j.status = JS_DONE;
+	work_snapshot(h.work, &h.a, &j);
+	CHECK(j.progress.progress == 1);
+	CHECK_STR(j.progress.message, S("done"));
+	t_house_close(&h);
+}
+
 DB_TEST(progress_lives_an_hour)
 {
 	struct t_house h;
