@@ -15,13 +15,15 @@ asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-om
 tsan    := -O1 -g -fsanitize=thread
 cover   := -O0 -g --coverage -DNDEBUG
 fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+# the faster linker where there is one: a check links some hundred programs
+link_asan := $(if $(shell command -v ld.gold),-fuse-ld=gold)
 link_release := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 VERSION := $(shell sed -n 's/^\#\# \([0-9][0-9.]*\).*/\1/p' CHANGES.md | head -n 1)
 
-CPPFLAGS += -Isrc -Itest/lib $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I $(PKGS))) -DSCRIPED_VERSION='"$(VERSION)"'
-CFLAGS   += $(STD) $(WARN) $($(BUILD)) -MMD -MP -pthread
-LDFLAGS  += $($(BUILD)) $(link_$(BUILD)) -pthread
-LDLIBS   += $(shell pkg-config --libs $(PKGS)) -lstemmer -lm
+CPPFLAGS := $(CPPFLAGS) -Isrc -Itest/lib $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I $(PKGS))) -DSCRIPED_VERSION='"$(VERSION)"'
+CFLAGS   := $(CFLAGS) $(STD) $(WARN) $($(BUILD)) -MMD -MP -pthread
+LDFLAGS  := $(LDFLAGS) $($(BUILD)) $(link_$(BUILD)) -pthread
+LDLIBS   := $(LDLIBS) $(shell pkg-config --libs $(PKGS)) -lstemmer -lm
 
 # scriped-extract is a program of its own: the server links nothing of it. A library that is not there is a format less.
 FFMPEG := libavformat libavcodec libavutil libswresample
@@ -83,11 +85,15 @@ $(foreach t,$(UNIT:$O/test/%=%),$(eval $(call link_test,$t,$(call t_lib,$t))))
 $(foreach t,$(FUZZ:$O/test/%=%),$(eval $(if $(filter fuzz,$(BUILD)),\
 	$(call link_test,$t,,-fsanitize=fuzzer),$(call link_test,$t,$O/test/lib/replay.o))))
 unit-build: $(UNIT)
+# What this compiler says of every file, without making anything of it.
+SYNTAX := $(patsubst %.c,syntax-%,$(filter-out $(filter-out $(X_SRC),$(wildcard src/extract/*.c)),$(wildcard src/*/*.c)) $(wildcard src/extract/*_test.c tools/*.c tools/mkdocs/*.c test/lib/*.c))
+syntax: $(SYNTAX)
+$(SYNTAX): syntax-%: ; @$(CC) $(CPPFLAGS) $(if $(filter src/extract/% test/lib/draw,$*),$(X_CPP)) $(filter-out -MMD -MP,$(CFLAGS)) -DSITE_PACK='""' -fsyntax-only $*.c
 fuzz-build: $(FUZZ)
 fuzz: ; $(MAKE) BUILD=fuzz CC=clang fuzz-build
 bench-build: $(patsubst %.c,build/%,$(wildcard bench/*.c))
 build/bench/%: bench/%.c ; @mkdir -p $(@D); $(CC) $(CPPFLAGS) $(CFLAGS) $(link_$(BUILD)) -o $@ $< -lsqlite3
 clean: ; rm -rf build
-.PHONY: all scriped unit-build fuzz-build fuzz bench-build clean
+.PHONY: all syntax $(SYNTAX) scriped unit-build fuzz-build fuzz bench-build clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(X_OBJ:.o=.d) $(patsubst %.c,$O/%.d,$(wildcard src/*/*_test.c src/*/*_fuzz.c test/lib/*.c tools/*.c tools/mkdocs/*.c))

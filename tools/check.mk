@@ -13,7 +13,7 @@ check: $(CHECK)
 layers:        ; @$(STEP) $@ sh tools/layers
 house:         ; @$(STEP) $@ sh tools/house
 build-asan:    ; +@$(STEP) $@ $(MAKE) BUILD=asan CC=gcc scriped unit-build fuzz-build build/asan/sqlplan build/asan/scriped-people build/asan/draw build/asan/encode
-build-clang:   ; +@$(STEP) $@ $(MAKE) BUILD=debug O=build/clang CC=clang scriped unit-build fuzz-build
+build-clang:   ; +@$(STEP) $@ $(MAKE) BUILD=debug O=build/clang CC=clang syntax
 build-release: ; +@$(STEP) $@ $(MAKE) BUILD=release CC=gcc all
 outside:       ; @$(STEP) $@ sh tools/outside npm python
 
@@ -27,12 +27,13 @@ replay: build-asan
 	@$(STEP) $@ sh tools/each 'sh tools/corpus' $(FUZZERS:%=build/asan/%)
 scenario-sqlite: build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/scenario/run.py --engine sqlite
-scenario-postgres: build-asan
-	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/scenario/run.py --engine postgres
+# On PostgreSQL the program as it is shipped, on SQLite the sanitized one: both are told all stories.
+scenario-postgres: build-release
+	@$(STEP) $@ $(PY) test/scenario/run.py --engine postgres
 sweep-sqlite: build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/openapi/sweep.py --engine sqlite
-sweep-postgres: build-asan
-	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/openapi/sweep.py --engine postgres
+sweep-postgres: build-release
+	@$(STEP) $@ $(PY) test/openapi/sweep.py --engine postgres
 traffic: outside build-asan | scenario-sqlite scenario-postgres sweep-sqlite sweep-postgres
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ build/venv/bin/python test/openapi/traffic.py
 docs: outside build-asan
@@ -49,8 +50,8 @@ control: build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/control.py
 uploads-sqlite: build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/uploads.py
-uploads-postgres: build-asan
-	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/uploads.py --engine postgres
+uploads-postgres: build-release
+	@$(STEP) $@ $(PY) test/uploads.py --engine postgres
 matrix: build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/matrix/run.py
 extract: build-asan
@@ -63,7 +64,7 @@ crash-files: build-release
 	@$(STEP) $@ $(PY) test/crash/files.py 10
 
 # The long ones.  build/traffic belongs to the scenarios of `check`: what comes later must not run beside them.
-FULL := outside-generator clients clients-contract properties-long build-tsan build-debug unit-tsan unit-valgrind scenario-tsan scenario-valgrind crash-postgres crash-files-postgres crash-long uploads-large coverage
+FULL := drafts-long recordings-long outside-generator clients clients-contract properties-long build-tsan build-debug unit-tsan unit-valgrind scenario-tsan scenario-valgrind crash-postgres crash-files-postgres crash-long uploads-large coverage
 full: check $(FULL) $(FUZZERS:%=fuzz-%)
 
 build-tsan:  ; +@$(STEP) $@ $(MAKE) BUILD=tsan CC=gcc scriped unit-build
@@ -89,6 +90,10 @@ scenario-valgrind: build-debug | scenario-tsan
 	@SCRIPED_BIN='$(VALGRIND) build/debug/scriped' $(STEP) $@ $(PY) test/scenario/run.py --engine sqlite
 crash-files-postgres: build-release
 	@$(STEP) $@ $(PY) test/crash/files.py 10 --engine postgres
+recordings-long: build-asan
+	@SCRIPED_LONG=1 SCRIPED_BIN=build/asan/scriped SCRIPED_EXTRACT=build/asan/scriped-extract $(STEP) $@ $(PY) test/recordings.py
+drafts-long: build-asan
+	@SCRIPED_LONG=1 $(STEP) $@ build/asan/test/write/follow_test drafts
 crash-postgres: build-release
 	@$(STEP) $@ $(PY) test/crash/crash.py 50 --engine postgres
 uploads-large: build-release
