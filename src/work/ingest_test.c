@@ -389,17 +389,37 @@ open_store(struct t_house *h, const char *ending)
 
 struct submit_file { struct submit s; struct upload u; };
 
+/* An upload whose bytes are there. */
+static struct upload
+fresh_upload(struct t_house *h)
+{
+	struct upload u = { .id = { sys_ulid(&h->clock.c) }, .state = UP_WAITING, .content_type = S("text/x"), .max_size = 10, .since = 1, .expires_at = 1 };
+	const char *path = str_fmt(&h->a, "%s/uploads/%s", t_dir(), blobs_file(&h->ws, &u.id).s).p;
+	struct error e;
+
+	CHECK(sys_write_file(path, S("x"), &e) == OK);
+	return u;
+}
+
+static enum err
+put_upload(struct submit_file *f, struct db *db, int64_t now, struct error *e)
+{
+	struct t_house *h = f->s.h;
+	ulid attempt = f->u.id.u;
+
+	TRY(upload_insert(db, h->ws, &f->u, e));
+	TRY(upload_store(db, h->ws, f->u.id, &attempt, 3, now, e));
+	return upload_use(db, h->ws, &f->u, f->s.j.id, now, e);
+}
+
 static enum err
 put_file(void *ctx, struct db *db, struct error *e)
 {
 	struct submit_file *f = ctx;
 	struct submit *s = &f->s;
-	ulid attempt = f->u.id.u;
 	int64_t now = t_now(s->h);
 
-	TRY(upload_insert(db, s->h->ws, &f->u, e));
-	TRY(upload_store(db, s->h->ws, f->u.id, &attempt, 3, now, e));
-	TRY(upload_use(db, s->h->ws, &f->u, s->j.id, now, e));
+	TRY(put_upload(f, db, now, e));
 	TRY(unlisted_insert(db, s->h->ws, &s->u, e));
 	return job_insert(db, s->h->ws, &s->j, ingest_input(&s->h->a, s->u.id, S("text/x")), now, now * 1000, 0, e);
 }
@@ -407,13 +427,9 @@ put_file(void *ctx, struct db *db, struct error *e)
 static job_id
 submit_file(struct t_house *h)
 {
-	struct submit_file f = { .s = { .h = h, .j = { .id = { sys_ulid(&h->clock.c) }, .type = JT_KB_INGEST_FILE } } };
-	struct error e;
+	struct submit_file f = { .s = { .h = h, .j = { .id = { sys_ulid(&h->clock.c) }, .type = JT_KB_INGEST_FILE } }, .u = fresh_upload(h) };
 
-	f.u = (struct upload){ .id = { sys_ulid(&h->clock.c) }, .state = UP_WAITING, .content_type = S("text/x"), .max_size = 10, .since = 1, .expires_at = 1 };
 	f.s.u = (struct unlisted){ .id = { sys_ulid(&h->clock.c) }, .job = f.s.j.id, .type = KT_FILE, .name = S("A file"), .body = S(""), .upload = f.u.id };
-	const char *path = str_fmt(&h->a, "%s/uploads/%s", t_dir(), blobs_file(&h->ws, &f.u.id).s).p;
-	CHECK(sys_write_file(path, S("x"), &e) == OK);
 	t_write(h, put_file, &f);
 	return f.s.j.id;
 }
@@ -484,30 +500,23 @@ DB_TEST(what_came_to_nothing_gives_its_upload_back_and_a_twin_condemns_it)
 /* --- a source that is made of a file --- */
 
 static enum err
-put_recording(void *ctx, struct db *db, struct error *e)
+put_source(void *ctx, struct db *db, struct error *e)
 {
 	struct submit_file *f = ctx;
 	struct submit *s = &f->s;
 	struct ingestion g = { .upload = f->u.id, .content_type = f->u.content_type };
-	ulid attempt = f->u.id.u;
 	int64_t now = t_now(s->h);
 
-	TRY(upload_insert(db, s->h->ws, &f->u, e));
-	TRY(upload_store(db, s->h->ws, f->u.id, &attempt, 3, now, e));
-	TRY(upload_use(db, s->h->ws, &f->u, s->j.id, now, e));
+	TRY(put_upload(f, db, now, e));
 	return job_insert(db, s->h->ws, &s->j, ingestion_input(&s->h->a, &g), now, now * 1000, 0, e);
 }
 
 static job_id
 submit_source(struct t_house *h)
 {
-	struct submit_file f = { .s = { .h = h, .j = { .id = { sys_ulid(&h->clock.c) }, .type = JT_SOURCE_INGEST_FILE, .project = h->project } } };
-	struct error e;
+	struct submit_file f = { .s = { .h = h, .j = { .id = { sys_ulid(&h->clock.c) }, .type = JT_SOURCE_INGEST_FILE, .project = h->project } }, .u = fresh_upload(h) };
 
-	f.u = (struct upload){ .id = { sys_ulid(&h->clock.c) }, .state = UP_WAITING, .content_type = S("text/x"), .max_size = 10, .since = 1, .expires_at = 1 };
-	const char *path = str_fmt(&h->a, "%s/uploads/%s", t_dir(), blobs_file(&h->ws, &f.u.id).s).p;
-	CHECK(sys_write_file(path, S("x"), &e) == OK);
-	t_write(h, put_recording, &f);
+	t_write(h, put_source, &f);
 	return f.s.j.id;
 }
 
