@@ -174,7 +174,7 @@ settle(struct run *r, const struct generation *g, const struct material *m, enum
 
 	r->cost += o->cost_microcents;
 	if (fault == WRITE_OK || o->tokens_out > 0)
-		r->receipt = receipt_text(&r->a, o, g->text.n, m->hook.content.n > 0 ? g->hook : (hook_id){ 0 }, m->passage, m->npassages, &m->voice);
+		r->receipt = receipt_text(&r->a, o, g->text.n, o->hooked ? g->hook : (hook_id){ 0 }, m->passage, m->npassages, &m->voice);
 	if (fault == WRITE_STOPPED) {
 		r->verdict = V_RETURNED;
 	} else if (fault != WRITE_OK && row->retry) {

@@ -393,7 +393,7 @@ compose(struct draft *d, str hook, struct write_output *ret)
 	d->room = d->plan->length;
 	d->clip = d->plan->length * 2 / 3;
 	d->close = d->ask = d->hook = -1;
-	bool given = take_hook(d, hook);
+	bool given = ret->hooked = take_hook(d, hook);
 	if (d->plan->ask) {
 		d->question = layout_question(d, key, keys);
 		if ((d->ask = best_of(d, ask_worth)) >= 0)

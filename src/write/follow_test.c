@@ -369,6 +369,13 @@ TEST(the_hook_that_was_chosen_comes_first)
 	v.avoid = &avoid;
 	v.avoids = 1;
 	CHECK(!has(hooked(&a, source, S("The night was never a part of the craft."), &v), "night"));
+	struct write_input in = { .source = source, .voice = &v, .hook = S("The night was never a part of the craft.") };
+	struct write_output o = { 0 };
+	CHECK_INT(builtin_post(&in, &a, go_on, NULL, &o), ==, WRITE_OK);
+	CHECK(!o.hooked);
+	in.voice = NULL;
+	CHECK_INT(builtin_post(&in, &a, go_on, NULL, &o), ==, WRITE_OK);
+	CHECK(o.hooked);
 	arena_free(&a);
 }
 

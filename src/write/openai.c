@@ -239,6 +239,7 @@ openai_post(const struct conf *conf, const struct sys_clock *clock, struct arena
 
 	prompt_make(a, in, conf->openai_context, &t.prompt);
 	ret->provider = "openai";
+	ret->hooked = in->hook.n > 0;
 	ret->model = str_dup(a, str_z(conf->openai_model));
 	ret->source_used = t.prompt.source.n;
 	memcpy(ret->left, t.prompt.left, sizeof(ret->left));

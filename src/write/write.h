@@ -49,6 +49,7 @@ struct write_output {
 	str model;
 	int64_t tokens_in, tokens_out;
 	int64_t cost_microcents;	/* millionths of a cent */
+	bool hooked;			/* the hook was taken; the built-in writer passes over one that the voice avoids */
 	str followed;			/* builtin: the instructions that it understood, by name; or absent */
 	int calls;			/* how often a model was asked */
 	const char *again;		/* what was wrong when it was asked once more; NULL: nothing was */
