@@ -79,15 +79,6 @@ user_message(struct asking *q)
 	return buf_str(&b);
 }
 
-static void
-put_message(struct json *j, str role, str content)
-{
-	jw_obj(j);
-	jw_key_str(j, S("role"), role);
-	jw_key_str(j, S("content"), content);
-	jw_end(j);
-}
-
 static str
 request_body(const struct asking *q)
 {
@@ -101,8 +92,8 @@ request_body(const struct asking *q)
 	jw_key_str(&j, S("model"), str_z(q->conf->openai_model));
 	jw_key(&j, S("messages"));
 	jw_arr(&j);
-	put_message(&j, S("system"), q->system);
-	put_message(&j, S("user"), q->user);
+	provider_put_message(&j, S("system"), q->system);
+	provider_put_message(&j, S("user"), q->user);
 	jw_end(&j);
 	if (!q->bare) {
 		jw_key(&j, S("response_format"));

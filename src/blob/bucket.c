@@ -109,9 +109,13 @@ bucket_keep(struct bucket_client *b, str key, int64_t max)
 	if ((end = request(b, &(struct ask){ .method = "PUT", .key = copy, .source = key, .max = ANSWER_MAX }, NULL)) != BUCKET_OK)
 		return end;
 	/* what was copied may be another one than what was measured */
-	if ((end = measure(b, copy, max)) != BUCKET_OK)
+	end = measure(b, copy, max);
+	if (end == BUCKET_TOO_LARGE)
+		(void)request(b, &(struct ask){ .method = "DELETE", .key = copy, .max = ANSWER_MAX }, NULL);
+	if (end != BUCKET_OK)
 		return end;
-	return request(b, &(struct ask){ .method = "DELETE", .key = key, .max = ANSWER_MAX }, NULL);
+	end = request(b, &(struct ask){ .method = "DELETE", .key = key, .max = ANSWER_MAX }, NULL);
+	return end == BUCKET_MISSING ? BUCKET_OK : end;
 }
 
 /* --- read --- */

@@ -202,6 +202,15 @@ provider_tokens(str text)
 	return (quarters + 3) / 4;
 }
 
+void
+provider_put_message(struct json *j, str role, str content)
+{
+	jw_obj(j);
+	jw_key_str(j, S("role"), role);
+	jw_key_str(j, S("content"), content);
+	jw_end(j);
+}
+
 /* --- the call --- */
 
 static bool

@@ -61,4 +61,5 @@ enum provider_fault provider_blame_error(struct provider_call *, const struct pr
 /* About how many tokens a text has: four plain letters to one, an ideograph one of its own.  Cents per million tokens are
  * millionths of a cent per token. */
 int64_t	provider_tokens(str text);
+void	provider_put_message(struct json *, str role, str content);	/* of the list `messages` of a chat */
 #endif

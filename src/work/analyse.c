@@ -171,4 +171,4 @@ apply(struct run *r, struct db *db, struct error *e)
 	return source_touch(db, r->task.workspace, x->id, sys_wall_ms(r->w->c.clock), e);
 }
 
-const struct kind analyse_kind = { JT_SOURCE_ANALYSE, analyse_source, apply, NULL };
+const struct kind analyse_kind = { JT_SOURCE_ANALYSE, analyse_source, apply, NULL, false };

@@ -145,4 +145,4 @@ apply(struct run *r, struct db *db, struct error *e)
 	return OK;
 }
 
-const struct kind file_kind = { JT_SOURCE_INGEST_FILE, take_file, apply, NULL };
+const struct kind file_kind = { JT_SOURCE_INGEST_FILE, take_file, apply, NULL, true };

@@ -259,4 +259,4 @@ apply(struct run *r, struct db *db, struct error *e)
 	return OK;
 }
 
-const struct kind generate_kind = { JT_POST_GENERATION, generate, apply, NULL };
+const struct kind generate_kind = { JT_POST_GENERATION, generate, apply, NULL, false };

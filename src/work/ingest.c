@@ -314,9 +314,9 @@ from_upload(struct run *r, struct unlisted *u, str content_type)
 }
 
 const struct kind ingest_kinds[] = {
-	{ JT_KB_INGEST_TEXT, ingest, apply, NULL },
-	{ JT_KB_INGEST_FILE, ingest, apply, from_upload },
-	{ JT_KB_INGEST_URL, ingest, apply, from_page },
-	{ JT_KB_INGEST_YOUTUBE, ingest, apply, from_video },
+	{ JT_KB_INGEST_TEXT, ingest, apply, NULL, false },
+	{ JT_KB_INGEST_FILE, ingest, apply, from_upload, true },
+	{ JT_KB_INGEST_URL, ingest, apply, from_page, true },
+	{ JT_KB_INGEST_YOUTUBE, ingest, apply, from_video, true },
 };
 const int ingest_nkinds = COUNT(ingest_kinds);

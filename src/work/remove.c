@@ -54,4 +54,4 @@ remove_bytes(struct run *r)
 		run_retry(r, "fetch_failed", 0, b.why);
 }
 
-const struct kind remove_kind = { JT_UPLOAD_REMOVE, remove_bytes, NULL, NULL };
+const struct kind remove_kind = { JT_UPLOAD_REMOVE, remove_bytes, NULL, NULL, true };

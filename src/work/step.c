@@ -44,7 +44,7 @@ write_down(struct run *r, struct db *db, struct error *e)
 		return job_again(db, &r->task, now, r->run_at, false, e);
 	case V_RETURNED:
 		TRY(spend_settle(db, r->task.workspace, submitted, 0, r->cost, e));
-		return job_again(db, &r->task, now, now, true, e);
+		return job_again(db, &r->task, now, MAX(now, r->run_at), true, e);
 	case V_NONE:
 		break;
 	}

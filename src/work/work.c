@@ -26,7 +26,7 @@ noop(struct run *r)
 	r->result = S("{}");
 }
 
-static const struct kind noop_kind = { JT_NOOP, noop, NULL, NULL };
+static const struct kind noop_kind = { JT_NOOP, noop, NULL, NULL, false };
 
 const struct kind *
 kind_of(int type)
@@ -100,6 +100,35 @@ log_job(const struct run *r)
 	log_end(r->w->c.log, &l);
 }
 
+/* --- lengthy jobs leave room for the others --- */
+
+#define APART_MS	25		/* between two that were sent away: so seldom do they ask again, however many there are */
+
+/* Sends away a lengthy job for which there is no worker now; they come back one by one, in their order. */
+static bool
+send_away(struct run *r)
+{
+	struct work *w = r->w;
+
+	if (!r->kind->lengthy || w->lengthy++ < MAX(r->conf->workers / 2, 1))
+		return false;
+	w->lengthy--;
+	pthread_mutex_lock(&w->lock);
+	w->held_until = MAX(w->held_until, sys_wall_ms(w->c.clock)) + APART_MS;
+	r->run_at = w->held_until;
+	pthread_mutex_unlock(&w->lock);
+	r->verdict = V_RETURNED;
+	return true;
+}
+
+static void
+run_kind(struct run *r)
+{
+	r->kind->run(r);
+	if (r->kind->lengthy)
+		r->w->lengthy--;
+}
+
 static void
 run_job(struct run *r)
 {
@@ -107,11 +136,12 @@ run_job(struct run *r)
 	r->kind = kind_of(r->task.type);
 	r->began_ms = sys_wall_ms(r->w->c.clock);
 	board_started(r->w->board, &r->task);
+	bool away = r->kind != NULL && send_away(r);
 	if (r->kind == NULL)
 		run_fail(r, "internal_error", "This server does not run jobs of this type. Submit it to a newer one.");
-	else
-		r->kind->run(r);
-	if (r->task.type != JT_NOOP)
+	else if (!away)
+		run_kind(r);
+	if (r->task.type != JT_NOOP && !away)
 		log_job(r);
 }
 

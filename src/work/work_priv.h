@@ -25,7 +25,7 @@ struct run {
 	str result, receipt;		/* JSON */
 	const char *code;		/* errorCode */
 	str message;
-	int64_t run_at;			/* V_AGAIN */
+	int64_t run_at;			/* V_AGAIN; V_RETURNED: not before, or 0 */
 	int64_t cost;			/* millionths of a cent */
 	void *effect;			/* what run() made for apply() */
 	bool unsure;			/* a commit of its end may stand */
@@ -38,6 +38,7 @@ struct kind {
 	/* Of a knowledge document: makes name, body, url and marks of what it was submitted with (content_type: of its upload); false: the
 	 * verdict is set.  NULL: its text was sent. */
 	bool (*origin)(struct run *, struct unlisted *, str content_type);
+	bool lengthy;			/* waits for files and strangers: half of the workers are kept for the others */
 };
 const struct kind *kind_of(int type);	/* NULL: this build does not know it */
 extern const struct kind generate_kind, file_kind, analyse_kind, remove_kind, ingest_kinds[];
@@ -111,6 +112,8 @@ struct work {
 	pthread_cond_t jobs, keeper, pause;	/* pause: those whom the database refused, who must not take a wake-up of jobs */
 	int tokens;			/* wake-ups not yet taken */
 	_Atomic bool stopping;
+	_Atomic int lengthy;		/* workers that are at a lengthy job */
+	int64_t held_until;		/* ms: when the last lengthy job that was sent away comes back */
 	int nthreads;
 	pthread_t *thread, keeper_thread, embed_thread;
 	bool keeper_runs, embed_runs, poke;

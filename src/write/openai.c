@@ -23,15 +23,6 @@ struct talk {
 
 /* --- the request --- */
 
-static void
-put_message(struct json *j, str role, str content)
-{
-	jw_obj(j);
-	jw_key_str(j, S("role"), role);
-	jw_key_str(j, S("content"), content);
-	jw_end(j);
-}
-
 static str
 request_body(struct talk *t)
 {
@@ -52,11 +43,11 @@ request_body(struct talk *t)
 	jw_end(&j);
 	jw_key(&j, S("messages"));
 	jw_arr(&j);
-	put_message(&j, S("system"), t->prompt.system);
-	put_message(&j, S("user"), t->prompt.user);
+	provider_put_message(&j, S("system"), t->prompt.system);
+	provider_put_message(&j, S("user"), t->prompt.user);
 	if (t->first.n != 0) {
-		put_message(&j, S("assistant"), t->first);
-		put_message(&j, S("user"), str_fmt(t->a, "This post cannot be taken:\n%.*sWrite the whole post again, without that.", STR(t->verdict.say)));
+		provider_put_message(&j, S("assistant"), t->first);
+		provider_put_message(&j, S("user"), str_fmt(t->a, "This post cannot be taken:\n%.*sWrite the whole post again, without that.", STR(t->verdict.say)));
 	}
 	jw_end(&j);
 	jw_end(&j);
