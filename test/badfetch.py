@@ -6,6 +6,7 @@
 Each job ends with an errorCode that tells what it was, or with a document of clean text; nothing is left behind, and the server goes on
 serving.  TAP lines, and `N passed, N failed` at the end."""
 import gzip
+import contextlib
 import os
 import re
 import socket
@@ -299,7 +300,10 @@ def hanging(s):
 def left(s):
     def open_now():
         """Readers of the database come with the threads that need one."""
-        names = [os.readlink(f'/proc/{s.proc.pid}/fd/{n}') for n in os.listdir(f'/proc/{s.proc.pid}/fd')]
+        names = []
+        for n in os.listdir(f'/proc/{s.proc.pid}/fd'):
+            with contextlib.suppress(FileNotFoundError):        # closed since it was listed
+                names.append(os.readlink(f'/proc/{s.proc.pid}/fd/{n}'))
         return sorted(n for n in names if 'scriped.db' not in n)
 
     fetch(s, page(PAGE))

@@ -127,7 +127,7 @@ TEST(descriptions_tell_what_keywords_cannot)
 	CHECK_STR(schema_doc(&t.s, &fields[1], &t.a), S("Title."));
 	CHECK_STR(schema_doc(&t.s, &fields[2], &t.a), S("Body. Up to 1000 characters, unless this server is set up otherwise."));
 	CHECK_STR(schema_doc(&t.s, &fields[5], &t.a), S("Wait. A number over 9 counts as 9."));
-	CHECK_STR(schema_doc(&t.s, &fields[COUNT(fields) - 4], &t.a), S("Open. Known words: `red`, `green`; others may be added."));
+	CHECK_STR(schema_doc(&t.s, &fields[COUNT(fields) - 5], &t.a), S("Open. Known words: `red`, `green`; others may be added."));
 	arena_free(&t.a);
 }
 
@@ -187,7 +187,7 @@ TEST(examples)
 	CHECK_STR(buf_str(&t.b), S("{\"id\":\"note_" SCHEMA_ULID "\",\"title\":\"abc\",\"body\":\"text\",\"wait\":5,\"count\":null,\"at\":\"later\","
 	    "\"flag\":true,\"more\":true,\"color\":\"green\",\"set\":[\"red\",\"green\"],\"inner\":{\"text\":\"hello\"},\"ratio\":0.5,\"json\":null,"
 	    "\"created\":\"2024-10-12T02:53:49.516Z\",\"from\":\"2024-10-01\",\"list\":[{\"text\":\"hello\"}],"
-	    "\"open\":\"red\",\"made\":{\"text\":\"hello\"},\"until\":\"2024-10-12T02:54:09.516Z\",\"name\":\"abc\"}"));
+	    "\"open\":\"red\",\"made\":{\"text\":\"hello\"},\"until\":\"2024-10-12T02:54:09.516Z\",\"name\":\"abc\",\"page\":\"https://a.example\"}"));
 	arena_free(&t.a);
 	setup(&t, SCHEMA_BODY);
 	t.s.more = false;

@@ -43,7 +43,7 @@ class World:
     def __init__(self, engine, people=False):
         self.engine, self.people, self.names = engine, people, {}
         self.lock, self.used, self.rooms = threading.Lock(), 0, ['proj_' + '0' * 26]
-        self.server = Server(OFFLINE, db=engine)
+        self.server = Server({**OFFLINE, 'analyser': 'off'}, db=engine)
         self.server.setup()
         self.file = self.server.data + '/settings'
         self.write_settings('')
