@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -125,6 +126,17 @@ sys_thread(pthread_t *ret, const char *name, void *(*run)(void *), void *arg, st
 	snprintf(shorter, sizeof(shorter), "%s", name);		/* what the kernel keeps */
 	pthread_setname_np(*ret, shorter);
 	return OK;
+}
+
+/* The kernel's struct sched_attr in its first form: its header cannot be included beside <sched.h>. */
+struct turn { uint32_t size, policy; uint64_t flags; int32_t nice; uint32_t priority; uint64_t runtime, deadline, period; };
+
+void
+sys_thread_prompt(void)
+{
+	struct turn a = { .size = sizeof(a), .policy = SCHED_OTHER, .runtime = 100000 };
+
+	(void)syscall(SYS_sched_setattr, 0, &a, 0);
 }
 
 /* On Linux a thread has a niceness of its own.  Where that may not be changed it stays as it is. */

@@ -31,6 +31,9 @@ MUST_USE enum err sys_thread(pthread_t *ret, const char *name, void *(*run)(void
 /* From now on this thread gives way to those of the program that are less nice: SYS_NICE_READ for what a caller waits for. */
 enum { SYS_NICE_READ = 2, SYS_NICE_JOB = 5 };
 void	sys_thread_yields(int nice);
+/* From now on this thread asks for little of a processor at a time (100 us), and so for its turn soon after it wakes: Linux 6.12 grants
+ * it, others let it be. */
+void	sys_thread_prompt(void);
 
 /* Addresses as text.  A network is an address, or one with /bits; an IPv4 address mapped into IPv6 counts as IPv4. */
 bool	sys_is_address(str);
