@@ -211,11 +211,13 @@ look(struct put *p)
 	p->code = engine_reader(p->store->engine, &db, &p->err);
 	if (p->code == OK && db == NULL) {
 		p->call = (struct call){ .run = run_look, .done = look_done, .flags = CALL_READ };
-		p->code = engine_submit(p->store->engine, &p->call, &p->err);
-		if (p->code == OK) {
+		/* not into p->code: look_done may have written there already */
+		enum err code = engine_submit(p->store->engine, &p->call, &p->err);
+		if (code == OK) {
 			front_park(p->x);
 			return;
 		}
+		p->code = code;
 	} else if (p->code == OK)
 		p->code = run_look(&p->call, db, &p->err);
 	admit(p);
