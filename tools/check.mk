@@ -1,4 +1,4 @@
-# check.mk -- the steps of `./dev check`: make runs two more at a time than there are cores, since a step often waits for a
+# check.mk -- the steps of `./dev check`: make runs one more at a time than there are cores, since a step often waits for a
 # database, in the order their needs allow.
 # SCRIPED_TEST_PG names a PostgreSQL (test/lib/pg.py).  Each step reports through tools/step; a target is no file.
 STEP := sh tools/step
