@@ -244,18 +244,24 @@ admit_known(struct rq *rq)
 }
 
 enum err
-admit(struct rq *rq, struct db *db)
+identify(struct rq *rq, struct db *db)
 {
 	/* of two credentials a proxy and we might believe different ones */
 	str token = rq->x->header_twice[FH_AUTHORIZATION] ? S("") : rq->x->header[FH_AUTHORIZATION];
-	enum err code;
 	bool touch;
+	enum err code = auth_check(rq->api->c.auth, rq->conf, token, rq->address, db, &rq->who, &rq->known, &touch, &rq->err);
 
-	if (rq->op->flags & OP_PUBLIC)
-		return OK;
-	code = auth_check(rq->api->c.auth, rq->conf, token, rq->address, db, &rq->who, &rq->known, &touch, &rq->err);
 	if (code == OK && touch)
 		touch_key(rq);
+	return code;
+}
+
+enum err
+admit(struct rq *rq, struct db *db)
+{
+	if (rq->op->flags & OP_PUBLIC)
+		return OK;
+	enum err code = identify(rq, db);
 	if (rq->known != AUTH_KNOWN)
 		return code;
 	return code == OK ? admit_known(rq) : refuse(rq, code);

@@ -143,13 +143,15 @@ struct api {
 MUST_USE enum err api_open(const struct api_conf *, const struct conf *, struct api **ret, struct error *);
 void	api_close(struct api *);
 void	api_front(struct api *, struct front_handler *ret);	/* what the front calls */
-/* For the other faces of the server, so that their requests are numbered, counted and logged like ours.  api_greet is called
+/* For the other faces of the server (face.h), so that their requests are numbered, counted and logged like ours.  api_greet is called
  * first in head() and takes x->user.  Then the face answers, or has api_refuse answer
  * with the envelope of an error (405: it takes GET and HEAD), and api_part is called in end(). */
 void	api_greet(struct api *, struct exchange *);
 const char *api_request_id(const struct exchange *);	/* what X-Request-Id says */
 void	api_refuse(struct exchange *, enum err, const char *message);
 void	api_part(struct exchange *);
+/* public_url without a slash at its end, or where this server listens when that is empty. */
+const char *api_url(const struct api *, struct exchange *);
 bool	etag_listed(str list, const char *tag);	/* of If-None-Match or If-Match, which may say `*` or W/ */
 void	api_metrics(struct api *, int connections, struct buf *);	/* the Prometheus page */
 static inline const struct conf *api_conf(const struct api *a) { return atomic_load_explicit(&a->conf, memory_order_acquire); }

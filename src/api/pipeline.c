@@ -512,6 +512,17 @@ api_front(struct api *api, struct front_handler *ret)
 /* --- other faces --- */
 
 void api_greet(struct api *api, struct exchange *x) { (void)rq_new(api, x); }
+
+const char *
+api_url(const struct api *api, struct exchange *x)
+{
+	str set = str_z(api_conf(api)->public_url);
+
+	while (str_ends(set, S("/")))
+		set.n--;
+	return set.n != 0 ? str_dup(&x->arena, set).p : x->url;
+}
+
 const char *api_request_id(const struct exchange *x) { return ((const struct rq *)x->user)->id_text; }
 
 void

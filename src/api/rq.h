@@ -104,6 +104,7 @@ struct page page_of(const struct rq *, int64_t from, int64_t to);
 /* --- for the pipeline --- */
 enum err admit(struct rq *, struct db *);	/* token to rate; E_NEED_DB on a cold cache */
 void	bucket_look(const struct rq *, enum bucket, struct limit_state *ret);
+enum err identify(struct rq *, struct db *);	/* rq->who, by its token; E_NEED_DB on a cold cache */
 enum err admit_known(struct rq *);		/* workspace to rate, of rq->who */
 enum err take_media(struct rq *);		/* known before the body comes, so that it need not come */
 enum err take_body(struct rq *);		/* JSON, record, fingerprint */

@@ -15,14 +15,17 @@
 #include "model/key.h"
 #include "model/workspace.h"
 
-/* Of a key: key, scopes, its end, the plan.  Of a user: person and role in that workspace; scopes do not apply to people.
+/* Of a key: key, scopes, its end, the plan.  Of a user: person and role in that workspace; scopes do not apply to people.  Of an
+ * OAuth token both: what a program (client) may do (scopes) for a person, and no more than that person's role.
  * A user without a person is the command line on the machine of the server: an Admin whom no rate limits. */
 struct principal {
 	int type;			/* enum principal_type */
 	workspace_id workspace;
 	key_id key;
 	person_id person;
-	int role;			/* of a user: enum role */
+	client_id client;		/* of a token: the program */
+	consent_id consent;		/* of a token: what the person allowed it */
+	int role;			/* of a user or a token: enum role in that workspace */
 	int mode;
 	unsigned scopes;
 	int64_t expires_at, revoked_at;

@@ -93,22 +93,12 @@ redirect(struct exchange *x, int status, const char *to)
 
 /* --- who is asked for what --- */
 
-static const char *
-server_url(const struct docs *d, struct exchange *x)
-{
-	str set = str_z(api_conf(d->api)->public_url);
-
-	while (str_ends(set, S("/")))
-		set.n--;
-	return set.n != 0 ? str_dup(&x->arena, set).p : x->url;
-}
-
 static void
 serve_spec(struct docs *d, struct exchange *x, enum spec_form f)
 {
 	struct asset as;
 
-	if (!spec_get(&d->specs, &d->lock, server_url(d, x), f, &as)) {
+	if (!spec_get(&d->specs, &d->lock, api_url(d->api, x), f, &as)) {
 		api_refuse(x, E_UNAVAILABLE, "The OpenAPI document cannot be printed right now: there is no memory for it.");
 		return;
 	}

@@ -43,9 +43,10 @@
 /* Request headers that anyone asks for; the rest are skipped in one pass. */
 #define FRONT_HEADERS(X) \
 	X(ACCEPT, "Accept") X(ACCESS_CONTROL_REQUEST_METHOD, "Access-Control-Request-Method") X(ACCEPT_ENCODING, "Accept-Encoding") X(AUTHORIZATION, "Authorization") X(CONTENT_ENCODING, "Content-Encoding") X(CONTENT_LENGTH, "Content-Length") \
-	X(CONTENT_TYPE, "Content-Type") X(EXPECT, "Expect") X(HOST, "Host") X(IDEMPOTENCY_KEY, "Idempotency-Key") \
-	X(IF_MATCH, "If-Match") X(IF_NONE_MATCH, "If-None-Match") X(ORIGIN, "Origin") \
-	X(SCRIPE_API_VERSION, "Scripe-Api-Version") X(SCRIPE_WORKSPACE_ID, "Scripe-Workspace-Id") \
+	X(CONTENT_TYPE, "Content-Type") X(COOKIE, "Cookie") X(EXPECT, "Expect") X(HOST, "Host") X(IDEMPOTENCY_KEY, "Idempotency-Key") \
+	X(IF_MATCH, "If-Match") X(IF_NONE_MATCH, "If-None-Match") X(LAST_EVENT_ID, "Last-Event-ID") X(MCP_METHOD, "Mcp-Method") X(MCP_NAME, "Mcp-Name") \
+	X(MCP_PROTOCOL_VERSION, "MCP-Protocol-Version") X(MCP_SESSION_ID, "Mcp-Session-Id") X(ORIGIN, "Origin") \
+	X(SCRIPE_API_VERSION, "Scripe-Api-Version") X(SCRIPE_WORKSPACE_ID, "Scripe-Workspace-Id") X(SEC_FETCH_SITE, "Sec-Fetch-Site") \
 	X(TRANSFER_ENCODING, "Transfer-Encoding") X(USER_AGENT, "User-Agent") \
 	X(X_FORWARDED_FOR, "X-Forwarded-For") X(X_FORWARDED_HOST, "X-Forwarded-Host") X(X_FORWARDED_PROTO, "X-Forwarded-Proto")
 enum front_header {
@@ -124,6 +125,23 @@ front_add(struct exchange *x, const char *name, const char *value)
 void	front_answer(struct exchange *, int status, str body);	/* in head, run or resumed */
 void	front_park(struct exchange *);		/* in head, run or resumed: it goes on after front_wake */
 void	front_wake(struct exchange *);		/* from any thread, once per park; may overtake the return of run() */
+
+/* A header of the request that is not in FRONT_HEADERS, by its name; absent where it was not sent. */
+str	front_header(struct exchange *, const char *name);
+
+/* --- streams: an answer that goes on ---
+ *
+ * front_stream takes the place of front_answer in head, run or resumed: status and headers go out, then whatever is sent, until the stream is
+ * ended.  When nothing was sent for beat_ms the front itself sends `beat`, so that proxies keep the line and a client that left is noticed.
+ * front_send copies, from any thread.  False: nothing will go out any more, because the client left, or took so little that FRONT_STREAM_MAX
+ * bytes wait (the stream is cut then).  front_stream_end, once, from any thread, is due in either case: what was sent goes out, the answer ends, and the
+ * handle is gone.  The handler's end() comes when the connection is through with it, which may be before front_stream_end: a stream outlives its exchange. */
+#define FRONT_STREAM_MAX	((size_t)1 << 20)
+struct front_stream;
+struct front_stream *front_stream(struct exchange *, int status, str beat, int64_t beat_ms);	/* NULL: no memory; nothing was answered */
+bool	front_send(struct front_stream *, str);
+bool	front_stream_gone(const struct front_stream *);	/* nobody listens any more */
+void	front_stream_end(struct front_stream *);
 
 /* Stop accepting; answers carry Connection: close from now on. */
 void	front_quiesce(struct front *);

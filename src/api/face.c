@@ -1,0 +1,120 @@
+#include "api/face.h"
+#include "api/rq.h"
+
+static struct rq *rq_of(const struct face *f) { return f->x->user; }
+
+void
+face_greet(struct face *f, struct api *api, struct exchange *x)
+{
+	api_greet(api, x);
+	x->face = f;
+	f->api = api;
+	f->x = x;
+	f->a = &x->arena;
+	f->conf = api_conf(api);
+}
+
+str face_address(const struct face *f) { return rq_of(f)->address; }
+const char *face_url(const struct face *f) { return api_url(f->api, f->x); }
+
+/* --- the database --- */
+
+static enum err
+run(struct call *c, struct db *db, struct error *e)
+{
+	struct face *f = (struct face *)c;
+
+	arena_back(f->a, f->mark);		/* what an earlier try made */
+	return f->work(f, db, e);
+}
+
+static void
+done(struct call *c, enum err code, const struct error *why)
+{
+	struct face *f = (struct face *)c;
+
+	f->code = code;
+	if (code != OK)
+		f->err = *why;
+	front_wake(f->x);
+}
+
+static void
+submit(struct face *f, unsigned flags)
+{
+	f->call = (struct call){ .run = run, .done = done, .flags = flags, .bytes = f->x->body.n + 1024 };
+	enum err code = engine_submit(f->api->c.engine, &f->call, &f->err);
+	if (code == OK) {
+		front_park(f->x);
+		return;
+	}
+	f->code = code;
+	f->then(f);
+}
+
+static void
+prepare(struct face *f, face_work *work, face_then *then)
+{
+	f->work = work;
+	f->then = then;
+	f->mark = arena_mark(f->a);
+}
+
+void
+face_write(struct face *f, face_work *work, face_then *then)
+{
+	prepare(f, work, then);
+	submit(f, 0);
+}
+
+/* Inline on this thread's own connection, or, where there is none, on the engine's pool. */
+void
+face_read(struct face *f, face_work *work, face_then *then)
+{
+	struct db *db;
+
+	prepare(f, work, then);
+	f->code = engine_reader(f->api->c.engine, &db, &f->err);
+	if (f->code == OK && db == NULL) {
+		submit(f, CALL_READ);
+		return;
+	}
+	if (f->code == OK)
+		f->code = work(f, db, &f->err);
+	then(f);
+}
+
+void
+face_resumed(void *ctx, struct exchange *x)
+{
+	struct face *f = x->face;
+
+	(void)ctx;
+	f->then(f);
+}
+
+void face_end(void *ctx, struct exchange *x) { (void)ctx; api_part(x); }
+
+/* --- who it is --- */
+
+static enum err
+look_up(struct face *f, struct db *db, struct error *e)
+{
+	struct rq *rq = rq_of(f);
+	enum err code = identify(rq, db);
+
+	f->who = rq->who;
+	if (code != OK)
+		*e = rq->err;
+	return code;
+}
+
+void
+face_who(struct face *f, face_then *then)
+{
+	f->code = look_up(f, NULL, &f->err);
+	if (f->code == E_NEED_DB)
+		face_read(f, look_up, then);
+	else
+		then(f);
+}

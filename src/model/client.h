@@ -1,0 +1,36 @@
+/* client -- programs that ask people to act for them (OAuth clients).  The only code that names table oauth_client.
+ *
+ * A client registered itself (RFC 7591), is a metadata document at its own URL, or was made on the command line.  Only hashes of its secret and of
+ * its registration token are kept.  One without any consent is removed after 30 days.
+ * Layer: includes crypto, db, words. */
+#ifndef MODEL_CLIENT_H
+#define MODEL_CLIENT_H
+#include "db/db.h"
+#include "model/words.h"
+
+#define CLIENT_ORPHAN_MS (30 * INT64_C(86400000))
+struct client {
+	client_id id;
+	str url;			/* its client_id where that is a metadata document, else absent */
+	str name;
+	int auth_method;		/* enum client_auth */
+	str scopes;			/* that it registered for, separated by blanks; absent: any */
+	str redirects;			/* a JSON array */
+	str metadata;			/* JSON: the rest, as it was registered */
+	str secret, registration;	/* 32 bytes of a hash, or absent */
+	bool verified;			/* the operator vouches for it */
+	int64_t created_at, fresh_until, consented_at;
+};
+extern const struct rec client_row;
+
+MUST_USE enum err client_insert(struct db *, const struct client *, struct error *);
+MUST_USE enum err client_get(struct db *, struct arena *, client_id, struct client *ret, bool *found, struct error *);
+MUST_USE enum err client_by_url(struct db *, struct arena *, str url, struct client *ret, bool *found, struct error *);
+MUST_USE enum err client_update(struct db *, const struct client *, struct error *);
+MUST_USE enum err client_consented(struct db *, client_id, int64_t now, struct error *);
+MUST_USE enum err client_verify(struct db *, client_id, bool verified, struct error *);
+MUST_USE enum err client_delete(struct db *, client_id, struct error *);	/* with its consents, codes and families */
+MUST_USE enum err client_sweep(struct db *, int64_t now, int most, int64_t *n, struct error *);
+/* How many were never consented to: registration has a bound. */
+MUST_USE enum err client_orphans(struct db *, int64_t most, int64_t *ret, struct error *);
+#endif

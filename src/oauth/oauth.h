@@ -1,0 +1,26 @@
+/* oauth -- the authorization server (contract 4, 12.4): OAuth 2.1 with the RFCs that agents' hosts rely on.
+ *
+ *	/.well-known/…			metadata (RFC 8414, 9728), at every path that clients probe
+ *	/oauth/authorize, /authorize	code with PKCE S256 (RFC 7636), iss (RFC 9207), resource (RFC 8707); sign-in and consent are pages
+ *	/oauth/token, /token		authorization_code, refresh_token
+ *	/oauth/revoke			RFC 7009
+ *	/oauth/introspect		RFC 7662, for the owner of the token
+ *	/oauth/register, /register	RFC 7591; GET, PUT, DELETE of /oauth/register/{client} are RFC 7592
+ *
+ * A client_id is a registered cli_… or the https URL of a metadata document, which is fetched through the guard of dial and cached by its headers.
+ * Tokens are made by arithmetic (auth/token.h); one row is a family of them.
+ *
+ * Ownership:  oauth_free after the front is closed.
+ * Threads:    faces run on the loops; documents are fetched by threads of its own, OAUTH_FETCHES at most; a client of which there is no
+ *             fresh document waits for them, parked.
+ * Layer:      includes base to model, auth, api, page, people, dial. */
+#ifndef OAUTH_H
+#define OAUTH_H
+#include "people/people.h"
+
+struct oauth;
+MUST_USE enum err oauth_new(struct api *, struct people *, const secret *, struct oauth **ret, struct error *);
+void	oauth_free(struct oauth *);
+#define OAUTH_FACES	6
+void	oauth_faces(struct oauth *, struct front_face ret[OAUTH_FACES]);
+#endif
