@@ -24,27 +24,13 @@ from urllib.parse import quote
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path[:0] = [os.path.join(ROOT, 'test', 'lib'), os.path.join(ROOT, 'bench')]
+import peers        # noqa: E402
+
 PINS = ['rank-bm25==0.2.2', 'numpy==2.4.6', 'snowballstemmer==2.2.0']
-VENV = os.path.join(ROOT, 'build', 'bench', 'search')
-sys.path.insert(0, os.path.join(ROOT, 'test', 'lib'))
 GAIN = {1: 4, 2: 3, 3: 2, 4: 1}         # of the grades of Cranfield: 1 is best; -1 and 5 are not relevant
 COUNT = 50
 WORDS = re.compile(r'\w+')
-
-
-def enter_venv():
-    """The peers are the bench's alone: they live under build/, and this program starts again among them."""
-    python = os.path.join(VENV, 'bin', 'python')
-    if sys.prefix == VENV:
-        return
-    mark = os.path.join(VENV, 'pins')
-    if not os.path.exists(mark) or open(mark).read() != '\n'.join(PINS):
-        print('installing ' + ' '.join(PINS), file=sys.stderr)
-        subprocess.run([sys.executable, '-m', 'venv', VENV], check=True)
-        subprocess.run([python, '-m', 'pip', '-q', '--disable-pip-version-check', 'install', *PINS], check=True)
-        with open(mark, 'w') as f:
-            f.write('\n'.join(PINS))
-    os.execv(python, [python, *sys.argv])
 
 
 # --- the set ---
@@ -315,7 +301,7 @@ def main():
     ap.add_argument('--embed-url')
     ap.add_argument('--embed-model', default='latent')
     o = ap.parse_args()
-    enter_venv()
+    peers.enter('search', PINS)
     from server import Server
     documents, questions, grades = load()
     url = o.embed_url or Latent(documents).serve()

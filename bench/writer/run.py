@@ -19,25 +19,12 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(ROOT, 'bench'))
+import peers        # noqa: E402
+
 PINS = ['sumy==0.13.0', 'rouge-score==0.1.2', 'nltk==3.10.4', 'numpy==2.4.6']
-VENV = os.path.join(ROOT, 'build', 'bench', 'writer')
 MEASURES = ('rouge1', 'rouge2', 'rougeL')
 RESAMPLES = 2000
-
-
-def enter_venv():
-    """sumy and rouge-score are the bench's alone: they live under build/, and this program starts again among them."""
-    python = os.path.join(VENV, 'bin', 'python')
-    if sys.prefix == VENV:
-        return
-    mark = os.path.join(VENV, 'pins')
-    if not os.path.exists(mark) or open(mark).read() != '\n'.join(PINS):
-        print('installing ' + ' '.join(PINS), file=sys.stderr)
-        subprocess.run([sys.executable, '-m', 'venv', VENV], check=True)
-        subprocess.run([python, '-m', 'pip', '-q', '--disable-pip-version-check', 'install', *PINS], check=True)
-        with open(mark, 'w') as f:
-            f.write('\n'.join(PINS))
-    os.execv(python, [python, *sys.argv])
 
 
 # --------------------------------------------------------------------------------------------------------- systems
@@ -224,7 +211,7 @@ def main():
     ap.add_argument('--voices', action='store_true', help='only the table of voices')
     ap.add_argument('files', nargs='*', metavar='FILE')
     o = ap.parse_args()
-    enter_venv()
+    peers.enter('writer', PINS)
     folder = os.environ.get('SCRIPED_BENCH_DATA')
     files = o.files or (sorted(glob.glob(os.path.join(folder, 'summaries', '*.jsonl'))) if folder else [os.path.join(HERE, 'small.jsonl')])
     if not files:

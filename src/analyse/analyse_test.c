@@ -149,28 +149,13 @@ TEST(topics_of_a_recording_have_its_times)
 	arena_free(&a);
 }
 
-static str
-slurp(struct arena *a, const char *path)
-{
-	FILE *f = fopen(path, "rb");
-	char *p = arena_raw(a, 1 << 16);
-
-	if (f == NULL) {
-		t_fail(__FILE__, __LINE__, "%s: cannot be read", path);
-		return S("");
-	}
-	size_t n = fread(p, 1, 1 << 16, f);
-	fclose(f);
-	return (str){ p, n };
-}
-
 TEST(german_and_headings_are_understood)
 {
 	struct arena a;
 	bool titled = false, question = false;
 
 	arena_init(&a, 64 << 20);
-	struct analysis r = analysis_of(&a, slurp(&a, "examples/vortrag.txt"));
+	struct analysis r = analysis_of(&a, t_file(&a, "examples/vortrag.txt"));
 	CHECK_INT(r.n, >=, 2);
 	for (int i = 0; i < r.n; i++) {
 		titled |= str_eq(r.topic[i].title, S("Warum wir den Montag abgeschafft haben"));
@@ -178,7 +163,7 @@ TEST(german_and_headings_are_understood)
 			question |= strcmp(r.topic[i].hook[k].post_type, "QUESTION") == 0;
 	}
 	CHECK(titled && question);
-	r = analysis_of(&a, slurp(&a, "examples/talk.txt"));
+	r = analysis_of(&a, t_file(&a, "examples/talk.txt"));
 	CHECK_INT(r.n, >=, 3);
 	for (int i = 0; i < r.n; i++)
 		for (int k = 0; k < i; k++)

@@ -143,23 +143,6 @@ healthy(struct t_app *a, struct t_answer *ret)
 	return ret->status == 200;
 }
 
-static int64_t
-figure(struct t_app *a, const char *name)
-{
-	struct buf b;
-	int64_t n = -1;
-
-	buf_init(&b, &a->h.a, 1 << 20);
-	api_metrics(a->api, 1, &b);
-	str rest = buf_str(&b), want = str_fmt(&a->h.a, "scriped_%s ", name);
-	while (rest.p != NULL) {
-		str line = str_split(&rest, '\n');
-		if (str_starts(line, want))
-			(void)str_int(str_cut(line, want.n, line.n), &n);
-	}
-	return n;
-}
-
 /* The buffer is full because the database refuses: what does not fit is dropped and counted, the rest is kept till it can be written. */
 DB_TEST(a_full_audit_buffer_drops_and_counts)
 {
@@ -175,8 +158,8 @@ DB_TEST(a_full_audit_buffer_drops_and_counts)
 	t_break(&a.h, DB_FAULT_CALL, 1, true);
 	for (int i = 0; i < 40; i++)
 		CHECK_INT(t_call(&a, "GET", "/v1/notes", NULL, NULL).status, ==, 403);
-	CHECK_INT(figure(&a, "audit_buffer"), ==, 16);
-	CHECK_INT(figure(&a, "audit_dropped_total"), ==, 24);
+	CHECK_INT(t_figure(&a, "audit_buffer"), ==, 16);
+	CHECK_INT(t_figure(&a, "audit_dropped_total"), ==, 24);
 	T_UNTIL(!healthy(&a, &r) && json_is_false(t_at(r.body, "checks.auditBuffer.ok")));	/* the database itself may be the first to be ill */
 	CHECK_INT(t_int(r.body, "checks.auditBuffer.depth"), ==, 16);
 	CHECK_INT(t_count(&a.h, "audit"), ==, 1);
@@ -184,8 +167,8 @@ DB_TEST(a_full_audit_buffer_drops_and_counts)
 	T_UNTIL(t_count(&a.h, "audit") == 17);
 	T_UNTIL(healthy(&a, &r));
 	CHECK_INT(t_int(r.body, "checks.auditBuffer.depth"), ==, 0);
-	CHECK_INT(figure(&a, "audit_buffer"), ==, 0);
-	CHECK_INT(figure(&a, "audit_dropped_total"), ==, 24);
+	CHECK_INT(t_figure(&a, "audit_buffer"), ==, 0);
+	CHECK_INT(t_figure(&a, "audit_dropped_total"), ==, 24);
 	t_app_close(&a);
 }
 
@@ -199,10 +182,10 @@ DB_TEST(refusals_that_come_faster_than_they_are_written_are_no_illness)
 	t_app_open(&a, t, 0, "audit_buffer=16");
 	t_key(&a, a.h.ws, MODE_LIVE, 0, TIME_NONE, poor);
 	a.c.token = poor;
-	for (int i = 0; i < 10000 && figure(&a, "audit_dropped_total") == 0; i++)
+	for (int i = 0; i < 10000 && t_figure(&a, "audit_dropped_total") == 0; i++)
 		for (int k = 0; k < 50; k++)
 			CHECK_INT(t_call(&a, "GET", "/v1/notes", NULL, NULL).status, ==, 403);
-	CHECK_INT(figure(&a, "audit_dropped_total"), >, 0);
+	CHECK_INT(t_figure(&a, "audit_dropped_total"), >, 0);
 	CHECK(healthy(&a, &r));
 	t_app_close(&a);
 }
@@ -298,18 +281,18 @@ DB_TEST(figures_count_what_happened)
 	CHECK_INT(t_call(&a, "GET", "/v1/jobs", NULL, "Scripe-Api-Version: 2001-01-01\r\n").status, ==, 400);
 	CHECK_INT(t_call(&a, "POST", "/v1/jobs", "{\"type\":\"NOOP\",\"count\":5}", NULL).status, ==, 200);
 	T_UNTIL(front_busy(a.front) == 0);
-	CHECK_INT(figure(&a, "requests_total{operation=\"create_note\",status=\"200\"}"), ==, 3);
-	CHECK_INT(figure(&a, "requests_total{operation=\"create_note\",status=\"400\"}"), ==, 1);
-	CHECK_INT(figure(&a, "requests_total{operation=\"none\",status=\"404\"}"), ==, 1);
-	CHECK_INT(figure(&a, "requests_total{operation=\"none\",status=\"400\"}"), ==, 1);
-	CHECK_INT(figure(&a, "requests_total{operation=\"list_jobs\",status=\"200\"}"), ==, -1);
-	CHECK_INT(figure(&a, "request_seconds_count{operation=\"create_note\"}"), ==, 4);
-	CHECK_INT(figure(&a, "request_seconds_bucket{operation=\"create_note\",le=\"+Inf\"}"), ==, 4);
-	CHECK_INT(figure(&a, "jobs_queued"), ==, 5);
-	CHECK_INT(figure(&a, "jobs_running"), ==, 0);
-	CHECK_INT(figure(&a, "database_up"), ==, 1);
-	CHECK_INT(figure(&a, "connections"), ==, 1);
-	CHECK_INT(figure(&a, "writer_failed_total"), ==, 0);
+	CHECK_INT(t_figure(&a, "requests_total{operation=\"create_note\",status=\"200\"}"), ==, 3);
+	CHECK_INT(t_figure(&a, "requests_total{operation=\"create_note\",status=\"400\"}"), ==, 1);
+	CHECK_INT(t_figure(&a, "requests_total{operation=\"none\",status=\"404\"}"), ==, 1);
+	CHECK_INT(t_figure(&a, "requests_total{operation=\"none\",status=\"400\"}"), ==, 1);
+	CHECK_INT(t_figure(&a, "requests_total{operation=\"list_jobs\",status=\"200\"}"), ==, -1);
+	CHECK_INT(t_figure(&a, "request_seconds_count{operation=\"create_note\"}"), ==, 4);
+	CHECK_INT(t_figure(&a, "request_seconds_bucket{operation=\"create_note\",le=\"+Inf\"}"), ==, 4);
+	CHECK_INT(t_figure(&a, "jobs_queued"), ==, 5);
+	CHECK_INT(t_figure(&a, "jobs_running"), ==, 0);
+	CHECK_INT(t_figure(&a, "database_up"), ==, 1);
+	CHECK_INT(t_figure(&a, "connections"), ==, 1);
+	CHECK_INT(t_figure(&a, "writer_failed_total"), ==, 0);
 	t_app_close(&a);
 }
 
@@ -319,11 +302,11 @@ DB_TEST(figures_of_jobs_follow_them)
 
 	t_app_open(&a, t, T_HANDS, "");
 	CHECK_INT(t_call(&a, "POST", "/v1/jobs", "{\"type\":\"NOOP\",\"count\":5}", NULL).status, ==, 200);
-	T_UNTIL(figure(&a, "jobs_total{type=\"NOOP\",status=\"DONE\"}") == 5);
-	CHECK_INT(figure(&a, "jobs_queued"), ==, 0);
-	CHECK_INT(figure(&a, "jobs_running"), ==, 0);
-	CHECK_INT(figure(&a, "job_seconds_count"), ==, 5);
-	CHECK_INT(figure(&a, "job_start_seconds_count"), ==, 5);
-	CHECK_INT(figure(&a, "jobs_lost_total"), ==, 0);
+	T_UNTIL(t_figure(&a, "jobs_total{type=\"NOOP\",status=\"DONE\"}") == 5);
+	CHECK_INT(t_figure(&a, "jobs_queued"), ==, 0);
+	CHECK_INT(t_figure(&a, "jobs_running"), ==, 0);
+	CHECK_INT(t_figure(&a, "job_seconds_count"), ==, 5);
+	CHECK_INT(t_figure(&a, "job_start_seconds_count"), ==, 5);
+	CHECK_INT(t_figure(&a, "jobs_lost_total"), ==, 0);
 	t_app_close(&a);
 }

@@ -135,28 +135,11 @@ TEST(a_parameter_that_speaks_of_a_secret_loses_its_value)
 
 /* --- through the application --- */
 
-static int64_t
-figure(struct t_app *a, const char *name)
-{
-	struct buf b;
-	int64_t n = -1;
-
-	buf_init(&b, &a->h.a, 1 << 20);
-	api_metrics(a->api, 1, &b);
-	str rest = buf_str(&b), want = str_fmt(&a->h.a, "scriped_%s ", name);
-	while (rest.p != NULL) {
-		str line = str_split(&rest, '\n');
-		if (str_starts(line, want))
-			(void)str_int(str_cut(line, want.n, line.n), &n);
-	}
-	return n;
-}
-
 /* Until every row that waits is written: a second passes, and another commit comes by. */
 static void
 settle(struct t_app *a)
 {
-	T_UNTIL((t_move(&a->h, 1000), t_call(a, "POST", "/v1/jobs/job_x/cancel", NULL, NULL), figure(a, "request_log_buffer") <= 1));
+	T_UNTIL((t_move(&a->h, 1000), t_call(a, "POST", "/v1/jobs/job_x/cancel", NULL, NULL), t_figure(a, "request_log_buffer") <= 1));
 }
 
 /* What was refused by its rate, or because the key was revoked, is asked again and again by programs that nobody watches. */
@@ -188,12 +171,12 @@ DB_TEST(a_full_buffer_drops_and_counts)
 	t_break(&a.h, DB_FAULT_CALL, 1, true);
 	for (int i = 0; i < 40; i++)
 		CHECK_INT(t_call(&a, "POST", "/v1/notes", t_note(&a, "x"), NULL).status, ==, 503);
-	CHECK_INT(figure(&a, "request_log_buffer"), ==, 16);
-	T_UNTIL(figure(&a, "request_log_dropped_total") >= 24);	/* the last one is noted behind its answer */
+	CHECK_INT(t_figure(&a, "request_log_buffer"), ==, 16);
+	T_UNTIL(t_figure(&a, "request_log_dropped_total") >= 24);	/* the last one is noted behind its answer */
 	CHECK_INT(t_count(&a.h, "request_log"), ==, was);
 	t_mend(&a.h);
 	settle(&a);
-	CHECK_INT(t_count(&a.h, "request_log WHERE status = 503") + figure(&a, "request_log_dropped_total"), >=, 40);
+	CHECK_INT(t_count(&a.h, "request_log WHERE status = 503") + t_figure(&a, "request_log_dropped_total"), >=, 40);
 	CHECK_INT(t_count(&a.h, "request_log WHERE status = 503"), <=, 16);
 	t_app_close(&a);
 }
@@ -229,7 +212,7 @@ DB_TEST(a_flood_of_writes_does_not_pass_the_cap)
 	CHECK_INT(t_count(&a.h, "request_log"), <=, 100);
 	CHECK_INT(t_count(&a.h, "request_log"), >=, 95);
 	CHECK_INT(t_count(&a.h, "request_log"), ==, t_db_count(t, "SELECT n FROM request_log_size"));
-	CHECK_INT(figure(&a, "request_log_trimmed_total"), >=, 350);
+	CHECK_INT(t_figure(&a, "request_log_trimmed_total"), >=, 350);
 	t_app_close(&a);
 }
 

@@ -1,31 +1,13 @@
 #include "t.h"
 #include "rank/rank.h"
 
-static str
-slurp(struct arena *a, const char *path)
-{
-	FILE *f = fopen(path, "rb");
-	struct buf b;
-	char part[4096];
-
-	if (f == NULL) {
-		t_fail(__FILE__, __LINE__, "%s: cannot be read", path);
-		return S("");
-	}
-	buf_init(&b, a, 1 << 20);
-	for (size_t n; (n = fread(part, 1, sizeof(part), f)) > 0;)
-		buf_add(&b, (str){ part, n });
-	fclose(f);
-	return buf_str(&b);
-}
-
 TEST(the_ranking_gives_sentences_in_the_order_of_the_source)
 {
 	struct arena a;
 	struct text_sentence *s;
 
 	arena_init(&a, 64 << 20);
-	str source = slurp(&a, "examples/talk.txt");
+	str source = t_file(&a, "examples/talk.txt");
 	int n = rank_best(&a, source, TEXT_EN, 100, &s), words = 0;
 	CHECK_INT(n, >=, 3);
 	for (int i = 0; i < n; i++) {

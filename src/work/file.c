@@ -129,13 +129,11 @@ apply(struct run *r, struct db *db, struct error *e)
 {
 	struct read_file *m = r->effect;
 	const struct sys_clock *clock = r->w->c.clock;
-	enum err code = project_exists(db, r->task.workspace, r->task.project, e);
+	bool stands;
 
-	if (code == E_NOT_FOUND) {
-		run_fail(r, "project_gone", "The project of this job is gone. Choose another one and submit again.");
+	TRY(run_project(r, db, &stands, e));
+	if (!stands)
 		return OK;
-	}
-	TRY(code);
 	m->s.id = (source_id){ sys_ulid(clock) };
 	TRY(source_insert(db, r->task.workspace, &m->s, m->text, m->marks, e));
 	TRY(source_topics_insert(db, r->task.workspace, m->s.id, &m->s.topics, e));

@@ -218,7 +218,7 @@ generate(struct run *r)
 		return;
 	}
 	if (m.project_gone) {
-		run_fail(r, "project_gone", "The project of this job is gone. Choose another one and submit again.");
+		run_project_gone(r);
 		return;
 	}
 	if (m.source_gone) {
@@ -240,13 +240,11 @@ apply(struct run *r, struct db *db, struct error *e)
 {
 	struct post *p = r->effect;
 	const struct sys_clock *clock = r->w->c.clock;
-	enum err code = project_exists(db, r->task.workspace, r->task.project, e);
+	bool stands;
 
-	if (code == E_NOT_FOUND) {
-		run_fail(r, "project_gone", "The project of this job is gone. Choose another one and submit again.");
+	TRY(run_project(r, db, &stands, e));
+	if (!stands)
 		return OK;
-	}
-	TRY(code);
 	p->id = (post_id){ sys_ulid(clock) };
 	p->platform = PLATFORM_LINKEDIN;
 	p->category = post_category(p->status);

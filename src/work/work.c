@@ -1,6 +1,7 @@
 #include "model/ledger.h"
 #include "work/work_priv.h"
 #include "model/knowledge.h"
+#include "model/project.h"
 #include "model/request.h"
 #include "model/upload.h"
 #include "model/vacate.h"
@@ -56,6 +57,23 @@ run_fail(struct run *r, const char *code, const char *fmt, ...)
 	r->verdict = V_FAILED;
 	r->code = code;
 	r->message = str_dup(&r->a, str_z(text));
+}
+
+void
+run_project_gone(struct run *r)
+{
+	run_fail(r, "project_gone", "The project of this job is gone. Choose another one and submit again.");
+}
+
+enum err
+run_project(struct run *r, struct db *db, bool *stands, struct error *e)
+{
+	enum err code = project_exists(db, r->task.workspace, r->task.project, e);
+
+	*stands = code == OK;
+	if (code == E_NOT_FOUND)
+		run_project_gone(r);
+	return code == E_NOT_FOUND ? OK : code;
 }
 
 bool run_stopping(const struct run *r) { return r->w->stopping; }

@@ -48,6 +48,9 @@ extern const int ingest_nkinds;
 void	run_fail(struct run *, const char *code, const char *fmt, ...) PRINTF(3, 4);
 /* A fault of provider or network: another start after the backoff, or the end of attempts. */
 void	run_retry(struct run *, const char *code, int after_s, const char *why);
+/* Where an effect is written: whether the project of the job still stands; if not, the job has failed with that. */
+MUST_USE enum err run_project(struct run *, struct db *, bool *stands, struct error *);
+void	run_project_gone(struct run *);
 bool	run_stopping(const struct run *);
 
 /* Where the texts of knowledge documents come from. */

@@ -2,24 +2,6 @@
 #include "write/write_priv.h"
 #include <stdlib.h>
 
-static str
-slurp(struct arena *a, const char *path)
-{
-	FILE *f = fopen(path, "rb");
-	struct buf b;
-	char part[4096];
-
-	if (f == NULL) {
-		t_fail(__FILE__, __LINE__, "%s: cannot be read", path);
-		return S("");
-	}
-	buf_init(&b, a, 1 << 20);
-	for (size_t n; (n = fread(part, 1, sizeof(part), f)) > 0;)
-		buf_add(&b, (str){ part, n });
-	fclose(f);
-	return buf_str(&b);
-}
-
 static bool go_on(void *ctx, double fraction, const char *what) { (void)ctx; return fraction >= 0 && fraction <= 1 && what != NULL; }
 
 static enum write_fault
@@ -180,7 +162,7 @@ check_example(const char *path, const char *topic)
 	struct write_output o;
 
 	arena_init(&a, 64 << 20);
-	str source = slurp(&a, path);
+	str source = t_file(&a, path);
 	for (int l = WRITE_SHORT; l <= WRITE_LONG; l++) {
 		check_invariants(&a, source, (enum write_length)l);
 		post(&a, source, (enum write_length)l, &o);
@@ -204,7 +186,7 @@ TEST(a_draft_is_not_the_start_of_the_source)
 	int early = 0, late = 0;
 
 	arena_init(&a, 64 << 20);
-	str source = slurp(&a, "examples/talk.txt");
+	str source = t_file(&a, "examples/talk.txt");
 	CHECK_INT(post(&a, source, WRITE_MEDIUM, &o), ==, WRITE_OK);
 	int n = text_sentences(&a, source, TEXT_EN, &s);
 	for (int i = 0; i < n; i++)
@@ -224,7 +206,7 @@ TEST(a_draft_opens_with_a_hook_and_ends_with_a_question)
 
 	arena_init(&a, 64 << 20);
 	for (size_t i = 0; i < COUNT(path); i++) {
-		CHECK_INT(post(&a, slurp(&a, path[i]), WRITE_MEDIUM, &o), ==, WRITE_OK);
+		CHECK_INT(post(&a, t_file(&a, path[i]), WRITE_MEDIUM, &o), ==, WRITE_OK);
 		struct parts p = parts_of(o.content);
 		CHECK_INT(p.n, >=, 5);
 		CHECK_INT(utf8_count(p.paragraph[0]), <=, 140);

@@ -11,29 +11,13 @@ static const char *const sources[] = {
 	"test/corpus/sources/schule_de.txt",
 };
 
-static str
-slurp(struct arena *a, const char *path)
-{
-	FILE *f = fopen(path, "rb");
-	char *p = arena_raw(a, 1 << 16);
-	size_t n = 0;
-
-	if (f == NULL) {
-		t_fail(__FILE__, __LINE__, "%s: cannot be read", path);
-		return S("");
-	}
-	n = fread(p, 1, 1 << 16, f);
-	fclose(f);
-	return (str){ p, n };
-}
-
 static const struct voice unsaid = { .formality = -1, .warmth = -1, .energy = -1, .complexity = -1 };
 
 static struct voice
 voice_of(struct arena *a, const char *name)
 {
 	struct voice v = unsaid;
-	str all = slurp(a, str_fmt(a, "test/corpus/voices/%s.txt", name).p), *sample = NEW_N(a, str, VOICE_SAMPLES);
+	str all = t_file(a, str_fmt(a, "test/corpus/voices/%s.txt", name).p), *sample = NEW_N(a, str, VOICE_SAMPLES);
 
 	while (all.n > 0 && v.samples < VOICE_SAMPLES) {
 		const char *gap = memmem(all.p, all.n, "\n%%\n", 4);
@@ -73,7 +57,7 @@ TEST(drafts_move_toward_the_samples)
 		float was = 0, is = 0;
 		style_learn(&a, voice.sample, voice.samples, &h);
 		for (size_t s = 0; s < COUNT(sources); s++) {
-			str source = slurp(&a, sources[s]);
+			str source = t_file(&a, sources[s]);
 			struct style x = style_of(&a, draft(&a, source, NULL, STR_NONE)), y = style_of(&a, draft(&a, source, &voice, STR_NONE));
 			float dx = style_distance(&x, &h.mean), dy = style_distance(&y, &h.mean);
 			if (getenv("FOLLOW_SHOW") != NULL)
@@ -162,7 +146,7 @@ TEST(every_sentence_is_one_of_the_source_or_of_the_person)
 			struct voice voice = voice_of(&a, voices[v]);
 			struct habits h;
 			style_learn(&a, voice.sample, voice.samples, &h);
-			str source = slurp(&a, sources[s]), content = draft(&a, source, &voice, STR_NONE);
+			str source = t_file(&a, sources[s]), content = draft(&a, source, &voice, STR_NONE);
 			check_told(&a, source, &h, content);
 			CHECK_STR(draft(&a, str_dup(&a, source), &voice, STR_NONE), content);
 		}
@@ -267,7 +251,7 @@ TEST(no_avoided_word_in_2000_drafts)
 	arena_init(&a, 64 << 20);
 	arena_init(&own, 64 << 20);
 	for (size_t i = 0; i < COUNT(sources); i++)
-		text[i] = slurp(&own, sources[i]);
+		text[i] = t_file(&own, sources[i]);
 	for (size_t i = 0; i < COUNT(voices); i++)
 		voice[i] = voice_of(&own, voices[i]);
 	voice[COUNT(voices)] = unsaid;
@@ -357,7 +341,7 @@ TEST(the_hook_that_was_chosen_comes_first)
 	struct arena a;
 
 	arena_init(&a, 64 << 20);
-	str source = slurp(&a, "test/corpus/sources/bakery_en.txt"), hook = S("Applications have doubled. I employ nine people, and none of them works before six.");
+	str source = t_file(&a, "test/corpus/sources/bakery_en.txt"), hook = S("Applications have doubled. I employ nine people, and none of them works before six.");
 	for (size_t i = 0; i < COUNT(voices); i++) {
 		struct voice v = voice_of(&a, voices[i]);
 		str s = hooked(&a, source, hook, &v);
@@ -409,7 +393,7 @@ TEST(instructions_that_can_be_checked_are_followed)
 	struct arena a;
 
 	arena_init(&a, 64 << 20);
-	str source = slurp(&a, "test/corpus/sources/bakery_en.txt");
+	str source = t_file(&a, "test/corpus/sources/bakery_en.txt");
 	for (size_t i = 0; i < COUNT(voices); i++) {
 		struct voice v = voice_of(&a, voices[i]);
 		for (size_t k = 0; k < COUNT(no_tags); k++)
@@ -452,7 +436,7 @@ TEST(samples_cannot_take_the_room_of_the_post)
 	sample[1] = str_fmt(&a, "Once more, we met at noon and sat there.\n%.*s", STR(sample[0]));
 	v.sample = sample;
 	v.samples = 2;
-	str s = draft(&a, slurp(&a, "examples/talk.txt"), &v, STR_NONE);
+	str s = draft(&a, t_file(&a, "examples/talk.txt"), &v, STR_NONE);
 	CHECK(has(s, "issue tracker"));
 	CHECK(!has(s, "tagtag") && !has(s, "👩‍👩‍"));
 	arena_free(&a);
@@ -468,7 +452,7 @@ TEST(a_picture_or_bullet_that_is_avoided_takes_no_line_with_it)
 	arena_init(&a, 64 << 20);
 	str sample[] = { S("🚀 We moved house today.\n\n🚀 It rained all day. ✅\n\n🚀 What we took:\n👉 a table\n👉 two chairs\n\n🚀 It was fun. ✅"),
 		S("🚀 I baked a cake for them.\n\n🚀 They liked it. ✅\n\n🚀 What was in it:\n👉 some flour\n👉 two eggs\n\n🚀 Bake one too. ✅") };
-	str source = slurp(&a, "examples/talk.txt"), avoid[COUNT(signs)];
+	str source = t_file(&a, "examples/talk.txt"), avoid[COUNT(signs)];
 	v.sample = sample;
 	v.samples = COUNT(sample);
 	str with = draft(&a, source, &v, STR_NONE);
@@ -488,7 +472,7 @@ TEST(sliders_count_where_no_sample_speaks)
 	struct voice calm = unsaid, loud = unsaid;
 
 	arena_init(&a, 64 << 20);
-	str source = slurp(&a, "examples/talk.txt");
+	str source = t_file(&a, "examples/talk.txt");
 	calm.complexity = calm.formality = 1000;
 	loud.energy = 1000;
 	loud.complexity = 0;

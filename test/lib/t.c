@@ -40,6 +40,24 @@ remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
 	return remove(path);
 }
 
+str
+t_file(struct arena *a, const char *path)
+{
+	FILE *f = fopen(path, "rb");
+	struct buf b;
+	char part[4096];
+
+	if (f == NULL) {
+		t_fail(__FILE__, __LINE__, "%s: cannot be read", path);
+		return S("");
+	}
+	buf_init(&b, a, 1 << 20);
+	for (size_t n; (n = fread(part, 1, sizeof(part), f)) > 0;)
+		buf_add(&b, (str){ part, n });
+	fclose(f);
+	return buf_str(&b);
+}
+
 static bool
 wanted(const char *name, int argc, char **argv)
 {

@@ -10,6 +10,7 @@ struct t { const char *name; void (*fn)(void); struct t *next; };
 void t_add(struct t *);
 void t_fail(const char *file, int line, const char *fmt, ...) PRINTF(3, 4);
 const char *t_dir(void);		/* a fresh temporary directory of this run, removed at its end */
+str t_file(struct arena *, const char *path);	/* all of it, of 1 MB at most; empty, and the test failed, when it cannot be read */
 #define TEST(id) static void id(void); \
 	__attribute__((constructor)) static void id##_reg(void) { static struct t t = { #id, id, NULL }; t_add(&t); } \
 	static void id(void)

@@ -81,6 +81,23 @@ put_key(void *ctx, struct db *db, struct error *e)
 	return key_insert(db, &p->k, &p->hash, e);
 }
 
+int64_t
+t_figure(struct t_app *a, const char *name)
+{
+	struct buf b;
+	int64_t n = -1;
+
+	buf_init(&b, &a->h.a, 1 << 20);
+	api_metrics(a->api, 1, &b);
+	str rest = buf_str(&b), want = str_fmt(&a->h.a, "scriped_%s ", name);
+	while (rest.p != NULL) {
+		str line = str_split(&rest, '\n');
+		if (str_starts(line, want))
+			(void)str_int(str_cut(line, want.n, line.n), &n);
+	}
+	return n;
+}
+
 key_id
 t_key(struct t_app *a, workspace_id ws, int mode, unsigned scopes, int64_t ms, char *ret)
 {

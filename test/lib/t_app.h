@@ -35,6 +35,9 @@ void	t_app_close(struct t_app *);
 key_id	t_key(struct t_app *, workspace_id, int mode, unsigned scopes, int64_t ms, char *ret);
 #define T_ALL_SCOPES	((1u << SCOPE_COUNT) - 1)
 
+/* A figure of the metrics page without labels; -1: it is not there. */
+int64_t	t_figure(struct t_app *, const char *name);
+
 struct t_answer { int status; str head, text; json_t *body; };	/* status 0: the connection ended without an answer */
 void	t_conn_open(struct t_conn *, int port, const char *token);	/* token NULL: no Authorization */
 void	t_conn_close(struct t_conn *);
