@@ -116,6 +116,10 @@ CREATE INDEX oauth_family_end ON oauth_family (expires_at);
 ALTER TABLE audit ADD COLUMN client {id};
 ALTER TABLE request_log ADD COLUMN client {id};
 
+-- --- what agents list and wait for ---
+
+CREATE INDEX source_of ON source (workspace, project, id);
+
 -- --- MCP: sessions of the protocol versions that have them, so that any node can serve any request ---
 
 -- hash is that of the session id; principal: whose it is, and nobody else's (a hash, too); subscriptions: a JSON array of URIs

@@ -166,6 +166,9 @@ const struct op ops[] = {
 	{ M_GET, "/v1/request-logs/{requestId}", "get_request_log", "Logs", 0, BUCKET_READ, OP_ADDITION | OP_FOR(ADMIN) | OP_FOR(MANAGER), request_logs_get, ID_request, NULL,
 	  &request_log_rec, NULL, ERRORS(E_NOT_FOUND),
 	  "Get a request as it was answered", "By the id of its `X-Request-Id`. Bodies are never kept." },
+	{ M_GET, "/v1/sources", "list_sources", "Sources", S_(NOTES_READ), BUCKET_READ, OP_LIST | OP_MCP | OP_ADDITION, sources_list, -1, &sources_query_rec, &source_entry_rec, source_anchor,
+	  ERRORS(E_NOT_FOUND),
+	  "List sources of a project", "Newest first, each with the beginning of its text; a source by itself has its topics." },
 	{ M_POST, "/v1/sources", "create_source", "Sources", S_(SOURCES_WRITE), BUCKET_JOBS, WRITE | OP_LONG, sources_create, -1, &source_create_rec, &source_or_job_rec, NULL,
 	  ERRORS(E_SPEND_CAP_EXCEEDED, E_NOT_FOUND, E_UNPROCESSABLE),
 	  "Create a source from a text or an upload", "A text is stored at once, and the answer is the source. A file is read, or written down where it is a recording, by a job, "

@@ -163,7 +163,7 @@ HANDLER(columns_get) HANDLER(columns_create) HANDLER(columns_update) HANDLER(col
 HANDLER(members_list) HANDLER(members_get) HANDLER(members_create) HANDLER(members_update) HANDLER(members_delete)
 HANDLER(notes_list) HANDLER(notes_get) HANDLER(notes_create)
 HANDLER(posts_list) HANDLER(posts_get) HANDLER(posts_create) HANDLER(posts_update) HANDLER(posts_generate)
-HANDLER(sources_get) HANDLER(sources_create)
+HANDLER(sources_list) HANDLER(sources_get) HANDLER(sources_create)
 HANDLER(knowledge_list) HANDLER(knowledge_get) HANDLER(knowledge_create) HANDLER(knowledge_delete) HANDLER(knowledge_search)
 HANDLER(voice_show) HANDLER(voice_update)
 HANDLER(samples_list) HANDLER(samples_get) HANDLER(samples_create) HANDLER(samples_delete)

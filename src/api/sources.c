@@ -12,6 +12,25 @@ static const struct field made_fields[] = {
 };
 const struct rec source_or_job_rec = REC_EITHER("source_or_job", made_fields, "The source that was made of a text, or the job that makes one of a file");
 
+static void
+scan(struct rq *rq, struct rows *r, void *to)
+{
+	(void)rq;
+	db_scan(&source_entry_rec, r, NULL, to);
+}
+
+enum err
+sources_list(struct rq *rq)
+{
+	const struct sources_query *q = IN(rq, sources_query);
+	struct page p = page_of(rq, TIME_NONE, TIME_NONE);
+	struct rows r;
+
+	TRY(project_exists(rq->db, rq->who.workspace, q->project, &rq->err));
+	TRY(source_page(rq->db, rq->who.workspace, q->project, (source_id){ p.before }, p.limit, &r, &rq->err));
+	return reply_rows(rq, &r, &source_entry_rec, sizeof(struct source_entry), scan);
+}
+
 enum err
 sources_get(struct rq *rq)
 {

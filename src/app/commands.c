@@ -77,6 +77,7 @@ const struct command commands[] = {
 	ADMIN("knowledge", "reembed", admin_knowledge_reembed, reembed_rec, NULL,
 	    "scriped knowledge reembed --data ./var --workspace org_…", "Have the server make all vectors of the knowledge of a workspace anew"),
 	CALLS("source", "create", "create_source", "id", "scriped source create --data ./var --project proj_… --type text --name Talk --text 'We moved our support.'"),
+	CALLS("source", "list", "list_sources", NULL, "scriped source list --data ./var --project proj_… --json"),
 	CALLS("source", "show", "get_source", NULL, "scriped source show --data ./var src_…"),
 	CALLS("usage", NULL, "get_usage", NULL, "scriped usage --data ./var --workspace org_… --date-from 2026-08-01"),
 	CALLS("limits", NULL, "get_rate_limits", NULL, "scriped limits --data ./var --workspace org_…"),

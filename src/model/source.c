@@ -39,6 +39,26 @@ static const struct field fields[] = {
 const struct rec source_rec = REC(source, fields, "Longer material to write from");
 #define COLS "id, project, status, name, file_type, duration_ms, updated_at, preview, truncated, has_text"
 
+static const struct field entry_fields[] = {
+	F_ID   (source_entry, id, source, "id", "id", 0, "The source"),
+	F_ID   (source_entry, project, project, "projectId", "project", 0, "Its project"),
+	F_WORD (source_entry, status, "status", "status", 0, &source_status_words, "A text is Done at once; a file is Processing until it ends as Done or Error", "Done"),
+	F_STR  (source_entry, name, "name", "name", F_NULL, 0, 0, "What it is called", "Talk at the spring meetup"),
+	F_STR  (source_entry, file_type, "fileType", "file_type", F_NULL, 0, 0, "Media type of the file that it came from; null for a text", NULL),
+	F_MILLI(source_entry, duration, "durationSeconds", "duration_ms", F_NULL, "How long the recording is; null where there is none", NULL),
+	F_CREATED(source_entry, id, source, "createdAt", "When it was created"),
+	F_TIME (source_entry, updated_at, "updatedAt", "updated_at", F_NULL, "When it was last changed"),
+	F_STR  (source_entry, excerpt, "excerpt", "excerpt", 0, 0, 0, "The first 200 characters of its text", "Last week we moved our support to a public tracker."),
+	F_BOOL (source_entry, has_text, "hasFullText", "has_text", 0, "Whether its text is there to write from"),
+};
+const struct rec source_entry_rec = REC(source_entry, entry_fields, "A source as a list shows it: without its topics");
+
+static const struct field query_fields[] = {
+	PAGE_FIELDS(sources_query),
+	F_ID(sources_query, project, project, "projectId", NULL, F_REQ, "The project"),
+};
+const struct rec sources_query_rec = REC(sources_query, query_fields, "Filters of the list of sources");
+
 static const struct field create_fields[] = {
 	F_WORD(source_create, type, "type", NULL, F_REQ, &source_type_words, "What it is made from", "text"),
 	F_ID  (source_create, project, project, "projectId", NULL, F_REQ, "The project it belongs to"),
@@ -54,6 +74,10 @@ SQL(insert, "source.insert",
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)");
 SQL(put_text, "source.put_text", "INSERT INTO source_text (workspace, source, body, marks) VALUES ($1, $2, $3, $4)");
 SQL(get, "source.get", "SELECT " COLS " FROM source WHERE workspace = $1 AND id = $2");
+SQL(page, "source.page",
+    "SELECT id, project, status, name, file_type, duration_ms, updated_at, substr(preview, 1, 200) AS excerpt, has_text FROM source"
+    " WHERE workspace = $1 AND project = $2 AND id < $3 ORDER BY id DESC LIMIT $4");
+SQL(anchor, "source.anchor", "SELECT 1 FROM source WHERE workspace = $1 AND id = $2");
 SQL(status, "source.status", "SELECT status FROM source WHERE workspace = $1 AND id = $2");
 SQL(whole, "source.text", "SELECT body FROM source_text WHERE workspace = $1 AND source = $2");
 SQL(marks_of, "source.marks", "SELECT marks FROM source_text WHERE workspace = $1 AND source = $2");
@@ -152,6 +176,18 @@ source_get(struct db *db, struct arena *a, workspace_id w, source_id id, struct 
 
 	TRY(db_one(db, get, &source_rec, a, ret, &found, e, VID(w), VID(id)));
 	return found ? read_topics(db, a, w, ret, e) : gone(e);
+}
+
+enum err
+source_page(struct db *db, workspace_id w, project_id p, source_id before, int limit, struct rows *ret, struct error *e)
+{
+	return db_query(db, page, ret, e, VID(w), VID(p), VID(before), V(limit));
+}
+
+enum err
+source_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, struct error *e)
+{
+	return db_any(db, anchor, found, e, VID(w), val_ulid(id));
 }
 
 enum err

@@ -10,6 +10,7 @@
 #ifndef MODEL_SOURCE_H
 #define MODEL_SOURCE_H
 #include "db/db.h"
+#include "model/page.h"
 #include "model/words.h"
 
 #define SOURCE_PREVIEW	2000		/* code points of the beginning that is shown */
@@ -35,6 +36,19 @@ struct source {
 	struct rec_list topics;
 };
 extern const struct rec source_rec;
+/* What a list tells of it: the whole of many would be megabytes. */
+struct source_entry {
+	source_id id;
+	project_id project;
+	int status;
+	str name, file_type;
+	int64_t duration, updated_at;
+	str excerpt;
+	bool has_text;
+};
+extern const struct rec source_entry_rec;
+struct sources_query { struct page_query page; project_id project; };
+extern const struct rec sources_query_rec;
 struct source_create { int type; project_id project; str text; upload_id upload; str name; };
 extern const struct rec source_create_rec;
 
@@ -46,6 +60,9 @@ MUST_USE enum err source_get(struct db *, struct arena *, workspace_id, source_i
 MUST_USE enum err source_status(struct db *, workspace_id, source_id, int *ret, struct error *);	/* E_NOT_FOUND */
 MUST_USE enum err source_text(struct db *, struct arena *, workspace_id, source_id, str *ret, struct error *);	/* E_NOT_FOUND where there is none */
 MUST_USE enum err source_marks(struct db *, struct arena *, workspace_id, source_id, str *ret, struct error *);	/* packed; absent: there are none */
+/* Of the project, newest first; read as source_entry_rec. */
+MUST_USE enum err source_page(struct db *, workspace_id, project_id, source_id before, int limit, struct rows *ret, struct error *);
+MUST_USE enum err source_anchor(struct db *, workspace_id, const ulid *, bool *found, struct error *);
 /* What was found in a source: topics with their hooks, with ids of all. */
 MUST_USE enum err source_topics_insert(struct db *, workspace_id, source_id, const struct rec_list *topics, struct error *);
 MUST_USE enum err source_touch(struct db *, workspace_id, source_id, int64_t now, struct error *);	/* it was changed */

@@ -41,6 +41,9 @@ SHAPES = {
     'source': {'id': 'id source', 'projectId': 'id project', 'status': 'Processing|Done|Error', 'name': 'string or null',
                'fileType': 'string or null', 'durationSeconds': 'number or null', 'createdAt': 'time', 'updatedAt': 'time or null',
                'textPreview': 'string', 'textPreviewTruncated': 'boolean', 'hasFullText': 'boolean', 'topics': 'list'},
+    'entry': {'id': 'id source', 'projectId': 'id project', 'status': 'Processing|Done|Error', 'name': 'string or null',
+              'fileType': 'string or null', 'durationSeconds': 'number or null', 'createdAt': 'time', 'updatedAt': 'time or null',
+              'excerpt': 'string', 'hasFullText': 'boolean'},
     'topic': {'id': 'id topic', 'title': 'string', 'summary': 'string', 'keyTakeaways': 'list', 'ranking': 'integer', 'score': 'number',
               'fromSeconds': 'number or null', 'toSeconds': 'number or null', 'hooks': 'list'},
     'hook': {'id': 'id hook', 'content': 'string', 'postType': 'QUESTION|CONTRAST|NUMBER|LESSON|STORY|CLAIM', 'contentType': CONTENT_TYPES},
@@ -125,6 +128,8 @@ def resource(value, a):
     names = {'proj': 'project', 'note': 'note', 'post': 'post', 'src': 'source', 'kb': 'document', 'upl': 'upload', 'job': 'job',
              'req': 'request', 'aud': 'audit', 'fold': 'folder', 'stat': 'status', 'smp': 'sample', 'plr': 'pillar'}
     name = names.get(value['id'].split('_')[0])
+    if name == 'source' and 'excerpt' in value:
+        name = 'entry'
     if name and ('createdAt' in value or (name == 'status' and 'category' in value) or name == 'upload'):
         shape(modern(value, name, a), name)
     if name and 'createdAt' in value:
