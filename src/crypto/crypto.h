@@ -22,6 +22,11 @@ digest	crypto_hmac_of(str key, str);		/* the same under a key of any length, whe
 bool	crypto_same(const digest *, const digest *);	/* constant time */
 void	crypto_hex(char *out, const void *p, size_t n);	/* 2n lower-case digits and a NUL */
 bool	crypto_unhex(str, uint8_t *out, size_t n);	/* exactly n bytes, digits of either case */
+/* Passwords: Argon2id at libsodium's interactive cost (64 MB and some 60 ms each: never on a loop), as text in PHC form.  False: no memory. */
+#define CRYPTO_PASSWORD	128
+MUST_USE bool crypto_password_hash(str password, char ret[CRYPTO_PASSWORD]);
+/* Whether it is the one.  An absent hash is that of a password nobody has, so that who has no account takes the same time. */
+MUST_USE bool crypto_password_verify(str hash, str password);
 /* A keyed 128-bit hash (SipHash-2-4-128) for tables keyed by what strangers send. */
 struct crypto_hash { uint64_t lo, hi; };
 struct crypto_hash crypto_siphash(const uint8_t key[16], str);

@@ -1,6 +1,7 @@
 #include "t.h"
 #include "crypto/crypto.h"
 #include <stdlib.h>
+#include <time.h>
 
 static bool
 is_hex(const void *p, size_t n, const char *hex)
@@ -168,4 +169,49 @@ TEST(hmac_takes_a_key_of_any_length)
 	CHECK(is_hex(d.b, 32, "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2"));
 	d = crypto_hmac_of(S("Jefe"), S("what do ya want for nothing?"));
 	CHECK(is_hex(d.b, 32, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"));
+}
+
+TEST(a_password_is_known_by_its_hash_alone)
+{
+	char hash[CRYPTO_PASSWORD], again[CRYPTO_PASSWORD];
+	str password = S("correct horse battery staple");
+
+	CHECK(crypto_init());
+	CHECK(crypto_password_hash(password, hash));
+	CHECK(crypto_password_hash(password, again));
+	CHECK(strncmp(hash, "$argon2id$v=19$m=65536,t=2,p=1$", 31) == 0);
+	CHECK(strcmp(hash, again) != 0);			/* a salt each */
+	CHECK(crypto_password_verify(str_z(hash), password));
+	CHECK(!crypto_password_verify(str_z(hash), S("correct horse battery stapl")));
+	CHECK(!crypto_password_verify(str_z(hash), STR_NONE));
+	hash[40] = (char)(hash[40] == 'a' ? 'b' : 'a');
+	CHECK(!crypto_password_verify(str_z(hash), password));
+}
+
+static int64_t
+cpu_us(str hash)
+{
+	struct timespec a, b;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
+	CHECK(!crypto_password_verify(hash, S("some password")));
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
+	return (b.tv_sec - a.tv_sec) * 1000000 + (b.tv_nsec - a.tv_nsec) / 1000;
+}
+
+/* What is no hash must not be told from what is one by the time that it takes. */
+TEST(a_password_of_nobody_takes_as_long)
+{
+	char hash[CRYPTO_PASSWORD];
+
+	CHECK(crypto_init());
+	CHECK(crypto_password_hash(S("another password"), hash));
+	int64_t known = INT64_MAX, unknown = INT64_MAX, long_one = INT64_MAX;
+	for (int i = 0; i < 3; i++) {
+		known = MIN(known, cpu_us(str_z(hash)));
+		unknown = MIN(unknown, cpu_us(STR_NONE));
+		long_one = MIN(long_one, cpu_us((str){ memset((char[200]){ 0 }, 'x', 200), 200 }));
+	}
+	CHECK(unknown * 2 > known && known * 2 > unknown);
+	CHECK(long_one * 2 > known);
 }

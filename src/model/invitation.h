@@ -1,8 +1,9 @@
 /* invitation -- links that make their reader a member of a workspace.  The only code that names table invitation.
  *
- * The link ends in 32 random bytes in base64url; only their HMAC is kept.  It works once, for 7 days, and for whoever has it: a new person
- * chooses a password behind it, one that has an account signs in.
- * Layer: includes crypto, db, page, words. */
+ * The link ends in 32 random bytes in base64url; only the HMAC of that text (auth_hash) is kept.  It works once, for 7 days, and for whoever has it: a
+ * new person chooses a password behind it, one that has an account signs in.  Who is invited is free to become a member under another address: the link
+ * is what counts, and email says only where it was meant to go.
+ * Layer: includes crypto, db, page, person, words. */
 #ifndef MODEL_INVITATION_H
 #define MODEL_INVITATION_H
 #include "db/db.h"
@@ -14,18 +15,20 @@ struct invitation { invitation_id id; workspace_id workspace; str email, name; i
 extern const struct rec invitation_rec;
 struct invitation_made { struct invitation invitation; str url; };	/* url: shown once */
 extern const struct rec invitation_made_rec;
-struct invitation_create { str email, name; int role; };
+struct invitation_create { str email, name; int role; };	/* name absent: what stands before the @ */
 extern const struct rec invitation_create_rec;
 struct invitations_query { struct page_query page; };
 extern const struct rec invitations_query_rec;
 
 MUST_USE enum err invitation_insert(struct db *, const struct invitation *, const digest *, struct error *);
-/* *found: it is there, not accepted, and not over at `now`; held until the transaction ends. */
+/* *found: it is there, not accepted, and not over at `now`. */
 MUST_USE enum err invitation_by_hash(struct db *, struct arena *, const digest *, int64_t now, struct invitation *ret, bool *found, struct error *);
 MUST_USE enum err invitation_get(struct db *, struct arena *, workspace_id, invitation_id, struct invitation *ret, struct error *);
+/* First of all in the transaction that makes the member: E_CONFLICT when the link was used meanwhile. */
 MUST_USE enum err invitation_accept(struct db *, workspace_id, invitation_id, int64_t now, struct error *);
-MUST_USE enum err invitation_delete(struct db *, workspace_id, invitation_id, struct error *);
+MUST_USE enum err invitation_delete(struct db *, workspace_id, invitation_id, struct error *);	/* E_NOT_FOUND */
 MUST_USE enum err invitation_page(struct db *, workspace_id, invitation_id before, int limit, struct rows *ret, struct error *);
 MUST_USE enum err invitation_anchor(struct db *, workspace_id, const ulid *, bool *found, struct error *);
+/* The keeper's: removes at most `most` that are over; *n tells how many. */
 MUST_USE enum err invitation_sweep(struct db *, int64_t now, int most, int64_t *n, struct error *);
 #endif

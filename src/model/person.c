@@ -11,10 +11,9 @@ const struct rec person_rec = REC_NAMED(person, "member", fields, "A member of a
 #define MEMBER "SELECT p.id, p.email, coalesce(m.name, p.name), m.role FROM membership m JOIN person p ON p.id = m.person WHERE m.workspace = $1"
 
 /* Something on both sides of the last @, and no blanks: whether it exists, only a letter tells. */
-static enum err
-check_create(const void *v, struct error *e)
+enum err
+person_email_ok(str s, struct error *e)
 {
-	str s = ((const struct person_create *)v)->email;
 	size_t at = s.n;
 	bool plain = true;
 
@@ -27,6 +26,8 @@ check_create(const void *v, struct error *e)
 		return fail(e, E_INVALID_REQUEST, "email", "'email' must be an e-mail address, such as ada@example.com.");
 	return OK;
 }
+
+static enum err check_create(const void *v, struct error *e) { return person_email_ok(((const struct person_create *)v)->email, e); }
 
 static const struct field create_fields[] = {
 	F_STR (person_create, email, "email", NULL, F_REQ, 3, 254, "E-mail address", "ada@example.com"),
@@ -65,8 +66,8 @@ SQL(update, "membership.update", "UPDATE membership SET role = $3, name = $4 WHE
 SQL(leave, "membership.delete", "DELETE FROM membership WHERE workspace = $1 AND person = $2");
 SQL(other_admin, "membership.other_admin", "SELECT 1 FROM membership WHERE workspace = $1 AND role = $3 AND person <> $2 LIMIT 1");
 
-static str
-lower_case(struct arena *a, str s)
+str
+person_email(struct arena *a, str s)
 {
 	char *p = arena_raw(a, s.n + 1);
 
@@ -79,7 +80,7 @@ lower_case(struct arena *a, str s)
 enum err
 person_join(struct db *db, struct arena *a, workspace_id w, const struct person_create *c, person_id fresh, struct person *ret, struct error *e)
 {
-	str email = lower_case(a, c->email);
+	str email = person_email(a, c->email);
 	struct rows r;
 
 	TRY(db_run(db, insert, e, VID(fresh), V(email), V(c->name)));
@@ -130,4 +131,108 @@ enum err
 person_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, struct error *e)
 {
 	return db_any(db, anchor, found, e, VID(w), val_ulid(id));
+}
+
+/* --- accounts --- */
+
+#define ACCOUNT	"SELECT id, email, name, password, password_at FROM person"
+SQL(account_by_email, "person.account_by_email", ACCOUNT " WHERE email = $1");
+SQL(account_get, "person.account", ACCOUNT " WHERE id = $1");
+SQL(set_password, "person.set_password", "UPDATE person SET password = $2, password_at = $3 WHERE id = $1");
+SQL(workspaces, "membership.workspaces",
+    "SELECT w.id, w.name, w.plan, w.subscription, w.amplifiers, w.engagement, m.role FROM membership m JOIN workspace w ON w.id = m.workspace"
+    " WHERE m.person = $1 AND m.workspace < $2 ORDER BY m.workspace DESC LIMIT $3");
+SQL(role_in, "membership.role", "SELECT workspace, role FROM membership WHERE workspace = $1 AND person = $2");
+SQL(first, "membership.first", "SELECT workspace, role FROM membership WHERE person = $1 ORDER BY workspace LIMIT 1");
+
+static enum err
+account(struct rows *r, struct arena *a, struct account *ret, bool *found, struct error *e)
+{
+	if ((*found = db_next(r))) {
+		struct val at = db_col(r, 4);
+		*ret = (struct account){ .email = str_dup(a, db_col(r, 1).s), .name = str_dup(a, db_col(r, 2).s),
+		    .password = str_dup(a, db_col(r, 3).s), .password_at = at.t == V_NULL ? TIME_NONE : at.i };
+		memcpy(ret->id.u.s, db_col(r, 0).s.p, 26);
+	}
+	return db_done(r, e);
+}
+
+enum err
+person_by_email(struct db *db, struct arena *a, str email, struct account *ret, bool *found, struct error *e)
+{
+	struct rows r;
+
+	TRY(db_query(db, account_by_email, &r, e, V(person_email(a, email))));
+	return account(&r, a, ret, found, e);
+}
+
+enum err
+person_account(struct db *db, struct arena *a, person_id id, struct account *ret, bool *found, struct error *e)
+{
+	struct rows r;
+
+	TRY(db_query(db, account_get, &r, e, VID(id)));
+	return account(&r, a, ret, found, e);
+}
+
+/* Length is what helps; rules about kinds of letters do not (NIST SP 800-63B). */
+enum err
+person_password_ok(str s, struct error *e)
+{
+	size_t n = utf8_ok(s) ? utf8_count(s) : 0;
+
+	if (n >= PASSWORD_LEAST && n <= PASSWORD_MOST)
+		return OK;
+	return fail(e, E_INVALID_REQUEST, "password", "A password has %d to %d characters.", PASSWORD_LEAST, PASSWORD_MOST);
+}
+
+enum err
+person_set_password(struct db *db, person_id id, str hash, int64_t now, struct error *e)
+{
+	TRY(db_run(db, set_password, e, VID(id), V(hash), V(now)));
+	return db->ops->changes(db) == 1 ? OK : fail(e, E_NOT_FOUND, NULL, "User not found.");
+}
+
+enum err
+person_workspaces(struct db *db, struct arena *a, person_id id, workspace_id before, int limit, struct reach *ret, int *n, struct error *e)
+{
+	struct rows r;
+
+	*n = 0;
+	TRY(db_query(db, workspaces, &r, e, VID(id), VID(before), V(limit)));
+	for (; *n < limit && db_next(&r); ++*n) {
+		db_scan(&workspace_rec, &r, a, &ret[*n].workspace);
+		ret[*n].workspace.features.api_access = workspace_api_access(&ret[*n].workspace);
+		db_val_word(&role_words, db_col(&r, 6), &ret[*n].role);
+	}
+	return db_done(&r, e);
+}
+
+static enum err
+membership(struct rows *r, workspace_id *w, int *role, bool *found, struct error *e)
+{
+	if ((*found = db_next(r))) {
+		memcpy(w->u.s, db_col(r, 0).s.p, 26);
+		w->u.s[26] = '\0';
+		db_val_word(&role_words, db_col(r, 1), role);
+	}
+	return db_done(r, e);
+}
+
+enum err
+person_role_in(struct db *db, person_id id, workspace_id w, int *role, bool *found, struct error *e)
+{
+	struct rows r;
+
+	TRY(db_query(db, role_in, &r, e, VID(w), VID(id)));
+	return membership(&r, &w, role, found, e);
+}
+
+enum err
+person_first_workspace(struct db *db, person_id id, workspace_id *ret, int *role, bool *found, struct error *e)
+{
+	struct rows r;
+
+	TRY(db_query(db, first, &r, e, VID(id)));
+	return membership(&r, ret, role, found, e);
 }
