@@ -73,7 +73,8 @@ CREATE TABLE consent (
 	PRIMARY KEY (person, id)
 ){strict};
 CREATE UNIQUE INDEX consent_of ON consent (person, client);
-CREATE INDEX consent_client ON consent (client);
+CREATE INDEX consent_client ON consent (client, person, id);
+CREATE INDEX consent_workspace ON consent (workspace, id) WHERE revoked_at IS NULL;
 
 -- hash is all that is kept of a code.  family: what it was exchanged for, so that a second use revokes it.
 CREATE TABLE oauth_code (

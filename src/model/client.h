@@ -1,7 +1,7 @@
 /* client -- programs that ask people to act for them (OAuth clients).  The only code that names table oauth_client.
  *
  * A client registered itself (RFC 7591), is a metadata document at its own URL, or was made on the command line.  Only hashes of its secret and of
- * its registration token are kept.  One without any consent is removed after 30 days.
+ * its registration token are kept.  One without any consent is an orphan: it goes after CLIENT_ORPHAN_MS, and earlier when there are too many.
  * Layer: includes crypto, db, words. */
 #ifndef MODEL_CLIENT_H
 #define MODEL_CLIENT_H
@@ -26,11 +26,15 @@ extern const struct rec client_row;
 MUST_USE enum err client_insert(struct db *, const struct client *, struct error *);
 MUST_USE enum err client_get(struct db *, struct arena *, client_id, struct client *ret, bool *found, struct error *);
 MUST_USE enum err client_by_url(struct db *, struct arena *, str url, struct client *ret, bool *found, struct error *);
+/* What it says of itself: name, auth_method, scopes, redirects, metadata, secret, registration, fresh_until. */
 MUST_USE enum err client_update(struct db *, const struct client *, struct error *);
+/* The same of a document, found by its url and made where there is none; ret->id tells which one it is. */
+MUST_USE enum err client_learn(struct db *, struct arena *, const struct client *, struct client *ret, struct error *);
 MUST_USE enum err client_consented(struct db *, client_id, int64_t now, struct error *);
-MUST_USE enum err client_verify(struct db *, client_id, bool verified, struct error *);
-MUST_USE enum err client_delete(struct db *, client_id, struct error *);	/* with its consents, codes and families */
+MUST_USE enum err client_verify(struct db *, client_id, bool verified, bool *found, struct error *);
+/* Only when no consent names it any more (grant_forget). */
+MUST_USE enum err client_delete(struct db *, client_id, struct error *);
 MUST_USE enum err client_sweep(struct db *, int64_t now, int most, int64_t *n, struct error *);
-/* How many were never consented to: registration has a bound. */
-MUST_USE enum err client_orphans(struct db *, int64_t most, int64_t *ret, struct error *);
+/* The oldest orphans go until `keep` are left, at most `most` of them. */
+MUST_USE enum err client_trim(struct db *, int64_t keep, int most, int64_t *n, struct error *);
 #endif

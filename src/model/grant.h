@@ -3,6 +3,7 @@
  *
  * A consent is one per person and client.  A code is exchanged once for a family; a family is all the tokens that come of it by
  * rotation (auth/token.h).  Revoking a consent revokes its families; whoever revokes calls auth_bust after the commit.
+ * scopes are of grant_scope_words: those of keys, and SCOPE_BIT(OFFLINE_ACCESS) where there are refresh tokens.
  * Layer: includes crypto, db, words, person. */
 #ifndef MODEL_GRANT_H
 #define MODEL_GRANT_H
@@ -36,6 +37,7 @@ struct grant_code {
 	ulid family;			/* that it was exchanged for; unset: it was not */
 };
 #define CODE_MS	INT64_C(60000)
+#define CODE_KEEP_MS INT64_C(86400000)	/* behind its end: a second use is told from an unknown code so long */
 
 struct family {
 	ulid id;
@@ -48,16 +50,20 @@ struct family {
 	int64_t turn, turned_at, access_floor, expires_at, revoked_at;
 };
 
-/* Gives, or widens: the scopes are then these, the workspace that one, and it is not revoked.  ret->id tells which one it is. */
+/* Gives, or widens: to what stood already the scopes are added, the workspace is then that one.  ret->id tells which one it is. */
 MUST_USE enum err consent_give(struct db *, struct arena *, person_id, client_id, workspace_id, unsigned scopes, consent_id fresh, int64_t now,
     struct consent *ret, struct error *);
 MUST_USE enum err consent_find(struct db *, struct arena *, person_id, client_id, struct consent *ret, bool *found, struct error *);	/* not revoked */
 MUST_USE enum err consent_get(struct db *, struct arena *, person_id, consent_id, struct consent *ret, struct error *);	/* E_NOT_FOUND */
-MUST_USE enum err consent_revoke(struct db *, person_id, consent_id, int64_t now, struct error *);		/* with its families */
-/* Those of one person, newest first; of a workspace: all whose person belongs to it and whose default it is. */
+MUST_USE enum err consent_revoke(struct db *, person_id, consent_id, int64_t now, struct error *);		/* with its families; again: nothing */
+MUST_USE enum err consent_touch(struct db *, person_id, consent_id, int64_t now, struct error *);	/* used_at, which is to the day */
+/* Those of one person that hold, newest first; of a workspace: those whose default it is, with the person in them. */
 MUST_USE enum err consent_page(struct db *, person_id, consent_id before, int limit, struct rows *ret, struct error *);
 MUST_USE enum err consent_page_of(struct db *, workspace_id, consent_id before, int limit, struct rows *ret, struct error *);
+MUST_USE enum err consent_get_of(struct db *, struct arena *, workspace_id, consent_id, struct consent *ret, struct error *);	/* E_NOT_FOUND */
 MUST_USE enum err consent_anchor(struct db *, workspace_id, const ulid *, bool *found, struct error *);
+/* Of a client that goes: at most `most` of its consents, with their families.  *n: how many; less than `most`: none is left. */
+MUST_USE enum err grant_forget(struct db *, client_id, int most, int64_t *n, struct error *);
 
 MUST_USE enum err code_insert(struct db *, const struct grant_code *, struct error *);
 MUST_USE enum err code_by_hash(struct db *, struct arena *, const digest *, struct grant_code *ret, bool *found, struct error *);	/* held until the transaction ends */

@@ -10,3 +10,4 @@
 const struct words job_kind_words = { job_type_list, JT_NOOP, 0 };
 const struct words job_seen_words = { job_type_list, JT_SHOWN, 0 };
 const struct words job_any_words = { job_type_list, JT_SHOWN, 1 };
+const struct words scope_words = { grant_scope_list, SCOPE_COUNT, 0 };
