@@ -22,4 +22,12 @@ void	docs_free(struct docs *);
 #define DOCS_FACES	7
 /* What to give to the front. */
 void	docs_faces(struct docs *, struct front_face ret[DOCS_FACES]);
+
+/* --- the pages as Markdown, for other faces ---
+ *
+ * A page has a short name: its path without /docs/ and api/v1/ (`notes`, `quickstart`, `errors/not_found`), and `index` is /docs. */
+struct docs_page { str name, title, about; size_t size; };
+const struct docs_page *docs_list(struct arena *, int *n);	/* those of the navigation, in its order */
+const str *docs_names(struct arena *, int *n);			/* of all pages, in the order of their paths */
+bool	docs_read(struct arena *, str name, str *ret);		/* also by what stands behind /docs/ in its path, and with .md */
 #endif

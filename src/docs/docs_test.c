@@ -41,6 +41,36 @@ TEST(every_page_has_a_twin_in_markdown)
 	arena_free(&a);
 }
 
+TEST(a_page_has_a_short_name_and_is_read_by_it)
+{
+	struct arena a;
+	str notes, same;
+	int n, all;
+
+	arena_init(&a, (size_t)64 << 20);
+	const struct docs_page *p = docs_list(&a, &n);
+	CHECK_INT(n, >, 15);
+	CHECK_STR(p[0].name, S("index"));
+	for (int i = 0; i < n; i++) {
+		str text;
+		CHECK(docs_read(&a, p[i].name, &text));
+		CHECK_INT(text.n, ==, p[i].size);
+		CHECK(p[i].title.n > 0 && p[i].about.n > 0);
+	}
+	const str *names = docs_names(&a, &all);
+	CHECK_INT(all, >, n);
+	for (int i = 0; i < all; i++)
+		CHECK(docs_read(&a, names[i], &same));
+	CHECK(docs_read(&a, S("notes"), &notes) && str_starts(notes, S("# Notes")));
+	CHECK(docs_read(&a, S("api/v1/notes"), &same) && str_eq(same, notes));
+	CHECK(docs_read(&a, S("notes.md"), &same) && str_eq(same, notes));
+	CHECK(docs_read(&a, S("errors/not_found"), &same));
+	CHECK(!docs_read(&a, S(""), &same));
+	CHECK(!docs_read(&a, S("assets/search.json"), &same));
+	CHECK(!docs_read(&a, S("../llms"), &same));
+	arena_free(&a);
+}
+
 TEST(what_is_packed_is_whole_and_its_tags_are_its_own)
 {
 	struct arena a;
