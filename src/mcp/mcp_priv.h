@@ -69,7 +69,7 @@ struct mcp_method {
 };
 /* What a version offers: "capabilities" of initialize and server/discover. */
 struct capability { str name; unsigned versions; const char *json; };
-/* Tools that exist under the setting mcp_conformance alone (fixtures.c).  run: as of a method, with the arguments in params. */
+/* Tools that exist under the setting mcp_conformance alone (fixtures.c).  run: as of a method; params are those of tools/call. */
 struct fixture {
 	const char *name, *description;
 	const char *input, *output;	/* schemas; output NULL: none */
@@ -79,12 +79,15 @@ struct fixture {
 extern const struct fixture *const mcp_fixtures;
 extern const int mcp_nfixtures;
 
+struct api *mcp_api(const struct ask *);
+
 /* --- parameters --- */
 str	mcp_text(const json_t *object, const char *name);	/* absent: there is none, or it is no text */
 bool	mcp_client_can(const struct ask *, const char *capability);	/* as the client said of itself, in this request or when the session began */
 
 /* --- answers --- */
 struct json *mcp_result(struct ask *);		/* inside {"result":{ */
+struct json *mcp_result_as(struct ask *, str type);	/* one that is not complete: "input_required", "task"; resultType where the version has it */
 void	mcp_caching(struct ask *, int64_t ttl_ms, bool everybody);	/* where the version has it */
 void	mcp_done(struct ask *);
 void	mcp_fail(struct ask *, int code, const char *fmt, ...) PRINTF(3, 4);
