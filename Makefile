@@ -62,6 +62,7 @@ $O/select: $O/bench/writer/select.o $(filter-out $O/src/app/%,$(OBJ)) ; $(CC) $(
 $O/follow: $O/bench/writer/follow.o $(filter-out $O/src/app/%,$(OBJ)) ; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $O/topics: $O/bench/analyse/topics.o $(filter-out $O/src/app/%,$(OBJ)) ; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $O/src/db/migrate.o: $(wildcard schema/*.sql)
+$O/src/page/page.o: src/page/page.css
 # The documentation: a program made of the tables of src prints it, and the server holds it as it is.
 MKDOCS := $(patsubst %.c,$O/%.o,$(wildcard tools/mkdocs/*.c)) $O/src/docs/gzip.o
 $O/mkdocs: $(MKDOCS) $(filter-out $O/src/app/% $O/src/docs/%,$(OBJ)) ; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(shell pkg-config --libs md4c-html)

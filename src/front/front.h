@@ -151,4 +151,6 @@ void	front_close(struct front *);
 
 /* The socket-free parts, for tests and fuzzers: decode a raw target into path and query. */
 void	front_target(struct exchange *, str target);
+/* A form (application/x-www-form-urlencoded) or a query into at most `max` pairs.  False: a bad escape, a NUL, what is no UTF-8, or too many. */
+bool	front_form(struct arena *, str, struct front_param *v, int max, int *n);
 #endif

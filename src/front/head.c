@@ -69,6 +69,8 @@ joined(struct arena *a, enum front_header h, str had, str v)
 {
 	if (had.p == NULL)
 		return v;
+	if (h == FH_COOKIE)		/* of HTTP/2 each may come by itself, and the proxy in front should have joined them (RFC 9113, 8.2.3) */
+		return had.n + v.n > LIST_MAX ? v : str_fmt(a, "%.*s; %.*s", STR(had), STR(v));
 	if (h != FH_ACCEPT && h != FH_ACCEPT_ENCODING && h != FH_IF_MATCH && h != FH_IF_NONE_MATCH && h != FH_X_FORWARDED_FOR)
 		return had;
 	return had.n + v.n > LIST_MAX ? v : str_fmt(a, "%.*s, %.*s", STR(had), STR(v));

@@ -58,28 +58,33 @@ without_origin(str t)
 	return str_cut(t, scheme, t.n);
 }
 
-static void
-read_query(struct exchange *x, str q)
+bool
+front_form(struct arena *a, str q, struct front_param *v, int max, int *n)
 {
-	size_t n = q.n != 0;
+	bool bad = false;
 
-	for (size_t i = 0; i < q.n; i++)
-		n += q.p[i] == '&';
-	x->query = n != 0 ? NEW_N(&x->arena, struct front_param, MIN(n, QUERY_MAX)) : NULL;
+	*n = 0;
 	while (q.n != 0) {
 		str value = str_split(&q, '&');
 		if (value.n == 0)
 			continue;
-		if (x->nquery == QUERY_MAX) {
-			x->query_bad = true;
-			return;
-		}
+		if (*n == max)
+			return false;
 		str name = str_split(&value, '=');
-		x->query[x->nquery++] = (struct front_param){
-			decode(&x->arena, name, true, &x->query_bad),
-			value.p != NULL ? decode(&x->arena, value, true, &x->query_bad) : S(""),
-		};
+		v[(*n)++] = (struct front_param){ decode(a, name, true, &bad), value.p != NULL ? decode(a, value, true, &bad) : S("") };
 	}
+	return !bad;
+}
+
+static void
+read_query(struct exchange *x, str q)
+{
+	int n = q.n != 0;
+
+	for (size_t i = 0; i < q.n && n < QUERY_MAX; i++)
+		n += q.p[i] == '&';
+	x->query = n != 0 ? NEW_N(&x->arena, struct front_param, n) : NULL;
+	x->query_bad = !front_form(&x->arena, q, x->query, n, &x->nquery);
 }
 
 void
