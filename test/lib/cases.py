@@ -54,8 +54,9 @@ def case(title, alone=False, own=False, **settings):
 class Park:
     """The servers: one that cases share, one after the other, and one for each case that is alone."""
 
-    def __init__(self, engine):
-        self.engine, self.servers, self.dead, self.lock = engine, {}, [], threading.Lock()
+    def __init__(self, engine, clock=False):
+        self.engine, self.clock = engine, clock
+        self.servers, self.dead, self.lock = {}, [], threading.Lock()
 
     def get(self, case):
         name = case.title if case.alone else ''
@@ -64,7 +65,7 @@ class Park:
             if s and not s.alive():
                 self.dead.append(s)
             if not s or not s.alive():
-                s = Server(case.settings, db=self.engine)
+                s = Server(case.settings, db=self.engine, clock=self.clock)
                 s.setup()
                 self.servers[name] = s.start()
             return s
@@ -95,13 +96,14 @@ def attempt(park, case):
         return traceback.format_exc()
 
 
-def main(what, name):
+def main(what, name, clock=False):
+    """clock: the servers have one that cases move."""
     p = argparse.ArgumentParser(description=what)
     p.add_argument('--only', default='', help='cases whose title contains this')
     p.add_argument('--engine', default='sqlite', choices=('sqlite', 'postgres'))
     p.add_argument('--jobs', type=int, default=4)
     options = p.parse_args()
-    tap, park = Tap(), Park(options.engine)
+    tap, park = Tap(), Park(options.engine, clock)
     chosen = [c for c in CASES if options.only.lower() in c.title.lower()]
     with ThreadPoolExecutor(options.jobs) as pool:
         apart = [(c.title, pool.submit(attempt, park, c)) for c in chosen if c.alone or c.own]

@@ -24,6 +24,7 @@ import shlex
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -104,18 +105,45 @@ class Database:
 
 # -------------------------------------------------------------------------------------------------------- server
 
+class Clock:
+    """The time of day of a server, which test/lib/clock.c moves: no test waits for an hour to pass."""
+
+    def __init__(self, path):
+        self.path, self.ahead = path, 0.0
+        self.forward(0)
+
+    def forward(self, seconds):
+        self.ahead += seconds
+        with open(self.path, 'r+b' if os.path.exists(self.path) else 'wb') as f:
+            f.write(struct.pack('=q', int(self.ahead * 1e9)))
+
+    def now(self):
+        return time.time() + self.ahead
+
+    def surroundings(self):
+        """What a program needs in its environment, beside ours."""
+        beside = os.path.dirname(program()[-1])
+        found = [f for f in (os.path.join(beside, 'clock.so'), os.path.join(beside, 'release', 'clock.so')) if os.path.exists(f)]
+        if not found:
+            raise Failure(f'no clock.so in {beside}: make build/release/clock.so, or BUILD=asan build/asan/clock.so')
+        # a sanitizer wants to come first; ours calls nothing of it
+        options = ':'.join(filter(None, (os.environ.get('ASAN_OPTIONS'), 'verify_asan_link_order=0')))
+        return {'LD_PRELOAD': found[0], 'CLOCK_FILE': self.path, 'ASAN_OPTIONS': options}
+
+
 class Server:
-    """settings: a dict of --set.  data: a folder to use (kept) instead of a temporary one.
+    """settings: a dict of --set.  data: a folder to use (kept) instead of a temporary one.  clock: the time of day is .clock's.
 
     .id .project .key are what setup printed; .host .port .url where it listens; .log the path of its standard error."""
 
-    def __init__(self, settings=None, db='sqlite', data=None, workspace='Test', project='Main', lift=True):
+    def __init__(self, settings=None, db='sqlite', data=None, workspace='Test', project='Main', lift=True, clock=False):
         self.settings = dict(LIFTED if lift else {}, **(settings or {}))
         self.own = data is None
         self.data = data or tempfile.mkdtemp(prefix='scriped-test-')
         self.log = os.path.join(self.data, 'stderr.log') if self.own else tempfile.mktemp(prefix='scriped-log-')
         self.names = (workspace, project)
         self.proc = self.host = self.port = self.id = self.project = self.key = None
+        self.clock = Clock(os.path.join(self.data, 'clock')) if clock else None
         self.database = Database() if db == 'postgres' else None
         self.where = ['--data', self.data] + (['--db', self.database.url] if self.database else [])
 
@@ -133,10 +161,11 @@ class Server:
 
     # commands
 
-    def cli(self, *args, ok=(0,), where=True, timeout=60):
-        """Runs `scriped ARGS --data DIR`; gives (status, standard output, standard error)."""
-        p = subprocess.run(program() + [str(a) for a in args] + (self.where if where else []), stdin=subprocess.DEVNULL,
-                           capture_output=True, text=True, timeout=timeout, env=surroundings())
+    def cli(self, *args, ok=(0,), where=True, timeout=60, said=None):
+        """Runs `scriped ARGS --data DIR`, with `said` at its standard input; gives (status, standard output, standard error)."""
+        given = {'stdin': subprocess.DEVNULL} if said is None else {'input': said}
+        p = subprocess.run(program() + [str(a) for a in args] + (self.where if where else []), **given,
+                           capture_output=True, text=True, timeout=timeout, env=self.surroundings())
         if ok is not None and p.returncode not in ok:
             raise Failure(f"scriped {' '.join(map(str, args))}: exit {p.returncode}: {p.stderr.strip() or p.stdout.strip()}")
         return p.returncode, p.stdout, p.stderr
@@ -168,6 +197,9 @@ class Server:
 
     # the process
 
+    def surroundings(self):
+        return {**surroundings(), **(self.clock.surroundings() if self.clock else {})}
+
     def start(self, timeout=60, extra=()):
         """Starts serve and waits for its ready line."""
         args = program() + ['serve'] + self.where + ['--listen', '127.0.0.1:0']
@@ -175,7 +207,7 @@ class Server:
             args += ['--set', f'{k}={str(v).lower() if isinstance(v, bool) else v}']
         with open(self.log, 'ab') as log:
             self.proc = subprocess.Popen(args + list(extra), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                         stderr=log, env=surroundings())
+                                         stderr=log, env=self.surroundings())
         try:
             self.host, self.port = self.wait_ready(timeout)
         except BaseException:
