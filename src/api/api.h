@@ -153,6 +153,6 @@ void	api_part(struct exchange *);
 /* public_url without a slash at its end, or where this server listens when that is empty. */
 const char *api_url(const struct api *, struct exchange *);
 bool	etag_listed(str list, const char *tag);	/* of If-None-Match or If-Match, which may say `*` or W/ */
-void	api_metrics(struct api *, int connections, struct buf *);	/* the Prometheus page */
+void	api_metrics(struct api *, int connections, int streams, struct buf *);	/* the Prometheus page */
 static inline const struct conf *api_conf(const struct api *a) { return atomic_load_explicit(&a->conf, memory_order_acquire); }
 #endif

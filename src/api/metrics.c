@@ -169,7 +169,7 @@ database(struct api *api, struct buf *b)
 }
 
 void
-api_metrics(struct api *api, int connections, struct buf *b)
+api_metrics(struct api *api, int connections, int streams, struct buf *b)
 {
 	struct journal_stats st;
 	int64_t dropped;
@@ -191,6 +191,7 @@ api_metrics(struct api *api, int connections, struct buf *b)
 	gauge(b, "audit_buffer", "gauge", "Refusals that wait to be written.", depth);
 	gauge(b, "audit_dropped_total", "counter", "Refusals that found the buffer full.", dropped);
 	gauge(b, "connections", "gauge", "Open connections.", connections);
+	gauge(b, "streams", "gauge", "Open streams: answers that go on.", streams);
 }
 
 /* --- the application --- */

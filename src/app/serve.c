@@ -61,7 +61,7 @@ metrics_run(void *ctx, struct exchange *x)
 	buf_init(&b, &x->arena, (size_t)1 << 20);
 	bool hit = str_eq(x->path, S("/metrics"));
 	if (hit)
-		api_metrics(s->api, front_connections(s->front), &b);
+		api_metrics(s->api, front_connections(s->front), front_streams(s->front), &b);
 	front_add(x, "Content-Type", hit ? "text/plain; version=0.0.4; charset=utf-8" : "text/plain; charset=utf-8");
 	front_answer(x, hit ? 200 : 404, hit ? buf_str(&b) : S("Only /metrics is here.\n"));
 }

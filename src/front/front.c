@@ -94,7 +94,7 @@ open_listener(struct front *f, struct error *e)
 	for (const struct addrinfo *a = all; a != NULL && f->listener < 0; a = a->ai_next)
 		f->listener = bind_one(a);
 	freeaddrinfo(all);
-	if (f->listener < 0 || !watch_listen(f, f->listener))
+	if (f->listener < 0 || !watch_fd(f, f->listener))
 		return fail(e, E_SYS, NULL, "listen %s: %m", f->conf.listen);
 	write_url(f);
 	return OK;
@@ -153,12 +153,12 @@ start_loop(struct front *f, struct loop *l)
 static enum err
 start(struct front *f, struct error *e)
 {
-	struct epoll_event ev = { .events = EPOLLIN };
-
 	f->poll = epoll_create1(EPOLL_CLOEXEC);
-	f->bell = ev.data.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	f->lines = epoll_create1(EPOLL_CLOEXEC);
+	f->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	f->dummy = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	f->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	if (f->poll < 0 || f->bell < 0 || epoll_ctl(f->poll, EPOLL_CTL_ADD, f->bell, &ev) != 0)
+	if (f->dummy < 0 || !watch_fd(f, f->bell) || !watch_fd(f, f->lines))
 		return fail(e, E_SYS, NULL, "epoll: %m");
 	TRY(open_listener(f, e));
 	for (int i = 0; i < f->conf.threads; i++, f->nloops++)
@@ -183,9 +183,10 @@ front_open(const struct front_conf *conf, const struct front_handler *h, struct 
 	f->h = *h;
 	for (int i = 0; i < conf->nfaces; i++)
 		f->faces[i] = conf->faces[i];
-	f->listener = f->poll = f->bell = f->spare = -1;
+	f->listener = f->poll = f->bell = f->spare = f->lines = f->dummy = -1;
 	raise_limit(f);
 	pthread_mutex_init(&f->lock, NULL);
+	pthread_mutex_init(&f->streams_lock, NULL);
 	f->conns = calloc((size_t)f->max, sizeof(*f->conns));
 	f->loops = calloc((size_t)f->conf.threads, sizeof(*f->loops));
 	enum err code = f->conns != NULL && f->loops != NULL ? start(f, e) : fail(e, E_SYS, NULL, "no memory");
@@ -227,7 +228,7 @@ count(const struct front *front, unsigned phases)
 	return n;
 }
 
-int front_busy(const struct front *f) { return count(f, 1u << PH_BODY | 1u << PH_RUN | 1u << PH_WRITE); }
+int front_busy(const struct front *f) { return count(f, 1u << PH_BODY | 1u << PH_RUN | 1u << PH_WRITE) + front_streams(f); }
 
 /* The library aborts when it is stopped with a suspended connection, and who wakes one must find its loop. */
 static bool
@@ -264,8 +265,10 @@ front_close(struct front *f)
 		MHD_stop_daemon(f->loops[i].mhd);
 	for (int i = 0; i < f->nloops; i++)
 		serve_free(&f->loops[i]);
-	close_all((int[]){ f->listener, f->poll, f->bell, f->spare }, 4);
+	stream_close(f);
+	close_all((int[]){ f->listener, f->poll, f->bell, f->spare, f->lines, f->dummy }, 6);
 	pthread_mutex_destroy(&f->lock);
+	pthread_mutex_destroy(&f->streams_lock);
 	free(f->conns);
 	free(f->loops);
 	free(f);

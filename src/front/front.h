@@ -113,7 +113,8 @@ struct front_conf {
 struct front;
 MUST_USE enum err front_open(const struct front_conf *, const struct front_handler *, struct front **ret, struct error *);
 const char *front_url(const struct front *);	/* "http://127.0.0.1:8080", the port as bound */
-int	front_connections(const struct front *);	/* open now */
+int	front_connections(const struct front *);	/* open now, those of streams too */
+int	front_streams(const struct front *);	/* that have begun and not ended */
 
 /* Adds a header of the answer; value must outlive x's answer. */
 static inline void
@@ -131,22 +132,36 @@ str	front_header(struct exchange *, const char *name);
 
 /* --- streams: an answer that goes on ---
  *
- * front_stream takes the place of front_answer in head, run or resumed: status and headers go out, then whatever is sent, until the stream is
- * ended.  When nothing was sent for beat_ms the front itself sends `beat`, so that proxies keep the line and a client that left is noticed.
- * front_send copies, from any thread.  False: nothing will go out any more, because the client left, or took so little that FRONT_STREAM_MAX
- * bytes wait (the stream is cut then).  front_stream_end, once, from any thread, is due in either case: what was sent goes out, the answer ends, and the
- * handle is gone.  The handler's end() comes when the connection is through with it, which may be before front_stream_end: a stream outlives its exchange. */
+ * front_stream takes the place of front_answer in head, run or resumed: status and the headers that were added go out, then whatever is sent, until
+ * the stream is ended.  The connection is closed behind it.  When nothing was sent for beat_ms (0: never) the front itself sends `beat`, a constant,
+ * so that proxies keep the line.  The handler's end() comes as soon as the stream has begun: a stream outlives its exchange.
+ *
+ *	front_send		copies; from any thread, never waits.  False: nothing will go out any more.  So it is after the client left, or took so
+ *				little that FRONT_STREAM_MAX bytes wait (FRONT_STREAMS_MAX for all streams together): then the stream is cut
+ *	front_stream_on_gone	in the step that made the stream: gone(ctx, id) is called when the client left or the stream was cut, at most once, from a
+ *				thread of the front that holds nothing.  It may still come while front_stream_end is called by another thread, but
+ *				not after front_close.  So ctx lives as long as the front, and id is the owner's own number for what the stream
+ *				belongs to, which gone() may find to be over.  It must be quick.  It may call front_stream_end
+ *	front_stream_gone	nobody listens any more
+ *	front_stream_end	once, from any thread, is due in any case, also after front_close: what was sent goes out, the answer ends, and the
+ *				handle is gone
+ *
+ * A client that closed its socket, or its half of it, is noticed at once; one that vanished without a word, when nothing was acknowledged for
+ * keepalive_ms.  HTTP/1.0 gets the same without chunks, HEAD the headers only: its stream is gone at once.
+ * An idle stream costs some 250 bytes of ours. */
 #define FRONT_STREAM_MAX	((size_t)1 << 20)
+#define FRONT_STREAMS_MAX	((size_t)32 << 20)
 struct front_stream;
-struct front_stream *front_stream(struct exchange *, int status, str beat, int64_t beat_ms);	/* NULL: no memory; nothing was answered */
+struct front_stream *front_stream(struct exchange *, int status, str beat, int64_t beat_ms);	/* NULL: no memory, or not a connection's; nothing was answered */
+void	front_stream_on_gone(struct front_stream *, void (*gone)(void *ctx, uint64_t id), void *ctx, uint64_t id);
 bool	front_send(struct front_stream *, str);
-bool	front_stream_gone(const struct front_stream *);	/* nobody listens any more */
+bool	front_stream_gone(const struct front_stream *);
 void	front_stream_end(struct front_stream *);
 
 /* Stop accepting; answers carry Connection: close from now on. */
 void	front_quiesce(struct front *);
-int	front_busy(const struct front *);	/* requests between head() and end() */
-/* Turns new requests away, waits for what runs or is parked, then closes every connection and frees. */
+int	front_busy(const struct front *);	/* requests between head() and end(), and streams that have not ended */
+/* Turns new requests away, waits for what runs or is parked, then closes every connection, cuts every stream and frees. */
 void	front_close(struct front *);
 
 /* The socket-free parts, for tests and fuzzers: decode a raw target into path and query. */

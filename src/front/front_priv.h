@@ -5,6 +5,9 @@
  * We accept ourselves because the library's own listener hangs connections above its limit, and because its quiesce
  * aborts the process when a loop takes the listener out of its epoll set in the same microsecond.
  *
+ * A stream takes its socket away from its loop, whose part of a connection would cost 36 KB, and which could not tell that a client left
+ * while it is suspended: the library is left with another descriptor under the number, and closes that.
+ *
  * Threads:  a turn belongs to its loop's thread, except `park`.  A conn is made and ended by its loop's thread; `mark` and
  *           `got` are written there and read by the keeper; the block marked so is the keeper's, under front.lock. */
 #ifndef FRONT_PRIV_H
@@ -33,6 +36,7 @@ struct conn {
 	_Atomic uint64_t got;		/* bytes of the body under way */
 	uint32_t ended;
 	bool linger;			/* answered while the client may still send: read it out before closing */
+	bool moved;			/* its socket is a stream's */
 	str peer;
 	char peer_text[INET6_ADDRSTRLEN];
 	/* the keeper's */
@@ -58,7 +62,8 @@ struct turn {				/* one request and its answer */
 	bool parks;			/* the handler called front_park in this step */
 	bool midway;			/* the answer is due while a chunked body still comes: the library takes none then */
 	bool sent;			/* answered past the library */
-	bool chunked, expects;
+	bool chunked, expects, http10;
+	struct front_stream *stream;	/* that is the answer, until it has the socket */
 	uint64_t length, got;		/* of the body: declared, received */
 	char *buf;
 	size_t cap;
@@ -82,6 +87,7 @@ struct front {
 	struct front_face faces[FRONT_FACES];
 	char url[sizeof("http://[]:65535") + INET6_ADDRSTRLEN];
 	int listener, poll, bell, spare;	/* spare: a descriptor to give up when there are no others */
+	int lines, dummy;			/* lines: polls the streams' sockets; dummy: what the library gets for one */
 	pthread_t keeper;
 	bool kept;				/* the keeper runs */
 	_Atomic bool quiet, stop;		/* stop: nothing is begun any more */
@@ -93,6 +99,10 @@ struct front {
 	int nlingering;
 	int nloops;
 	struct loop *loops;
+	pthread_mutex_t streams_lock;		/* the list */
+	struct front_stream *streams;
+	atomic_int nstreams;			/* begun and not ended */
+	_Atomic size_t waiting;			/* bytes that streams hold */
 };
 
 static inline void
@@ -108,13 +118,22 @@ void	*serve_target(void *loop, const char *target, struct MHD_Connection *);
 void	 serve_done(void *loop, struct MHD_Connection *, void **turn, enum MHD_RequestTerminationCode);
 void	 serve_free(struct loop *);		/* its warm turns */
 
+str	 serve_status(struct turn *, const char *framing);	/* status line and headers of an answer that goes past the library */
+
+/* stream.c */
+enum MHD_Result stream_begin(struct turn *);	/* takes the socket from the library */
+void	 stream_lost(struct turn *);		/* it never began */
+void	 stream_attend(struct front *);		/* what the sockets have to say */
+void	 stream_sweep(struct front *, int64_t now);
+void	 stream_close(struct front *);		/* cuts all; the keeper and the loops have ended */
+
 /* head.c: the headers of t into t->x; false with the status of the refusal. */
 bool	 head_read(struct turn *t, const char *method, const char *version, int *ret_status);
 
 /* watch.c */
 void	 watch_conn(void *loop, struct MHD_Connection *, void **conn, enum MHD_ConnectionNotificationCode);
 void	*watch_run(void *front);		/* the keeper */
-bool	 watch_listen(struct front *, int fd);
+bool	 watch_fd(struct front *, int fd);	/* the keeper attends to it */
 void	 watch_ring(struct front *);		/* have it look at once */
 bool	 watch_adopt(struct front *, int fd, const struct sockaddr *, socklen_t);	/* serve this socket */
 #endif

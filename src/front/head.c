@@ -110,7 +110,7 @@ one_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t nname, c
 
 /* How long the body is: RFC 9112, 6.3, with no benefit of doubt.  The library has refused a length that is no number. */
 static bool
-read_framing(struct turn *t, bool http10)
+read_framing(struct turn *t)
 {
 	const struct exchange *x = &t->x;
 	str length = x->header[FH_CONTENT_LENGTH], coding = x->header[FH_TRANSFER_ENCODING];
@@ -119,7 +119,7 @@ read_framing(struct turn *t, bool http10)
 		return false;
 	if (coding.p != NULL) {
 		/* a blank behind it would make the library read until the connection closes */
-		if (length.p != NULL || http10 || !str_ieq(coding, S("chunked")) || coding.p[coding.n] != '\0')
+		if (length.p != NULL || t->http10 || !str_ieq(coding, S("chunked")) || coding.p[coding.n] != '\0')
 			return false;
 		t->chunked = true;
 	}
@@ -151,8 +151,8 @@ head_read(struct turn *t, const char *method, const char *version, int *ret_stat
 	struct exchange *x = &t->x;
 	struct pass p = { .x = x, .end = version + sizeof("HTTP/1.1") - 1 };
 	size_t size = MHD_get_connection_info(t->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size;
-	bool http10 = version[7] == '0';
 
+	t->http10 = version[7] == '0';
 	x->method = str_z(method);
 	*ret_status = size > HEADER_MAX ? 431 : 400;
 	if (size > HEADER_MAX || !line_ok(t, version) || (LAX && memchr(method, '\r', size) != NULL))
@@ -161,9 +161,9 @@ head_read(struct turn *t, const char *method, const char *version, int *ret_stat
 	size_t tail = (size_t)(method + size - p.end);		/* the ends of the last line and of the empty one */
 	if (p.bad || (LAX && (tail < 2 || tail > 4)))
 		return false;
-	if (x->header_twice[FH_HOST] || (x->header[FH_HOST].p == NULL && !http10) || !read_framing(t, http10))
+	if (x->header_twice[FH_HOST] || (x->header[FH_HOST].p == NULL && !t->http10) || !read_framing(t))
 		return false;
 	x->has_body = t->chunked || t->length != 0;
-	t->expects = !http10 && str_ieq(x->header[FH_EXPECT], S("100-continue"));
+	t->expects = !t->http10 && str_ieq(x->header[FH_EXPECT], S("100-continue"));
 	return true;
 }

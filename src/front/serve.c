@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <time.h>
 
 /* --- turns --- */
@@ -66,9 +67,8 @@ queue(struct turn *t, int status, struct MHD_Response *r)
 	return ret;
 }
 
-/* While a chunked body comes the library takes no answer, so this one goes past it. */
-static enum MHD_Result
-answer_past(struct turn *t)
+str
+serve_status(struct turn *t, const char *framing)
 {
 	struct exchange *x = &t->x;
 	time_t now = (time_t)(sys_wall_ms(t->loop->front->conf.clock) / 1000);
@@ -77,20 +77,27 @@ answer_past(struct turn *t)
 	struct buf b;
 
 	strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&now, &tm));
-	buf_init(&b, &x->arena, x->answer.n + HEADER_MAX);
-	buf_fmt(&b, "HTTP/1.1 %d %s\r\nDate: %s\r\nConnection: close\r\nContent-Length: %zu\r\n", x->status,
-	    MHD_get_reason_phrase_for((unsigned)x->status), date, x->answer.n);
-	for (int i = 0; i < x->nout; i++) {
-		buf_add(&b, str_z(x->out[i].name));
-		buf_add(&b, S(": "));
-		buf_add(&b, str_z(x->out[i].value));
-		buf_add(&b, S("\r\n"));
-	}
+	buf_init(&b, &x->arena, HEADER_MAX);
+	buf_fmt(&b, "HTTP/1.1 %d %s\r\nDate: %s\r\nConnection: close\r\n%s", x->status, MHD_get_reason_phrase_for((unsigned)x->status), date, framing);
+	for (int i = 0; i < x->nout; i++)
+		if (strpbrk(x->out[i].value, "\r\n") == NULL)		/* the library refuses these, too */
+			buf_fmt(&b, "%s: %s\r\n", x->out[i].name, x->out[i].value);
 	buf_add(&b, S("\r\n"));
-	if (!str_eq(x->method, S("HEAD")))
-		buf_add(&b, x->answer);
+	return buf_str(&b);
+}
+
+/* While a chunked body comes the library takes no answer, so this one goes past it. */
+static enum MHD_Result
+answer_past(struct turn *t)
+{
+	struct exchange *x = &t->x;
+	str head = serve_status(t, str_fmt(&x->arena, "Content-Length: %zu\r\n", x->answer.n).p);
+	bool headless = str_eq(x->method, S("HEAD"));
+	struct iovec v[] = { { unconst(head.p), head.n }, { unconst(x->answer.p), headless ? 0 : x->answer.n } };
+	struct msghdr m = { .msg_iov = v, .msg_iovlen = COUNT(v) };
+
 	t->stage = ST_DONE;
-	t->sent = !b.over && send(t->conn->fd, b.p, b.n, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)b.n;
+	t->sent = sendmsg(t->conn->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)(v[0].iov_len + v[1].iov_len);
 	t->conn->linger = true;
 	return MHD_NO;
 }
@@ -100,6 +107,8 @@ answer(struct turn *t)
 {
 	struct exchange *x = &t->x;
 
+	if (t->stream != NULL)
+		return stream_begin(t);
 	if (t->midway)
 		return answer_past(t);
 	struct MHD_Response *r = MHD_create_response_from_buffer(x->answer.n, unconst(x->answer.p), MHD_RESPMEM_PERSISTENT);
@@ -432,6 +441,8 @@ serve_done(void *loop, struct MHD_Connection *c, void **turn, enum MHD_RequestTe
 	(void)loop, (void)c;
 	if (t == NULL)
 		return;
+	if (t->stream != NULL)
+		stream_lost(t);
 	if (t->headed) {
 		t->x.cut = why != MHD_REQUEST_TERMINATED_COMPLETED_OK && !t->sent;
 		t->h->end(t->h->ctx, &t->x);

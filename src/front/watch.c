@@ -51,7 +51,7 @@ static void
 linger(struct front *f, const struct conn *c)
 {
 	char byte;
-	ssize_t n = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	ssize_t n = c->moved ? 0 : recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 
 	if (c->killed || atomic_load(&f->stop) || n == 0 || (n < 0 && (errno != EAGAIN || !c->linger)))
 		return;
@@ -87,10 +87,11 @@ watch_conn(void *loop, struct MHD_Connection *m, void **conn, enum MHD_Connectio
 		*conn = conn_open(l->front, m);
 		return;
 	}
+	bool moved = *conn != NULL && ((const struct conn *)*conn)->moved;	/* still open, and a stream's */
 	if (*conn != NULL)
 		conn_close(l->front, *conn);
 	atomic_fetch_sub(&l->open, 1);
-	atomic_fetch_sub(&l->front->open, 1);
+	atomic_fetch_sub(&l->front->open, !moved);
 }
 
 /* --- accepting --- */
@@ -145,7 +146,7 @@ accept_some(struct front *f)
 }
 
 bool
-watch_listen(struct front *f, int fd)
+watch_fd(struct front *f, int fd)
 {
 	struct epoll_event ev = { .events = EPOLLIN, .data.fd = fd };
 
@@ -336,6 +337,8 @@ attend(struct front *f, const struct epoll_event *ev, bool *rung)
 
 	if (ev->data.fd == f->bell)
 		*rung = read(f->bell, &n, sizeof(n)) > 0;
+	else if (ev->data.fd == f->lines)
+		stream_attend(f);
 	else if (ev->data.fd != f->listener)
 		read_out(f, ev->data.fd);
 	else if (!atomic_load(&f->quiet))
@@ -364,6 +367,7 @@ watch_run(void *front)
 		now = sys_mono_us(f->conf.clock);
 		sweep_conns(f, now);
 		sweep_lingerers(f, now, false);
+		stream_sweep(f, now);
 		due = sys_mono_us(&sys_clock_real) + period_ms(f) * 1000;
 	}
 	sweep_lingerers(f, 0, true);
