@@ -88,7 +88,7 @@ t_figure(struct t_app *a, const char *name)
 	int64_t n = -1;
 
 	buf_init(&b, &a->h.a, 1 << 20);
-	api_metrics(a->api, 1, &b);
+	api_metrics(a->api, 1, 0, &b);
 	str rest = buf_str(&b), want = str_fmt(&a->h.a, "scriped_%s ", name);
 	while (rest.p != NULL) {
 		str line = str_split(&rest, '\n');
