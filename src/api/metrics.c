@@ -163,6 +163,7 @@ database(struct api *api, struct buf *b)
 		gauge(b, "database_bytes", "gauge", "Size of the database.", d.size);
 	}
 	gauge(b, "database_up", "gauge", "Whether the last transaction was possible.", st.ok);
+	gauge(b, "database_statements_total", "counter", "Statements that were run, reads and writes.", db_asked());
 	gauge(b, "writer_queue", "gauge", "Calls that wait for the database.", st.queued);
 	gauge(b, "writer_failed_total", "counter", "Transactions that the database refused.", st.failed);
 	histogram(b, "writer_batch_calls", "Calls that shared a transaction.", st.hist, (int)COUNT(st.hist), 1, (double)st.calls);

@@ -1,5 +1,6 @@
 #include "db/db.h"
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 /* weak: a program without a statement has no such section */
@@ -27,9 +28,14 @@ db_stmts(struct stmt *const **ret)
 	return (int)(__stop_scriped_stmts - __start_scriped_stmts);
 }
 
+static _Atomic int64_t asked;
+
+int64_t db_asked(void) { return atomic_load_explicit(&asked, memory_order_relaxed); }
+
 enum err
 db_query_(struct db *db, const struct stmt *q, struct rows *ret, struct error *e, const struct val *v, int n)
 {
+	atomic_fetch_add_explicit(&asked, 1, memory_order_relaxed);
 	return db->ops->query(db, q, v, n, ret, e);
 }
 
@@ -38,7 +44,7 @@ db_run_(struct db *db, const struct stmt *q, struct error *e, const struct val *
 {
 	struct rows r;
 
-	TRY(db->ops->query(db, q, v, n, &r, e));
+	TRY(db_query_(db, q, &r, e, v, n));
 	while (db_next(&r))
 		;
 	return db_done(&r, e);
@@ -49,7 +55,7 @@ db_any_(struct db *db, const struct stmt *q, bool *ret, struct error *e, const s
 {
 	struct rows r;
 
-	TRY(db->ops->query(db, q, v, n, &r, e));
+	TRY(db_query_(db, q, &r, e, v, n));
 	*ret = db_next(&r);
 	return db_done(&r, e);
 }
@@ -61,7 +67,7 @@ db_one_(struct db *db, const struct stmt *q, const struct rec *rec, struct arena
 	struct rows r;
 	bool any;
 
-	TRY(db->ops->query(db, q, v, n, &r, e));
+	TRY(db_query_(db, q, &r, e, v, n));
 	if ((any = db_next(&r)))
 		db_scan(rec, &r, a, to);
 	TRY(db_done(&r, e));

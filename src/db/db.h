@@ -90,6 +90,7 @@ MUST_USE enum err db_run_(struct db *, const struct stmt *, struct error *, cons
 MUST_USE enum err db_one_(struct db *, const struct stmt *, const struct rec *, struct arena *, void *, bool *, struct error *,
     const struct val *, int);
 MUST_USE enum err db_any_(struct db *, const struct stmt *, bool *ret, struct error *, const struct val *, int);
+int64_t	db_asked(void);				/* statements run so far, of all connections of this process */
 #define VALS(...)	(struct val[]){ __VA_ARGS__ }, (int)COUNT(((struct val[]){ __VA_ARGS__ }))
 #define db_query(db, q, ret, e, ...) db_query_((db), &(q), (ret), (e), VALS(__VA_ARGS__))
 #define db_run(db, q, e, ...) db_run_((db), &(q), (e), VALS(__VA_ARGS__))

@@ -31,6 +31,10 @@ run(void *ctx, struct exchange *x)
 	if (str_starts(x->path, S("/p"))) {
 		front_wake(x);
 		front_park(x);
+	} else if (str_starts(x->path, S("/s"))) {
+		struct front_stream *s = front_stream(x, 200, S("beat"), 1000);
+		front_send(s, x->target);
+		front_stream_end(s);
 	} else
 		front_answer(x, x->body_over ? 413 : 200, x->body);
 }
@@ -79,6 +83,8 @@ LLVMFuzzerTestOneInput(const uint8_t *d, size_t n)
 			abort();
 	} while (read(pair[1], junk, sizeof(junk)) > 0);
 	close(pair[1]);
+	for (int i = 0; i < 1000 && c.heads != c.ends; i++)	/* a stream is over before its exchange may be */
+		poll(NULL, 0, 1);
 	if (c.heads != c.ends)
 		abort();
 	return 0;

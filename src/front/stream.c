@@ -275,7 +275,7 @@ open_up(struct front_stream *s, int fd, str head)
 {
 	pthread_mutex_lock(&s->lock);
 	char *before = s->kept;
-	struct iovec v[] = { piece(head), { before + s->from, s->to - s->from } };
+	struct iovec v[] = { piece(head), { before, s->to } };		/* none of it has gone: from is 0 */
 
 	atomic_fetch_sub(&s->front->waiting, v[1].iov_len);
 	s->kept = NULL;
