@@ -7,6 +7,7 @@
 
 Standard library only."""
 import base64
+import copy
 import hashlib
 import itertools
 import json
@@ -67,6 +68,12 @@ class App:
 
     def close(self):
         self.client.close()
+
+    def twin(self):
+        """The same program with a connection of its own, for another thread."""
+        other = copy.copy(self)
+        other.client = self.s.client(key='')
+        return other
 
     # the browser's way
 
