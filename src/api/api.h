@@ -148,6 +148,7 @@ void	api_front(struct api *, struct front_handler *ret);	/* what the front calls
  * with the envelope of an error (405: it takes GET and HEAD), and api_part is called in end(). */
 void	api_greet(struct api *, struct exchange *);
 const char *api_request_id(const struct exchange *);	/* what X-Request-Id says */
+void	api_label(struct exchange *, str what);	/* what was asked for in it, for its log line; lives as long */
 void	api_refuse(struct exchange *, enum err, const char *message);
 void	api_part(struct exchange *);
 /* public_url without a slash at its end, or where this server listens when that is empty. */

@@ -24,6 +24,26 @@ path_of(struct arena *a, const struct op *op, str id)
 	return str_fmt(a, "%.*s%.*s%s", (int)(open - op->path), op->path, STR(id), strchr(open, '}') + 1);
 }
 
+static enum err
+id_missing(struct rq *rq)
+{
+	const char *open = strchr(rq->op->path, '{') + 1;
+	const char *name = str_dup(rq->a, (str){ open, (size_t)(strchr(open, '}') - open) }).p;
+
+	return fail(&rq->err, E_INVALID_REQUEST, name, "'%s' is required: the id of what is meant, as text.", name);
+}
+
+/* The first call over a request stands for it. */
+static void
+stand_for(struct rq *rq, struct rq *over)
+{
+	if (over->spoken)
+		return;
+	over->spoken = true;
+	rq->request = over->request;
+	memcpy(rq->id_text, over->id_text, sizeof(rq->id_text));
+}
+
 void
 api_call_begin(struct api *api, struct api_call *c)
 {
@@ -34,6 +54,8 @@ api_call_begin(struct api *api, struct api_call *c)
 	c->x.has_body = c->x.body.p != NULL;
 	rq = rq_new(api, &c->x);
 	rq->inside = c;
+	if (c->over != NULL)
+		stand_for(rq, c->over->user);
 	rq->op = c->op;
 	rq->who = c->who;
 	rq->known = AUTH_KNOWN;
@@ -42,6 +64,8 @@ api_call_begin(struct api *api, struct api_call *c)
 	if (c->op->id_kind >= 0 && !id_parse((enum id_kind)c->op->id_kind, c->id, &rq->id))
 		rq->id = (ulid){ "-" };		/* no row has it */
 	enum err code = admit_known(rq);
+	if (code == OK && c->op->id_kind >= 0 && c->id.p == NULL)
+		code = id_missing(rq);
 	rq->stage = AT_BODY;
 	if (code == OK)
 		rq_go_on(rq);

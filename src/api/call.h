@@ -12,6 +12,9 @@
  * Who must not wait calls api_call_begin; unless c.x.status is set then, c.woken comes once, from any thread, and api_call_resume
  * is due on a thread of the caller's choice, after which the same holds again.
  *
+ * Who speaks for a request of another protocol sets `via` and `over`: the call takes the request's id, and its log line and row of the
+ * request log stand for both.  It copies from there what headers, peer and url the call is to know.
+ *
  * Ownership:  everything lives in c.x.arena until api_call_end.  Threads: a call is on one at a time.  Layer: as api.h. */
 #ifndef API_CALL_H
 #define API_CALL_H
@@ -21,10 +24,16 @@ struct api_call {
 	struct exchange x;		/* first */
 	const struct op *op;
 	struct principal who;
-	str id;				/* of the path: "proj_…" */
+	str id;				/* of the path: "proj_…"; absent where there should be one: that is refused */
 	const struct rec_pair *fields;	/* the body where x.body is absent: options of a command; never with an Idempotency-Key */
 	int nfields;
+	json_t *json;			/* the body, or the query of a GET, where it was read already; belongs to the caller, is changed */
+	size_t bytes;			/* of the text that json was read from */
 	bool strict;			/* an unknown field is refused */
+	const char *via;		/* the protocol it came by, for the log; NULL: none */
+	struct exchange *over;		/* greeted (api_greet), and here until api_call_begin has returned; NULL: none */
+	_Atomic bool waiting;		/* for the end of `job` */
+	job_id job;
 	void (*woken)(struct api_call *);
 	void *ctx;			/* of who is woken */
 };

@@ -96,7 +96,7 @@ choose_op(struct rq *rq)
 	return fail(&rq->err, E_NOT_FOUND, NULL, "There is nothing at this path. Those of operations begin with /v1 and have no slash at the end.");
 }
 
-static size_t
+size_t
 body_cap(const struct rq *rq)
 {
 	if (rq->op->in == NULL || rq->op->method == M_GET)
@@ -375,6 +375,10 @@ waited(struct work_wait *w)
 static void
 wait_for_job(struct rq *rq)
 {
+	if (rq->inside != NULL) {
+		rq->inside->job = rq->job;
+		atomic_store_explicit(&rq->inside->waiting, true, memory_order_release);
+	}
 	rq->stage = AT_WAIT;
 	rq->wait = (struct work_wait){ .job = rq->job, .deadline_us = mono(rq) + rq->wait_ms * 1000, .wake = waited };
 	work_wait(rq->api->c.work, &rq->wait);
@@ -463,6 +467,7 @@ log_request(struct rq *rq, int64_t us)
 	log_str(&l, "id", (str){ rq->id_text, 30 });
 	log_str(&l, "method", rq->x->method);
 	log_str(&l, "path", rq->x->path);
+	log_str(&l, "call", rq->label);
 	log_i64(&l, "status", rq->status);
 	log_i64(&l, "us", us);
 	log_i64(&l, "bytes", (int64_t)rq->out.n);
@@ -473,6 +478,8 @@ log_request(struct rq *rq, int64_t us)
 	}
 	if (rq->status >= 400 && !rq->replayed && rq->err.code != OK)
 		log_str(&l, "code", str_z(err_row(err_outside(rq->err.code))->slug));
+	if (rq->inside != NULL && rq->inside->via != NULL)
+		log_str(&l, "via", str_z(rq->inside->via));
 	if (is_older(rq))
 		log_str(&l, "version", str_z(rq->version->date));
 	if (rq->replayed)
@@ -492,6 +499,8 @@ rq_ended(struct rq *rq)
 {
 	int64_t us = mono(rq) - rq->x->began_us;
 
+	if (rq->spoken)
+		return;
 	metrics_count(rq->api, rq->op, rq->status, us);
 	if (is_older(rq))
 		metrics_older(rq->api, rq->version);
@@ -523,6 +532,7 @@ api_url(const struct api *api, struct exchange *x)
 	return set.n != 0 ? str_dup(&x->arena, set).p : x->url;
 }
 
+void api_label(struct exchange *x, str what) { ((struct rq *)x->user)->label = what; }
 const char *api_request_id(const struct exchange *x) { return ((const struct rq *)x->user)->id_text; }
 
 void

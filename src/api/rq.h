@@ -32,7 +32,9 @@ struct rq {
 	ulid id;			/* of the path */
 	void *in;			/* decoded by op->in */
 	struct rec_notes notes;
-	const struct api_call *inside;	/* that this is, or NULL: it came over HTTP */
+	struct api_call *inside;	/* that this is, or NULL: it came over HTTP */
+	str label;			/* what a face says of it in the log */
+	bool spoken;			/* a call from inside stands for it in the log */
 	str idem_key;
 	bool idem_malformed;
 	struct idem_name idem;		/* of idem_key, workspace and route */
@@ -106,6 +108,7 @@ enum err admit(struct rq *, struct db *);	/* token to rate; E_NEED_DB on a cold 
 void	bucket_look(const struct rq *, enum bucket, struct limit_state *ret);
 enum err identify(struct rq *, struct db *);	/* rq->who, by its token; E_NEED_DB on a cold cache */
 enum err admit_known(struct rq *);		/* workspace to rate, of rq->who */
+size_t	body_cap(const struct rq *);
 enum err take_media(struct rq *);		/* known before the body comes, so that it need not come */
 enum err take_body(struct rq *);		/* JSON, record, fingerprint */
 enum err take_query(struct rq *);

@@ -23,6 +23,8 @@ take_query(struct rq *rq)
 	void *to = arena_alloc(rq->a, rec->size);
 	if (rec != &none)
 		rq->in = to;
+	if (rq->inside != NULL && rq->inside->json != NULL && rq->op->method == M_GET)
+		return rec_decode(rec, &o, rq->a, rq->inside->json, to, &rq->notes, &rq->err);
 	return rec_decode_pairs(rec, &o, rq->a, p, rq->x->nquery, to, &rq->notes, &rq->err);
 }
 
@@ -108,17 +110,43 @@ may_be_left_out(const struct op *o)
 	return o->in->check == NULL && !(o->flags & OP_IDEMPOTENT);
 }
 
+static enum err
+decode(struct rq *rq, json_t *v)
+{
+	struct rec_opts o;
+
+	options(rq, &o);
+	rq->in = arena_alloc(rq->a, rq->op->in->size);
+	TRY(rec_decode(rec_in(rq), &o, rq->a, v, rq->in, &rq->notes, &rq->err));
+	if (rq->idem_key.p != NULL)
+		fingerprint(rq, v);
+	return OK;
+}
+
+/* A body that whoever calls from inside has read already. */
+static enum err
+take_json(struct rq *rq)
+{
+	size_t most = body_cap(rq);
+
+	if (rq->inside->bytes > most)
+		return fail(&rq->err, E_PAYLOAD_TOO_LARGE, NULL, "The body is larger than %zu bytes.", most);
+	return decode(rq, rq->inside->json);
+}
+
 enum err
 take_body(struct rq *rq)
 {
-	struct rec_opts o;
+	bool read = rq->inside != NULL && rq->inside->json != NULL;
 	json_t *v;
 
-	if (rq->op->in != NULL && rq->inside != NULL && rq->inside->x.body.p == NULL)
+	if (rq->op->in != NULL && rq->inside != NULL && rq->inside->x.body.p == NULL && !read)
 		return take_fields(rq);
 	take_key(rq);
 	if (rq->op->in == NULL)
 		return OK;		/* an operation without a body ignores one */
+	if (read)
+		return take_json(rq);
 	if (rq->x->body_over)
 		return fail(&rq->err, E_PAYLOAD_TOO_LARGE, NULL, "The body is larger than %zu bytes.", rq->x->body_max);
 	if (rq->x->body.n == 0 && may_be_left_out(rq->op))
@@ -126,11 +154,7 @@ take_body(struct rq *rq)
 	if (rq->x->body.n == 0)
 		return fail(&rq->err, E_INVALID_REQUEST, NULL, "A JSON object is expected in the body.");
 	TRY(json_read(rq->x->body, &v, &rq->err));
-	options(rq, &o);
-	rq->in = arena_alloc(rq->a, rq->op->in->size);
-	enum err code = rec_decode(rec_in(rq), &o, rq->a, v, rq->in, &rq->notes, &rq->err);
-	if (code == OK && rq->idem_key.p != NULL)
-		fingerprint(rq, v);
+	enum err code = decode(rq, v);
 	json_decref(v);
 	return code;
 }

@@ -6,6 +6,7 @@
 #include "docs/docs.h"
 #include "know/near.h"
 #include "ingest/ingest.h"
+#include "mcp/mcp.h"
 #include "store/store.h"
 #include <errno.h>
 #include <malloc.h>
@@ -32,6 +33,7 @@ struct server {
 	struct work *work;
 	struct api *api;
 	struct docs *docs;
+	struct mcp *mcp;
 	struct blobs blobs;
 	struct store *store;
 	struct front *front, *metrics;
@@ -60,8 +62,10 @@ metrics_run(void *ctx, struct exchange *x)
 
 	buf_init(&b, &x->arena, (size_t)1 << 20);
 	bool hit = str_eq(x->path, S("/metrics"));
-	if (hit)
+	if (hit) {
 		api_metrics(s->api, front_connections(s->front), front_streams(s->front), &b);
+		mcp_metrics(s->mcp, &b);
+	}
 	front_add(x, "Content-Type", hit ? "text/plain; version=0.0.4; charset=utf-8" : "text/plain; charset=utf-8");
 	front_answer(x, hit ? 200 : 404, hit ? buf_str(&b) : S("Only /metrics is here.\n"));
 }
@@ -132,7 +136,8 @@ open_work(struct server *s, struct error *e)
 	ac.work = s->work;
 	TRY(api_open(&ac, s->confs[0], &s->api, e));
 	TRY(store_new(s->api, s->home.engine, &s->blobs, &sys_clock_real, &s->store, e));
-	return docs_new(s->api, &s->docs, e);
+	TRY(docs_new(s->api, &s->docs, e));
+	return mcp_new(s->api, &s->home.secret, &s->mcp, e);
 }
 
 static enum err
@@ -154,14 +159,17 @@ open_front(struct server *s, struct error *e)
 {
 	const struct conf *c = s->confs[0];
 	struct front_handler api, metrics = { metrics_head, metrics_run, metrics_run, metrics_end, s };
-	struct front_face faces[DOCS_FACES + 1];
+	struct front_face faces[DOCS_FACES + MCP_FACES + 1];
+	int n = DOCS_FACES + MCP_FACES;
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
 	s->desk = (struct desk){ s->home.engine, &s->home.secret, &sys_clock_real, s->auth, s->api };
 	api_front(s->api, &api);
 	docs_faces(s->docs, faces);
-	store_face(s->store, &faces[DOCS_FACES]);
-	TRY(listen_on(s, c->listen, c->threads != 0 ? (int)c->threads : (int)MAX(cores, 1), &api, faces, s->blobs.disk != NULL ? DOCS_FACES + 1 : DOCS_FACES, &s->front, e));
+	mcp_faces(s->mcp, faces + DOCS_FACES);
+	if (s->blobs.disk != NULL)
+		store_face(s->store, &faces[n++]);
+	TRY(listen_on(s, c->listen, c->threads != 0 ? (int)c->threads : (int)MAX(cores, 1), &api, faces, n, &s->front, e));
 	if (c->metrics_listen[0] != '\0')
 		TRY(listen_on(s, c->metrics_listen, 1, &metrics, NULL, 0, &s->metrics, e));
 	if (c->data[0] != '\0')
@@ -265,6 +273,7 @@ drain(struct server *s)
 
 	atomic_store(&s->api->draining, true);
 	front_quiesce(s->front);
+	mcp_drain(s->mcp);
 	work_release(s->work);
 	while (front_busy(s->front) > 0 && sys_mono_us(&sys_clock_real) < until)
 		usleep(PAUSE_US);
@@ -281,6 +290,7 @@ close_all(struct server *s)
 		front_close(s->front);
 	if (s->docs != NULL)
 		docs_free(s->docs);
+	mcp_free(s->mcp);
 	store_free(s->store);
 	if (s->work != NULL)
 		work_close(s->work);

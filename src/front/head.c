@@ -33,14 +33,20 @@ header_of(str s)
 	switch (KEY((int)MIN(s.n, 64), s.p[0] | 0x20)) {
 	case KEY(4, 'h'): h = FH_HOST; break;
 	case KEY(6, 'a'): h = FH_ACCEPT; break;
+	case KEY(6, 'c'): h = FH_COOKIE; break;
 	case KEY(6, 'e'): h = FH_EXPECT; break;
 	case KEY(6, 'o'): h = FH_ORIGIN; break;
 	case KEY(8, 'i'): h = FH_IF_MATCH; break;
+	case KEY(8, 'm'): h = FH_MCP_NAME; break;
+	case KEY(10, 'm'): h = FH_MCP_METHOD; break;
 	case KEY(10, 'u'): h = FH_USER_AGENT; break;
 	case KEY(12, 'c'): h = FH_CONTENT_TYPE; break;
 	case KEY(13, 'a'): h = FH_AUTHORIZATION; break;
 	case KEY(13, 'i'): h = FH_IF_NONE_MATCH; break;
+	case KEY(13, 'l'): h = FH_LAST_EVENT_ID; break;
 	case KEY(14, 'c'): h = FH_CONTENT_LENGTH; break;
+	case KEY(14, 'm'): h = FH_MCP_SESSION_ID; break;
+	case KEY(14, 's'): h = FH_SEC_FETCH_SITE; break;
 	case KEY(15, 'a'): h = FH_ACCEPT_ENCODING; break;
 	case KEY(15, 'i'): h = FH_IDEMPOTENCY_KEY; break;
 	case KEY(15, 'x'): h = FH_X_FORWARDED_FOR; break;
@@ -50,6 +56,7 @@ header_of(str s)
 	case KEY(17, 'x'): h = FH_X_FORWARDED_PROTO; break;
 	case KEY(18, 's'): h = FH_SCRIPE_API_VERSION; break;
 	case KEY(19, 's'): h = FH_SCRIPE_WORKSPACE_ID; break;
+	case KEY(20, 'm'): h = FH_MCP_PROTOCOL_VERSION; break;
 	case KEY(29, 'a'): h = FH_ACCESS_CONTROL_REQUEST_METHOD; break;
 	default: return FH_COUNT;
 	}

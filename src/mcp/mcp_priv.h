@@ -35,6 +35,11 @@ enum rpc {
 	RPC_HEADER = -32020, RPC_CAPABILITY = -32021, RPC_VERSION = -32022,
 };
 
+struct ask;
+typedef void mcp_then(struct ask *);
+typedef void mcp_told(struct ask *, enum err, const struct error *);
+typedef enum err mcp_work(struct ask *, struct db *, struct error *);	/* may run more than once; outside a transaction for mcp_read */
+
 struct turn;
 struct live;
 struct mcp_method;
@@ -51,16 +56,16 @@ struct ask {
 	struct turn *turn;		/* the exchange it came in; NULL on a stream */
 	struct live *live;		/* NULL: a plain answer */
 	struct api_call *call;		/* of mcp_operate, until the end */
+	mcp_then *then;			/* what goes on behind call */
+	mcp_work *work;			/* of mcp_read and mcp_write */
+	mcp_told *told, *kept;
 	void *own;			/* of the method */
 	/* the answer */
 	struct buf out;
 	struct json j;
 	int http;			/* status; 0: 200, or what the error's code asks for */
+	bool failed;
 };
-typedef void mcp_then(struct ask *);
-typedef void mcp_told(struct ask *, enum err, const struct error *);
-typedef enum err mcp_work(struct ask *, struct db *, struct error *);	/* may run more than once; outside a transaction for mcp_read */
-
 struct mcp_method {
 	str name;
 	unsigned versions;		/* a bit each */
@@ -88,6 +93,7 @@ bool	mcp_client_can(const struct ask *, const char *capability);	/* as the clien
 /* --- answers --- */
 struct json *mcp_result(struct ask *);		/* inside {"result":{ */
 struct json *mcp_result_as(struct ask *, str type);	/* one that is not complete: "input_required", "task"; resultType where the version has it */
+struct json *mcp_result_meta(struct ask *, str type, str meta);	/* and with members of _meta: JSON without its braces, or absent */
 void	mcp_caching(struct ask *, int64_t ttl_ms, bool everybody);	/* where the version has it */
 void	mcp_done(struct ask *);
 void	mcp_fail(struct ask *, int code, const char *fmt, ...) PRINTF(3, 4);
@@ -95,7 +101,8 @@ void	mcp_fail_data(struct ask *, int code, str data, const char *fmt, ...) PRINT
 void	mcp_refuse(struct ask *, enum err, const struct error *);	/* by the API's error: its words, its status in data */
 
 /* --- going on --- */
-/* An operation with the id of its path and its query or body.  then: ask->call->x.status and .answer, JSON; an error is the envelope. */
+/* An operation with the id of its path (absent: that is refused, where it has one) and its query or body, or NULL for none.
+ * then: ask->call->x.status and .answer, JSON; an error is the envelope.  The next operation of an ask ends the one before. */
 void	mcp_operate(struct ask *, const struct op *, str id, json_t *fields, mcp_then *then);
 void	mcp_read(struct ask *, mcp_work *, mcp_told *then);
 void	mcp_write(struct ask *, mcp_work *, mcp_told *then);

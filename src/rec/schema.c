@@ -48,11 +48,13 @@ schema_id(enum id_kind k, struct json *j)
 
 /* Words of an answer that may grow are told and not closed: a generated client fails on what an enum does not name. */
 static void
-put_enum(const struct field *f, bool null, struct json *j)
+put_enum(const struct schema *s, const struct field *f, bool null, struct json *j)
 {
 	bool open = (f->flags & F_GROW) != 0;
 	const struct words *w = f->words;
 
+	if (open && s->whole)
+		return;
 	jw_key(j, open ? S("x-extensible-enum") : S("enum"));
 	jw_arr(j);
 	for (int i = 0; i < w->n - w->hidden; i++)
@@ -63,21 +65,22 @@ put_enum(const struct field *f, bool null, struct json *j)
 }
 
 static void
-put_words(const struct field *f, struct json *j)
+put_words(const struct schema *s, const struct field *f, struct json *j)
 {
 	jw_key(j, S("items"));
 	jw_obj(j);
 	put_type("string", false, j);
-	put_enum(f, false, j);
+	put_enum(s, f, false, j);
 	jw_end(j);
 }
 
 /* A day or a moment: a format of our own, because generated clients make nonsense of a choice between two. */
 static void
-put_days(bool null, struct json *j)
+put_days(const struct schema *s, bool null, struct json *j)
 {
 	put_type("string", null, j);
-	jw_key_str(j, S("format"), S("date-or-date-time"));
+	if (!s->whole)
+		jw_key_str(j, S("format"), S("date-or-date-time"));
 	jw_key_str(j, S("pattern"), S("^[0-9]{4}-[0-9]{2}-[0-9]{2}(T.+)?$"));
 }
 
@@ -93,16 +96,18 @@ put_length(const struct schema *s, const struct field *f, struct json *j)
 	if (hi > 0)
 		jw_key_i64(j, S("maxLength"), hi);
 	if (f->flags & F_NAME) {	/* the format is our own: what it is, the pattern says as far as one can */
-		jw_key_str(j, S("format"), f->flags & F_WEB ? S("web-address") : S("line"));
+		if (!s->whole)
+			jw_key_str(j, S("format"), f->flags & F_WEB ? S("web-address") : S("line"));
 		jw_key_str(j, S("pattern"), f->flags & F_WEB ? S("^[Hh][Tt][Tt][Pp][Ss]?://") : S("^.*\\S.*$"));
 	}
 }
 
 /* A number over the top of an F_CLAMP field is taken: it has no maximum. */
 static void
-put_range(const struct field *f, struct json *j)
+put_range(const struct schema *s, const struct field *f, struct json *j)
 {
-	jw_key_str(j, S("format"), S("int64"));
+	if (!s->whole)
+		jw_key_str(j, S("format"), S("int64"));
 	if (f->lo != INT64_MIN)
 		jw_key_i64(j, S("minimum"), f->lo);
 	if (f->hi != INT64_MAX && !(f->flags & F_CLAMP))
@@ -136,10 +141,25 @@ put_texts(const struct schema *s, const struct field *f, struct json *j)
 	jw_end(j);
 }
 
+static void put_object(const struct schema *, const struct rec *, struct json *);
+
+/* The record of a field where $ref would stand: an object of which the type says whether it may be null. */
+static void
+put_there(const struct schema *s, const struct field *f, struct json *j)
+{
+	put_type("object", nullable(s, f), j);
+	put_object(s, f->rec, j);
+}
+
 static void
 put_ref(const struct schema *s, const struct rec *r, const struct field *f, struct json *j)
 {
 	bool null = nullable(s, f);
+
+	if (s->whole) {
+		put_there(s, f, j);
+		return;
+	}
 
 	if (null) {
 		jw_key(j, S("anyOf"));
@@ -160,6 +180,10 @@ static void
 put_items(const struct schema *s, const struct rec *r, const struct field *f, struct json *j)
 {
 	jw_key(j, S("items"));
+	if (s->whole) {
+		schema_rec(s, f->rec, j);
+		return;
+	}
 	jw_obj(j);
 	jw_key_str(j, S("$ref"), s->ref(s->ctx, s->use, r, f));
 	jw_end(j);
@@ -186,14 +210,14 @@ schema_field(const struct schema *s, const struct rec *r, const struct field *f,
 		put_type(types[f->type], null, j);
 	switch ((enum rec_type)f->type) {
 	case T_STR:	put_length(s, f, j); break;
-	case T_I64:	put_range(f, j); break;
+	case T_I64:	put_range(s, f, j); break;
 	case T_TIME: case T_CREATED:
 			jw_key_str(j, S("format"), S("date-time")); break;
 	case T_FROM: case T_TO:
-			put_days(null, j); break;
+			put_days(s, null, j); break;
 	case T_ID:	put_pattern(f->kind, j); break;
-	case T_WORD:	put_enum(f, null, j); break;
-	case T_WORDS:	put_words(f, j); break;
+	case T_WORD:	put_enum(s, f, null, j); break;
+	case T_WORDS:	put_words(s, f, j); break;
 	case T_REC:	put_ref(s, r, f, j); break;
 	case T_LIST:	put_items(s, r, f, j); break;
 	case T_TEXTS:	put_texts(s, f, j); break;
@@ -201,6 +225,40 @@ schema_field(const struct schema *s, const struct rec *r, const struct field *f,
 	case T_F64: case T_BOOL: case T_MAYBE: case T_JSON: case T_MADE:
 			break;
 	}
+}
+
+/* "name, other and last", each between backquotes */
+static void
+add_names(struct buf *b, const char *list)
+{
+	str rest = str_z(list);
+
+	for (bool first = true; rest.p != NULL; first = false) {
+		str one = str_split(&rest, ',');
+		buf_fmt(b, "%s`%.*s`", first ? "" : rest.p != NULL ? ", " : " and ", STR(one));
+	}
+}
+
+str
+schema_forms(const struct rec *r, struct arena *a)
+{
+	const struct rec_form *f = r->forms;
+	struct buf b;
+
+	buf_init(&b, a, 2000);
+	if (f->when == NULL)
+		buf_add(&b, S("Give exactly one of "));
+	for (; f->needs != NULL; f++) {
+		if (f->when != NULL)
+			buf_fmt(&b, "%sWith `%.*s` \"%s\" give ", f == r->forms ? "" : " ", STR(r->f[0].name), f->when);
+		add_names(&b, f->needs);
+		if (f->when != NULL && f->bars != NULL) {
+			buf_add(&b, S(", without "));
+			add_names(&b, f->bars);
+		}
+		buf_add(&b, f->when != NULL || f[1].needs == NULL ? S(".") : f[2].needs != NULL ? S(", ") : S(" and "));
+	}
+	return buf_str(&b);
 }
 
 static str
@@ -219,6 +277,8 @@ growing_doc(const struct field *f, struct arena *a)
 str
 schema_doc(const struct schema *s, const struct field *f, struct arena *a)
 {
+	if (s->whole && f->type == T_REC && s->use == SCHEMA_BODY && f->rec->forms != NULL)
+		return str_fmt(a, "%s. %.*s", f->doc, STR(schema_forms(f->rec, a)));
 	if (s->use != SCHEMA_ANSWER && (f->flags & F_CLAMP))
 		return str_fmt(a, "%s. A number over %lld counts as %lld.", f->doc, (long long)f->hi, (long long)f->hi);
 	if (s->use != SCHEMA_ANSWER && (f->flags & F_BIG) && f->hi == 0)
@@ -381,8 +441,8 @@ put_required(const struct schema *s, const struct rec *r, const struct rec_form 
 		jw_end(j);
 }
 
-static void
-put_property(const struct schema *s, const struct rec *r, const struct field *f, struct json *j)
+void
+schema_property(const struct schema *s, const struct rec *r, const struct field *f, struct json *j)
 {
 	struct arena a;
 
@@ -391,13 +451,13 @@ put_property(const struct schema *s, const struct rec *r, const struct field *f,
 	arena_init(&a, 4096);
 	jw_key_str(j, S("description"), schema_doc(s, f, &a));
 	arena_free(&a);
-	if (f->example != NULL || f->type == T_ID) {
+	if ((f->example != NULL || f->type == T_ID) && !(s->whole && s->use == SCHEMA_ANSWER)) {
 		jw_key(j, S("examples"));
 		jw_arr(j);
 		schema_field_example(s, f, j);
 		jw_end(j);
 	}
-	if (f->flags & F_MORE) {
+	if ((f->flags & F_MORE) && !s->whole) {
 		jw_key(j, S("x-scriped-addition"));
 		jw_bool(j, true);
 	}
@@ -435,7 +495,7 @@ put_properties(const struct schema *s, const struct rec *r, const struct rec_for
 		if (form != NULL && form->when != NULL && i == 0)
 			put_chooser(form->when, j);
 		else
-			put_property(s, r, &r->f[i], j);
+			schema_property(s, r, &r->f[i], j);
 	}
 	jw_end(j);
 }
@@ -492,21 +552,45 @@ put_choice(const struct schema *s, const struct rec *r, struct json *j)
 	jw_end(j);
 }
 
-void
-schema_rec(const struct schema *s, const struct rec *r, struct json *j)
+static void
+put_object(const struct schema *s, const struct rec *r, struct json *j)
 {
-	if (r->either || (r->forms != NULL && s->use == SCHEMA_BODY)) {
-		put_choice(s, r, j);
-		return;
-	}
-	jw_obj(j);
-	put_type("object", false, j);
-	put_doc(r, j);
 	put_required(s, r, NULL, j);
 	put_properties(s, r, NULL, j);
 	if (s->use == SCHEMA_ANSWER) {
 		jw_key(j, S("additionalProperties"));
 		jw_bool(j, true);
 	}
+}
+
+/* One of the records in its fields, each in its place. */
+static void
+put_any_of(const struct schema *s, const struct rec *r, struct json *j)
+{
+	jw_obj(j);
+	put_doc(r, j);
+	jw_key(j, S("anyOf"));
+	jw_arr(j);
+	for (int i = 0; i < r->n; i++)
+		schema_rec(s, r->f[i].rec, j);
+	jw_end(j);
+	jw_end(j);
+}
+
+void
+schema_rec(const struct schema *s, const struct rec *r, struct json *j)
+{
+	if (r->either && s->whole) {
+		put_any_of(s, r, j);
+		return;
+	}
+	if (r->either || (r->forms != NULL && s->use == SCHEMA_BODY && !s->whole)) {
+		put_choice(s, r, j);
+		return;
+	}
+	jw_obj(j);
+	put_type("object", false, j);
+	put_doc(r, j);
+	put_object(s, r, j);
 	jw_end(j);
 }

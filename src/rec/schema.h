@@ -16,6 +16,9 @@ struct schema_sample { const char *rec, *field, *json; };
 struct schema {
 	enum schema_use use;
 	bool more;			/* F_MORE fields too, marked x-scriped-addition */
+	/* In one piece: a record stands where $ref would, the forms of a body are one object whose description tells what goes
+	 * together, and nothing is in it that is ours alone: formats, x-… keywords; no examples in an answer. */
+	bool whole;
 	int64_t text_max;		/* of F_BIG fields whose hi is 0 */
 	const struct schema_sample *samples;	/* ends with a rec of NULL */
 	/* what $ref says of the record inside a field */
@@ -31,6 +34,8 @@ void	schema_form(const struct schema *, const struct rec *, const struct rec_for
 /* The keywords of one field into an open object, without its description and examples. */
 void	schema_field(const struct schema *, const struct rec *, const struct field *, struct json *);
 str	schema_doc(const struct schema *, const struct field *, struct arena *);
+str	schema_forms(const struct rec *, struct arena *);	/* in words: what goes together in a body with forms */
+void	schema_property(const struct schema *, const struct rec *, const struct field *, struct json *);	/* one field, as an object */
 void	schema_id(enum id_kind, struct json *);			/* the keywords of an id, likewise */
 void	schema_example(const struct schema *, const struct rec *, struct json *);	/* a value */
 void	schema_field_example(const struct schema *, const struct field *, struct json *);

@@ -1,0 +1,193 @@
+/* call -- tools/call: an operation of the API in the words of the protocol. */
+#include "mcp/turn.h"
+#include <stdio.h>
+
+/* --- what came of it --- */
+
+static str
+header_of(const struct exchange *x, const char *name)
+{
+	for (int i = 0; i < x->nout; i++)
+		if (strcmp(x->out[i].name, name) == 0)
+			return str_z(x->out[i].value);
+	return STR_NONE;
+}
+
+/* What the headers of a write say of its key. */
+static str
+meta_of(struct ask *k)
+{
+	const struct exchange *x = &k->call->x;
+	str replayed = header_of(x, "Idempotent-Replayed");
+
+	if (!(k->call->op->flags & OP_IDEMPOTENT))
+		return STR_NONE;
+	if (header_of(x, "Idempotency-Key-Ignored").p != NULL)
+		return S("\"io.scripe/idempotencyKeyIgnored\":\"malformed\"");
+	return replayed.p != NULL ? str_fmt(k->a, "\"io.scripe/idempotentReplayed\":%.*s", STR(replayed)) : STR_NONE;
+}
+
+static void
+put_content(struct json *j, str text)
+{
+	jw_key(j, S("content"));
+	jw_arr(j);
+	jw_obj(j);
+	jw_key_str(j, S("type"), S("text"));
+	jw_key_str(j, S("text"), text);
+	jw_end(j);
+	jw_end(j);
+}
+
+static void
+put_structured(struct ask *k, struct json *j)
+{
+	if (!(SINCE(2025_06_18) >> k->version & 1))
+		return;
+	jw_key(j, S("structuredContent"));
+	jw_raw(j, k->call->x.answer);
+}
+
+/* --- errors: what happened, and what to do next --- */
+
+static const struct err_row *
+row_called(str slug)
+{
+	for (int i = 1; i < ERR_COUNT; i++) {
+		const struct err_row *row = err_row((enum err)i);
+		if (row->slug != NULL && str_eq(str_z(row->slug), slug))
+			return row;
+	}
+	return err_row(E_INTERNAL);
+}
+
+/* For a model: names of arguments for names of fields, and nothing about headers that it cannot send. */
+static str
+advice(struct ask *k, const struct err_row *row, const json_t *error)
+{
+	str field = mcp_text(json_object_get(error, "details"), "field"), after = header_of(&k->call->x, "Retry-After");
+	struct buf b;
+
+	buf_init(&b, k->a, 2000);
+	buf_fmt(&b, "%s: ", row->slug);
+	buf_add(&b, mcp_text(error, "message"));
+	if (row->code == E_INVALID_REQUEST || row->code == E_UNPROCESSABLE || row->code == E_PAYLOAD_TOO_LARGE) {
+		if (field.p != NULL)
+			buf_fmt(&b, " Correct the argument `%.*s` and call %s again; nothing was changed.", STR(field), k->call->op->name);
+		else
+			buf_fmt(&b, " Correct the arguments and call %s again; nothing was changed.", k->call->op->name);
+	} else if (row->flags & EF_RETRY) {
+		buf_fmt(&b, " Wait %.*s s, then call again.", STR(after.p != NULL ? after : S("1")));
+	} else if (row->code == E_SCOPE_MISSING) {
+		buf_add(&b, S(" Ask the user for a key or a consent that has the scope; another call will not help."));
+	} else {
+		buf_fmt(&b, " %s", row->help);
+	}
+	return buf_str(&b);
+}
+
+/* A program may ask its user for more: the challenge names what it has and what this takes. */
+static void
+step_up(struct ask *k, const json_t *error)
+{
+	struct turn *t = k->turn;
+	unsigned scopes = k->who.scopes | k->call->op->scopes;
+
+	front_add(t->f.x, "WWW-Authenticate", turn_challenge(t, "insufficient_scope", scopes));
+	k->http = 403;
+	str data = k->call->x.answer;
+	mcp_fail_data(k, RPC_REQUEST, data, "%.*s", STR(mcp_text(error, "message")));
+}
+
+static void
+told_error(struct ask *k)
+{
+	json_t *envelope = json_loadb(k->call->x.answer.p, k->call->x.answer.n, 0, NULL);
+	const json_t *error = json_object_get(envelope, "error");
+	const struct err_row *row = row_called(mcp_text(error, "code"));
+
+	if (row->code == E_SCOPE_MISSING && k->who.type == PRINCIPAL_OAUTH && k->turn != NULL) {
+		step_up(k, error);
+	} else {
+		struct json *j = mcp_result_meta(k, S("complete"), meta_of(k));
+		put_content(j, advice(k, row, error));
+		put_structured(k, j);
+		jw_key(j, S("isError"));
+		jw_bool(j, true);
+		k->failed = true;
+		mcp_done(k);
+	}
+	json_decref(envelope);
+}
+
+static void
+told(struct ask *k)
+{
+	if (k->call->x.status >= 400) {
+		told_error(k);
+		return;
+	}
+	struct json *j = mcp_result_meta(k, S("complete"), meta_of(k));
+	put_content(j, k->call->x.answer);
+	put_structured(k, j);
+	mcp_done(k);
+}
+
+/* --- what goes in --- */
+
+/* A list's `limit` is a number here and a text in a query; what is empty was not meant. */
+static void
+as_query(json_t *arguments)
+{
+	const json_t *limit = json_object_get(arguments, "limit");
+	const char *name;
+	json_t *v;
+	void *next;
+
+	if (json_is_integer(limit)) {
+		char text[24];
+		size_t n = (size_t)snprintf(text, sizeof(text), "%lld", (long long)json_integer_value(limit));
+		json_object_set_new(arguments, "limit", json_stringn(text, n));
+	}
+	json_object_foreach_safe (arguments, next, name, v)
+		if (json_is_string(v) && json_string_length(v) == 0)
+			json_object_del(arguments, name);
+}
+
+static void
+call_tool(struct ask *k, const struct tool *t, json_t *arguments)
+{
+	str id = STR_NONE;
+
+	if (t->id_name.n != 0) {
+		json_t *v = json_object_getn(arguments, t->id_name.p, t->id_name.n);
+		if (json_is_string(v))
+			id = str_dup(k->a, (str){ json_string_value(v), json_string_length(v) });
+		json_object_deln(arguments, t->id_name.p, t->id_name.n);
+	}
+	if (t->op->method == M_GET)
+		as_query(arguments);
+	mcp_operate(k, t->op, id, arguments, told);
+}
+
+void
+mcp_tools_call(struct ask *k)
+{
+	str name = mcp_text(k->params, "name");
+	json_t *arguments = json_object_get(k->params, "arguments");
+	const struct tool *t = tool_find(k->m->tools, name);
+
+	if (name.p == NULL) {
+		mcp_fail(k, RPC_PARAMS, "'name' must be the name of a tool.");
+	} else if (arguments != NULL && !json_is_object(arguments)) {
+		mcp_fail(k, RPC_PARAMS, "'arguments' must be an object.");
+	} else if (t == NULL) {
+		mcp_fail(k, RPC_PARAMS, "Unknown tool: %.*s", STR(utf8_head(name, 128)));
+	} else {
+		if (arguments == NULL) {
+			arguments = json_object();
+			json_object_set_new(k->params, "arguments", arguments);
+		}
+		call_tool(k, t, arguments);
+	}
+}

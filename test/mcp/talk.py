@@ -1,0 +1,83 @@
+"""talk.py -- the Model Context Protocol over one connection: builds messages as each version wants them, and keeps its hands on every byte."""
+import itertools
+import json
+
+LEGACY = ['2025-03-26', '2025-06-18', '2025-11-25']
+MODERN = '2026-07-28'
+META = 'io.modelcontextprotocol/'
+
+
+class Talk:
+    """version: of the protocol.  One with sessions is begun at once, unless begin is False.
+
+    .sid the session's id; .client the HTTP client underneath."""
+
+    def __init__(self, server, version=MODERN, key=None, begin=True, path='/mcp', capabilities=None):
+        self.client, self.version, self.path = server.client(key), version, path
+        self.capabilities, self.sid, self.ids = capabilities or {}, None, itertools.count(1)
+        if version != MODERN and begin:
+            self.begin()
+
+    def close(self):
+        self.client.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *what):
+        self.close()
+
+    def begin(self):
+        a = self.post({'jsonrpc': '2.0', 'id': 0, 'method': 'initialize', 'params': {
+            'protocolVersion': self.version, 'capabilities': self.capabilities, 'clientInfo': {'name': 'talk', 'version': '1'}}})
+        self.sid, self.begun = a.get('Mcp-Session-Id'), a
+        return a
+
+    def headers(self, message=None):
+        h = {'Content-Type': 'application/json', 'Accept': 'application/json, text/event-stream'}
+        if self.version == MODERN:
+            h['MCP-Protocol-Version'] = MODERN
+            if isinstance(message, dict) and 'method' in message:
+                h['Mcp-Method'] = message['method']
+                named = (message.get('params') or {}).get({'resources/read': 'uri'}.get(message['method'], 'name'))
+                if isinstance(named, str) and message['method'] in ('tools/call', 'resources/read', 'prompts/get'):
+                    h['Mcp-Name'] = named
+        elif self.sid:
+            h['Mcp-Session-Id'] = self.sid
+            if self.version != '2025-03-26':
+                h['MCP-Protocol-Version'] = self.version
+        return h
+
+    def post(self, message, headers=None):
+        """What a POST of this message is answered with.  A header of None is left out."""
+        h = self.headers(message)
+        h.update(headers or {})
+        return self.client.request('POST', self.path, message if isinstance(message, bytes) else json.dumps(message).encode(),
+                                   {k: v for k, v in h.items() if v is not None})
+
+    def message(self, method, params=None, meta=None):
+        params, meta = dict(params or {}), dict(meta or {})
+        if self.version == MODERN:
+            meta = {META + 'protocolVersion': MODERN, META + 'clientInfo': {'name': 'talk', 'version': '1'},
+                    META + 'clientCapabilities': self.capabilities, **meta}
+        if meta:
+            params['_meta'] = meta
+        return {'jsonrpc': '2.0', 'id': next(self.ids), 'method': method, **({'params': params} if params else {})}
+
+    def ask(self, method, params=None, meta=None, headers=None):
+        return self.post(self.message(method, params, meta), headers)
+
+    def result(self, method, params=None, meta=None):
+        a = self.ask(method, params, meta)
+        if a.status != 200 or 'result' not in a.json():
+            raise AssertionError(f'{method} is answered with {a.status} {a.body[:600]!r}')
+        return a.json()['result']
+
+    def call(self, tool, arguments=None, meta=None):
+        return self.result('tools/call', {'name': tool, **({} if arguments is None else {'arguments': arguments})}, meta)
+
+    def data(self, tool, arguments=None, meta=None):
+        r = self.call(tool, arguments, meta)
+        if r.get('isError'):
+            raise AssertionError(f'{tool} fails: {r}')
+        return json.loads(r['content'][0]['text'])['data']
