@@ -7,8 +7,8 @@
  *	{pg} … {/pg}: what PostgreSQL alone needs; a comment to SQLite
  *	{i64} {bytes} {skip_locked} {for_update} {strict}	{id}: TEXT, compared by byte	{clustered}: strict, and kept in its key
  *
- * SQL() also enters the statement into a list that the linker collects, so that all are prepared when a connection
- * opens, and a tool can ask for the plan of each.
+ * SQL() also enters the statement into a list that the linker collects, so that all are prepared when an engine
+ * opens (on its first connection; the others prepare what they are asked for), and a tool can ask for the plan of each.
  *
  * Ownership:  rows belong to the query and die with db_done; text read from them is borrowed until the next row
  *             unless db_scan is given an arena.  Texts over 32 bytes and bytes that are bound live until db_done.

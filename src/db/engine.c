@@ -368,15 +368,17 @@ serve_one_by_one(void *arg)
 
 /* --- open, wait, read, close --- */
 
+/* The first connection prepares all statements, so that one which the database refuses ends the start; the others prepare what they are asked for. */
 static enum err
-connect_one(struct engine *g, struct db *ret, struct error *e)
+connect_one(struct engine *g, int i, struct error *e)
 {
+	struct db *ret = &g->conn[i];
 	struct db_sqlite_conf lite = { g->c.path, false, g->c.cache_kb, g->c.max_pages };
 
 	TRY(g->c.pg_uri != NULL ? db_pg_open(g->c.pg_uri, ret, e) : db_sqlite_open(&lite, ret, e));
 	if (g->c.pg_uri != NULL && g->c.lock_ms != 0)
 		db_pg_patience(ret, g->c.lock_ms);
-	enum err code = db_prepare_all(ret, e);
+	enum err code = i == 0 ? db_prepare_all(ret, e) : OK;
 	if (code != OK)
 		ret->ops->close(ret);
 	else if (g->c.wrap != NULL)
@@ -392,7 +394,7 @@ start(struct engine *g, struct error *e)
 		if (seat == NULL)
 			abort();
 		*seat = (struct seat){ g, i };
-		enum err code = connect_one(g, &g->conn[i], e);
+		enum err code = connect_one(g, i, e);
 		if (code == OK && (code = sys_thread(&g->thread[i], g->c.pg_uri != NULL ? "pool" : "writer",
 		    g->c.pg_uri != NULL ? serve_one_by_one : write_all, seat, e)) != OK)
 			g->conn[i].ops->close(&g->conn[i]);

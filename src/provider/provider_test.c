@@ -6,7 +6,7 @@
 
 static struct arena arena;
 
-/* A call to a provider that behaves so (test/provider/provider.py). */
+/* A call to a provider that behaves so (test/provider/provider.py).  It has all the time that a busy machine may need, unless silence is what is expected. */
 static struct provider_call
 ask(const char *behaviour, const char *end, const char *key, enum provider_fault expected)
 {
@@ -14,7 +14,8 @@ ask(const char *behaviour, const char *end, const char *key, enum provider_fault
 	struct provider_call c = { .to = &to, .a = &arena, .body = S("{\"model\":\"m\",\"messages\":[]}"), .max = 1 << 20 };
 
 	arena_init(&arena, 4 << 20);
-	to = (struct provider){ .name = "embed", .key = key, .model = "m", .path = "/chat/completions", .connect_ms = 2000, .stall_ms = 150, .total_ms = 3000 };
+	to = (struct provider){ .name = "embed", .key = key, .model = "m", .path = "/chat/completions", .connect_ms = 20000,
+	    .stall_ms = expected == PROVIDER_TIMEOUT ? 150 : 20000, .total_ms = 30000 };
 	to.url = str_fmt(&arena, "http://127.0.0.1:%d/%s/v1%s", provider_port(), behaviour, end).p;
 	enum provider_fault fault = provider_ask(&sys_clock_real, &c);
 	if (fault != expected)

@@ -13,6 +13,7 @@ Standard library only.  A Server and a Client belong to one thread each; Server.
 """
 import base64
 import fcntl
+import functools
 import glob
 import hashlib
 import json
@@ -70,8 +71,11 @@ def database_url(server, name):
     return urllib.parse.urlunsplit(urllib.parse.urlsplit(server)._replace(path='/' + name))
 
 
+@functools.cache
 def template(server):
-    """The name of a database with all tables and no row, made once: to copy it takes a seventh of making the tables."""
+    """The name of a database with all tables and no row, made once, and how to copy it: that takes a tenth of making the tables.
+
+    As files, for through the log, which is what newer servers do unless told, it takes twice as long."""
     schema = hashlib.sha256(b''.join(open(f, 'rb').read() for f in sorted(glob.glob(os.path.join(ROOT, 'schema', '*.sql')))))
     name = 'scriped_template_' + schema.hexdigest()[:12]
     with open(os.path.join(tempfile.gettempdir(), f'{name}-{urllib.parse.urlsplit(server).port}.lock'), 'w') as lock:
@@ -85,7 +89,7 @@ def template(server):
             psql(url, """DO $$ BEGIN EXECUTE (SELECT 'TRUNCATE ' || string_agg(quote_ident(tablename), ', ')
                          FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_version'); END $$""")
             psql(server, f'ALTER DATABASE {part} RENAME TO {name}')
-    return name
+    return name + (' STRATEGY file_copy' if int(psql(server, 'SHOW server_version_num')) >= 150000 else '')
 
 
 class Database:

@@ -1,12 +1,12 @@
 /* t_db -- databases for tests.  A DB_TEST runs on SQLite and, where SCRIPED_TEST_PG names a server, on PostgreSQL too;
  * a SQLITE_TEST on SQLite only.  Both find their fresh and empty database in `t`: a file of t_dir(), or a schema with
- * a random name that is dropped at the end; its connections carry that name as their application's. */
+ * a random name that is dropped at the end, or, once t_db_schema was called, a database of that name; its connections carry it as their application's. */
 #ifndef T_DB_H
 #define T_DB_H
 #include "db/engine.h"
 #include "t.h"
 
-struct t_db { bool pg; char path[160], uri[800], schema[40]; };
+struct t_db { bool pg; char path[160], uri[800], schema[40]; bool copied; };
 void t_db_each(bool sqlite_only, void (*)(struct t_db *));
 #define DB_TEST(id)	static void id##_on(struct t_db *); TEST(id) { t_db_each(false, id##_on); } static void id##_on(struct t_db *t)
 #define SQLITE_TEST(id)	static void id##_on(struct t_db *); TEST(id) { t_db_each(true, id##_on); } static void id##_on(struct t_db *t)
@@ -14,7 +14,7 @@ void t_db_each(bool sqlite_only, void (*)(struct t_db *));
 /* What a test cannot go on without ends the program when it fails. */
 struct db t_db_open(struct t_db *);		/* the caller closes it */
 void	t_db_script(struct t_db *, const char *sql);
-void	t_db_schema(struct t_db *);		/* the program's own tables */
+void	t_db_schema(struct t_db *);		/* the program's own tables, before anything else is there */
 struct engine_conf t_db_conf(struct t_db *);	/* on this database: a pool of 4, a queue of 1000, a deadline of 30 s */
 struct engine *t_db_engine(const struct engine_conf *);
 int64_t	t_db_count(struct t_db *, const char *sql);	/* the one number that sql selects, read on a connection of its own */
