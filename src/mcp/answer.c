@@ -184,6 +184,8 @@ void
 ask_end(struct ask *k)
 {
 	call_end(k);
+	json_decref(k->spare);
+	k->spare = NULL;
 	mcp_count(k);
 	turn_next(k->turn);
 }

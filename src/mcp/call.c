@@ -1,4 +1,5 @@
 /* call -- tools/call: an operation of the API in the words of the protocol. */
+#include "mcp/task.h"
 #include "mcp/turn.h"
 #include <stdio.h>
 
@@ -99,6 +100,19 @@ step_up(struct ask *k, const json_t *error)
 	mcp_fail_data(k, RPC_REQUEST, data, "%.*s", STR(mcp_text(error, "message")));
 }
 
+bool
+mcp_step_up(struct ask *k)
+{
+	json_t *envelope = json_loadb(k->call->x.answer.p, k->call->x.answer.n, 0, NULL);
+	const json_t *error = json_object_get(envelope, "error");
+	bool lacks = k->who.type == PRINCIPAL_OAUTH && k->turn != NULL && str_eq(mcp_text(error, "code"), str_z(err_row(E_SCOPE_MISSING)->slug));
+
+	if (lacks)
+		step_up(k, error);
+	json_decref(envelope);
+	return lacks;
+}
+
 static void
 told_error(struct ask *k)
 {
@@ -106,9 +120,7 @@ told_error(struct ask *k)
 	const json_t *error = json_object_get(envelope, "error");
 	const struct err_row *row = row_called(mcp_text(error, "code"));
 
-	if (row->code == E_SCOPE_MISSING && k->who.type == PRINCIPAL_OAUTH && k->turn != NULL) {
-		step_up(k, error);
-	} else {
+	if (!mcp_step_up(k)) {
 		struct json *j = mcp_result_meta(k, S("complete"), meta_of(k));
 		put_content(j, advice(k, row, error));
 		put_structured(k, j);
@@ -118,6 +130,16 @@ told_error(struct ask *k)
 		mcp_done(k);
 	}
 	json_decref(envelope);
+}
+
+/* The job that the call made, as a task; a refusal is told as of any call, where the answer may be one. */
+static void
+told_task(struct ask *k)
+{
+	if (k->call->x.status >= 400 && is_modern(k->version))
+		told_error(k);
+	else
+		mcp_task_made(k);
 }
 
 static void
@@ -167,7 +189,18 @@ call_tool(struct ask *k, const struct tool *t, json_t *arguments)
 	}
 	if (t->op->method == M_GET)
 		as_query(arguments);
-	mcp_operate(k, t->op, id, arguments, told);
+	enum task_wish wish = mcp_task_wish(k, t->op);
+	if (wish != TASK_REFUSED)
+		mcp_operate(k, t->op, id, arguments, wish == TASK_YES ? told_task : told);
+}
+
+static const struct fixture *
+fixture_called(const struct ask *k, str name)
+{
+	for (int i = 0; i < mcp_nfixtures && api_conf(k->m->api)->mcp_conformance; i++)
+		if (str_eq(str_z(mcp_fixtures[i].name), name) && (mcp_fixtures[i].versions >> k->version & 1))
+			return &mcp_fixtures[i];
+	return NULL;
 }
 
 void
@@ -176,11 +209,14 @@ mcp_tools_call(struct ask *k)
 	str name = mcp_text(k->params, "name");
 	json_t *arguments = json_object_get(k->params, "arguments");
 	const struct tool *t = tool_find(k->m->tools, name);
+	const struct fixture *f = fixture_called(k, name);
 
 	if (name.p == NULL) {
 		mcp_fail(k, RPC_PARAMS, "'name' must be the name of a tool.");
 	} else if (arguments != NULL && !json_is_object(arguments)) {
 		mcp_fail(k, RPC_PARAMS, "'arguments' must be an object.");
+	} else if (f != NULL) {
+		f->run(k);
 	} else if (t == NULL) {
 		mcp_fail(k, RPC_PARAMS, "Unknown tool: %.*s", STR(utf8_head(name, 128)));
 	} else {

@@ -75,6 +75,13 @@ mcp_operate(struct ask *k, const struct op *op, str id, json_t *fields, mcp_then
 		then(k);
 }
 
+json_t *
+mcp_fields(struct ask *k, json_t *made)
+{
+	json_decref(k->spare);
+	return k->spare = made;
+}
+
 /* --- the database --- */
 
 static void on_face(struct turn *t) { t->f.then(&t->f); }

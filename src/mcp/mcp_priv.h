@@ -60,6 +60,7 @@ struct ask {
 	mcp_work *work;			/* of mcp_read and mcp_write */
 	mcp_told *told, *kept;
 	void *own;			/* of the method */
+	json_t *spare;			/* fields that a method made for mcp_operate (mcp_fields); freed at the end */
 	/* the answer */
 	struct buf out;
 	struct json j;
@@ -104,6 +105,9 @@ void	mcp_refuse(struct ask *, enum err, const struct error *);	/* by the API's e
 /* An operation with the id of its path (absent: that is refused, where it has one) and its query or body, or NULL for none.
  * then: ask->call->x.status and .answer, JSON; an error is the envelope.  The next operation of an ask ends the one before. */
 void	mcp_operate(struct ask *, const struct op *, str id, json_t *fields, mcp_then *then);
+json_t *mcp_fields(struct ask *, json_t *made);		/* made, which belongs to the ask from now on; values of a query are texts */
+/* A token of OAuth lacked a scope for the operation that has just been refused: ends the ask with the challenge.  Otherwise false. */
+bool	mcp_step_up(struct ask *);
 void	mcp_read(struct ask *, mcp_work *, mcp_told *then);
 void	mcp_write(struct ask *, mcp_work *, mcp_told *then);
 /* Changes session->log_level and subscriptions, here and on all nodes. */

@@ -1,10 +1,12 @@
 /* method -- the rows, and the methods that are about the protocol itself. */
+#include "mcp/task.h"
 #include "mcp/turn.h"
 
 const str mcp_versions[MCP_VERSIONS] = { S_INIT("2025-03-26"), S_INIT("2025-06-18"), S_INIT("2025-11-25"), S_INIT("2026-07-28") };
 
 /* Sorted by name. */
 const struct mcp_method mcp_methods[] = {
+	{ S_INIT("completion/complete"), SINCE(2025_03_26), NULL, mcp_complete },
 	{ S_INIT("initialize"), LEGACY, NULL, mcp_initialize },
 	{ S_INIT("logging/setLevel"), LEGACY, NULL, mcp_set_level },
 	{ S_INIT("notifications/cancelled"), LEGACY, NULL, mcp_noted },
@@ -12,13 +14,30 @@ const struct mcp_method mcp_methods[] = {
 	{ S_INIT("notifications/progress"), LEGACY, NULL, mcp_noted },
 	{ S_INIT("notifications/roots/list_changed"), LEGACY, NULL, mcp_noted },
 	{ S_INIT("ping"), LEGACY, NULL, mcp_ping },
+	{ S_INIT("prompts/get"), SINCE(2025_03_26), "name", mcp_prompts_get },
+	{ S_INIT("prompts/list"), SINCE(2025_03_26), NULL, mcp_prompts_list },
+	{ S_INIT("resources/list"), SINCE(2025_03_26), NULL, mcp_resources_list },
+	{ S_INIT("resources/read"), SINCE(2025_03_26), "uri", mcp_resources_read },
+	{ S_INIT("resources/subscribe"), LEGACY, NULL, mcp_resources_subscribe },
+	{ S_INIT("resources/templates/list"), SINCE(2025_03_26), NULL, mcp_templates_list },
+	{ S_INIT("resources/unsubscribe"), LEGACY, NULL, mcp_resources_unsubscribe },
 	{ S_INIT("server/discover"), MODERN, NULL, mcp_discover },
+	{ S_INIT("tasks/cancel"), SINCE(2025_11_25), "taskId", mcp_tasks_cancel },
+	{ S_INIT("tasks/get"), SINCE(2025_11_25), "taskId", mcp_tasks_get },
+	{ S_INIT("tasks/list"), SINCE(2025_11_25) & LEGACY, NULL, mcp_tasks_list },
+	{ S_INIT("tasks/update"), MODERN, "taskId", mcp_tasks_update },
 	{ S_INIT("tools/call"), SINCE(2025_03_26), "name", mcp_tools_call },
 	{ S_INIT("tools/list"), SINCE(2025_03_26), NULL, mcp_tools_list },
 };
 const int mcp_nmethods = (int)COUNT(mcp_methods);
 
 static const struct capability capabilities[] = {
+	{ S_INIT("completions"), SINCE(2025_03_26), "{}" },
+	{ S_INIT("extensions"), MODERN, "{\"" TASK_EXTENSION "\":{}}" },
+	{ S_INIT("prompts"), SINCE(2025_03_26), "{}" },
+	{ S_INIT("resources"), LEGACY, "{\"subscribe\":true}" },
+	{ S_INIT("resources"), MODERN, "{}" },
+	{ S_INIT("tasks"), SINCE(2025_11_25) & LEGACY, "{\"list\":{},\"cancel\":{},\"requests\":{\"tools\":{\"call\":{}}}}" },
 	{ S_INIT("tools"), SINCE(2025_03_26), "{}" },
 	{ S_INIT("logging"), LEGACY, "{}" },
 };

@@ -1,5 +1,6 @@
 /* tool -- operations as tools: each row of ops with OP_MCP, written once at the start, in two pieces: what every version has, and what came
  * with 2025-06-18. */
+#include "mcp/task.h"
 #include "mcp/turn.h"
 #include "rec/schema.h"
 #include <stdlib.h>
@@ -276,6 +277,21 @@ put_from(const struct ask *k, const char *name, str *after)
 }
 
 static void
+put_fixture(const struct fixture *f, struct json *j)
+{
+	jw_obj(j);
+	jw_key_str(j, S("name"), str_z(f->name));
+	jw_key_str(j, S("description"), str_z(f->description));
+	jw_key(j, S("inputSchema"));
+	jw_raw(j, str_z(f->input));
+	if (f->output != NULL) {
+		jw_key(j, S("outputSchema"));
+		jw_raw(j, str_z(f->output));
+	}
+	jw_end(j);
+}
+
+static void
 put_tool(const struct ask *k, const struct tool *t, struct json *j)
 {
 	struct buf *b = j->b;
@@ -283,6 +299,8 @@ put_tool(const struct ask *k, const struct tool *t, struct json *j)
 	jw_raw(j, t->base);
 	if (SINCE(2025_06_18) >> k->version & 1)
 		buf_add(b, t->more);
+	if (k->version == MCP_2025_11_25 && mcp_task_able(t->op))
+		buf_add(b, S(",\"execution\":{\"taskSupport\":\"optional\"}"));
 	buf_char(b, '}');
 }
 
@@ -305,6 +323,9 @@ tools_page(const struct ask *k, str after, int most, struct json *j, str *ret_ne
 		put_tool(k, t, j);
 		last = t->op->name;
 	}
+	for (int i = 0; ret_next->p == NULL && api_conf(k->m->api)->mcp_conformance && i < mcp_nfixtures; i++)
+		if (mcp_fixtures[i].versions >> k->version & 1)
+			put_fixture(&mcp_fixtures[i], j);
 	return after.p == NULL;
 }
 

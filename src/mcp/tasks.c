@@ -1,0 +1,291 @@
+#include "mcp/resource.h"
+#include "mcp/task.h"
+
+#define POLL_MS		1000		/* how often a client may look, where nothing is known of how long it takes */
+#define POLL_LEAST	500
+#define POLL_MOST	5000
+#define LOOK_MS		40		/* until tasks/result looks again: twice as long each time, up to LOOK_MOST */
+#define LOOK_MOST	1000
+#define TASKS_PAGE	"50"
+#define BODY_MAX	((size_t)4 << 20)
+
+/* --- which calls --- */
+
+bool
+mcp_task_able(const struct op *o)
+{
+	return (o->flags & OP_MCP) && o->bucket == BUCKET_JOBS && o->out == op_named("get_job")->out;
+}
+
+static bool
+knows_tasks(const struct ask *ask)
+{
+	const json_t *can = json_object_get(ask->meta, "io.modelcontextprotocol/clientCapabilities");
+
+	return json_is_object(json_object_get(json_object_get(can, "extensions"), TASK_EXTENSION));
+}
+
+/* A client that knows tasks gets one, unless the call says itself how long it will wait. */
+enum task_wish
+mcp_task_wish(struct ask *ask, const struct op *o)
+{
+	const json_t *wait = json_object_get(json_object_get(ask->params, "arguments"), "wait_for_completion_ms");
+
+	if (is_modern(ask->version))
+		return mcp_task_able(o) && knows_tasks(ask) && wait == NULL ? TASK_YES : TASK_NO;
+	if (ask->version != MCP_2025_11_25 || json_object_get(ask->params, "task") == NULL)
+		return TASK_NO;
+	if (mcp_task_able(o))
+		return TASK_YES;
+	mcp_fail(ask, RPC_METHOD, "The tool %s cannot be called as a task: tools/list says of each by execution.taskSupport. Call it without 'task'.", o->name);
+	return TASK_REFUSED;
+}
+
+/* --- a job as a task --- */
+
+enum { ENDED_NOT, ENDED_WELL, ENDED_BADLY, ENDED_EARLY };
+
+static int
+ending(const json_t *job)
+{
+	str s = mcp_text(job, "status");
+
+	return str_eq(s, S("DONE")) ? ENDED_WELL : str_eq(s, S("FAILED")) ? ENDED_BADLY : str_eq(s, S("CANCELLED")) ? ENDED_EARLY : ENDED_NOT;
+}
+
+static str
+status_of(const struct ask *ask, const json_t *job)
+{
+	static const str words[] = { S_INIT("working"), S_INIT("completed"), S_INIT("failed"), S_INIT("cancelled") };
+	int e = ending(job);
+
+	return words[e == ENDED_BADLY && is_modern(ask->version) ? ENDED_WELL : e];
+}
+
+static str
+message_of(const json_t *job)
+{
+	str error = mcp_text(job, "errorMessage"), progress = mcp_text(json_object_get(job, "progress"), "message");
+
+	switch (ending(job)) {
+	case ENDED_WELL:  return S("It is done.");
+	case ENDED_BADLY: return error.p != NULL ? error : S("It failed.");
+	case ENDED_EARLY: return S("It was cancelled.");
+	default:          return progress.p != NULL ? progress : str_eq(mcp_text(job, "status"), S("QUEUED")) ? S("It waits for its turn.") : S("It is being worked on.");
+	}
+}
+
+static int64_t
+poll_of(const json_t *job)
+{
+	const json_t *estimate = json_object_get(job, "estimatedCompletionMs");
+
+	return json_is_integer(estimate) ? MIN(MAX(json_integer_value(estimate) / 2, POLL_LEAST), POLL_MOST) : POLL_MS;
+}
+
+/* The members of a Task, inside whatever object is open. */
+static void
+put_task(struct ask *ask, struct json *j, const json_t *job)
+{
+	bool modern = is_modern(ask->version);
+
+	jw_key_str(j, S("taskId"), mcp_text(job, "id"));
+	jw_key_str(j, S("status"), status_of(ask, job));
+	jw_key_str(j, S("statusMessage"), message_of(job));
+	jw_key_str(j, S("createdAt"), mcp_text(job, "createdAt"));
+	jw_key_str(j, S("lastUpdatedAt"), mcp_text(job, "updatedAt"));
+	jw_key_i64(j, modern ? S("ttlMs") : S("ttl"), api_conf(mcp_api(ask))->keep_jobs * DAY_MS);
+	jw_key_i64(j, modern ? S("pollIntervalMs") : S("pollInterval"), poll_of(job));
+}
+
+/* The members of the CallToolResult that the call would have given; body: {"data":{…the job…}}. */
+static void
+put_outcome(struct json *j, const json_t *job, str body)
+{
+	jw_key(j, S("content"));
+	jw_arr(j);
+	jw_obj(j);
+	jw_key_str(j, S("type"), S("text"));
+	jw_key_str(j, S("text"), body);
+	jw_end(j);
+	jw_end(j);
+	jw_key(j, S("structuredContent"));
+	jw_raw(j, body);
+	jw_key(j, S("isError"));
+	jw_bool(j, ending(job) != ENDED_WELL);
+}
+
+/* --- what the operations said --- */
+
+static void
+unknown(struct ask *ask)
+{
+	mcp_fail(ask, RPC_PARAMS, "Failed to retrieve task: there is none of that id, or it was kept for as long as jobs are kept (%d days).",
+	    (int)api_conf(mcp_api(ask))->keep_jobs);
+}
+
+/* The answer of the operation, in *ret; false: it refused, which is answered. */
+static bool
+answered(struct ask *ask, json_t **ret)
+{
+	struct error e;
+
+	if (ask->call->x.status == 404) {
+		unknown(ask);
+		return false;
+	}
+	if (ask->call->x.status >= 400) {
+		mcp_refused(ask, STR_NONE);
+		return false;
+	}
+	enum err code = json_read(ask->call->x.answer, ret, &e);
+	if (code == OK)
+		return true;
+	mcp_refuse(ask, code, &e);
+	return false;
+}
+
+/* By the id in the parameters; a client of the extension must say that it knows it. */
+static void
+by_task(struct ask *ask, const char *op, mcp_then *then)
+{
+	str id = mcp_text(ask->params, "taskId");
+
+	if (is_modern(ask->version) && !knows_tasks(ask))
+		mcp_fail_data(ask, RPC_CAPABILITY, S("{\"requiredCapabilities\":{\"extensions\":{\"" TASK_EXTENSION "\":{}}}}"), "Missing required client capability: " TASK_EXTENSION);
+	else if (id.p == NULL)
+		mcp_fail(ask, RPC_PARAMS, "'taskId' is missing.");
+	else
+		mcp_operate(ask, op_named(op), id, NULL, then);
+}
+
+void
+mcp_task_made(struct ask *ask)
+{
+	json_t *v;
+
+	if (!answered(ask, &v))
+		return;
+	struct json *j = mcp_result_as(ask, S("task"));
+	if (!is_modern(ask->version)) {
+		jw_key(j, S("task"));
+		jw_obj(j);
+	}
+	put_task(ask, j, json_object_get(v, "data"));
+	if (!is_modern(ask->version))
+		jw_end(j);
+	json_decref(v);
+	mcp_done(ask);
+}
+
+/* --- tasks/get --- */
+
+static void
+get_told(struct ask *ask)
+{
+	json_t *v;
+
+	if (!answered(ask, &v))
+		return;
+	const json_t *job = json_object_get(v, "data");
+	struct json *j = mcp_result(ask);
+	int how = ending(job);
+	put_task(ask, j, job);
+	if (is_modern(ask->version) && (how == ENDED_WELL || how == ENDED_BADLY)) {
+		jw_key(j, S("result"));
+		jw_obj(j);
+		put_outcome(j, job, ask->call->x.answer);
+		jw_end(j);
+	}
+	json_decref(v);
+	mcp_done(ask);
+}
+
+void mcp_tasks_get(struct ask *ask) { by_task(ask, "get_job", get_told); }
+
+/* --- tasks/update: no job asks its client for anything --- */
+
+static void
+acknowledge(struct ask *ask)
+{
+	(void)mcp_result(ask);
+	mcp_done(ask);
+}
+
+static void
+update_told(struct ask *ask)
+{
+	json_t *v;
+
+	if (!answered(ask, &v))
+		return;
+	json_decref(v);
+	acknowledge(ask);
+}
+
+void
+mcp_tasks_update(struct ask *ask)
+{
+	if (!json_is_object(json_object_get(ask->params, "inputResponses")))
+		mcp_fail(ask, RPC_PARAMS, "'inputResponses' must be an object.");
+	else
+		by_task(ask, "get_job", update_told);
+}
+
+/* --- tasks/cancel --- */
+
+static void
+cancel_told(struct ask *ask)
+{
+	json_t *v;
+
+	if (is_modern(ask->version) && ask->call->x.status == 409) {
+		acknowledge(ask);	/* it runs or has ended: cancelling is a wish */
+		return;
+	}
+	if (!answered(ask, &v))
+		return;
+	struct json *j = mcp_result(ask);
+	if (!is_modern(ask->version))
+		put_task(ask, j, json_object_get(v, "data"));
+	json_decref(v);
+	mcp_done(ask);
+}
+
+void mcp_tasks_cancel(struct ask *ask) { by_task(ask, "cancel_job", cancel_told); }
+
+/* --- tasks/list --- */
+
+static void
+list_told(struct ask *ask)
+{
+	json_t *v, *job;
+	size_t i;
+
+	if (!answered(ask, &v))
+		return;
+	struct json *j = mcp_result(ask);
+	jw_key(j, S("tasks"));
+	jw_arr(j);
+	json_array_foreach(json_object_get(v, "data"), i, job) {
+		jw_obj(j);
+		put_task(ask, j, job);
+		jw_end(j);
+	}
+	jw_end(j);
+	str next = mcp_text(json_object_get(v, "pagination"), "next_cursor");
+	if (next.p != NULL)
+		jw_key_str(j, S("nextCursor"), next);
+	json_decref(v);
+	mcp_done(ask);
+}
+
+void
+mcp_tasks_list(struct ask *ask)
+{
+	json_t *query = mcp_fields(ask, json_pack("{s:s}", "limit", TASKS_PAGE)), *cursor = json_object_get(ask->params, "cursor");
+
+	if (cursor != NULL)
+		json_object_set(query, "cursor", cursor);
+	mcp_operate(ask, op_named("list_jobs"), STR_NONE, query, list_told);
+}
