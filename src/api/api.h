@@ -149,6 +149,8 @@ void	api_front(struct api *, struct front_handler *ret);	/* what the front calls
 void	api_greet(struct api *, struct exchange *);
 const char *api_request_id(const struct exchange *);	/* what X-Request-Id says */
 void	api_label(struct exchange *, str what);	/* what was asked for in it, for its log line; lives as long */
+str	api_address(const struct exchange *);	/* of the caller, behind trusted proxies */
+bool	api_proxied(const struct exchange *);	/* by one of those: what it says of scheme and host is believed */
 void	api_refuse(struct exchange *, enum err, const char *message);
 void	api_part(struct exchange *);
 /* public_url without a slash at its end, or where this server listens when that is empty. */

@@ -534,6 +534,8 @@ api_url(const struct api *api, struct exchange *x)
 
 void api_label(struct exchange *x, str what) { ((struct rq *)x->user)->label = what; }
 const char *api_request_id(const struct exchange *x) { return ((const struct rq *)x->user)->id_text; }
+str api_address(const struct exchange *x) { return ((const struct rq *)x->user)->address; }
+bool api_proxied(const struct exchange *x) { return ((const struct rq *)x->user)->proxied; }
 
 void
 api_refuse(struct exchange *x, enum err code, const char *message)

@@ -6,7 +6,7 @@ static bool is_https(const struct conf *c) { return str_starts(str_z(c->public_u
 const char *visit_cookie_name(const struct conf *c) { return is_https(c) ? "__Host-scriped" : "scriped"; }
 
 bool
-visit_private(const struct conf *c, str address)
+visit_near(str address)
 {
 	static const str nets[] = {
 		S_INIT("127.0.0.0/8"), S_INIT("::1"), S_INIT("10.0.0.0/8"), S_INIT("172.16.0.0/12"), S_INIT("192.168.0.0/16"),
@@ -16,8 +16,10 @@ visit_private(const struct conf *c, str address)
 	for (size_t i = 0; i < COUNT(nets); i++)
 		if (sys_in_network(nets[i], address))
 			return true;
-	return is_https(c);
+	return false;
 }
+
+bool visit_private(const struct conf *c, str address) { return is_https(c) || visit_near(address); }
 
 /* scheme://host[:port], as browsers write it; where no public_url is set, that of the Host that they called. */
 static bool

@@ -13,6 +13,7 @@
 #include "front/front.h"
 
 const char *visit_cookie_name(const struct conf *);
+bool	visit_near(str address);	/* loopback, private, link-local */
 /* Whether people may sign in from there at all; address: of the caller, behind trusted proxies. */
 bool	visit_private(const struct conf *, str address);
 /* The secret of the session, absent where there is none that may be believed. */

@@ -7,6 +7,7 @@
 #include "know/near.h"
 #include "ingest/ingest.h"
 #include "mcp/mcp.h"
+#include "people/people.h"
 #include "store/store.h"
 #include <errno.h>
 #include <malloc.h>
@@ -36,6 +37,7 @@ struct server {
 	struct mcp *mcp;
 	struct blobs blobs;
 	struct store *store;
+	struct people *people;
 	struct front *front, *metrics;
 	struct desk desk;
 	struct control *control;
@@ -137,6 +139,7 @@ open_work(struct server *s, struct error *e)
 	TRY(api_open(&ac, s->confs[0], &s->api, e));
 	TRY(store_new(s->api, s->home.engine, &s->blobs, &sys_clock_real, &s->store, e));
 	TRY(docs_new(s->api, &s->docs, e));
+	TRY(people_new(s->api, &s->home.secret, &s->people, e));
 	return mcp_new(s->api, &s->home.secret, &s->mcp, e);
 }
 
@@ -159,14 +162,18 @@ open_front(struct server *s, struct error *e)
 {
 	const struct conf *c = s->confs[0];
 	struct front_handler api, metrics = { metrics_head, metrics_run, metrics_run, metrics_end, s };
-	struct front_face faces[DOCS_FACES + MCP_FACES + 1];
-	int n = DOCS_FACES + MCP_FACES;
+	struct front_face faces[FRONT_FACES];
+	int n = 0;
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
 	s->desk = (struct desk){ s->home.engine, &s->home.secret, &sys_clock_real, s->auth, s->api };
 	api_front(s->api, &api);
-	docs_faces(s->docs, faces);
-	mcp_faces(s->mcp, faces + DOCS_FACES);
+	docs_faces(s->docs, &faces[n]);
+	n += DOCS_FACES;
+	people_faces(s->people, &faces[n]);
+	n += PEOPLE_FACES;
+	mcp_faces(s->mcp, &faces[n]);
+	n += MCP_FACES;
 	if (s->blobs.disk != NULL)
 		store_face(s->store, &faces[n++]);
 	TRY(listen_on(s, c->listen, c->threads != 0 ? (int)c->threads : (int)MAX(cores, 1), &api, faces, n, &s->front, e));
@@ -288,6 +295,8 @@ close_all(struct server *s)
 		front_close(s->metrics);
 	if (s->front != NULL)
 		front_close(s->front);
+	if (s->people != NULL)
+		people_free(s->people);
 	if (s->docs != NULL)
 		docs_free(s->docs);
 	mcp_free(s->mcp);

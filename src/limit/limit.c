@@ -12,16 +12,19 @@ struct window {
 	int64_t at[];
 };
 struct shard { pthread_mutex_t lock; struct window *slot[SLOTS]; int n; };
-struct limits { int max_per_shard; struct shard shard[SHARDS]; };
+struct limits { int max_per_shard; int64_t window_ms; struct shard shard[SHARDS]; };
+
+struct limits *limits_new(int max_keys) { return limits_over(max_keys, LIMIT_WINDOW_MS); }
 
 struct limits *
-limits_new(int max_keys)
+limits_over(int max_keys, int64_t window_ms)
 {
 	struct limits *l = calloc(1, sizeof(*l));
 
 	if (l == NULL)
 		abort();
 	l->max_per_shard = MAX(max_keys / SHARDS, 4);
+	l->window_ms = window_ms;
 	for (int i = 0; i < SHARDS; i++)
 		pthread_mutex_init(&l->shard[i].lock, NULL);
 	return l;
@@ -63,14 +66,14 @@ drop(struct shard *s, struct window **at)
 
 /* Forgets who has been idle for a window; if nobody has, the one who has been so the longest. */
 static void
-make_room(struct shard *s, int64_t now)
+make_room(struct shard *s, int64_t window_ms, int64_t now)
 {
 	struct window **oldest = NULL;
 	int before = s->n;
 
 	for (int k = 0; k < SLOTS; k++)
 		for (struct window **at = &s->slot[k]; *at != NULL;) {
-			if ((*at)->last_ms <= now - LIMIT_WINDOW_MS) {
+			if ((*at)->last_ms <= now - window_ms) {
 				drop(s, at);
 				continue;
 			}
@@ -109,7 +112,7 @@ window_of(struct limits *l, struct shard *s, struct limit_key k, int limit, int6
 	struct window **at = place(s, k);
 
 	if (*at == NULL && s->n >= l->max_per_shard) {
-		make_room(s, now);
+		make_room(s, l->window_ms, now);
 		at = place(s, k);
 	}
 	if (*at == NULL)
@@ -129,7 +132,7 @@ use(struct limits *l, struct limit_key k, int limit, int64_t now, bool take, str
 		return;
 	pthread_mutex_lock(&s->lock);
 	struct window *w = window_of(l, s, k, limit, now);
-	while (w->n > 0 && w->at[w->head] <= now - LIMIT_WINDOW_MS) {
+	while (w->n > 0 && w->at[w->head] <= now - l->window_ms) {
 		w->head = (w->head + 1) % w->cap;
 		w->n--;
 	}
@@ -139,7 +142,7 @@ use(struct limits *l, struct limit_key k, int limit, int64_t now, bool take, str
 	w->last_ms = now;
 	ret->remaining = limit - w->n;
 	if (w->n > 0)
-		ret->reset_s = (int)((w->at[w->head] + LIMIT_WINDOW_MS - now + 999) / 1000);
+		ret->reset_s = (int)((w->at[w->head] + l->window_ms - now + 999) / 1000);
 	pthread_mutex_unlock(&s->lock);
 }
 

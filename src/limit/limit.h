@@ -1,5 +1,5 @@
 /* limit -- exact sliding windows of 60 seconds (contract 12.1): at most `limit` takes in any 60 s, not a fixed window
- * and not a smoothed guess.
+ * and not a smoothed guess.  limits_over makes longer ones.
  *
  * A window is the ring of the moments of its last `limit` takes.  Keys hash to 256 shards with a lock each, held for
  * some 50 ns, so that two workspaces practically never meet on one.
@@ -19,6 +19,7 @@ struct limit_state {
 };
 struct limits;
 struct limits *limits_new(int max_keys);
+struct limits *limits_over(int max_keys, int64_t window_ms);
 void	limits_free(struct limits *);
 /* Takes one unless it is refused; now_ms is monotonic. */
 void	limits_take(struct limits *, struct limit_key, int limit, int64_t now_ms, struct limit_state *ret);

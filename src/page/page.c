@@ -230,7 +230,8 @@ page_warn(struct html *p, const char *fmt, ...)
 void
 page_form(struct html *p, const char *action, str csrf)
 {
-	page_open(p, "form", "method", "post", "action", action, NULL);
+	/* what is wrong with a value, the answer says in our words: browsers know fewer addresses, and say it in a bubble that goes away */
+	page_open(p, "form", "method", "post", "action", action, "novalidate", PAGE_ON, NULL);
 	page_hidden(p, "csrf", csrf);
 }
 
@@ -253,9 +254,7 @@ page_input(struct html *p, const struct page_field *f)
 	page_open(p, "label", "for", id, NULL);
 	page_text(p, str_z(f->label));
 	page_close(p, "label");
-	/* an address is for us to judge: browsers know fewer of them */
-	page_open(p, "input", "id", id, "name", f->name, "type", email ? "text" : f->type, "inputmode", email ? "email" : PAGE_OFF,
-	    "autocomplete", f->autocomplete != NULL ? f->autocomplete : PAGE_OFF, "value", secret_one || f->value.n == 0 ? PAGE_OFF : str_dup(a, f->value).p,
+	page_open(p, "input", "id", id, "name", f->name, "type", f->type, "autocomplete", f->autocomplete != NULL ? f->autocomplete : PAGE_OFF, "value", secret_one || f->value.n == 0 ? PAGE_OFF : str_dup(a, f->value).p,
 	    "aria-describedby", by, "aria-invalid", told ? "true" : PAGE_OFF, "required", f->required ? PAGE_ON : PAGE_OFF, "autofocus", f->focus ? PAGE_ON : PAGE_OFF,
 	    "autocapitalize", secret_one || email ? "none" : PAGE_OFF, "spellcheck", "false", NULL);
 	if (f->hint != NULL) {

@@ -75,7 +75,7 @@ TEST(a_password_is_not_shown_again_and_a_field_says_what_it_is)
 	CHECK(holds(&s, "<label for=\"f-password\">Password</label>"));
 	CHECK(holds(&s, "aria-describedby=\"alert h-password\" aria-invalid=\"true\" required autofocus"));
 	CHECK(holds(&s, "id=\"alert\""));
-	CHECK(holds(&s, "name=\"email\" type=\"text\" inputmode=\"email\" autocomplete=\"username\" value=\"a@b\""));
+	CHECK(holds(&s, "name=\"email\" type=\"email\" autocomplete=\"username\" value=\"a@b\""));
 	arena_free(&s.x.arena);
 }
 

@@ -33,7 +33,8 @@ import time
 import urllib.parse
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-LIFTED = {'rate_read': 0, 'rate_write': 0, 'rate_jobs': 0, 'rate_uploads': 0, 'rate_unknown': 0, 'rate_mcp': 0}
+LIFTED = {'rate_read': 0, 'rate_write': 0, 'rate_jobs': 0, 'rate_uploads': 0, 'rate_unknown': 0, 'rate_mcp': 0, 'rate_signin_account': 0,
+          'rate_signin_address': 0}
 # Of a test that submits whatever URL there is: nothing is fetched from anywhere.
 OFFLINE = {'fetch_proxy': 'http://127.0.0.1:1', 'youtube_proxy': 'http://127.0.0.1:1'}
 READY = re.compile(r'^scriped ready on http://(\S+):(\d+)$')
