@@ -11,7 +11,7 @@ WARN  := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpoint
          -Wcast-qual -Wwrite-strings -Wvla -Wformat=2 -Werror
 release := -O2 -g1 -DNDEBUG -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -fno-plt
 debug   := -O1 -g
-asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+asan    := -Og -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 tsan    := -O1 -g -fsanitize=thread
 cover   := -O0 -g --coverage -DNDEBUG
 fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
