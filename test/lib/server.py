@@ -37,6 +37,7 @@ LIFTED = {'rate_read': 0, 'rate_write': 0, 'rate_jobs': 0, 'rate_uploads': 0, 'r
           'rate_signin_address': 0}
 # Of a test that submits whatever URL there is: nothing is fetched from anywhere.
 OFFLINE = {'fetch_proxy': 'http://127.0.0.1:1', 'youtube_proxy': 'http://127.0.0.1:1'}
+METRICS = re.compile(rb'^metrics on http://\S+:(\d+)/metrics\n', re.M)
 READY = re.compile(r'^scriped ready on http://(\S+):(\d+)$')
 
 
@@ -139,7 +140,7 @@ class Clock:
 class Server:
     """settings: a dict of --set.  data: a folder to use (kept) instead of a temporary one.  clock: the time of day is .clock's.
 
-    .id .project .key are what setup printed; .host .port .url where it listens; .log the path of its standard error."""
+    .id .project .key are what setup printed; .host .port .url where it listens; .metrics the port of its metrics; .log the path of its standard error."""
 
     def __init__(self, settings=None, db='sqlite', data=None, workspace='Test', project='Main', lift=True, clock=False):
         self.settings = dict(LIFTED if lift else {}, **(settings or {}))
@@ -235,7 +236,8 @@ class Server:
             seen += part
             for line in seen.decode(errors='replace').split('\n')[:-1]:
                 m = READY.match(line)
-                if m:
+                if m and ('metrics_listen' not in self.settings or METRICS.search(seen)):
+                    self.metrics = int(METRICS.search(seen).group(1)) if 'metrics_listen' in self.settings else None
                     return m.group(1), int(m.group(2))
         raise Failure('scriped serve gave no ready line; it said: ' + (seen.decode(errors='replace') + self.log_text()).strip()[-2000:])
 
