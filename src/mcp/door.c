@@ -14,17 +14,17 @@ host_of(str url)
 	return str_split(&rest, '/');
 }
 
-/* Without the port; of [::1]:80 what is between the brackets. */
+/* Without the port; of [::1]:80 what is between the brackets, and of [::1].example.com nothing. */
 static str
 name_of(str host)
 {
-	str rest = host;
+	str rest = host, name;
 
-	if (str_starts(host, S("["))) {
-		rest = str_cut(host, 1, host.n);
-		return str_split(&rest, ']');
-	}
-	return str_split(&rest, ':');
+	if (!str_starts(host, S("[")))
+		return str_split(&rest, ':');
+	rest = str_cut(host, 1, host.n);
+	name = str_split(&rest, ']');
+	return rest.n == 0 || str_starts(rest, S(":")) ? name : STR_NONE;
 }
 
 static bool

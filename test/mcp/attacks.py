@@ -68,7 +68,7 @@ def origin(s):
                     'http://evil.example/http://localhost', 'file://', 'http://[::1].evil.example', 'chrome-extension://abc', f'http://evil.example:{s.port}'):
             for key in (s.key, 'scripe_sk_live_' + '0' * 64, None):
                 a = (t if key == s.key else stranger).post(write(t, s), {'Origin': bad, 'Authorization': f'Bearer {key}' if key else None})
-                need(a.status == 403 and a.get('WWW-Authenticate') is None and a.get('Access-Control-Allow-Origin') is None, f'{bad!r}: {a} {a.headers}')
+                need(a.status == 403 and a.get('WWW-Authenticate') is None and a.get('Access-Control-Allow-Credentials') is None, f'{bad!r}: {a} {a.headers}')
         a = t.client.exchange('POST', head('POST', '/mcp', [('Host', f'127.0.0.1:{s.port}'), ('Origin', s.url), ('Origin', 'http://evil.example'), ('Content-Length', '2'), *bearer(s.key).items()]) + b'{}')
         need(a.status in (400, 403), f'two origins: {a}')
         t.close()
