@@ -1,5 +1,6 @@
 /* admit -- may this caller: version, token, plan, workspace, scope or role, rate, in the order of contract 12.1. */
 #include "api/rq.h"
+#include "api/visit.h"
 #include <stdlib.h>
 
 /* --- version: known before the token, so that refusals are of it too --- */
@@ -62,13 +63,13 @@ take_pin(struct rq *rq)
 
 /* --- lastUsedAt: written at most once a minute, riding on another batch --- */
 
-struct touch { struct call call; struct principal who; int64_t now; };
+struct touch { struct call call; struct auth_used used; int64_t now; };
 
 static enum err
 touch_run(struct call *c, struct db *db, struct error *e)
 {
 	const struct touch *t = (const struct touch *)c;
-	return key_touch(db, t->who.workspace, t->who.key, t->now, e);
+	return auth_touch(db, &t->used, t->now, e);
 }
 
 static void
@@ -79,14 +80,14 @@ touch_done(struct call *c, enum err code, const struct error *why)
 }
 
 static void
-touch_key(struct rq *rq)
+touch(const struct rq *rq, const struct auth_ask *ask)
 {
 	struct touch *t = malloc(sizeof(*t));
 	struct error e;
 
 	if (t == NULL)
 		return;
-	*t = (struct touch){ { .run = touch_run, .done = touch_done, .flags = CALL_RIDE }, rq->who, sys_wall_ms(rq->api->c.clock) };
+	*t = (struct touch){ { .run = touch_run, .done = touch_done, .flags = CALL_RIDE }, auth_used(rq->api->c.auth, ask, &rq->who), sys_wall_ms(rq->api->c.clock) };
 	if (engine_submit(rq->api->c.engine, &t->call, &e) != OK)
 		free(t);
 }
@@ -104,7 +105,7 @@ check_workspace(struct rq *rq)
 		return OK;
 	if (!rq->x->header_twice[FH_SCRIPE_WORKSPACE_ID] && id_parse(ID_workspace, named, &w.u) && memcmp(w.u.s, rq->who.workspace.u.s, 26) == 0)
 		return OK;
-	if (rq->who.type == PRINCIPAL_USER)
+	if (rq->who.type != PRINCIPAL_API_KEY)
 		return fail(&rq->err, E_WORKSPACE_MISMATCH, NULL, "%s", err_row(E_WORKSPACE_MISMATCH)->message);
 	return fail(&rq->err, E_NOT_FOUND, NULL, "Workspace not found.");
 }
@@ -164,19 +165,25 @@ static enum err
 check_role(struct rq *rq)
 {
 	unsigned may = op_roles(rq->op);
+	bool people = (rq->op->flags & OP_PEOPLE) != 0, person = rq->who.type == PRINCIPAL_USER || (rq->who.type == PRINCIPAL_OAUTH && !people);
 
-	if (rq->who.type == PRINCIPAL_USER && may >> rq->who.role & 1)
+	if (person && may >> rq->who.role & 1)
 		return OK;
-	enum err code = fail(&rq->err, E_ROLE_MISSING, NULL, "Only a signed-in %.*s or the command line may do this.", STR(one_of(rq, may)));
+	enum err code = people ? fail(&rq->err, E_ROLE_MISSING, NULL, "Only a signed-in %.*s or the command line may do this.", STR(one_of(rq, may)))
+	    : fail(&rq->err, E_ROLE_MISSING, NULL, "The role '%s' does not allow this: it takes %.*s.", role_words.v[rq->who.role], STR(one_of(rq, may)));
 	rq->err.extra = required(rq, &role_words, may);
 	return code;
 }
 
-/* People by their role, keys by their scopes; some rows are for people alone. */
+/* Keys by their scopes, people by their role, a program that acts for one by both; some rows are for people alone. */
 static enum err
 check_right(struct rq *rq)
 {
-	return rq->who.type == PRINCIPAL_USER || (rq->op->flags & OP_PEOPLE) ? check_role(rq) : check_scope(rq);
+	bool people = (rq->op->flags & OP_PEOPLE) != 0;
+
+	if (rq->who.type != PRINCIPAL_USER && !people)
+		TRY(check_scope(rq));
+	return rq->who.type != PRINCIPAL_API_KEY || people ? check_role(rq) : OK;
 }
 
 static int
@@ -243,17 +250,39 @@ admit_known(struct rq *rq)
 	return code == OK ? check_rate(rq) : refuse(rq, code);
 }
 
+struct auth_ask
+rq_ask(const struct rq *rq)
+{
+	const struct exchange *x = rq->x;
+
+	/* of two credentials a proxy and we might believe different ones */
+	return (struct auth_ask){
+		.authorization = x->header_twice[FH_AUTHORIZATION] ? S("") : x->header[FH_AUTHORIZATION],
+		.cookie = rq->op != NULL ? visit_cookie(rq->conf, x, rq->address) : STR_NONE,
+		.workspace = x->header_twice[FH_SCRIPE_WORKSPACE_ID] ? S("two") : x->header[FH_SCRIPE_WORKSPACE_ID],
+		.address = rq->address, .url = api_origin(rq->conf, x),
+	};
+}
+
 enum err
 identify(struct rq *rq, struct db *db)
 {
-	/* of two credentials a proxy and we might believe different ones */
-	str token = rq->x->header_twice[FH_AUTHORIZATION] ? S("") : rq->x->header[FH_AUTHORIZATION];
-	bool touch;
-	enum err code = auth_check(rq->api->c.auth, rq->conf, token, rq->address, db, &rq->who, &rq->known, &touch, &rq->err);
+	struct auth_ask ask = rq_ask(rq);
+	bool used;
+	enum err code = auth_check(rq->api->c.auth, rq->conf, &ask, db, &rq->who, &rq->known, &used, &rq->err);
 
-	if (code == OK && touch)
-		touch_key(rq);
+	if (code == OK && used)
+		touch(rq, &ask);
 	return code;
+}
+
+/* A browser sends the cookie with whatever a page has it send: what changes something must come from a page of ours. */
+static enum err
+check_origin(struct rq *rq)
+{
+	if (rq->who.type != PRINCIPAL_USER || !(rq->op->flags & OP_TX) || visit_from(rq->conf, rq->x) == VISIT_OURS)
+		return OK;
+	return fail(&rq->err, E_ORIGIN_REFUSED, NULL, "%s", err_row(E_ORIGIN_REFUSED)->message);
 }
 
 enum err
@@ -264,5 +293,7 @@ admit(struct rq *rq, struct db *db)
 	enum err code = identify(rq, db);
 	if (rq->known != AUTH_KNOWN)
 		return code;
+	if (code == OK)
+		code = check_origin(rq);
 	return code == OK ? admit_known(rq) : refuse(rq, code);
 }

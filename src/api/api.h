@@ -155,6 +155,7 @@ void	api_refuse(struct exchange *, enum err, const char *message);
 void	api_part(struct exchange *);
 /* public_url without a slash at its end, or where this server listens when that is empty. */
 const char *api_url(const struct api *, struct exchange *);
+str	api_origin(const struct conf *, const struct exchange *);	/* the same, borrowed */
 bool	etag_listed(str list, const char *tag);	/* of If-None-Match or If-Match, which may say `*` or W/ */
 void	api_metrics(struct api *, int connections, int streams, struct buf *);	/* the Prometheus page */
 static inline const struct conf *api_conf(const struct api *a) { return atomic_load_explicit(&a->conf, memory_order_acquire); }

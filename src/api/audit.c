@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct kept { workspace_id workspace; audit_id id; int64_t status; char principal[40], mode[8], method[16], route[96], request[40], ip[48]; };
+struct kept { workspace_id workspace; audit_id id; client_id client; int64_t status; char principal[40], mode[8], method[16], route[96], request[40], ip[48]; };
 struct audit_buffer {
 	struct call call;
 	struct engine *engine;
@@ -35,7 +35,7 @@ flush(struct call *c, struct db *db, struct error *e)
 	pthread_mutex_unlock(&b->lock);
 	for (int i = 0; i < b->taken; i++) {	/* those taken are not touched by anybody else */
 		const struct kept *k = &b->ring[(head + i) % b->max];
-		struct audit a = { .workspace = k->workspace, .id = k->id, .principal = field(k->principal), .mode = field(k->mode),
+		struct audit a = { .workspace = k->workspace, .id = k->id, .client = k->client, .principal = field(k->principal), .mode = field(k->mode),
 		    .method = field(k->method), .route = field(k->route), .request = field(k->request), .ip = field(k->ip), .status = k->status };
 		TRY(audit_insert(db, &a, e));
 	}
@@ -80,7 +80,7 @@ audit_later(struct audit_buffer *b, const struct audit *a)
 		b->dropped++;
 	} else {
 		struct kept *k = &b->ring[(b->head + b->n++) % b->max];
-		*k = (struct kept){ .workspace = a->workspace, .id = a->id, .status = a->status };
+		*k = (struct kept){ .workspace = a->workspace, .id = a->id, .client = a->client, .status = a->status };
 		snprintf(k->principal, sizeof(k->principal), "%.*s", STR(a->principal));
 		snprintf(k->mode, sizeof(k->mode), "%.*s", STR(a->mode));
 		snprintf(k->method, sizeof(k->method), "%.*s", STR(a->method));

@@ -14,7 +14,7 @@ struct buffer_check { bool ok; int64_t depth; str error; };
 struct checks { struct check db, redis; struct buffer_check audit; };
 struct health { int status; str version; struct checks checks; };
 struct health_workspace { workspace_id id; };
-struct health_principal { int type; str id; unsigned scopes; int role; };
+struct health_principal { int type; str id; unsigned scopes; int role; client_id client; };
 struct health_auth { int status; str version; struct health_workspace workspace; struct health_principal principal; struct checks checks; };
 
 static const char *const states[] = { "ok", "degraded" };
@@ -48,10 +48,7 @@ const struct rec health_rec = REC(health, health_fields, "Health of the service"
 static const struct field ws_fields[] = { F_ID(health_workspace, id, workspace, "id", NULL, 0, "The workspace of the key") };
 static const struct rec ws_rec = REC(health_workspace, ws_fields, "The workspace of the key");
 static const struct field principal_fields[] = {
-	F_WORD (health_principal, type, "type", NULL, F_MORE | F_GROW, &principal_type_words, "What kind of caller", "api_key"),
-	F_STR  (health_principal, id, "id", NULL, 0, 0, 0, "The key, or the user", "key_01J9ZAB12CD34E56F7G8H9JKMN"),
-	F_WORDS(health_principal, scopes, "scopes", NULL, F_GROW, &scope_words, "What it may do; of a user nothing, for the role decides", "notes:read"),
-	F_WORD (health_principal, role, "role", NULL, F_OMIT | F_MORE, &role_words, "Of a user: the role in this workspace", "Admin"),
+	CALLER_FIELDS(health_principal, F_MORE),
 };
 static const struct rec principal_rec = REC(health_principal, principal_fields, "Who asks");
 static const struct field auth_fields[] = {
@@ -212,7 +209,7 @@ enum err
 health_auth(struct rq *rq)
 {
 	struct health_auth h = { .version = S(VERSION_CURRENT), .workspace = { rq->who.workspace },
-	    .principal = { rq->who.type, auth_name(rq->a, &rq->who), rq->who.scopes, auth_role(&rq->who) } };
+	    .principal = CALLER(rq) };
 
 	(void)fill(rq, &h.checks);	/* the smoke test is of the key: its status is ok (contract 6.2) */
 	return reply(rq, &health_auth_rec, &h);

@@ -248,10 +248,10 @@ fill(struct rq *rq, int64_t us, int64_t weight, struct kept *k)
 	k->workspace = rq->who.workspace;
 	k->row = (struct request_log){
 		.id = { rq->request }, .principal = copied(k->principal, sizeof(k->principal), auth_name(rq->a, &rq->who)),
-		.mode = rq->who.type == PRINCIPAL_API_KEY ? rq->who.mode : -1, .method = method_of(rq), .idempotency = key_use(rq),
+		.mode = rq->who.type != PRINCIPAL_USER ? rq->who.mode : -1, .method = method_of(rq), .idempotency = key_use(rq),
 		.operation = rq->op != NULL ? str_z(rq->op->name) : S(""), .status = rq->status, .error = code_of(rq), .us = us,
 		.bytes_in = (int64_t)rq->x->body.n, .bytes_out = bodyless ? 0 : (int64_t)rq->out.n, .weight = weight,
-		.ip = copied(k->ip, sizeof(k->ip), rq->address), .version = rq->version != NULL ? str_z(rq->version->date) : STR_NONE,
+		.client = rq->who.client, .ip = copied(k->ip, sizeof(k->ip), rq->address), .version = rq->version != NULL ? str_z(rq->version->date) : STR_NONE,
 	};
 	texts(rq, k);
 }
@@ -290,8 +290,8 @@ known(struct rq *rq)
 {
 	if (rq->known == AUTH_KNOWN)
 		return !auth_is_console(&rq->who);
-	return rq->status >= 400 && rq->status != 401 && (rq->op == NULL || rq->version == NULL) && !rq->x->header_twice[FH_AUTHORIZATION] &&
-	    auth_peek(rq->api->c.auth, rq->conf, rq->x->header[FH_AUTHORIZATION], &rq->who);
+	struct auth_ask ask = rq_ask(rq);
+	return rq->status >= 400 && rq->status != 401 && (rq->op == NULL || rq->version == NULL) && auth_peek(rq->api->c.auth, rq->conf, &ask, &rq->who);
 }
 
 /* The last half of the ring is for writes and errors, and for ever fewer of what is drawn. */

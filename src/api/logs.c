@@ -21,7 +21,7 @@ scan(struct rq *rq, struct rows *r, void *to)
 	row->route = route_of(row->operation);
 }
 
-/* A key sees what it asked itself, people what anybody asked in their workspace. */
+/* A key and a program see what they asked themselves, people what anybody asked in their workspace. */
 static str own(const struct rq *rq) { return rq->who.type == PRINCIPAL_USER ? STR_NONE : auth_name(rq->a, &rq->who); }
 
 enum err
@@ -34,7 +34,7 @@ request_logs_list(struct rq *rq)
 
 	if (who.p != NULL && !str_eq(who, asked))
 		return reply_items(rq, &request_log_rec, NULL, 0, sizeof(struct request_log));
-	TRY(request_log_page(rq->db, rq->who.workspace, q, asked, &p, &r, &rq->err));
+	TRY(request_log_page(rq->db, rq->who.workspace, q, asked, rq->who.client, &p, &r, &rq->err));
 	return reply_rows(rq, &r, &request_log_rec, sizeof(struct request_log), scan);
 }
 
@@ -45,7 +45,7 @@ request_logs_get(struct rq *rq)
 	str who = own(rq);
 
 	TRY(request_log_get(rq->db, rq->a, rq->who.workspace, PATH_ID(rq, request), &row, &rq->err));
-	if (who.p != NULL && !str_eq(who, row.principal))
+	if (who.p != NULL && (!str_eq(who, row.principal) || memcmp(&row.client, &rq->who.client, sizeof(row.client)) != 0))
 		return request_log_none(&rq->err);
 	row.route = route_of(row.operation);
 	return reply(rq, &request_log_rec, &row);

@@ -14,7 +14,9 @@ collect(const struct op *o, bool can[ERR_COUNT])
 	can[E_PLAN_NOT_ELIGIBLE] = can[E_RATE_LIMITED] = key;
 	can[E_NOT_FOUND] = key;			/* of a foreign Scripe-Workspace-Id at least */
 	can[E_SCOPE_MISSING] = o->scopes != 0;
-	can[E_ROLE_MISSING] = (o->flags & OP_PEOPLE) != 0;
+	can[E_WORKSPACE_MISMATCH] = key;	/* of tokens and people */
+	can[E_ROLE_MISSING] = key && ((o->flags & OP_PEOPLE) != 0 || op_roles(o) != (1u << ROLE_COUNT) - 1);
+	can[E_ORIGIN_REFUSED] = (o->flags & OP_TX) != 0;
 	can[E_BAD_PAGINATION] = can[E_BAD_CURSOR] = (o->flags & OP_LIST) != 0;
 	can[E_IDEMPOTENCY_KEY_CONFLICT] = can[E_IDEMPOTENCY_IN_PROGRESS] = (o->flags & OP_IDEMPOTENT) != 0;
 	can[E_PAYLOAD_TOO_LARGE] = can[E_UNSUPPORTED_MEDIA_TYPE] = body;

@@ -474,7 +474,9 @@ log_request(struct rq *rq, int64_t us)
 	log_str(&l, "ip", rq->address);
 	if (rq->known == AUTH_KNOWN) {
 		log_str(&l, "workspace", id_text(rq->a, ID_workspace, &rq->who.workspace.u));
-		log_str(&l, rq->who.type == PRINCIPAL_USER ? "user" : "key", auth_name(rq->a, &rq->who));
+		log_str(&l, rq->who.type == PRINCIPAL_API_KEY ? "key" : "user", auth_name(rq->a, &rq->who));
+		if (rq->who.type == PRINCIPAL_OAUTH)
+			log_str(&l, "client", id_text(rq->a, ID_client, &rq->who.client.u));
 	}
 	if (rq->status >= 400 && !rq->replayed && rq->err.code != OK)
 		log_str(&l, "code", str_z(err_row(err_outside(rq->err.code))->slug));
@@ -522,17 +524,20 @@ api_front(struct api *api, struct front_handler *ret)
 
 void api_greet(struct api *api, struct exchange *x) { (void)rq_new(api, x); }
 
-const char *
-api_url(const struct api *api, struct exchange *x)
+str
+api_origin(const struct conf *c, const struct exchange *x)
 {
-	str set = str_z(api_conf(api)->public_url);
+	str set = str_z(c->public_url);
 
 	while (str_ends(set, S("/")))
 		set.n--;
-	return set.n != 0 ? str_dup(&x->arena, set).p : x->url;
+	return set.n != 0 ? set : str_z(x->url);
 }
 
 void api_label(struct exchange *x, str what) { ((struct rq *)x->user)->label = what; }
+
+const char *api_url(const struct api *api, struct exchange *x) { return str_dup(&x->arena, api_origin(api_conf(api), x)).p; }
+
 const char *api_request_id(const struct exchange *x) { return ((const struct rq *)x->user)->id_text; }
 str api_address(const struct exchange *x) { return ((const struct rq *)x->user)->address; }
 bool api_proxied(const struct exchange *x) { return ((const struct rq *)x->user)->proxied; }

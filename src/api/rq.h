@@ -103,9 +103,19 @@ struct page page_of(const struct rq *, int64_t from, int64_t to);
 	}; \
 	const struct rec deleted_##K##_rec = REC_NAMED(deleted_##K, "deleted_" name, deleted_##K##_fields, "What was deleted");
 
+/* Who asks, as two answers tell it. */
+#define CALLER(rq)	{ (rq)->who.type, auth_name((rq)->a, &(rq)->who), (rq)->who.scopes, auth_role(&(rq)->who), (rq)->who.client }
+#define CALLER_FIELDS(S, more) \
+	F_WORD (S, type, "type", NULL, F_GROW | more, &principal_type_words, "What kind of caller", "api_key"), \
+	F_STR  (S, id, "id", NULL, 0, 0, 0, "The key, or the user", "key_01J9ZAB12CD34E56F7G8H9JKMN"), \
+	F_WORDS(S, scopes, "scopes", NULL, F_GROW, &scope_words, "What a key or a program may do; of a signed-in user nothing, for the role decides", "notes:read"), \
+	F_WORD (S, role, "role", NULL, F_OMIT | F_MORE, &role_words, "Of a user, and of a program that acts for one: the user's role in this workspace", "Admin"), \
+	F_ID   (S, client, client, "clientId", NULL, F_OMIT | F_MORE, "The program that acts for the user")
+
 /* --- for the pipeline --- */
 enum err admit(struct rq *, struct db *);	/* token to rate; E_NEED_DB on a cold cache */
 void	bucket_look(const struct rq *, enum bucket, struct limit_state *ret);
+struct auth_ask rq_ask(const struct rq *);	/* what it shows of who sends it */
 enum err identify(struct rq *, struct db *);	/* rq->who, by its token; E_NEED_DB on a cold cache */
 enum err admit_known(struct rq *);		/* workspace to rate, of rq->who */
 size_t	body_cap(const struct rq *);

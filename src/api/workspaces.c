@@ -1,13 +1,11 @@
+#include "model/person.h"
 #include "api/rq.h"
 
-struct me_principal { int type; str id; unsigned scopes; int role; };
+struct me_principal { int type; str id; unsigned scopes; int role; client_id client; };
 struct me { struct workspace workspace; struct me_principal principal; };
 
 static const struct field who_fields[] = {
-	F_WORD (me_principal, type, "type", NULL, F_GROW, &principal_type_words, "What kind of caller", "api_key"),
-	F_STR  (me_principal, id, "id", NULL, 0, 0, 0, "The key, or the user", "key_01J9ZAB12CD34E56F7G8H9JKMN"),
-	F_WORDS(me_principal, scopes, "scopes", NULL, F_GROW, &scope_words, "What it may do; of a user nothing, for the role decides", "notes:read"),
-	F_WORD (me_principal, role, "role", NULL, F_OMIT | F_MORE, &role_words, "Of a user: the role in this workspace", "Admin"),
+	CALLER_FIELDS(me_principal, 0),
 };
 static const struct rec who_rec = REC(me_principal, who_fields, "Who asks");
 static const struct field fields[] = {
@@ -19,7 +17,7 @@ const struct rec me_rec = REC(me, fields, "The active workspace and the caller")
 enum err
 workspace_me(struct rq *rq)
 {
-	struct me m = { .principal = { rq->who.type, auth_name(rq->a, &rq->who), rq->who.scopes, auth_role(&rq->who) } };
+	struct me m = { .principal = CALLER(rq) };
 
 	TRY(workspace_get(rq->db, rq->a, rq->who.workspace, &m.workspace, &rq->err));
 	return reply(rq, &me_rec, &m);
@@ -34,12 +32,43 @@ workspace_update(struct rq *rq)
 }
 
 /* A page of one row: what a key reaches. */
-enum err
-workspaces_list(struct rq *rq)
+static enum err
+list_own(struct rq *rq, bool behind)
 {
 	struct workspace w;
-	bool behind = rq->after.s[0] != '\0';
 
 	TRY(workspace_get(rq->db, rq->a, rq->who.workspace, &w, &rq->err));
 	return reply_items(rq, &workspace_rec, &w, behind ? 0 : 1, sizeof(w));
+}
+
+static void scan(struct rq *rq, struct rows *r, void *to) { (void)rq; person_reach_scan(r, NULL, to); }
+
+/* A cursor names one that the caller reaches: whether there is any other is nobody's business. */
+static enum err
+check_cursor(struct rq *rq)
+{
+	workspace_id at = { rq->after };
+	bool found;
+	int role;
+
+	if (id_set(rq->who.person))
+		TRY(person_role_in(rq->db, rq->who.person, at, &role, &found, &rq->err));
+	else
+		found = memcmp(at.u.s, rq->who.workspace.u.s, 26) == 0;
+	return found ? OK : fail(&rq->err, E_BAD_CURSOR, "cursor", "%s", err_row(E_BAD_CURSOR)->message);
+}
+
+enum err
+workspaces_list(struct rq *rq)
+{
+	struct page p = page_of(rq, TIME_NONE, TIME_NONE);
+	bool behind = rq->after.s[0] != '\0';
+	struct rows r;
+
+	if (behind)
+		TRY(check_cursor(rq));
+	if (!id_set(rq->who.person))
+		return list_own(rq, behind);
+	TRY(person_reach_page(rq->db, rq->who.person, (workspace_id){ p.before }, p.limit, &r, &rq->err));
+	return reply_rows(rq, &r, &workspace_rec, sizeof(struct reach), scan);
 }

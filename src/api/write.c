@@ -11,7 +11,7 @@ audit_entry(const struct rq *rq, int status)
 		.workspace = rq->who.workspace, .id = { fresh(rq) }, .principal = auth_name(rq->a, &rq->who),
 		.mode = str_z(key_mode_words.v[rq->who.mode]), .method = rq->x->method,
 		.route = rq->op != NULL ? str_z(rq->op->path) : rq->x->path, .request = str_z(rq->id_text),
-		.resource = rq->resource, .ip = rq->address, .status = status,
+		.resource = rq->resource, .ip = rq->address, .status = status, .client = rq->who.client,
 	};
 }
 

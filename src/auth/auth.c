@@ -1,4 +1,7 @@
-#include "auth/auth.h"
+#include "auth/auth_priv.h"
+#include "auth/token.h"
+#include "model/grant.h"
+#include "model/session.h"
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -70,13 +73,15 @@ auth_name(struct arena *a, const struct principal *p)
 {
 	if (auth_is_console(p))
 		return S("command line");
-	return p->type == PRINCIPAL_USER ? id_text(a, ID_person, &p->person.u) : id_text(a, ID_key, &p->key.u);
+	return p->type == PRINCIPAL_API_KEY ? id_text(a, ID_key, &p->key.u) : id_text(a, ID_person, &p->person.u);
 }
 
 /* --- the cache --- */
 
-/* STALE: too old to be believed, but it was a key of ours. */
+/* STALE: too old to be believed, but it was one of ours. */
 enum memory { NEVER_SEEN, STALE, FRESH };
+
+static int64_t touch_ms(const struct principal *p) { return p->type == PRINCIPAL_USER ? SESSION_TOUCH_MS : TOUCH_MS; }
 
 static enum memory
 recall(struct auth *u, struct crypto_hash tag, int64_t max_age_us, int64_t now_us, int64_t now_ms, struct principal *ret, bool *touch)
@@ -90,7 +95,7 @@ recall(struct auth *u, struct crypto_hash tag, int64_t max_age_us, int64_t now_u
 		m = now_us - e->loaded_us < max_age_us ? FRESH : STALE;
 	if (m == FRESH) {
 		*ret = e->p;
-		if ((*touch = now_ms - e->touched_ms >= TOUCH_MS))
+		if ((*touch = now_ms - e->touched_ms >= touch_ms(&e->p)))
 			e->touched_ms = now_ms;
 	}
 	pthread_mutex_unlock(&s->lock);
@@ -123,45 +128,33 @@ auth_bust(struct auth *u)
 	}
 }
 
-/* --- from the database --- */
+/* --- judging --- */
 
 static enum err
-load(struct auth *u, struct db *db, str token, struct principal *ret, int64_t *last_used, struct error *e)
+verdict_of_token(const struct principal *p, int64_t now_ms, struct error *e)
 {
-	struct arena a;
-	struct key k;
-	struct workspace w;
-	bool found;
-	digest h = auth_hash(u, token);
-
-	arena_init(&a, 1 << 16);
-	enum err code = key_by_hash(db, &a, &h, &k, &found, e);
-	if (code == OK && !found)
-		code = fail(e, E_INVALID_TOKEN, NULL, "The API key is unknown.");
-	if (code == OK)
-		code = workspace_get(db, &a, k.workspace, &w, e);
-	if (code == E_NOT_FOUND)
-		code = fail(e, E_INVALID_TOKEN, NULL, "The workspace of this API key is gone.");
-	if (code == OK) {
-		*ret = (struct principal){ .type = PRINCIPAL_API_KEY, .workspace = k.workspace, .key = k.id, .mode = k.mode, .scopes = k.scopes,
-		    .expires_at = k.expires_at, .revoked_at = k.revoked_at, .plan = w.plan, .api_access = w.features.api_access,
-		    .budget = auth_budget(&k.workspace, 0) };
-		if (k.version.n < sizeof(ret->version))
-			memcpy(ret->version, k.version.p != NULL ? k.version.p : "", k.version.n);
-		*last_used = k.last_used_at;
-	}
-	arena_free(&a);
-	return code;
+	if (p->revoked_at != TIME_NONE)
+		return fail(e, E_INVALID_TOKEN, NULL, "The access token was revoked: ask the user to connect again.");
+	if (now_ms >= p->expires_at)
+		return fail(e, E_INVALID_TOKEN, NULL, "The access token has expired: use the refresh token.");
+	if (p->flaw == FLAW_AUDIENCE)
+		return fail(e, E_INVALID_TOKEN, NULL, "The access token was given for another server ('resource').");
+	return OK;
 }
 
 static enum err
 verdict(const struct principal *p, int64_t now_ms, struct error *e)
 {
-	if (p->revoked_at != TIME_NONE)
+	if (p->type == PRINCIPAL_OAUTH)
+		TRY(verdict_of_token(p, now_ms, e));
+	else if (p->revoked_at != TIME_NONE)
 		return fail(e, E_KEY_REVOKED, NULL, "This API key has been revoked.");
-	if (p->expires_at != TIME_NONE && now_ms >= p->expires_at)
-		return fail(e, E_KEY_EXPIRED, NULL, "This API key has expired.");
-	if (!p->api_access)
+	else if (p->expires_at != TIME_NONE && now_ms >= p->expires_at)
+		return p->type == PRINCIPAL_USER ? fail(e, E_INVALID_TOKEN, NULL, SESSION_OVER)
+		    : fail(e, E_KEY_EXPIRED, NULL, "This API key has expired.");
+	if (p->flaw == FLAW_WORKSPACE)
+		return fail(e, E_WORKSPACE_MISMATCH, NULL, "%s", err_row(E_WORKSPACE_MISMATCH)->message);
+	if (!p->api_access && p->type != PRINCIPAL_USER)	/* the plan opens the API, not the door */
 		return fail(e, E_PLAN_NOT_ELIGIBLE, NULL, "The plan of this workspace has no API access.");
 	return OK;
 }
@@ -173,38 +166,11 @@ address_key(const struct auth *u, str address)
 	return (struct limit_key){ h.lo, h.hi };
 }
 
-static enum err
-stranger(struct auth *u, const struct conf *c, str address, int64_t now_us, struct error *e)
+static void
+suspect(struct auth *u, const struct conf *c, str address, int64_t now_us)
 {
 	struct limit_state st;
-
 	limits_take(u->strangers, address_key(u, address), (int)c->rate_unknown, now_us / 1000, &st);
-	return e->code;
-}
-
-static enum err
-token_of(str authorization, str *ret, struct error *e)
-{
-	int mode;
-
-	if (authorization.p == NULL)
-		return fail(e, E_INVALID_TOKEN, NULL, "Send your API key in the Authorization header, as 'Bearer scripe_sk_live_…'.");
-	if (!str_ieq(str_cut(authorization, 0, 7), S("Bearer ")))
-		return fail(e, E_INVALID_TOKEN, NULL, "The Authorization header must be 'Bearer' and an API key.");
-	*ret = str_trim(str_cut(authorization, 7, authorization.n));
-	return token_ok(*ret, &mode) ? OK : fail(e, E_INVALID_TOKEN, NULL, "The API key is malformed.");
-}
-
-bool
-auth_peek(struct auth *u, const struct conf *c, str authorization, struct principal *ret)
-{
-	struct error e;
-	bool touch;
-	str token;
-
-	if (token_of(authorization, &token, &e) != OK)
-		return false;
-	return recall(u, crypto_siphash(u->tag_key, token), c->auth_cache * 1000000, sys_mono_us(u->clock), 0, ret, &touch) == FRESH;
 }
 
 static enum err
@@ -220,40 +186,140 @@ refused_address(struct auth *u, const struct conf *c, str address, int64_t now_u
 	return code;
 }
 
+/* --- what a request shows --- */
+
+static enum err
+bearer_of_header(str token, struct bearer *ret, struct error *e)
+{
+	int mode;
+
+	ret->secret = token;
+	ret->kind = BEARER_KEY;
+	if (token_ok(token, &mode))
+		return OK;
+	ret->kind = BEARER_TOKEN;
+	if (token.n == OAUTH_TOKEN_LEN && str_starts(token, S("scripe_at_")))
+		return OK;
+	if (str_starts(token, S("scripe_rt_")))
+		return fail(e, E_INVALID_TOKEN, NULL, "This is a refresh token: it is for /oauth/token. Send the access token here.");
+	return fail(e, E_INVALID_TOKEN, NULL, "The API key is malformed.");
+}
+
+static enum err
+bearer_of(const struct auth_ask *ask, struct bearer *ret, struct error *e)
+{
+	str header = ask->authorization;
+
+	*ret = (struct bearer){ .kind = BEARER_SESSION, .secret = ask->cookie, .workspace = ask->workspace, .url = ask->url };
+	if (header.p == NULL && ask->cookie.p != NULL)
+		return ask->cookie.n == SESSION_SECRET_LEN ? OK : fail(e, E_INVALID_TOKEN, NULL, SESSION_OVER);
+	if (header.p == NULL)
+		return fail(e, E_INVALID_TOKEN, NULL, "Send your API key in the Authorization header, as 'Bearer scripe_sk_live_…'.");
+	if (!str_ieq(str_cut(header, 0, 7), S("Bearer ")))
+		return fail(e, E_INVALID_TOKEN, NULL, "The Authorization header must be 'Bearer' and an API key.");
+	return bearer_of_header(str_trim(str_cut(header, 7, header.n)), ret, e);
+}
+
+/* Keys have their workspace; the others are another principal in each. */
+static struct crypto_hash
+tag_of(const struct auth *u, const struct bearer *b)
+{
+	char text[OAUTH_TOKEN_LEN + 40];
+	str w = str_cut(b->workspace, 0, 38), s = str_cut(b->secret, 0, OAUTH_TOKEN_LEN);
+
+	if (b->kind == BEARER_KEY)
+		return crypto_siphash(u->tag_key, b->secret);
+	text[0] = b->kind == BEARER_TOKEN ? 't' : 's';
+	memcpy(text + 1, s.p, s.n);
+	text[1 + s.n] = w.p != NULL ? '/' : '.';
+	memcpy(text + 2 + s.n, w.p != NULL ? w.p : "", w.n);
+	return crypto_siphash(u->tag_key, (str){ text, 2 + s.n + w.n });
+}
+
+bool
+auth_peek(struct auth *u, const struct conf *c, const struct auth_ask *ask, struct principal *ret)
+{
+	struct bearer b;
+	struct error e;
+	bool touch;
+
+	if (bearer_of(ask, &b, &e) != OK)
+		return false;
+	return recall(u, tag_of(u, &b), c->auth_cache * 1000000, sys_mono_us(u->clock), 0, ret, &touch) == FRESH;
+}
+
+/* Nothing that could be known: of a header that is not there at all the address is not held guilty. */
+static enum err
+shapeless(struct auth *u, const struct conf *c, const struct auth_ask *ask, int64_t now_us, struct error *e)
+{
+	struct error limit;
+
+	if (ask->authorization.p == NULL)
+		return e->code;
+	if (refused_address(u, c, ask->address, now_us, &limit) != OK)
+		*e = limit;
+	else
+		suspect(u, c, ask->address, now_us);
+	return e->code;
+}
+
+struct moment { int64_t us, ms; };
+
+static enum err
+look_up(struct auth *u, const struct conf *c, const struct auth_ask *ask, const struct bearer *b, enum memory m, struct moment now, struct db *db,
+    struct principal *ret, bool *touch, struct error *e)
+{
+	uint64_t generation = atomic_load(&u->generation);
+	int64_t used = TIME_NONE;
+
+	if (m == NEVER_SEEN)		/* neighbours behind the same address must not lock a good key out */
+		TRY(refused_address(u, c, ask->address, now.us, e));
+	enum err code = bearer_load(&u->secret, b, db, now.ms, ret, &used, e);
+	/* who tries one workspace after the other is held up, too: each is a look at the database */
+	if (code == E_INVALID_TOKEN || code == E_WORKSPACE_MISMATCH || (code == OK && m == NEVER_SEEN && ret->flaw == FLAW_WORKSPACE))
+		suspect(u, c, ask->address, now.us);
+	TRY(code);
+	*touch = used == TIME_NONE || now.ms - used >= touch_ms(ret);
+	remember(u, tag_of(u, b), now.us, *touch ? now.ms : used, ret, generation);
+	return OK;
+}
+
 enum err
-auth_check(struct auth *u, const struct conf *c, str authorization, str address, struct db *db, struct principal *ret,
+auth_check(struct auth *u, const struct conf *c, const struct auth_ask *ask, struct db *db, struct principal *ret,
     enum auth_known *known, bool *touch, struct error *e)
 {
-	int64_t now_us = sys_mono_us(u->clock), now_ms = sys_wall_ms(u->clock), last_used = TIME_NONE;
-	str token = STR_NONE;
+	struct moment now = { sys_mono_us(u->clock), sys_wall_ms(u->clock) };
+	struct bearer b;
 
 	*known = AUTH_UNKNOWN;
 	*touch = false;
-	if (token_of(authorization, &token, e) != OK) {
-		if (authorization.p == NULL)
-			return e->code;
-		struct error limit;
-		if (refused_address(u, c, address, now_us, &limit) != OK) {
-			*e = limit;
-			return e->code;
-		}
-		return stranger(u, c, address, now_us, e);
-	}
-	struct crypto_hash tag = crypto_siphash(u->tag_key, token);
-	enum memory m = recall(u, tag, c->auth_cache * 1000000, now_us, now_ms, ret, touch);
-	if (m != FRESH) {
-		if (m == NEVER_SEEN)		/* neighbours behind the same address must not lock a good key out */
-			TRY(refused_address(u, c, address, now_us, e));
-		if (db == NULL)
-			return fail(e, E_NEED_DB, NULL, "cold");
-		uint64_t generation = atomic_load(&u->generation);
-		enum err code = load(u, db, token, ret, &last_used, e);
-		if (code == E_INVALID_TOKEN)
-			return stranger(u, c, address, now_us, e);
-		TRY(code);
-		*touch = last_used == TIME_NONE || now_ms - last_used >= TOUCH_MS;
-		remember(u, tag, now_us, *touch ? now_ms : last_used, ret, generation);
-	}
+	if (bearer_of(ask, &b, e) != OK)
+		return shapeless(u, c, ask, now.us, e);
+	enum memory m = recall(u, tag_of(u, &b), c->auth_cache * 1000000, now.us, now.ms, ret, touch);
+	if (m != FRESH)
+		TRY(look_up(u, c, ask, &b, m, now, db, ret, touch, e));
 	*known = AUTH_KNOWN;
-	return verdict(ret, now_ms, e);
+	return verdict(ret, now.ms, e);
+}
+
+/* --- when it was last used --- */
+
+struct auth_used
+auth_used(const struct auth *u, const struct auth_ask *ask, const struct principal *p)
+{
+	struct auth_used t = { .who = *p };
+
+	if (p->type == PRINCIPAL_USER)
+		t.session = auth_hash(u, ask->cookie);
+	return t;
+}
+
+enum err
+auth_touch(struct db *db, const struct auth_used *t, int64_t now, struct error *e)
+{
+	switch (t->who.type) {
+	case PRINCIPAL_USER: return session_touch(db, &t->session, now, e);
+	case PRINCIPAL_OAUTH: return consent_touch(db, t->who.person, t->who.consent, now, e);
+	default: return key_touch(db, t->who.workspace, t->who.key, now, e);
+	}
 }

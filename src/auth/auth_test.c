@@ -2,6 +2,7 @@
 #include "t_db.h"
 
 static const int64_t start = INT64_C(1778803200000) + 12 * 3600000;	/* 2026-05-15, noon UTC */
+#define URL	"https://scripe.example"
 #define MK(type, n)	((type##_id){ t_ulid(1000, n) })
 
 /* --- a server with one key --- */
@@ -80,7 +81,8 @@ static enum err
 check_from(struct bench *b, str bearer, const char *address, struct db *db)
 {
 	b->asked = 0;
-	return auth_check(b->auth, &b->conf, bearer, str_z(address), db, &b->who, &b->known, &b->touch, &b->e);
+	struct auth_ask ask = { .authorization = bearer, .address = str_z(address), .url = S(URL) };
+	return auth_check(b->auth, &b->conf, &ask, db, &b->who, &b->known, &b->touch, &b->e);
 }
 
 static enum err check(struct bench *b) { return check_from(b, b->bearer, "192.0.2.1", &b->counting); }

@@ -168,6 +168,7 @@ static const struct field audit_fields[] = {
 	F_STR(audit, request, "requestId", "request", 0, 0, 0, "Request id", "req_01J9ZAB12CD34E56F7G8H9JKMN"),
 	F_STR(audit, resource, "resourceId", "resource", F_NULL, 0, 0, "What was made or changed", NULL),
 	F_STR(audit, ip, "ip", "ip", 0, 0, 0, "Address of the caller", "203.0.113.7"),
+	F_ID (audit, client, client, "clientId", "client", F_OMIT, "The program that acted for the user, where one did"),
 };
 const struct rec audit_rec = REC_NAMED(audit, "audit_entry", audit_fields, "One line of the audit log");
 
@@ -181,9 +182,9 @@ const struct rec audit_query_rec = REC(audit_query, audit_query_fields, "Filters
 
 /* Once, however often: entries that wait are written again when it is not known whether their commit stands. */
 SQL(audit_add, "audit.insert",
-    "INSERT INTO audit (workspace, id, principal, mode, method, route, status, request, resource, ip)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (workspace, id) DO NOTHING");
-#define AUDIT	"SELECT id, principal, mode, method, route, status, request, resource, ip FROM audit WHERE workspace = $1"
+    "INSERT INTO audit (workspace, id, principal, mode, method, route, status, request, resource, ip, client)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (workspace, id) DO NOTHING");
+#define AUDIT	"SELECT id, principal, mode, method, route, status, request, resource, ip, client FROM audit WHERE workspace = $1"
 SQL(audit_some, "audit.page", AUDIT " AND id < $2 AND id >= $3 ORDER BY id DESC LIMIT $4");
 /* Whose they are is judged on the way, among so many: an index would be written with every write of the API. */
 SQL(audit_some_of, "audit.page_of",
@@ -195,7 +196,7 @@ enum err
 audit_insert(struct db *db, const struct audit *r, struct error *e)
 {
 	return db_run(db, audit_add, e, VID(r->workspace), VID(r->id), V(r->principal), V(r->mode), V(r->method), V(r->route),
-	    V(r->status), V(r->request), V(r->resource), V(r->ip));
+	    V(r->status), V(r->request), V(r->resource), V(r->ip), VID(r->client));
 }
 
 enum err

@@ -30,6 +30,7 @@ struct audit {
 	workspace_id workspace;
 	str principal, mode, method, route, request, resource, ip;
 	int64_t status;
+	client_id client;		/* the program that acted for principal, or unset */
 };
 extern const struct rec audit_rec;
 MUST_USE enum err audit_insert(struct db *, const struct audit *, struct error *);

@@ -771,7 +771,7 @@ DB_TEST(old_entries_go_in_slices)
 	setup(&b, t);
 	for (int i = 0; i < 10; i++)
 		for (int w = 1; w <= 2; w++) {
-			struct audit a = { { t_ulid(now + i, i) }, MK(workspace, w), S("p"), S("live"), S("GET"), S("/"), S("r"), STR_NONE, S("::1"), 200 };
+			struct audit a = { { t_ulid(now + i, i) }, MK(workspace, w), S("p"), S("live"), S("GET"), S("/"), S("r"), STR_NONE, S("::1"), 200, { { "" } } };
 			CHECK_OK(b.e, audit_insert(&b.db, &a, &b.e));
 			CHECK_OK(b.e, event_put(&b.db, &b.a, MK(workspace, w), MK(project, 1), (event_id){ t_ulid(now + i, i) }, EVENT_NOTE_CREATED, &note_rec, &n, &b.e));
 			struct idem_name name = idem_name(MK(workspace, w), S("r"), str_fmt(&b.a, "k%d", i));

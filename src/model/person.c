@@ -194,17 +194,28 @@ person_set_password(struct db *db, person_id id, str hash, int64_t now, struct e
 }
 
 enum err
+person_reach_page(struct db *db, person_id id, workspace_id before, int limit, struct rows *ret, struct error *e)
+{
+	return db_query(db, workspaces, ret, e, VID(id), VID(before), V(limit));
+}
+
+void
+person_reach_scan(struct rows *r, struct arena *a, struct reach *ret)
+{
+	db_scan(&workspace_rec, r, a, &ret->workspace);
+	ret->workspace.features.api_access = workspace_api_access(&ret->workspace);
+	db_val_word(&role_words, db_col(r, 6), &ret->role);
+}
+
+enum err
 person_workspaces(struct db *db, struct arena *a, person_id id, workspace_id before, int limit, struct reach *ret, int *n, struct error *e)
 {
 	struct rows r;
 
 	*n = 0;
-	TRY(db_query(db, workspaces, &r, e, VID(id), VID(before), V(limit)));
-	for (; *n < limit && db_next(&r); ++*n) {
-		db_scan(&workspace_rec, &r, a, &ret[*n].workspace);
-		ret[*n].workspace.features.api_access = workspace_api_access(&ret[*n].workspace);
-		db_val_word(&role_words, db_col(&r, 6), &ret[*n].role);
-	}
+	TRY(person_reach_page(db, id, before, limit, &r, e));
+	while (*n < limit && db_next(&r))
+		person_reach_scan(&r, a, &ret[(*n)++]);
 	return db_done(&r, e);
 }
 

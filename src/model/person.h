@@ -45,6 +45,8 @@ MUST_USE enum err person_password_ok(str, struct error *);		/* E_INVALID_REQUEST
 MUST_USE enum err person_set_password(struct db *, person_id, str hash, int64_t now, struct error *);	/* E_NOT_FOUND */
 /* Workspaces that a person belongs to, the newest first, behind `before` (all Z: from the top). */
 struct reach { struct workspace workspace; int role; };
+MUST_USE enum err person_reach_page(struct db *, person_id, workspace_id before, int limit, struct rows *ret, struct error *);
+void	person_reach_scan(struct rows *, struct arena *, struct reach *ret);
 MUST_USE enum err person_workspaces(struct db *, struct arena *, person_id, workspace_id before, int limit, struct reach *ret, int *n, struct error *);
 MUST_USE enum err person_role_in(struct db *, person_id, workspace_id, int *role, bool *found, struct error *);
 /* The oldest of them: where a session is that names none. */

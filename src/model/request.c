@@ -22,9 +22,10 @@ static const struct field fields[] = {
 	F_STR (request_log, ignored, "ignored", "ignored", F_NULL, 0, 0, "Fields and parameters that nobody knows", NULL),
 	F_I64 (request_log, weight, "weight", "weight", 0, 1, INT64_MAX,
 	    "How many requests like it the row stands for: 1 for writes and errors, a power of two for reads and for refusals of which there were many. Sums of it are estimates without a bias", "1"),
+	F_ID  (request_log, client, client, "clientId", "client", F_OMIT, "The program that asked for the user, where one did"),
 };
 const struct rec request_log_rec = REC(request_log, fields, "A request as it was answered: every write and every error, and a sample of the reads and of refusals that are many");
-#define COLS "id, principal, mode, method, operation, path, query, status, error, us, bytes_in, bytes_out, ip, agent, version, idempotency, ignored, weight"
+#define COLS "id, principal, mode, method, operation, path, query, status, error, us, bytes_in, bytes_out, ip, agent, version, idempotency, ignored, weight, client"
 
 static bool
 three_digits(str s)
@@ -58,7 +59,7 @@ const struct rec request_logs_query_rec = REC_CHECKED(request_logs_query, query_
 /* --- writing --- */
 
 SQL(insert, "request_log.insert",
-    "INSERT INTO request_log (workspace, " COLS ", failed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"
+    "INSERT INTO request_log (workspace, " COLS ", failed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)"
     " ON CONFLICT (workspace, id) DO NOTHING");
 SQL(resize, "request_log.resize",
     "INSERT INTO request_log_size (workspace, n) VALUES ($1, $2) ON CONFLICT (workspace) DO UPDATE SET n = request_log_size.n + excluded.n RETURNING n");
@@ -72,7 +73,7 @@ request_log_insert(struct db *db, workspace_id w, const struct request_log *r, b
 {
 	TRY(db_run(db, insert, e, VID(w), VID(r->id), V(r->principal), val_word(&key_mode_words, r->mode), val_word(&http_method_words, r->method),
 	    V(r->operation), V(r->path), V(r->query), V(r->status), V(r->error), V(r->us), V(r->bytes_in), V(r->bytes_out), V(r->ip), V(r->agent),
-	    V(r->version), val_word(&key_use_words, r->idempotency), V(r->ignored), V(r->weight), r->status >= 400 ? VID(r->id) : V(STR_NONE)));
+	    V(r->version), val_word(&key_use_words, r->idempotency), V(r->ignored), V(r->weight), VID(r->client), r->status >= 400 ? VID(r->id) : V(STR_NONE)));
 	*added = db->ops->changes(db) == 1;
 	return OK;
 }
@@ -120,12 +121,16 @@ request_log_clean(struct db *db, workspace_id w, int64_t before, int slice, int6
 /* --- reading --- */
 
 /* A filter that is not given is a range that holds everything, so that the text of the statement stays one. */
-#define PAGE(id) \
+#define PAGE(id, who) \
 	"SELECT " COLS " FROM request_log WHERE workspace = $1 AND " id " < $2 AND " id " >= $3" \
-	" AND principal >= $5 AND principal <= $6 AND status >= $7 AND status <= $8 AND operation >= $9 AND operation <= $10" \
+	" AND " who " AND status >= $7 AND status <= $8 AND operation >= $9 AND operation <= $10" \
 	" AND error >= $11 AND error <= $12 AND method IN ($13, $14, $15, $16, $17, $18, $19, $20) ORDER BY " id " DESC LIMIT $4"
-SQL(page, "request_log.page", PAGE("id"));
-SQL(page_failed, "request_log.page_failed", PAGE("failed"));
+#define WHOEVER	"principal >= $5 AND principal <= $6"
+#define THROUGH	"principal = $5 AND client = $6"
+SQL(page, "request_log.page", PAGE("id", WHOEVER));
+SQL(page_failed, "request_log.page_failed", PAGE("failed", WHOEVER));
+SQL(page_of, "request_log.page_of", PAGE("id", THROUGH));
+SQL(page_of_failed, "request_log.page_of_failed", PAGE("failed", THROUGH));
 SQL(get, "request_log.get", "SELECT " COLS " FROM request_log WHERE workspace = $1 AND id = $2");
 SQL(anchor, "request_log.anchor", "SELECT 1 FROM request_log WHERE workspace = $1 AND id = $2");
 #define LAST	S("~")			/* behind every principal, operation and code */
@@ -145,8 +150,8 @@ bounds(str status, int64_t *lo, int64_t *hi)
 }
 
 enum err
-request_log_page(struct db *db, workspace_id w, const struct request_logs_query *q, str principal, const struct page *p, struct rows *ret,
-    struct error *e)
+request_log_page(struct db *db, workspace_id w, const struct request_logs_query *q, str principal, client_id client, const struct page *p,
+    struct rows *ret, struct error *e)
 {
 	str who = principal.p != NULL ? principal : S(""), op = q->operation.n != 0 ? q->operation : S(""), code = q->error.n != 0 ? q->error : S("");
 	int64_t lo, hi;
@@ -156,7 +161,11 @@ request_log_page(struct db *db, workspace_id w, const struct request_logs_query 
 	    V(op), V(op.n != 0 ? op : LAST), V(code), V(code.n != 0 ? code : LAST) };
 	for (int i = 0; i < HTTP_COUNT; i++)
 		v[12 + i] = val_word(&http_method_words, q->method == 0 || (q->method >> i & 1) ? i : -1);
-	return db_query_(db, lo >= 400 || code.n != 0 ? &page_failed : &page, ret, e, v, (int)COUNT(v));
+	bool failed = lo >= 400 || code.n != 0, through = id_set(client);
+	const struct stmt *text = through ? failed ? &page_of_failed : &page_of : failed ? &page_failed : &page;
+	if (through)
+		v[5] = VID(client);
+	return db_query_(db, text, ret, e, v, (int)COUNT(v));
 }
 
 static void

@@ -28,6 +28,7 @@ struct request_log {
 	int64_t us, bytes_in, bytes_out;
 	str ip, agent, version, ignored;
 	int64_t weight;
+	client_id client;		/* the program that acted for principal, or unset */
 };
 extern const struct rec request_log_rec;
 struct request_logs_query { struct page_query page; unsigned method; str status, operation, error; key_id key; int64_t from, to; };
@@ -39,8 +40,8 @@ MUST_USE enum err request_log_insert(struct db *, workspace_id, const struct req
 MUST_USE enum err request_log_trim(struct db *, workspace_id, int added, int64_t most, int slice, int64_t *ret, struct error *);
 /* Removes at most `slice` rows that are older. */
 MUST_USE enum err request_log_clean(struct db *, workspace_id, int64_t before, int slice, int64_t *ret, struct error *);
-/* principal: only what this one asked; absent: all. */
-MUST_USE enum err request_log_page(struct db *, workspace_id, const struct request_logs_query *, str principal, const struct page *,
+/* principal: only what this one asked, absent: all; client, where it is set: only what it asked through that program. */
+MUST_USE enum err request_log_page(struct db *, workspace_id, const struct request_logs_query *, str principal, client_id client, const struct page *,
     struct rows *ret, struct error *);
 /* E_NOT_FOUND, in the words that both of them use. */
 enum err request_log_none(struct error *);

@@ -44,7 +44,7 @@ matching(struct bench *b, const struct request_logs_query *q, const char *who)
 	struct rows r;
 	int n = 0;
 
-	CHECK_OK(b->e, request_log_page(&b->db, WS(1), q, who != NULL ? str_z(who) : STR_NONE, &p, &r, &b->e));
+	CHECK_OK(b->e, request_log_page(&b->db, WS(1), q, who != NULL ? str_z(who) : STR_NONE, (client_id){ { "" } }, &p, &r, &b->e));
 	while (db_next(&r))
 		n++;
 	CHECK_OK(b->e, db_done(&r, &b->e));

@@ -8,6 +8,7 @@
 #define MODEL_SESSION_H
 #include "db/db.h"
 
+#define SESSION_SECRET_LEN 43		/* letters of the cookie */
 #define SESSION_IDLE_MS	(14 * INT64_C(86400000))
 #define SESSION_MOST_MS	(90 * INT64_C(86400000))
 #define SESSION_TOUCH_MS INT64_C(300000)	/* seen_at is written at most so often */
