@@ -535,9 +535,7 @@ api_origin(const struct conf *c, const struct exchange *x)
 }
 
 void api_label(struct exchange *x, str what) { ((struct rq *)x->user)->label = what; }
-
 const char *api_url(const struct api *api, struct exchange *x) { return str_dup(&x->arena, api_origin(api_conf(api), x)).p; }
-
 const char *api_request_id(const struct exchange *x) { return ((const struct rq *)x->user)->id_text; }
 str api_address(const struct exchange *x) { return ((const struct rq *)x->user)->address; }
 bool api_proxied(const struct exchange *x) { return ((const struct rq *)x->user)->proxied; }
