@@ -1,5 +1,6 @@
 /* fixtures -- the tools that the MCP conformance suite asks for, word for word as it wants them. */
 #include "mcp/fixture.h"
+#include "mcp/turn.h"
 #include <stdio.h>
 
 /* --- answers --- */
@@ -61,10 +62,19 @@ schema(struct ask *ask)
 	fixture_text(ask, false, "The schema took it, %.*s.", STR(name.p != NULL ? name : S("whoever you are")));
 }
 
+/* From 2026-07-28 on the argument comes a second time, as a header that proxies can route by. */
 static void
 mirrored(struct ask *ask)
 {
-	fixture_text(ask, false, "The region is %.*s.", STR(mcp_text(json_object_get(ask->params, "arguments"), "region")));
+	str region = mcp_text(json_object_get(ask->params, "arguments"), "region");
+	str header = front_header(ask->turn->f.x, "Mcp-Param-Region");
+
+	if (is_modern(ask->version) && (region.p == NULL) != (header.p == NULL))
+		mcp_fail(ask, RPC_HEADER, "Header mismatch: Mcp-Param-Region must be there where the argument 'region' is.");
+	else if (is_modern(ask->version) && region.p != NULL && !turn_header_is(ask->a, header, region))
+		mcp_fail(ask, RPC_HEADER, "Header mismatch: Mcp-Param-Region must repeat the argument 'region'.");
+	else
+		fixture_text(ask, false, "The region is %.*s.", STR(region.p != NULL ? region : S("not said")));
 }
 
 /* --- the rows --- */

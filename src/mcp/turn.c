@@ -142,8 +142,8 @@ turn_next(struct turn *t)
 /* --- the version without sessions: headers and body say the same --- */
 
 /* A name that is no header's text comes as =?base64?…?=, in the alphabet of RFC 4648 section 4. */
-static bool
-name_is(struct arena *a, str header, str want)
+bool
+turn_header_is(struct arena *a, str header, str want)
 {
 	bool coded = header.n >= 11 && str_starts(header, S("=?base64?")) && str_ends(header, S("?="));
 	str plain = header;
@@ -191,7 +191,7 @@ header_wrong(struct turn *t, const struct message *g)
 
 	if (x->header_twice[FH_MCP_METHOD] || !str_eq(x->header[FH_MCP_METHOD], g->method))
 		return "Mcp-Method must be there, once, and name the method of the body";
-	if (named.p != NULL && (x->header_twice[FH_MCP_NAME] || x->header[FH_MCP_NAME].p == NULL || !name_is(t->f.a, x->header[FH_MCP_NAME], named)))
+	if (named.p != NULL && (x->header_twice[FH_MCP_NAME] || x->header[FH_MCP_NAME].p == NULL || !turn_header_is(t->f.a, x->header[FH_MCP_NAME], named)))
 		return "Mcp-Name must be there, once, and repeat the name or URI of the body";
 	return NULL;
 }

@@ -62,6 +62,7 @@ void	mcp_count(const struct ask *);
 /* --- turn.c --- */
 extern const struct front_handler mcp_turns;	/* its ctx is the struct mcp */
 void	turn_answer(struct turn *, int status, str body);
+bool	turn_header_is(struct arena *, str header, str want);	/* whether a header repeats this text, as it is or encoded */
 void	turn_next(struct turn *);		/* the answer of t->ask is complete: goes on with the next message */
 
 /* --- go.c --- */
