@@ -174,3 +174,14 @@ head_read(struct turn *t, const char *method, const char *version, int *ret_stat
 	t->expects = !t->http10 && str_ieq(x->header[FH_EXPECT], S("100-continue"));
 	return true;
 }
+
+str
+front_header(struct exchange *x, const char *name)
+{
+	const char *value = NULL;
+	size_t n = 0;
+
+	if (x->wake != NULL || MHD_lookup_connection_value_n(((struct turn *)x)->mhd, MHD_HEADER_KIND, name, strlen(name), &value, &n) != MHD_YES || value == NULL)
+		return STR_NONE;
+	return str_trim((str){ value, n });
+}

@@ -153,7 +153,7 @@ turn_header_is(struct arena *a, str header, str want)
 		size_t n = header.n - 11;
 		for (size_t i = 0; i < n; i++)
 			p[i] = header.p[9 + i] == '+' ? '-' : header.p[9 + i] == '/' ? '_' : header.p[9 + i];
-		if (!crypto_unb64(a, (str){ p, n }, &plain))
+		if (n % 4 != 0 || !crypto_unb64(a, (str){ p, n }, &plain))
 			return false;
 	}
 	return str_eq(plain, want);

@@ -548,6 +548,28 @@ def fixtures(s):
         agent.close()
 
 
+@case('An argument that a header repeats is taken where both say the same', alone=True, mcp_conformance='true')
+def mirrored(s):
+    agent = Agent(s)
+
+    def call(region, **header):
+        params = {'name': 'test_x_mcp_header', 'arguments': {'region': region}}
+        headers, plain = {**agent.headers('tools/call', params), **header}, agent.headers
+        agent.headers = lambda *_: headers
+        try:
+            return agent('tools/call', **params)['content'][0]['text']
+        finally:
+            agent.headers = plain
+
+    for text, header in (('Hello', 'Hello'), ('Hello', '=?base64?SGVsbG8=?='), ('Hello', '  Hello  '), ('=?base64?SGVsbG8=', '=?base64?SGVsbG8=')):
+        need(call(text, **{'Mcp-Param-Region': header}) == f'The region is {text}.', header)
+        need(call(text, **{'mcp-param-REGION': header}) == f'The region is {text}.', header)
+    for header in ('hello', '=?base64?SGVsbG8?=', '=?base64?SGVs!!!bG8=?=', '=?base64??=', ''):
+        need(refusal(lambda: call('Hello', **{'Mcp-Param-Region': header}), -32020).status == 400, header)
+    need(refusal(lambda: call('Hello'), -32020).status == 400, 'without')
+    agent.close()
+
+
 @case('A state that travels through the client is taken back from that client, for that tool, unchanged', alone=True, mcp_conformance='true')
 def states(s):
     agent, other = Agent(s, can={'elicitation': {}}), Agent(s, can={'elicitation': {}}, key=s.mint())
