@@ -235,8 +235,9 @@ take_head(char *p, size_t size, size_t n, void *ctx)
 {
 	struct call *c = ctx;
 
-	(void)p;
 	c->head += size * n;
+	if (c->rq->head != NULL)
+		c->rq->head(c->rq->ctx, str_trim((str){ p, size * n }));
 	if (c->head <= DIAL_HEAD_MAX)
 		return size * n;
 	give_up(c, DIAL_TOO_LARGE, "%s answered with more than %d bytes of headers", c->host, DIAL_HEAD_MAX);
@@ -497,9 +498,11 @@ retry_after(const struct call *c)
 static void
 keep_answer(struct call *c)
 {
-	char *location = NULL;
+	char *location = NULL, *address = NULL;
 	curl_off_t length = -1;
 
+	if (curl_easy_getinfo(c->easy, CURLINFO_PRIMARY_IP, &address) == CURLE_OK && address != NULL)
+		snprintf(c->ret->address, sizeof(c->ret->address), "%s", address);
 	curl_easy_getinfo(c->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
 	c->ret->length = length;
 	if (c->ret->fault == DIAL_OK)

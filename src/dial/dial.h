@@ -47,6 +47,8 @@ struct dial_request {
 	bool (*piece)(void *ctx, str piece);
 	/* Called before the first piece; false stops the call. */
 	bool (*begin)(void *ctx, str content_type);
+	/* Called with each line of the head as it came, without its end: "HTTP/1.1 200 OK", "Date: …"; NULL: nobody asks. */
+	void (*head)(void *ctx, str line);
 	/* Called about every 100 ms; false stops the call (shutdown, lost lease). */
 	bool (*alive)(void *ctx);
 	void *ctx;
@@ -58,6 +60,7 @@ struct dial_result {
 	int64_t length;				/* as Content-Length says, to HEAD too; -1 if not sent */
 	int retry_after_s;			/* seconds or HTTP-date, -1 if not sent */
 	const char *url;			/* what was called: as the guard wrote it, of several hops the last */
+	char address[46];			/* of the other end; empty when there was no connection */
 	const char *location;			/* of a redirect, absolute; NULL when none was sent */
 	char why[160];				/* for a person, without the secret parts of the URL */
 };

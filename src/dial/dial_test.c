@@ -332,3 +332,33 @@ TEST(threads_call_at_the_same_time)
 		arena_free(&s[i].a);
 	}
 }
+
+/* --- the head --- */
+
+struct lines { struct seen s; char first[40], type[80]; int n; };
+
+static void
+note_line(void *ctx, str line)
+{
+	struct lines *l = ctx;
+
+	if (l->n++ == 0)
+		snprintf(l->first, sizeof(l->first), "%.*s", STR(line));
+	if (str_starts(line, S("Content-Type: ")))
+		snprintf(l->type, sizeof(l->type), "%.*s", STR(line));
+}
+
+TEST(the_lines_of_the_head_are_handed_over)
+{
+	struct lines l = { 0 };
+	struct dial_request rq = request(&l.s, "json");
+
+	rq.head = note_line;
+	rq.ctx = &l;
+	call(&l.s, &rq);
+	CHECK_INT(l.s.r.fault, ==, DIAL_OK);
+	CHECK(strncmp(l.first, "HTTP/1.", 7) == 0 && strstr(l.first, " 200") != NULL);
+	CHECK(strstr(l.type, "application/json") != NULL);
+	CHECK(strcmp(l.s.r.address, "127.0.0.1") == 0);
+	arena_free(&l.s.a);
+}
