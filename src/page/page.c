@@ -121,7 +121,7 @@ page_close(struct html *p, const char *element)
 	buf_add(&p->b, S("</"));
 	buf_add(&p->b, str_z(element));
 	buf_char(&p->b, '>');
-	if (strcmp(element, "span") != 0 && strcmp(element, "strong") != 0 && strcmp(element, "a") != 0)
+	if (strcmp(element, "span") != 0 && strcmp(element, "strong") != 0 && strcmp(element, "a") != 0 && strcmp(element, "time") != 0)
 		buf_char(&p->b, '\n');
 }
 
@@ -170,8 +170,8 @@ page_link(struct html *p, const char *href, const char *label)
 	page_close(p, "a");
 }
 
-void
-page_time(struct html *p, int64_t ms)
+static void
+moment(struct html *p, int64_t ms, bool hours)
 {
 	static const char *const months[] = { "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
 	    "November", "December" };
@@ -181,10 +181,15 @@ page_time(struct html *p, int64_t ms)
 	time_write(exact, ms);
 	(void)str_int((str){ exact + 5, 2 }, &month);
 	(void)str_int((str){ exact + 8, 2 }, &day);
-	page_open(p, "time", "datetime", exact, NULL);
-	page_fmt(p, "%d %s %.4s, %.5s UTC", (int)day, months[MIN(MAX(month, 1), 12) - 1], exact, exact + 11);
+	page_open(p, "time", "datetime", hours ? exact : str_fmt(&p->x->arena, "%.10s", exact).p, NULL);
+	page_fmt(p, "%d %s %.4s", (int)day, months[MIN(MAX(month, 1), 12) - 1], exact);
+	if (hours)
+		page_fmt(p, ", %.5s UTC", exact + 11);
 	page_close(p, "time");
 }
+
+void page_time(struct html *p, int64_t ms) { moment(p, ms, true); }
+void page_date(struct html *p, int64_t ms) { moment(p, ms, false); }
 
 /* --- notes at the top --- */
 

@@ -47,6 +47,7 @@ void	page_bold(struct html *, str);
 void	page_link(struct html *, const char *href, const char *label);
 /* A moment as "22 November 2026, 12:10 UTC", with its exact form for machines. */
 void	page_time(struct html *, int64_t ms);
+void	page_date(struct html *, int64_t ms);		/* the day alone */
 /* A labelled field; the value is not shown again in a password.  autocomplete as HTML names it.  focus: the cursor begins here. */
 struct page_field { const char *label, *name, *type, *autocomplete, *hint; str value; bool required, focus; };
 void	page_input(struct html *, const struct page_field *);

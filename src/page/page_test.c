@@ -223,5 +223,7 @@ TEST(a_moment_is_said_in_words)
 
 	page_time(&s.p, INT64_C(1779438600000));
 	CHECK(holds(&s, "<time datetime=\"2026-05-22T08:30:00.000Z\">22 May 2026, 08:30 UTC</time>"));
+	page_date(&s.p, INT64_C(1779438600000));
+	CHECK(holds(&s, "<time datetime=\"2026-05-22\">22 May 2026</time>"));
 	arena_free(&s.x.arena);
 }

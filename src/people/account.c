@@ -127,13 +127,6 @@ put_workspaces(struct guest *v)
 }
 
 static void
-put_moment(struct html *h, const char *before, int64_t ms)
-{
-	page_fmt(h, "%s", before);
-	page_time(h, ms);
-}
-
-static void
 put_program(struct guest *v, const struct program *p)
 {
 	struct html *h = &v->h;
@@ -160,11 +153,11 @@ put_program(struct guest *v, const struct program *p)
 		}
 	page_close(h, "ul");
 	page_open(h, "small", NULL);
-	put_moment(h, "Allowed on ", p->c.given_at);
+	page_fmt(h, "Allowed on ");
+	page_date(h, p->c.given_at);
+	page_fmt(h, p->c.used_at != TIME_NONE ? " · last used on " : " · never used");
 	if (p->c.used_at != TIME_NONE)
-		put_moment(h, " · last used on ", p->c.used_at);
-	else
-		page_fmt(h, " · never used");
+		page_date(h, p->c.used_at);
 	page_close(h, "small");
 	page_close(h, "div");
 	page_form(h, "/account", people_csrf(v->p, v->f.x, "account"));
@@ -210,9 +203,10 @@ put_sessions(struct guest *v)
 			page_close(h, "span");
 		}
 		page_open(h, "small", NULL);
-		page_fmt(h, "From %.*s · ", STR(s->ip));
-		put_moment(h, "since ", s->began_at);
-		put_moment(h, " · last seen on ", s->seen_at);
+		page_fmt(h, "From %.*s · since ", STR(s->ip));
+		page_date(h, s->began_at);
+		page_fmt(h, " · last seen on ");
+		page_time(h, s->seen_at);
 		page_close(h, "small");
 		page_close(h, "p");
 		page_close(h, "div");

@@ -21,7 +21,7 @@ form(struct guest *v, int status, const char *alert)
 	page_input(h, &(struct page_field){ .label = "Password", .name = "password", .type = "password", .autocomplete = "current-password", .required = true, .focus = known });
 	page_button(h, NULL, NULL, NULL, "Sign in");
 	page_close(h, "form");
-	page_p(h, "hint foot", "No account yet? An Admin of your workspace can invite you, or give you another password when you forgot yours.");
+	page_p(h, "hint foot", "No account yet? An Admin of your workspace can invite you. Forgotten your password? Whoever runs this server can set another one.");
 	page_answer(h, status);
 }
 
