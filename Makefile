@@ -32,7 +32,7 @@ X_HAVE := $(foreach p,poppler-glib cairo gumbo uchardet tesseract lept libxml-2.
 needs   = $(if $(filter $1,$(X_HAVE)),,$(patsubst %,src/extract/%.c,$2))
 X_SRC  := $(filter-out $(call needs,poppler-glib,pdf) $(call needs,gumbo,html html_cost html_main) $(call needs,libxml-2.0,ooxml docx pptx xlsx) \
 	$(call needs,tesseract,ocr image) $(call needs,libavformat,media) %_test.c %_fuzz.c,$(wildcard src/extract/*.c))
-X_OBJ  := $(patsubst %.c,$O/%.o,$(X_SRC) $(wildcard src/base/base.c src/text/text.c src/text/sentence.c src/pcm/pcm.c src/json/json.c src/sys/sys.c))
+X_OBJ  := $(patsubst %.c,$O/%.o,$(X_SRC) $(wildcard src/base/base.c src/text/text.c src/text/sentence.c src/pcm/pcm.c src/json/json.c src/json/quick.c src/sys/sys.c))
 X_LIBS := $(filter-out -lsphinxad,$(shell pkg-config --libs jansson libsodium zlib md4c $(X_HAVE))) $(if $(filter tesseract,$(X_HAVE)),-lgomp) -lstemmer -lm
 X_CPP  := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I $(X_HAVE))) $(patsubst %,-DHAVE_%,$(subst .,_,$(subst -,_,$(X_HAVE)))) \
 	-DPOCKETSPHINX_MODEL='"$(shell pkg-config --variable=modeldir pocketsphinx 2>/dev/null)"'

@@ -66,8 +66,8 @@ needs_escape(uint64_t w)
 	return ((((w - ONES * 0x20) | (quote - ONES) | (slash - ONES)) & ~w) & HIGHS) != 0;
 }
 
-static size_t
-plain(const char *p, size_t n)
+size_t
+json_plain(const char *p, size_t n)
 {
 	size_t i = 0;
 	uint64_t w;
@@ -100,7 +100,7 @@ jw_str(struct json *j, str s)
 	lead(j);
 	buf_char(j->b, '"');
 	for (size_t i = 0; i < s.n;) {
-		size_t k = plain(s.p + i, s.n - i);
+		size_t k = json_plain(s.p + i, s.n - i);
 		buf_add(j->b, (str){ s.p + i, k });
 		i += k;
 		if (i < s.n)
@@ -174,15 +174,20 @@ enum err
 json_read(str text, json_t **ret, struct error *e)
 {
 	json_error_t why;
+	json_t *j;
 
 	if (str_starts(text, S("\xEF\xBB\xBF")))	/* a byte order mark, which some writers put first (RFC 8259, 8.1) */
 		text = str_cut(text, 3, text.n);
+	if ((j = json_quick(text)) != NULL) {
+		*ret = j;
+		return OK;
+	}
 	/* jansson's own limit is 2,048 levels of recursion, fixed when it was compiled */
 	if (json_nesting(text, JSON_DEPTH) > JSON_DEPTH)
 		return fail(e, E_INVALID_REQUEST, NULL, "The body nests deeper than %d levels.", JSON_DEPTH);
 	if (text.n != 0 && memchr(text.p, '\0', text.n) != NULL)	/* jansson reads over one between tokens */
 		return fail(e, E_INVALID_REQUEST, NULL, "The body holds a NUL byte.");
-	json_t *j = json_loadb(text.n != 0 ? text.p : "", text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
+	j = json_loadb(text.n != 0 ? text.p : "", text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
 	if (j == NULL && json_error_code(&why) == json_error_null_character)
 		return fail(e, E_INVALID_REQUEST, NULL, "The body holds a NUL character, \\u0000 (line %d, column %d).", why.line, why.column);
 	if (j == NULL)

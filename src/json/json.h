@@ -31,6 +31,10 @@ static inline void jw_key_i64(struct json *j, str k, int64_t v) { jw_key(j, k); 
 
 /* The whole of `text`, as any JSON value.  detail says where and what. */
 MUST_USE enum err json_read(str text, json_t **ret, struct error *);
+/* The same without a reason: NULL to what is wrong, and to some of what is right but unusual. */
+json_t	*json_quick(str text);
+/* How many bytes come before the first one that an escape, the end of the text or a fault is: a control character, a quote, a backslash. */
+size_t	json_plain(const char *, size_t);
 /* How deep arrays and objects nest in `text`, looking at brackets outside strings only; stops counting at `most` + 1. */
 int	json_nesting(str text, int most);
 /* Canonical form (keys sorted, no blanks) handed to `sink` in pieces. */

@@ -112,3 +112,37 @@ TEST(the_canonical_form_ignores_order_and_blanks_but_not_values)
 	json_decref(v);
 	arena_free(&a);
 }
+
+TEST(usual_json_is_read_quickly_and_the_rest_is_jansson_s)
+{
+	static const struct { const char *text; bool quick; } row[] = {
+		{ "{}", true }, { " [ ] ", true }, { "\t{\"a\" : [1, -20, 0 ,-0,123456789012345678],\r\n\"b\":{\"c\":null,\"d\":true,\"e\":false}}", true },
+		{ "\"\"", true }, { "\"\xc3\xa4\xf0\x9f\x98\x80 and more\"", true }, { "\"a\\n\\\"\\\\\\/\\t\\b\\f\\r z\"", true }, { "{\"\":\"\"}", true },
+		{ "{\"\xc3\xa4\":1}", false }, { "{\"a\\n\":1}", false }, { "\"\\u0041\"", false }, { "1234567890123456789", false }, { "1.5", false }, { "1e3", false },
+		{ "", false }, { " ", false }, { "{", false }, { "[1,]", false }, { "[,1]", false }, { "{\"a\":1,}", false }, { "{\"a\":1,\"a\":1}", false },
+		{ "{a:1}", false }, { "01", false }, { "-", false }, { "+1", false }, { "nul", false }, { "nulll", false }, { "{} {}", false }, { "\"a", false },
+		{ "\"\xff\"", false }, { "\"\xed\xa0\x80\"", false }, { "\"\x01\"", false }, { "\"\\", false }, { "\"\\x\"", false }, { "\"\\n", false }, { "[1 2]", false },
+		{ "{\"a\" 1}", false }, { "{\"a\"}", false }, { "]", false }, { "[}", false },
+	};
+
+	for (size_t i = 0; i < COUNT(row); i++) {
+		json_t *v = json_quick(str_z(row[i].text)), *slow = json_loads(row[i].text, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
+		if ((v != NULL) != row[i].quick || (v != NULL && !json_equal(v, slow)))
+			t_fail(__FILE__, __LINE__, "%s", row[i].text);
+		json_decref(v);
+		json_decref(slow);
+	}
+}
+
+TEST(the_quick_reader_nests_as_deep_as_is_allowed)
+{
+	char text[2 * (JSON_DEPTH + 1)];
+
+	for (int depth = JSON_DEPTH; depth <= JSON_DEPTH + 1; depth++) {
+		memset(text, '[', (size_t)depth);
+		memset(text + depth, ']', (size_t)depth);
+		json_t *v = json_quick((str){ text, 2 * (size_t)depth });
+		CHECK_INT(v != NULL, ==, depth == JSON_DEPTH);
+		json_decref(v);
+	}
+}
