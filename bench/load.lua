@@ -3,6 +3,8 @@
 -- BENCH_SEED=<number> the keys are random, as version 4 UUIDs are
 -- BENCH_ORDER=<ms>    they are version 7 UUIDs, of a clock that starts there and goes on by a millisecond every ten keys
 -- BENCH_IDS=<file>    PATCH instead, each time one of the ids that stand there, a line each; XXXXXXXX in the body becomes a random number
+-- BENCH_BODY=<body>   POST this body, always the same
+-- BENCH_TURNS=<file>  with BENCH_BODY: behind it goes one of the refresh tokens that stand there, a line each, and then those of the answers
 -- BENCH_PAUSE=<ms>    each connection waits that long, on average, between an answer and its next request
 
 local body, seed = os.getenv("BENCH_NOTE"), tonumber(os.getenv("BENCH_SEED"))
@@ -14,8 +16,17 @@ function setup(thread)
 	thread:set("id", threads)
 end
 
+local turns, free = os.getenv("BENCH_TURNS"), {}
+
 function init()
 	math.randomseed(seed + id)
+	local n = 0
+	for token in io.lines(turns or "/dev/null") do		-- each thread has its part of them
+		n = n + 1
+		if n % tonumber(os.getenv("BENCH_THREADS")) == id - 1 then
+			free[#free + 1] = token
+		end
+	end
 end
 
 if body then
@@ -53,6 +64,22 @@ if body then
 			return head[1] .. ids[random(#ids)] .. head[2] .. key() .. tail[1] .. format("%08x", random(0, 0x7fffffff)) .. tail[2]
 		end
 		return head[1] .. head[2] .. key() .. tail[1]
+	end
+end
+
+local same = os.getenv("BENCH_BODY")
+
+if same then
+	wrk.method, wrk.body = "POST", same
+end
+
+if turns then
+	function request()
+		return wrk.format(nil, nil, nil, same .. table.remove(free))
+	end
+
+	function response(status, headers, text)
+		free[#free + 1] = text:match('"refresh_token":"([^"]+)"')
 	end
 end
 

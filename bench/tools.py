@@ -133,17 +133,23 @@ class Load:
     requests: int
 
 
-def wrk_start(url, connections, seconds, headers=(), note=None, ordered=False, pause=0, ids=None):
+def wrk_start(url, connections, seconds, headers=(), note=None, ordered=False, pause=0, ids=None, body=None, turns=None):
     """note: the body of POSTs, under random Idempotency-Keys or ordered ones; with ids, a file of them, of PATCHes behind the URL.
+    body: of POSTs that are all alike; with turns, a file of refresh tokens, one of them follows, and each answer holds the next.
     pause: ms between an answer and the next request."""
-    env = dict(os.environ, BENCH_PAUSE=str(pause), BENCH_SEED=str(random.getrandbits(31)))
+    threads = str(min(connections, CORES))
+    env = dict(os.environ, BENCH_PAUSE=str(pause), BENCH_SEED=str(random.getrandbits(31)), BENCH_THREADS=threads)
     if note is not None:
         env['BENCH_NOTE'] = note
     if ordered:
         env['BENCH_ORDER'] = str(time.time_ns() // 1000000)
     if ids is not None:
         env['BENCH_IDS'] = ids
-    args = ['wrk', '-t', str(min(connections, CORES)), '-c', str(connections), '-d', f'{seconds}s', '--timeout', '20s', '--latency',
+    if body is not None:
+        env['BENCH_BODY'] = body
+    if turns is not None:
+        env['BENCH_TURNS'] = turns
+    args = ['wrk', '-t', threads, '-c', str(connections), '-d', f'{seconds}s', '--timeout', '20s', '--latency',
             '-s', os.path.join(HERE, 'load.lua')]
     for h in headers:
         args += ['-H', h]
