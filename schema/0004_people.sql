@@ -42,6 +42,7 @@ CREATE INDEX invitation_end ON invitation (expires_at);
 
 -- A program is no workspace's.  url: its client_id where that is a metadata document, which is believed until fresh_until.
 -- redirects: a JSON array; metadata: the rest as it was registered.  Without a consent it is removed 30 days after created_at.
+-- changed_at: when name or redirects became what they are; who allowed it something before is asked again.
 CREATE TABLE oauth_client (
 	id           {id}  NOT NULL PRIMARY KEY,
 	url          TEXT,
@@ -55,7 +56,8 @@ CREATE TABLE oauth_client (
 	verified     {i64} NOT NULL DEFAULT 0,
 	created_at   {i64} NOT NULL,
 	fresh_until  {i64},
-	consented_at {i64}
+	consented_at {i64},
+	changed_at   {i64} NOT NULL
 ){strict};
 CREATE UNIQUE INDEX oauth_client_url ON oauth_client (url) WHERE url IS NOT NULL;
 CREATE INDEX oauth_client_orphan ON oauth_client (created_at) WHERE consented_at IS NULL;
@@ -94,7 +96,7 @@ CREATE INDEX oauth_code_end ON oauth_code (expires_at);
 
 -- All tokens that came of one code.  A token is this row's id, a number and a MAC under the server's secret, so that none is kept.
 -- turn: the number of the refresh token that holds; turned_at: since when, and the moment in the access token given with it.
--- access_floor: access tokens of that moment and before are void.  expires_at slides with each turn.
+-- expires_at slides with each turn.
 CREATE TABLE oauth_family (
 	id           {id}  NOT NULL PRIMARY KEY,
 	client       {id}  NOT NULL,
@@ -105,7 +107,6 @@ CREATE TABLE oauth_family (
 	resource     TEXT  NOT NULL,
 	turn         {i64} NOT NULL,
 	turned_at    {i64} NOT NULL,
-	access_floor {i64} NOT NULL DEFAULT 0,
 	expires_at   {i64} NOT NULL,
 	revoked_at   {i64}
 ){strict};

@@ -3,10 +3,12 @@
 
 enum verdict { NOBODY, THIS_ONE, EVERYBODY };
 
+#define V1_METADATA	"/v1/.well-known/"	/* the one thing below /v1 that the setting is not about */
 /* A path ending in an asterisk stands for what begins so. */
 static const str open_paths[] = {
-	S_INIT("/openapi.*"), S_INIT("/.well-known/*"), S_INIT("/oauth/token"), S_INIT("/oauth/register"), S_INIT("/oauth/revoke"),
-	S_INIT("/mcp"), S_INIT("/api/mcp"),
+	S_INIT("/openapi.*"), S_INIT("/.well-known/*"), S_INIT("/mcp/.well-known/*"), S_INIT("/api/mcp/.well-known/*"), S_INIT(V1_METADATA "*"),
+	S_INIT("/oauth/token"), S_INIT("/token"), S_INIT("/oauth/register"), S_INIT("/oauth/register/*"), S_INIT("/register"), S_INIT("/oauth/revoke"),
+	S_INIT("/oauth/introspect"), S_INIT("/oauth/jwks"), S_INIT("/mcp"), S_INIT("/mcp/"), S_INIT("/api/mcp"), S_INIT("/api/mcp/"),
 };
 
 #define ALL_METHODS	((1u << METHOD_COUNT) - 1)
@@ -62,7 +64,7 @@ is_api(const struct exchange *x)
 {
 	str path = x->path_bad ? x->target : x->path;
 
-	return str_starts(path, S("/v1")) || str_starts(path, S("/uploads/"));
+	return (str_starts(path, S("/v1")) && !str_starts(path, S(V1_METADATA))) || str_starts(path, S("/uploads/"));
 }
 
 static enum verdict

@@ -7,6 +7,7 @@
 #include "know/near.h"
 #include "ingest/ingest.h"
 #include "mcp/mcp.h"
+#include "oauth/oauth.h"
 #include "people/people.h"
 #include "store/store.h"
 #include <errno.h>
@@ -35,6 +36,7 @@ struct server {
 	struct api *api;
 	struct docs *docs;
 	struct mcp *mcp;
+	struct oauth *oauth;
 	struct blobs blobs;
 	struct store *store;
 	struct people *people;
@@ -140,6 +142,7 @@ open_work(struct server *s, struct error *e)
 	TRY(store_new(s->api, s->home.engine, &s->blobs, &sys_clock_real, &s->store, e));
 	TRY(docs_new(s->api, &s->docs, e));
 	TRY(people_new(s->api, &s->home.secret, &s->people, e));
+	TRY(oauth_new(s->api, s->people, &s->home.secret, &s->oauth, e));
 	return mcp_new(s->api, &s->home.secret, &s->mcp, e);
 }
 
@@ -168,6 +171,8 @@ open_front(struct server *s, struct error *e)
 
 	s->desk = (struct desk){ s->home.engine, &s->home.secret, &sys_clock_real, s->auth, s->api };
 	api_front(s->api, &api);
+	oauth_faces(s->oauth, &faces[n]);	/* before /mcp: the first that takes a path has it */
+	n += OAUTH_FACES;
 	docs_faces(s->docs, &faces[n]);
 	n += DOCS_FACES;
 	people_faces(s->people, &faces[n]);
@@ -300,6 +305,7 @@ close_all(struct server *s)
 	if (s->docs != NULL)
 		docs_free(s->docs);
 	mcp_free(s->mcp);
+	oauth_free(s->oauth);
 	store_free(s->store);
 	if (s->work != NULL)
 		work_close(s->work);

@@ -495,6 +495,18 @@ retry_after(const struct call *c)
 	return v < 0 ? -1 : (int)MIN(v, INT_MAX);
 }
 
+static str
+cache_control(const struct call *c)
+{
+	struct curl_header *h;
+	struct buf b;
+
+	buf_init(&b, c->a, 4096);
+	for (size_t i = 0; curl_easy_header(c->easy, "Cache-Control", i, CURLH_HEADER, -1, &h) == CURLHE_OK; i++)
+		buf_fmt(&b, "%s%s", i != 0 ? ", " : "", h->value);
+	return b.n != 0 ? buf_str(&b) : STR_NONE;
+}
+
 static void
 keep_answer(struct call *c)
 {
@@ -512,6 +524,7 @@ keep_answer(struct call *c)
 	c->ret->status = status_of(c);
 	c->ret->content_type = str_dup(c->a, type_of(c));
 	c->ret->retry_after_s = retry_after(c);
+	c->ret->cache_control = cache_control(c);
 	c->ret->body = buf_str(&c->body);
 }
 

@@ -57,6 +57,7 @@ struct dial_result {
 	enum dial_fault fault;
 	int status;
 	str body, content_type;
+	str cache_control;			/* all lines of it as one; absent where it was not sent */
 	int64_t length;				/* as Content-Length says, to HEAD too; -1 if not sent */
 	int retry_after_s;			/* seconds or HTTP-date, -1 if not sent */
 	const char *url;			/* what was called: as the guard wrote it, of several hops the last */

@@ -14,20 +14,23 @@ static const struct field fields[] = {
 	F_TIME(client, created_at, "createdAt", "created_at", 0, ""),
 	F_TIME(client, fresh_until, "freshUntil", "fresh_until", F_NULL, ""),
 	F_TIME(client, consented_at, "consentedAt", "consented_at", F_NULL, ""),
+	F_TIME(client, changed_at, "changedAt", "changed_at", 0, ""),
 };
 const struct rec client_row = REC(client, fields, "A client as its row keeps it");
-#define COLS "id, url, name, auth_method, scopes, redirects, metadata, secret, registration, verified, created_at, fresh_until, consented_at"
+#define COLS "id, url, name, auth_method, scopes, redirects, metadata, secret, registration, verified, created_at, fresh_until, consented_at, changed_at"
 
-#define INSERT "INSERT INTO oauth_client (id, url, name, auth_method, scopes, redirects, metadata, secret, registration, verified, created_at, fresh_until)" \
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+#define INSERT "INSERT INTO oauth_client (id, url, name, auth_method, scopes, redirects, metadata, secret, registration, verified, created_at, fresh_until, changed_at)" \
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
 SQL(insert, "oauth_client.insert", INSERT);
 SQL(learn, "oauth_client.learn", INSERT
     " ON CONFLICT (url) WHERE url IS NOT NULL DO UPDATE SET name = excluded.name, auth_method = excluded.auth_method, scopes = excluded.scopes,"
-    " redirects = excluded.redirects, metadata = excluded.metadata, fresh_until = excluded.fresh_until");
+    " redirects = excluded.redirects, metadata = excluded.metadata, fresh_until = excluded.fresh_until, changed_at = CASE WHEN"
+    " oauth_client.name = excluded.name AND oauth_client.redirects = excluded.redirects THEN oauth_client.changed_at ELSE excluded.changed_at END");
 SQL(get, "oauth_client.get", "SELECT " COLS " FROM oauth_client WHERE id = $1");
 SQL(by_url, "oauth_client.by_url", "SELECT " COLS " FROM oauth_client WHERE url = $1");
 SQL(update, "oauth_client.update",
-    "UPDATE oauth_client SET name = $2, auth_method = $3, scopes = $4, redirects = $5, metadata = $6, secret = $7, registration = $8, fresh_until = $9 WHERE id = $1");
+    "UPDATE oauth_client SET name = $2, auth_method = $3, scopes = $4, redirects = $5, metadata = $6, secret = $7, registration = $8, fresh_until = $9,"
+    " changed_at = $10 WHERE id = $1");
 SQL(consented, "oauth_client.consented", "UPDATE oauth_client SET consented_at = $2 WHERE id = $1 AND consented_at IS NULL");
 SQL(verify, "oauth_client.verify", "UPDATE oauth_client SET verified = $2 WHERE id = $1");
 SQL(forget, "oauth_client.delete", "DELETE FROM oauth_client WHERE id = $1");
@@ -42,7 +45,7 @@ static enum err
 write_row(struct db *db, const struct stmt *q, const struct client *c, struct error *e)
 {
 	return db_run_(db, q, e, VALS(VID(c->id), V(c->url), V(c->name), val_word(&client_auth_words, c->auth_method), V(c->scopes), V(c->redirects),
-	    V(c->metadata), val_bytes(c->secret), val_bytes(c->registration), V(c->verified), V(c->created_at), VTIME(c->fresh_until)));
+	    V(c->metadata), val_bytes(c->secret), val_bytes(c->registration), V(c->verified), V(c->created_at), VTIME(c->fresh_until), V(c->changed_at)));
 }
 
 enum err
@@ -76,7 +79,7 @@ enum err
 client_update(struct db *db, const struct client *c, struct error *e)
 {
 	return db_run(db, update, e, VID(c->id), V(c->name), val_word(&client_auth_words, c->auth_method), V(c->scopes), V(c->redirects), V(c->metadata),
-	    val_bytes(c->secret), val_bytes(c->registration), VTIME(c->fresh_until));
+	    val_bytes(c->secret), val_bytes(c->registration), VTIME(c->fresh_until), V(c->changed_at));
 }
 
 enum err

@@ -20,15 +20,16 @@ struct client {
 	str secret, registration;	/* 32 bytes of a hash, or absent */
 	bool verified;			/* the operator vouches for it */
 	int64_t created_at, fresh_until, consented_at;
+	int64_t changed_at;		/* its name or its redirects: what people are shown when they allow it something */
 };
 extern const struct rec client_row;
 
 MUST_USE enum err client_insert(struct db *, const struct client *, struct error *);
 MUST_USE enum err client_get(struct db *, struct arena *, client_id, struct client *ret, bool *found, struct error *);
 MUST_USE enum err client_by_url(struct db *, struct arena *, str url, struct client *ret, bool *found, struct error *);
-/* What it says of itself: name, auth_method, scopes, redirects, metadata, secret, registration, fresh_until. */
+/* What it says of itself: name, auth_method, scopes, redirects, metadata, secret, registration, fresh_until, changed_at. */
 MUST_USE enum err client_update(struct db *, const struct client *, struct error *);
-/* The same of a document, found by its url and made where there is none; ret->id tells which one it is. */
+/* The same of a document, found by its url and made where there is none; changed_at is its own business.  ret->id tells which one it is. */
 MUST_USE enum err client_learn(struct db *, struct arena *, const struct client *, struct client *ret, struct error *);
 MUST_USE enum err client_consented(struct db *, client_id, int64_t now, struct error *);
 MUST_USE enum err client_verify(struct db *, client_id, bool verified, bool *found, struct error *);

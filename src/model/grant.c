@@ -188,17 +188,16 @@ static const struct field family_fields[] = {
 	F_STR (family, resource, "resource", "resource", 0, 0, 0, "", NULL),
 	F_I64 (family, turn, "turn", "turn", 0, 0, INT64_MAX, "", NULL),
 	F_TIME(family, turned_at, "turnedAt", "turned_at", 0, ""),
-	F_I64 (family, access_floor, "accessFloor", "access_floor", 0, 0, INT64_MAX, "", NULL),
 	F_TIME(family, expires_at, "expiresAt", "expires_at", 0, ""),
 	F_TIME(family, revoked_at, "revokedAt", "revoked_at", F_NULL, ""),
 };
 static const struct rec family_rec = REC(family, family_fields, "A family as its row keeps it");
-#define FAMILY_COLS "id, client, person, consent, workspace, scopes, resource, turn, turned_at, access_floor, expires_at"
+#define FAMILY_COLS "id, client, person, consent, workspace, scopes, resource, turn, turned_at, expires_at"
 
-SQL(put_family, "oauth_family.insert", "INSERT INTO oauth_family (" FAMILY_COLS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)");
+SQL(put_family, "oauth_family.insert", "INSERT INTO oauth_family (" FAMILY_COLS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)");
 SQL(get_family, "oauth_family.get", "SELECT " FAMILY_COLS ", revoked_at FROM oauth_family WHERE id = $1");
 SQL(hold_family, "oauth_family.hold", "SELECT " FAMILY_COLS ", revoked_at FROM oauth_family WHERE id = $1{for_update}");
-SQL(turn, "oauth_family.turn", "UPDATE oauth_family SET turn = $2, turned_at = $3, access_floor = $4, expires_at = $5 WHERE id = $1");
+SQL(turn, "oauth_family.turn", "UPDATE oauth_family SET turn = $2, turned_at = $3, expires_at = $4 WHERE id = $1");
 SQL(revoke_family, "oauth_family.revoke", "UPDATE oauth_family SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL");
 SQL(sweep_families, "oauth_family.sweep",
     "DELETE FROM oauth_family WHERE id IN (SELECT id FROM oauth_family WHERE expires_at < $1 ORDER BY expires_at LIMIT $2) AND expires_at < $1");
@@ -210,7 +209,7 @@ family_insert(struct db *db, const struct family *f, struct error *e)
 	struct buf scopes = scopes_text(f->scopes, text);
 
 	return db_run(db, put_family, e, val_ulid(&f->id), VID(f->client), VID(f->person), VID(f->consent), VID(f->workspace), V(buf_str(&scopes)),
-	    V(f->resource), V(f->turn), V(f->turned_at), V(f->access_floor), V(f->expires_at));
+	    V(f->resource), V(f->turn), V(f->turned_at), V(f->expires_at));
 }
 
 enum err
@@ -228,7 +227,7 @@ family_hold(struct db *db, struct arena *a, const ulid *id, struct family *ret, 
 enum err
 family_turn(struct db *db, const struct family *f, struct error *e)
 {
-	return db_run(db, turn, e, val_ulid(&f->id), V(f->turn), V(f->turned_at), V(f->access_floor), V(f->expires_at));
+	return db_run(db, turn, e, val_ulid(&f->id), V(f->turn), V(f->turned_at), V(f->expires_at));
 }
 
 enum err

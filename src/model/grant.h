@@ -47,7 +47,7 @@ struct family {
 	workspace_id workspace;
 	unsigned scopes;
 	str resource;
-	int64_t turn, turned_at, access_floor, expires_at, revoked_at;
+	int64_t turn, turned_at, expires_at, revoked_at;
 };
 
 /* Gives, or widens: to what stood already the scopes are added, the workspace is then that one.  ret->id tells which one it is. */
@@ -71,7 +71,7 @@ MUST_USE enum err code_used(struct db *, const digest *, const ulid *family, str
 MUST_USE enum err family_insert(struct db *, const struct family *, struct error *);
 MUST_USE enum err family_get(struct db *, struct arena *, const ulid *, struct family *ret, bool *found, struct error *);
 MUST_USE enum err family_hold(struct db *, struct arena *, const ulid *, struct family *ret, bool *found, struct error *);	/* until the transaction ends */
-MUST_USE enum err family_turn(struct db *, const struct family *, struct error *);	/* turn, turned_at, access_floor, expires_at */
+MUST_USE enum err family_turn(struct db *, const struct family *, struct error *);	/* turn, turned_at, expires_at */
 MUST_USE enum err family_revoke(struct db *, const ulid *, int64_t now, struct error *);
 /* The keeper's: codes and families that are over, at most `most` of each. */
 MUST_USE enum err grant_sweep(struct db *, int64_t now, int most, int64_t *n, struct error *);

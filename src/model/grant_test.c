@@ -281,11 +281,10 @@ DB_TEST(a_family_turns_and_is_revoked_once)
 	put_family(&b, 2, 1, 1, now + 10);
 	f.turn = 2;
 	f.turned_at = now + 5;
-	f.access_floor = now + 1;
 	f.expires_at = now + 5000;
 	CHECK_OK(b.e, family_turn(&b.db, &f, &b.e));
 	CHECK_OK(b.e, family_hold(&b.db, &b.a, &f.id, &got, &found, &b.e));
-	CHECK(found && got.turn == 2 && got.turned_at == now + 5 && got.access_floor == now + 1 && got.expires_at == now + 5000 && got.revoked_at == TIME_NONE);
+	CHECK(found && got.turn == 2 && got.turned_at == now + 5 && got.expires_at == now + 5000 && got.revoked_at == TIME_NONE);
 	CHECK_INT(got.scopes, ==, f.scopes);
 	CHECK_OK(b.e, family_revoke(&b.db, &f.id, now + 6, &b.e));
 	CHECK_OK(b.e, family_revoke(&b.db, &f.id, now + 7, &b.e));

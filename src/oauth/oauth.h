@@ -11,7 +11,7 @@
  * Tokens are made by arithmetic (auth/token.h); one row is a family of them.
  *
  * Ownership:  oauth_free after the front is closed.
- * Threads:    faces run on the loops; documents are fetched by threads of its own, OAUTH_FETCHES at most; a client of which there is no
+ * Threads:    faces run on the loops; documents are fetched by threads of its own, DOCUMENT_THREADS of them; a client of which there is no
  *             fresh document waits for them, parked.
  * Layer:      includes base to model, auth, api, page, people, dial. */
 #ifndef OAUTH_H
@@ -21,6 +21,6 @@
 struct oauth;
 MUST_USE enum err oauth_new(struct api *, struct people *, const secret *, struct oauth **ret, struct error *);
 void	oauth_free(struct oauth *);
-#define OAUTH_FACES	6
+#define OAUTH_FACES	8
 void	oauth_faces(struct oauth *, struct front_face ret[OAUTH_FACES]);
 #endif
