@@ -284,13 +284,14 @@ void
 ask_give(struct turn *t, workspace_id w)
 {
 	struct ask *k = ask_of(t);
+	str asked = param(&k->p, "redirect_uri");
 	uint8_t rnd[32];
 
 	crypto_random(rnd, sizeof(rnd));
 	memcpy(k->secret, crypto_b64(t->f.a, (str){ (const char *)rnd, sizeof(rnd) }).p, CODE_TEXT + 1);
 	k->fresh = (consent_id){ sys_ulid(t->o->api->c.clock) };
 	k->code = (struct grant_code){ .hash = secret_hash(t->o, "code", str_z(k->secret)), .client = k->client.id, .person = k->me.person, .workspace = w,
-	    .scopes = k->scopes, .redirect = k->redirect, .challenge = k->challenge, .resource = k->resource, .expires_at = now_of(t) + CODE_MS };
+	    .scopes = k->scopes, .redirect = asked.p != NULL ? asked : S(""), .challenge = k->challenge, .resource = k->resource, .expires_at = now_of(t) + CODE_MS };
 	face_write(&t->f, give, given);
 }
 

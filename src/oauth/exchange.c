@@ -90,18 +90,26 @@ verifier_fits(struct arena *a, str verifier, str challenge)
 	return verifier.n >= 43 && verifier.n <= 128 && same(crypto_b64(a, (str){ (const char *)d.b, sizeof(d.b) }), challenge);
 }
 
+/* As it was asked with; where it was not asked with any, none, or the only one there is. */
+static bool
+redirect_fits(struct arena *a, str given, str asked, const struct client *client)
+{
+	if (asked.n == 0)
+		return given.p == NULL || same(given, client_redirect(a, client, 0));
+	return given.p != NULL && same(given, asked);
+}
+
 /* O_OK: it is good, and was not used. */
 static enum refused
 judge_code(struct turn *t, const struct grant_code *c, const struct client *client)
 {
 	struct exchange_of *g = t->own;
-	str redirect = param(&g->p, "redirect_uri");
 
 	if (memcmp(&c->client, &client->id, sizeof(client->id)) != 0)
 		return refuse(&t->r, O_INVALID_GRANT, "This code was given to another client.");
 	if (now_of(t) >= c->expires_at)
 		return refuse(&t->r, O_INVALID_GRANT, "This code has expired: it holds for a minute.");
-	if (redirect.p != NULL && !same(redirect, c->redirect))
+	if (!redirect_fits(t->f.a, param(&g->p, "redirect_uri"), c->redirect, client))
 		return refuse(&t->r, O_INVALID_GRANT, "redirect_uri is not the one that the code was asked for with.");
 	if (!verifier_fits(t->f.a, param(&g->p, "code_verifier"), c->challenge))
 		return refuse(&t->r, O_INVALID_GRANT, "code_verifier does not fit the code_challenge.");

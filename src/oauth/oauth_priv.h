@@ -4,7 +4,7 @@
  *	answer.c	errors of RFC 6749 and answers that nobody may keep
  *	metadata.c	what clients find at /.well-known
  *	redirect.c	which redirect URIs may be registered, and which one matches
- *	scope.c		scopes in texts and in plain words, and who may use them
+ *	scope.c		scopes in texts, and who may use them
  *	param.c		parameters: given once, or refused
  *	describe.c	what a client says of itself, registered or in a document
  *	register.c	RFC 7591 and 7592
@@ -115,7 +115,6 @@ const char *redirect_with(struct arena *, str uri, const struct front_param *, i
 /* The known ones of a text separated by blanks; *unknown: there were others. */
 unsigned scope_read(str text, bool *unknown);
 str	scope_text(struct arena *, unsigned set);
-const char *scope_words_of(int scope);			/* "Read your notes" */
 unsigned scopes_of_role(int role);			/* that some operation opens to it */
 
 /* describe.c */

@@ -138,9 +138,9 @@ register_run(struct turn *t)
 {
 	struct registration *g = begin(t);
 
-	enum refused code = !take_turn(t, face_address(&t->f), LIMIT_REGISTER, t->f.conf->rate_register) ? t->r.code : read_body(t);
+	enum refused code = read_body(t);
 	json_decref(g->body);
-	if (code != O_OK) {
+	if (code != O_OK || !take_turn(t, face_address(&t->f), LIMIT_REGISTER, t->f.conf->rate_register)) {
 		answer_refusal(t);
 		return;
 	}
