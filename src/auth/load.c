@@ -57,11 +57,13 @@ enter_as_member(struct loading *l, workspace_id usual, struct error *e)
 	return enter(l, member ? w : usual, e);
 }
 
-/* url, url/, url/mcp, url/api/mcp, url/v1, with a slash or without (contract 12.4): whoever may have one of them may have all. */
+/* One or several, separated by blanks: url, url/, url/mcp, url/api/mcp, url/v1, with a slash or without (contract 12.4).  Whoever may have one of them may
+ * have all, and a grant is of one server: the first one tells. */
 static bool
-is_of(str resource, str url)
+is_of(str resources, str url)
 {
 	static const str place[] = { S_INIT(""), S_INIT("/mcp"), S_INIT("/api/mcp"), S_INIT("/v1") };
+	str resource = str_split(&resources, ' ');
 
 	if (!str_starts(resource, url))
 		return false;
@@ -91,8 +93,6 @@ load_token(struct loading *l, const ulid *id, int64_t moment, struct error *e)
 	    .scopes = f.scopes & c.scopes & ((1u << SCOPE_COUNT) - 1), .expires_at = moment + ACCESS_MS, .revoked_at = f.revoked_at };
 	if (c.revoked_at != TIME_NONE)
 		l->ret->revoked_at = c.revoked_at;
-	else if (moment <= f.access_floor)
-		l->ret->revoked_at = f.access_floor;
 	*l->used = c.used_at;
 	TRY(enter_as_member(l, f.workspace, e));
 	if (!is_of(f.resource, l->b->url))
