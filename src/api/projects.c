@@ -44,6 +44,7 @@ projects_create(struct rq *rq)
 	p.status = PS_ACTIVE;
 	p.url = in->url;
 	TRY(project_insert(rq->db, rq->who.workspace, &p, columns, &rq->err));
+	TRY(announce(rq, p.id, EVENT_PROJECT_CREATED, &project_rec, &p));
 	made(rq, ID_project, &p.id.u);
 	return reply(rq, &project_rec, &p);
 }
@@ -65,6 +66,7 @@ projects_update(struct rq *rq)
 	if (in->url.p != NULL)
 		p.url = in->url.n != 0 ? in->url : STR_NONE;
 	TRY(project_update(rq->db, rq->who.workspace, &p, rq->now, &rq->err));
+	TRY(announce(rq, p.id, EVENT_PROJECT_UPDATED, &project_rec, &p));
 	made(rq, ID_project, &p.id.u);
 	return reply(rq, &project_rec, &p);
 }

@@ -1,6 +1,7 @@
 /* analyse -- SOURCE_ANALYSE: the topics of a text that is a source already; and the topics of one that a job is about to make
  * (contract 6.7).  A job of this type is shown to nobody: the source is. */
 #include "analyse/analyse.h"
+#include "model/ledger.h"
 #include "model/source.h"
 #include "work/work_priv.h"
 
@@ -164,11 +165,14 @@ static enum err
 apply(struct run *r, struct db *db, struct error *e)
 {
 	const struct effect *x = r->effect;
+	struct source s;
 
 	if (x->topics.n == 0)
 		return OK;
 	TRY(source_topics_insert(db, r->task.workspace, x->id, &x->topics, e));
-	return source_touch(db, r->task.workspace, x->id, sys_wall_ms(r->w->c.clock), e);
+	TRY(source_touch(db, r->task.workspace, x->id, sys_wall_ms(r->w->c.clock), e));
+	TRY(source_get(db, &r->a, r->task.workspace, x->id, &s, e));
+	return event_put(db, &r->a, r->task.workspace, s.project, (event_id){ sys_ulid(r->w->c.clock) }, EVENT_SOURCE_UPDATED, &source_rec, &s, e);
 }
 
 const struct kind analyse_kind = { JT_SOURCE_ANALYSE, analyse_source, apply, NULL, false };
