@@ -9,9 +9,7 @@ import gzip
 import contextlib
 import os
 import re
-import socket
 import sys
-import threading
 import time
 import zlib
 
@@ -21,57 +19,10 @@ sys.path.insert(0, os.path.join(HERE, 'lib'))
 import cases
 from cases import case, need
 from server import wait_for
+from stranger import Stranger, head
 
 SETTINGS = {'fetch_allow_private': 'true', 'fetch_robots': 'false', 'fetch_time': 2, 'fetch_max': 1_000_000, 'job_attempts': 1, 'rate_jobs': 0, 'workers': 4, 'extract_time': 5}
 PAGE = b'<html><head><title>A page</title></head><body><p>The lamp of the tower burns all night long, and nobody knows why.</p></body></html>'
-
-
-class Stranger:
-    """A server on 127.0.0.1 that answers every connection with what `answer` does with it: bytes, or a function of the socket."""
-
-    def __init__(self, answer):
-        self.answer, self.requests, self.over = answer, [], False
-        self.sock = socket.create_server(('127.0.0.1', 0))
-        self.port = self.sock.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while not self.over:
-            try:
-                c, _ = self.sock.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(c,), daemon=True).start()
-
-    def serve(self, c):
-        c.settimeout(10)
-        try:
-            data = b''
-            while b'\r\n\r\n' not in data:
-                more = c.recv(65536)
-                if not more:
-                    return
-                data += more
-            self.requests.append(data)
-            if callable(self.answer):
-                self.answer(c)
-            else:
-                c.sendall(self.answer)
-        except OSError:
-            pass            # the fetch was given up
-        finally:
-            c.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.over = True
-        self.sock.close()
-
-
-def head(*lines, status='200 OK'):
-    return ('HTTP/1.1 ' + status + '\r\n' + ''.join(line + '\r\n' for line in lines) + '\r\n').encode('latin-1')
 
 
 def page(body, *lines):

@@ -1,11 +1,14 @@
 """oauthcase.py -- what the attacks on OAuth share: a world of people and programs per server, and what a right refusal looks like."""
-import json
+import contextlib
+import os
+import sqlite3
 import time
 import urllib.parse
 
 from browser import Browser
 from cases import need
 from people import App, Person, Pkce, bearer
+from server import psql
 
 
 class World:
@@ -87,27 +90,23 @@ def median_time(fn, times=5):
     return sorted(took)[times // 2]
 
 
+def query(s, sql):
+    """The first column of all rows, as texts."""
+    if s.database:
+        return psql(s.database.url, sql).split()
+    with contextlib.closing(sqlite3.connect(f'file:{s.data}/scriped.db?mode=ro', uri=True)) as db:
+        return [str(row[0]) for row in db.execute(sql)]
+
+
 def rows(s, table):
     """How many rows a table has."""
-    if s.database:
-        from server import psql
-        return int(psql(s.database.url, f'SELECT count(*) FROM {table}'))
-    import sqlite3
-    with sqlite3.connect(f'file:{s.data}/scriped.db?mode=ro', uri=True) as db:
-        return db.execute(f'SELECT count(*) FROM {table}').fetchone()[0]
+    return int(query(s, f'SELECT count(*) FROM {table}')[0])
 
 
 def stored(s):
     """All that the database holds, as bytes to search in."""
     if not s.database:
-        return b''.join(open(f'{s.data}/scriped.db{end}', 'rb').read() for end in ('', '-wal'))
-    from server import psql
+        names = [f'{s.data}/scriped.db{end}' for end in ('', '-wal')]
+        return b''.join(open(name, 'rb').read() for name in names if os.path.exists(name))
     names = psql(s.database.url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'").split()
     return ''.join(psql(s.database.url, f'SELECT t::text FROM {name} t') for name in names).encode()
-
-
-def json_of(text):
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
