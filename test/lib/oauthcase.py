@@ -65,9 +65,9 @@ def asked(w, app=None, pkce=None, raw='', **changed):
     return w.browser.request('GET', (app or w.app).url(pkce or Pkce(), **changed) + raw)
 
 
-def on_a_page(answer, status=400):
+def on_a_page(answer):
     """The refusal is told to the person: nobody is redirected anywhere."""
-    need(answer.status == status and answer.get('Location') is None, f'it is no page: {answer} {answer.headers}')
+    need(answer.status in (400, 401) and answer.get('Location') is None, f'it is no page: {answer} {answer.headers}')
     need((answer.get('Content-Type') or '').startswith('text/html'), f'{answer.headers}')
     need("frame-ancestors 'none'" in (answer.get('Content-Security-Policy') or ''), f'a page without a policy: {answer.headers}')
 
