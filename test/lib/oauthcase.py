@@ -17,6 +17,7 @@ class World:
     def __init__(self, s):
         self.s, self.ada, self.browser = s, Person(s), Browser(s)
         self.app, self.other = App(s), App(s, secret=True)
+        self.browser.sign_in(self.browser.get('/signin'), self.ada.email, self.ada.password)
 
     def code(self, pkce, app=None, **changed):
         return (app or self.app).code(self.ada, pkce, self.browser, **changed)[0]
