@@ -12,8 +12,13 @@ static str style(void) { return (str){ page_css, (size_t)(page_css_end - page_cs
 
 /* --- escaping --- */
 
-/* Overrides and isolates: a name with one of them could change what stands behind it. */
-static bool turns(uint32_t c) { return (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069); }
+/* Overrides and isolates: a name with one of them could change what stands behind it.  And what takes no room: two names would look the same. */
+static bool
+sly(uint32_t c)
+{
+	return (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0xAD || c == 0x200B || (c >= 0x2060 && c <= 0x2064) || c == 0xFEFF ||
+	    (c >= 0xE0000 && c <= 0xE007F);
+}
 static bool unseen(uint32_t c) { return (c < ' ' && c != '\n' && c != '\t') || (c >= 0x7F && c < 0xA0) || c == 0x2028 || c == 0x2029; }
 
 static str
@@ -37,7 +42,7 @@ page_text(struct html *p, str s)
 		uint32_t c = utf8_next(s, &i);
 		str e = c < 0x80 ? entity((char)c) : STR_NONE;
 		bool ours = i - from == 1 && c == 0xFFFD;	/* one byte that is no UTF-8 */
-		if (turns(c))
+		if (sly(c))
 			continue;
 		if (ours || unseen(c))
 			e = S("\xEF\xBF\xBD");

@@ -52,10 +52,12 @@ TEST(a_text_of_strangers_cannot_turn_or_hide_what_stands_beside_it)
 	begin(&s);
 
 	page_p(&s.p, NULL, "[a\xE2\x80\xAE" "b\xE2\x81\xA6" "c]");	/* an override, an isolate */
+	page_p(&s.p, NULL, "[d\xE2\x80\x8B" "e\xEF\xBB\xBF" "f]");	/* a blank without width, a mark */
 	page_p(&s.p, NULL, "[\x01\x7F]");
 	page_text(&s.p, (str){ "[x\0y\xFF\xC3]", 7 });
 	page_p(&s.p, NULL, "[\xC3\xBC \xE2\x82\xAC \xF0\x9F\x98\x80]");
 	CHECK(holds(&s, "[abc]"));
+	CHECK(holds(&s, "[def]"));
 	CHECK(holds(&s, "[\xEF\xBF\xBD\xEF\xBF\xBD]"));
 	CHECK(holds(&s, "[x\xEF\xBF\xBDy\xEF\xBF\xBD\xEF\xBF\xBD]"));
 	CHECK(holds(&s, "[\xC3\xBC \xE2\x82\xAC \xF0\x9F\x98\x80]"));
