@@ -1,6 +1,6 @@
 /* answer -- what is answered, and with which status. */
 #include "api/cors.h"
-#include "mcp/turn.h"
+#include "mcp/live.h"
 #include <stdio.h>
 
 #define OUT_MAX		((size_t)16 << 20)
@@ -187,7 +187,10 @@ ask_end(struct ask *k)
 	json_decref(k->spare);
 	k->spare = NULL;
 	mcp_count(k);
-	turn_next(k->turn);
+	if (k->live != NULL)
+		live_done(k);
+	else
+		turn_next(k->turn);
 }
 
 /* --- of an exchange --- */

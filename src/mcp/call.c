@@ -1,7 +1,9 @@
 /* call -- tools/call: an operation of the API in the words of the protocol. */
+#include "mcp/live.h"
 #include "mcp/task.h"
-#include "mcp/turn.h"
 #include <stdio.h>
+
+#define WAIT_MOST	25000		/* ms; who wants progress waits as long as one may */
 
 /* --- what came of it --- */
 
@@ -176,6 +178,13 @@ as_query(json_t *arguments)
 			json_object_del(arguments, name);
 }
 
+/* Whether progress is asked for, of something that has some, by one who may: a refusal is better told without a stream. */
+static bool
+reports(const struct ask *k, const struct op *o)
+{
+	return (o->flags & OP_WAITS) && json_object_get(k->meta, "progressToken") != NULL && !k->turn->batch && tool_may(o, &k->who);
+}
+
 static void
 call_tool(struct ask *k, const struct tool *t, json_t *arguments)
 {
@@ -190,8 +199,16 @@ call_tool(struct ask *k, const struct tool *t, json_t *arguments)
 	if (t->op->method == M_GET)
 		as_query(arguments);
 	enum task_wish wish = mcp_task_wish(k, t->op);
-	if (wish != TASK_REFUSED)
-		mcp_operate(k, t->op, id, arguments, wish == TASK_YES ? told_task : told);
+	if (wish == TASK_REFUSED)
+		return;
+	if (wish != TASK_YES && reports(k, t->op)) {
+		if (json_object_get(arguments, "wait_for_completion_ms") == NULL)
+			json_object_set_new(arguments, "wait_for_completion_ms", json_integer(WAIT_MOST));
+		if ((k = mcp_stream(k)) == NULL)
+			return;
+		live_watch_job(k);
+	}
+	mcp_operate(k, t->op, id, arguments, wish == TASK_YES ? told_task : told);
 }
 
 static const struct fixture *

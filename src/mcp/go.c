@@ -1,5 +1,5 @@
 /* go -- how a method goes on: with an operation of the API, or with the database. */
-#include "mcp/turn.h"
+#include "mcp/live.h"
 
 /* --- operations --- */
 
@@ -19,25 +19,47 @@ static void
 woken(struct api_call *c)
 {
 	struct ask *k = c->ctx;
-	front_wake(k->turn->f.x);
+
+	if (k->live != NULL)
+		live_due(k->live, BY_CALL);
+	else
+		front_wake(k->turn->f.x);
 }
 
-/* What of the request's headers an operation is to know; the key of idempotency and the workspace may stand in _meta, where a host can put them. */
-static void
-lend_headers(struct ask *k, struct api_call *c, const struct exchange *x)
-{
-	static const enum front_header lent[] = { FH_USER_AGENT, FH_X_FORWARDED_FOR, FH_X_FORWARDED_HOST, FH_X_FORWARDED_PROTO, FH_SCRIPE_WORKSPACE_ID };
-	str workspace = mcp_text(k->meta, "io.scripe/workspaceId"), key = mcp_text(k->meta, "io.scripe/idempotencyKey");
+static const enum front_header lent[LENT] = { FH_SCRIPE_WORKSPACE_ID, FH_USER_AGENT, FH_X_FORWARDED_FOR, FH_X_FORWARDED_HOST, FH_X_FORWARDED_PROTO };
 
-	for (size_t i = 0; i < COUNT(lent); i++)
-		if (x->header[lent[i]].p != NULL)
-			c->x.header[lent[i]] = str_dup(k->a, x->header[lent[i]]);
+void
+lent_fill(struct lent *l, const struct exchange *x, struct arena *a)
+{
+	*l = (struct lent){ .peer = x->peer, .url = x->url, .bytes = x->body.n, .twice = x->header_twice[FH_SCRIPE_WORKSPACE_ID] };
+	for (int i = 0; i < LENT; i++)
+		l->header[i] = x->header[lent[i]];
+	if (a == NULL)
+		return;
+	l->peer = str_dup(a, l->peer);
+	l->url = str_dup(a, str_z(l->url)).p;
+	for (int i = 0; i < LENT; i++)
+		if (l->header[i].p != NULL)
+			l->header[i] = str_dup(a, l->header[i]);
+}
+
+/* The workspace and the key of idempotency may stand in _meta, where a host can put them. */
+void
+lent_give(const struct lent *l, const json_t *meta, struct api_call *c)
+{
+	str workspace = mcp_text(meta, META_WORKSPACE), key = mcp_text(meta, "io.scripe/idempotencyKey");
+
+	for (int i = 0; i < LENT; i++)
+		c->x.header[lent[i]] = l->header[i];
 	if (workspace.p != NULL)
 		c->x.header[FH_SCRIPE_WORKSPACE_ID] = workspace;
-	c->x.header_twice[FH_SCRIPE_WORKSPACE_ID] = x->header_twice[FH_SCRIPE_WORKSPACE_ID];
-	c->x.header[FH_IDEMPOTENCY_KEY] = key.p != NULL ? key : mcp_text(k->meta, "idempotencyKey");
-	c->x.peer = str_dup(k->a, x->peer);
-	c->x.url = str_dup(k->a, str_z(x->url)).p;
+	c->x.header_twice[FH_SCRIPE_WORKSPACE_ID] = l->twice;
+	c->x.header[FH_IDEMPOTENCY_KEY] = key.p != NULL ? key : mcp_text(meta, "idempotencyKey");
+	c->x.peer = l->peer;
+	c->x.url = l->url;
+	c->bytes = l->bytes;
+	c->strict = true;
+	c->via = "mcp";
 }
 
 void
@@ -48,10 +70,27 @@ call_end(struct ask *k)
 	k->call = NULL;
 }
 
+/* The exchange may be gone, or belong to another loop: a stream has what was lent, and its steps are the teller's. */
+static void
+begin(struct ask *k, struct api_call *c)
+{
+	struct lent now;
+
+	if (k->live != NULL) {
+		lent_give(&k->live->lent, k->meta, c);
+		c->over = k->live->over;
+	} else {
+		lent_fill(&now, k->turn->f.x, NULL);
+		lent_give(&now, k->meta, c);
+		c->over = k->turn->f.x;
+		k->turn->go = on_call;
+	}
+	api_call_begin(k->m->api, c);
+}
+
 void
 mcp_operate(struct ask *k, const struct op *op, str id, json_t *fields, mcp_then *then)
 {
-	struct turn *t = k->turn;
 	struct api_call *c = NEW(k->a, struct api_call);
 
 	call_end(k);
@@ -60,19 +99,13 @@ mcp_operate(struct ask *k, const struct op *op, str id, json_t *fields, mcp_then
 	k->then = then;
 	c->id = id;
 	c->json = fields;
-	c->bytes = t->f.x->body.n;
-	c->strict = true;
-	c->via = "mcp";
-	c->over = t->f.x;
 	c->woken = woken;
 	c->ctx = k;
-	lend_headers(k, c, t->f.x);
-	t->go = on_call;
-	api_call_begin(k->m->api, c);
-	if (c->x.status == 0)
-		front_park(t->f.x);
-	else
+	begin(k, c);
+	if (c->x.status != 0)
 		then(k);
+	else if (k->live == NULL)
+		front_park(k->turn->f.x);
 }
 
 json_t *
@@ -100,22 +133,63 @@ worked(struct face *f)
 	k->told(k, f->code, &f->err);
 }
 
-void
-mcp_read(struct ask *k, mcp_work *todo, mcp_told *told)
+/* The same for a stream. */
+static enum err
+run(struct call *c, struct db *db, struct error *e)
+{
+	struct live *l = (struct live *)((char *)c - offsetof(struct live, call));
+	return l->k.work(&l->k, db, e);
+}
+
+static void
+done(struct call *c, enum err code, const struct error *why)
+{
+	struct live *l = (struct live *)((char *)c - offsetof(struct live, call));
+
+	l->code = code;
+	if (code != OK)
+		l->err = *why;
+	live_due(l, BY_DB);
+}
+
+static void
+submit(struct live *l, unsigned flags)
+{
+	l->call = (struct call){ .run = run, .done = done, .flags = flags, .bytes = 1024 };
+	enum err code = engine_submit(l->k.m->api->c.engine, &l->call, &l->err);
+	if (code != OK) {
+		l->code = code;
+		live_due(l, BY_DB);
+	}
+}
+
+static void
+prepare(struct ask *k, mcp_work *todo, mcp_told *told)
 {
 	k->work = todo;
 	k->told = told;
-	k->turn->go = on_face;
-	face_read(&k->turn->f, work, worked);
+	if (k->live == NULL)
+		k->turn->go = on_face;
+}
+
+void
+mcp_read(struct ask *k, mcp_work *todo, mcp_told *told)
+{
+	prepare(k, todo, told);
+	if (k->live != NULL)
+		submit(k->live, CALL_READ);
+	else
+		face_read(&k->turn->f, work, worked);
 }
 
 void
 mcp_write(struct ask *k, mcp_work *todo, mcp_told *told)
 {
-	k->work = todo;
-	k->told = told;
-	k->turn->go = on_face;
-	face_write(&k->turn->f, work, worked);
+	prepare(k, todo, told);
+	if (k->live != NULL)
+		submit(k->live, 0);
+	else
+		face_write(&k->turn->f, work, worked);
 }
 
 /* --- sessions --- */

@@ -1,4 +1,4 @@
-#include "mcp/turn.h"
+#include "mcp/live.h"
 #include <stdlib.h>
 
 enum err
@@ -14,21 +14,21 @@ mcp_new(struct api *api, const secret *s, struct mcp **ret, struct error *e)
 	m->secret = *s;
 	m->tools = tools_new(api_conf(api));
 	m->sessions = sessions_new();
+	m->teller = teller_new(m);
+	m->watch = watch_new(m);
 	*ret = m;
 	return OK;
 }
 
-void
-mcp_drain(struct mcp *m)
-{
-	(void)m;
-}
+void mcp_drain(struct mcp *m) { teller_drain(m->teller); }
 
 void
 mcp_free(struct mcp *m)
 {
 	if (m == NULL)
 		return;
+	watch_free(m->watch);
+	teller_free(m->teller);
 	tools_free(m->tools);
 	sessions_free(m->sessions);
 	crypto_wipe(&m->secret, sizeof(m->secret));

@@ -3,8 +3,8 @@
 #define ID_MAX		256		/* bytes of an id that is a text */
 
 /* A text or a whole number; null is none. */
-static const char *
-take_id(const json_t *id, struct arena *a, str *ret)
+const char *
+message_id(const json_t *id, struct arena *a, str *ret)
 {
 	struct buf b;
 	struct json j;
@@ -37,11 +37,11 @@ message_read(json_t *v, struct arena *a, struct message *ret)
 	const json_t *id = json_object_get(v, "id"), *method = json_object_get(v, "method");
 	const char *bad = NULL;
 
-	*ret = (struct message){ .kind = MSG_NOTE };
+	*ret = (struct message){ .kind = MSG_NOTE, .whole = v };
 	if (!json_is_object(v))
 		return "A message must be a JSON object.";
 	if (id != NULL)
-		bad = take_id(id, a, &ret->id);
+		bad = message_id(id, a, &ret->id);
 	if (bad != NULL)
 		return bad;
 	if (!str_eq(mcp_text(v, "jsonrpc"), S("2.0")))

@@ -1,6 +1,6 @@
 /* method -- the rows, and the methods that are about the protocol itself. */
+#include "mcp/live.h"
 #include "mcp/task.h"
-#include "mcp/turn.h"
 
 const str mcp_versions[MCP_VERSIONS] = { S_INIT("2025-03-26"), S_INIT("2025-06-18"), S_INIT("2025-11-25"), S_INIT("2026-07-28") };
 
@@ -9,7 +9,7 @@ const struct mcp_method mcp_methods[] = {
 	{ S_INIT("completion/complete"), SINCE(2025_03_26), NULL, mcp_complete },
 	{ S_INIT("initialize"), LEGACY, NULL, mcp_initialize },
 	{ S_INIT("logging/setLevel"), LEGACY, NULL, mcp_set_level },
-	{ S_INIT("notifications/cancelled"), LEGACY, NULL, mcp_noted },
+	{ S_INIT("notifications/cancelled"), LEGACY, NULL, mcp_cancelled },
 	{ S_INIT("notifications/initialized"), LEGACY, NULL, mcp_noted },
 	{ S_INIT("notifications/progress"), LEGACY, NULL, mcp_noted },
 	{ S_INIT("notifications/roots/list_changed"), LEGACY, NULL, mcp_noted },
@@ -22,6 +22,7 @@ const struct mcp_method mcp_methods[] = {
 	{ S_INIT("resources/templates/list"), SINCE(2025_03_26), NULL, mcp_templates_list },
 	{ S_INIT("resources/unsubscribe"), LEGACY, NULL, mcp_resources_unsubscribe },
 	{ S_INIT("server/discover"), MODERN, NULL, mcp_discover },
+	{ S_INIT("subscriptions/listen"), MODERN, NULL, mcp_listen },
 	{ S_INIT("tasks/cancel"), SINCE(2025_11_25), "taskId", mcp_tasks_cancel },
 	{ S_INIT("tasks/get"), SINCE(2025_11_25), "taskId", mcp_tasks_get },
 	{ S_INIT("tasks/list"), SINCE(2025_11_25) & LEGACY, NULL, mcp_tasks_list },
@@ -35,10 +36,9 @@ static const struct capability capabilities[] = {
 	{ S_INIT("completions"), SINCE(2025_03_26), "{}" },
 	{ S_INIT("extensions"), MODERN, "{\"" TASK_EXTENSION "\":{}}" },
 	{ S_INIT("prompts"), SINCE(2025_03_26), "{}" },
-	{ S_INIT("resources"), LEGACY, "{\"subscribe\":true}" },
-	{ S_INIT("resources"), MODERN, "{}" },
+	{ S_INIT("resources"), SINCE(2025_03_26), "{\"subscribe\":true}" },
 	{ S_INIT("tasks"), SINCE(2025_11_25) & LEGACY, "{\"list\":{},\"cancel\":{},\"requests\":{\"tools\":{\"call\":{}}}}" },
-	{ S_INIT("tools"), SINCE(2025_03_26), "{}" },
+	{ S_INIT("tools"), SINCE(2025_03_26), "{\"listChanged\":true}" },
 	{ S_INIT("logging"), LEGACY, "{}" },
 };
 
@@ -113,6 +113,16 @@ mcp_discover(struct ask *k)
 
 void mcp_ping(struct ask *k) { (void)mcp_result(k); mcp_done(k); }
 void mcp_noted(struct ask *k) { ask_end(k); }
+
+void
+mcp_cancelled(struct ask *k)
+{
+	str id;
+
+	if (message_id(json_object_get(k->params, "requestId"), k->a, &id) == NULL)
+		live_cancel(k->m, k->session, id);
+	ask_end(k);
+}
 
 /* --- sessions --- */
 

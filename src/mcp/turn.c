@@ -1,5 +1,5 @@
 /* turn -- an exchange from its headers to its answer. */
-#include "mcp/turn.h"
+#include "mcp/live.h"
 #include "api/cors.h"
 
 #define METHODS		"GET, POST, DELETE"
@@ -84,6 +84,15 @@ ask_new(struct turn *t, const struct message *g)
 	return k;
 }
 
+/* A message that became a stream goes on without us. */
+static void
+run(struct turn *t, struct ask *k)
+{
+	k->method->run(k);
+	if (t->live != NULL)
+		live_left(t->live);
+}
+
 static void
 start(struct turn *t)
 {
@@ -96,6 +105,7 @@ start(struct turn *t)
 	}
 	if (g->kind == MSG_RESPONSE) {
 		k->id = STR_NONE;
+		live_response(t->m, &t->session, g->id, g->whole);
 		ask_end(k);
 		return;
 	}
@@ -108,7 +118,7 @@ start(struct turn *t)
 	else if (g->kind == MSG_REQUEST && is_note(g->method))
 		mcp_fail(k, RPC_REQUEST, "A notification has no 'id'.");
 	else
-		k->method->run(k);
+		run(t, k);
 }
 
 static void
@@ -370,11 +380,40 @@ read_messages(struct turn *t)
 	return t->batch || t->messages[0].bad == NULL;
 }
 
+/* Which version they are of, and on with them. */
+static void
+take_messages(struct turn *t)
+{
+	const struct message *g = &t->messages[0];
+
+	if (!t->batch && speaks_modern(t, g)) {
+		t->version = MCP_2026_07_28;
+		if (modern_ok(t, g))
+			start(t);
+	} else if (!t->batch && g->kind == MSG_REQUEST && str_eq(g->method, S("initialize"))) {
+		t->version = version_for(mcp_text(g->params, "protocolVersion"));
+		start(t);
+	} else {
+		enter(t, inside);
+	}
+}
+
+/* A token reaches every workspace of its person; the message said which one is meant. */
+static void
+known_there(struct face *f)
+{
+	struct turn *t = (struct turn *)f;
+
+	if (f->code != OK)
+		turn_refuse(t, f->code);
+	else
+		take_messages(t);
+}
+
 static void
 on_post(struct turn *t)
 {
 	struct exchange *x = t->f.x;
-	const struct message *g;
 
 	if (x->body_over) {
 		turn_fail(t, 413, STR_NONE, RPC_REQUEST, STR_NONE, "The message is too large.");
@@ -388,24 +427,25 @@ on_post(struct turn *t)
 	buf_init(&t->out, t->f.a, (size_t)16 << 20);
 	if (!read_messages(t))
 		return;
-	g = &t->messages[0];
-	if (!t->batch && speaks_modern(t, g)) {
-		t->version = MCP_2026_07_28;
-		if (modern_ok(t, g))
-			start(t);
-	} else if (!t->batch && g->kind == MSG_REQUEST && str_eq(g->method, S("initialize"))) {
-		t->version = version_for(mcp_text(g->params, "protocolVersion"));
-		start(t);
+	str workspace = mcp_text(t->messages[0].meta, META_WORKSPACE);
+	if (t->f.who.type == PRINCIPAL_OAUTH && !t->batch && workspace.p != NULL && x->header[FH_SCRIPE_WORKSPACE_ID].p == NULL) {
+		x->header[FH_SCRIPE_WORKSPACE_ID] = workspace;
+		t->go = on_face;
+		face_who(&t->f, known_there);
 	} else {
-		enter(t, inside);
+		take_messages(t);
 	}
 }
 
 static void
 on_get(struct turn *t)
 {
+	if (t->f.x->header[FH_MCP_SESSION_ID].p != NULL) {
+		enter(t, listen_session);
+		return;
+	}
 	front_add(t->f.x, "Allow", "POST");
-	turn_fail(t, 405, STR_NONE, RPC_REQUEST, STR_NONE, "There is no stream to be had here: send messages by POST.");
+	turn_fail(t, 405, STR_NONE, RPC_REQUEST, STR_NONE, "There is no stream to be had here without a session: send messages by POST.");
 }
 
 static void

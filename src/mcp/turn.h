@@ -15,12 +15,16 @@
 
 struct tools;
 struct sessions;
+struct teller;
+struct watch;
 struct mcp {
 	struct api *api;
 	secret secret;
 	uint8_t tag_key[16];
 	struct tools *tools;
 	struct sessions *sessions;
+	struct teller *teller;
+	struct watch *watch;
 	_Atomic int64_t *counts;		/* by row of methods and whether it failed */
 };
 
@@ -29,11 +33,13 @@ struct message {
 	enum message_kind kind;
 	str id;				/* as JSON; absent where there is none, or none that could be read */
 	str method;
+	json_t *whole;
 	json_t *params, *meta;		/* objects, or NULL */
 	const char *bad;		/* of a batch: what is wrong with this one, or NULL */
 };
 /* What is wrong, or NULL. */
 const char *message_read(json_t *, struct arena *, struct message *ret);
+const char *message_id(const json_t *, struct arena *, str *ret);	/* an id as JSON, as struct message has it */
 
 struct turn {
 	struct face f;			/* first */
@@ -49,7 +55,14 @@ struct turn {
 	enum mcp_version version;
 	struct mcp_session session;
 	digest session_hash;
+	struct live *live;		/* that the message at hand became */
 };
+
+/* What of an exchange an operation is to know. */
+enum { LENT = 5 };
+struct lent { str header[LENT], peer; const char *url; bool twice; size_t bytes; };
+void	lent_fill(struct lent *, const struct exchange *, struct arena *copies);	/* copies NULL: it lives as long */
+void	lent_give(const struct lent *, const json_t *meta, struct api_call *);
 
 /* --- door.c --- */
 bool	door_origin(const struct conf *, const struct exchange *, bool loopback);	/* whether a page of that origin may speak to us */
@@ -98,6 +111,7 @@ enum mcp_version version_for(str asked);	/* what initialize agrees on: that one,
 int	mcp_level(str);				/* of a log message; -1: none */
 #define DISCOVER_TTL_MS	INT64_C(3600000)	/* how long an answer to server/discover is fresh; it changes with the program */
 #define TOOLS_TTL_MS	INT64_C(300000)		/* the same of the list of tools; rights may change */
+#define META_WORKSPACE		"io.scripe/workspaceId"
 #define META_VERSION		"io.modelcontextprotocol/protocolVersion"
 #define META_CAPABILITIES	"io.modelcontextprotocol/clientCapabilities"
 #define META_LOG_LEVEL		"io.modelcontextprotocol/logLevel"

@@ -257,6 +257,37 @@ SQL(idem_clean, "idem.clean",
     " WHERE workspace = $1 AND created_at < $2 ORDER BY created_at LIMIT $3)");
 SQL(audit_clean, "audit.clean",
     "DELETE FROM audit WHERE workspace = $1 AND id IN (SELECT id FROM audit WHERE workspace = $1 AND id < $2 ORDER BY id LIMIT $3)");
+SQL(event_after, "event.since", "SELECT id, type, project, substr(body, 1, 400) FROM event WHERE workspace = $1 AND id > $2 ORDER BY id LIMIT $3");
+
+/* The body is ours, as event_put writes it: the thing's id is the first of `data`, and stands in its first 400 bytes. */
+static str
+thing_of(str body)
+{
+	str lead = S("\"data\":{\"id\":\""), rest;
+	const char *at = body.n != 0 ? memmem(body.p, body.n, lead.p, lead.n) : NULL;
+
+	if (at == NULL)
+		return STR_NONE;
+	rest = str_cut(body, (size_t)(at - body.p) + lead.n, body.n);
+	return str_split(&rest, '"');
+}
+
+enum err
+event_since(struct db *db, struct arena *a, workspace_id w, const ulid *after, int most, struct event_seen *ret, int *n, struct error *e)
+{
+	struct rows r;
+
+	TRY(db_query(db, event_after, &r, e, VID(w), val_ulid(after), V(most)));
+	for (*n = 0; *n < most && db_next(&r); (*n)++) {
+		struct event_seen *s = &ret[*n];
+		str id = db_col(&r, 0).s;
+		*s = (struct event_seen){ .type = str_dup(a, db_col(&r, 1).s), .project = str_dup(a, db_col(&r, 2).s) };
+		memcpy(s->id.s, id.p, MIN(id.n, 26));
+		s->thing = str_dup(a, thing_of(db_col(&r, 3).s));
+	}
+	return db_done(&r, e);
+}
+
 SQL(event_clean, "event.clean",
     "DELETE FROM event WHERE workspace = $1 AND id IN (SELECT id FROM event WHERE workspace = $1 AND id < $2 ORDER BY id LIMIT $3)");
 

@@ -42,6 +42,9 @@ MUST_USE enum err audit_anchor(struct db *, workspace_id, const ulid *, bool *fo
 /* The event of contract 12.6: its body is the whole envelope, with the resource as `data`. */
 MUST_USE enum err event_put(struct db *, struct arena *, workspace_id, project_id, event_id, int type, const struct rec *, const void *data,
     struct error *);
+/* What happened since then, oldest first: the event's id, its word, its project, and the id of the thing that it is about, at most `most` of them. */
+struct event_seen { ulid id; str type, project, thing; };
+MUST_USE enum err event_since(struct db *, struct arena *, workspace_id, const ulid *after, int most, struct event_seen *ret, int *n, struct error *);
 
 /* Deletes at most `slice` rows of a workspace that are older than their keeping; *ret tells how many went. */
 MUST_USE enum err ledger_clean(struct db *, workspace_id, int64_t idem_before, int64_t audit_before, int64_t event_before, int slice,

@@ -1,0 +1,497 @@
+/* listen -- streams that carry what is no answer: lists that changed, resources that changed.
+ *
+ * A thread looks once a second, while anybody listens: whether each caller may still listen, whether its rights are others, and what was
+ * committed in its workspace, by whichever node.  An event may become visible behind a younger one: the last EVENTS_MS are read again and
+ * what was seen is skipped. */
+#include "mcp/live.h"
+#include "model/ledger.h"
+#include <stdlib.h>
+
+#define PASS_US		INT64_C(1000000)
+#define EVENTS_MS	10000
+#define EVENTS_MOST	500		/* of a workspace in one look */
+#define RING		1024
+#define URIS_MOST	200		/* that one stream may name */
+
+struct place { workspace_id w; int64_t since_ms; uint64_t ring[RING]; unsigned n; bool wanted; struct place *next; };
+struct watch {
+	struct mcp *m;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t turn;
+	bool stop, runs;
+	struct place *places;		/* the thread's own */
+};
+
+/* One who listens, as it was at the beginning of a pass. */
+struct heard {
+	uint64_t id;
+	struct listener by;
+	struct principal was, is;
+	struct mcp_session session;
+	bool has_session, over, changed;
+	json_t *uris;
+	struct buf out;			/* what is to be sent */
+};
+struct pass { struct watch *w; struct arena a; struct heard *v; int n, most; struct db *db; };
+
+/* Things that events are about: their addresses, and who may read them. */
+static const struct { str event; const char *noun; unsigned scopes; } kinds[] = {
+	{ S_INIT("note."), "notes", SCOPE_BIT(NOTES_READ) }, { S_INIT("post."), "posts", SCOPE_BIT(POSTS_READ) },
+	{ S_INIT("source."), "sources", SCOPE_BIT(NOTES_READ) },
+};
+
+/* --- what is said --- */
+
+/* ,"_meta":{…} of a notification on a stream that a request opened. */
+static str
+tag(struct arena *a, const struct ask *k)
+{
+	return is_modern(k->version) ? str_fmt(a, "\"_meta\":{\"io.modelcontextprotocol/subscriptionId\":%.*s}", STR(k->id)) : S("");
+}
+
+static void
+say(struct live *l, const char *method, str more)
+{
+	struct arena a;
+
+	arena_init(&a, 1 << 16);
+	str meta = tag(&a, &l->k);
+	bool both = meta.n != 0 && more.n != 0, any = meta.n != 0 || more.n != 0;
+	live_send(l, str_fmt(&a, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/%s\"%s%.*s%s%.*s%s}", method, any ? ",\"params\":{" : "", STR(meta), both ? "," : "",
+	    STR(more), any ? "}" : ""));
+	arena_free(&a);
+}
+
+struct change { const char *list; const workspace_id *w; };
+
+static bool
+say_changed(struct live *l, void *ctx)
+{
+	const struct change *c = ctx;
+	const struct listener *by = l->listens;
+	bool wants = c->list[0] == 't' ? by->tools : c->list[0] == 'p' ? by->prompts : by->resources;
+	struct arena a;
+
+	if (!wants || (c->w != NULL && memcmp(c->w->u.s, l->k.who.workspace.u.s, 26) != 0))
+		return true;
+	arena_init(&a, 4096);
+	say(l, str_fmt(&a, "%s/list_changed", c->list).p, S(""));
+	arena_free(&a);
+	return true;
+}
+
+void
+mcp_list_changed(struct mcp *m, const char *list, const workspace_id *w)
+{
+	live_each_listener(m->teller, say_changed, &(struct change){ list, w });
+}
+
+/* --- the beginning and the end --- */
+
+static struct auth_ask
+ask_copy(struct arena *a, struct auth_ask from)
+{
+	str *all[] = { &from.authorization, &from.workspace, &from.address, &from.url };
+
+	for (size_t i = 0; i < COUNT(all); i++)
+		if (all[i]->p != NULL)
+			*all[i] = str_dup(a, *all[i]);
+	return from;
+}
+
+static struct listener *
+listener_of(struct live *l)
+{
+	struct listener *who = NEW(&l->a, struct listener);
+	const struct exchange *x = l->over;
+
+	who->by = ask_copy(&l->a, (struct auth_ask){ .authorization = x->header[FH_AUTHORIZATION], .workspace = x->header[FH_SCRIPE_WORKSPACE_ID],
+	    .address = face_address(x->face), .url = api_origin(api_conf(l->k.m->api), x) });
+	who->began_ms = sys_wall_ms(l->k.m->api->c.clock);
+	return who;
+}
+
+static bool
+wanted(const json_t *filter, const char *name)
+{
+	return json_is_true(json_object_get(filter, name));
+}
+
+/* What of the filter is honoured: lists of resources do not change while the server runs. */
+static void
+acknowledge(struct live *l, const struct listener *by)
+{
+	struct buf b;
+	struct json j;
+	const json_t *uri;
+	size_t i;
+
+	buf_init(&b, &l->a, (size_t)1 << 20);
+	buf_add(&b, S("\"notifications\":"));
+	jw_begin(&j, &b);
+	jw_obj(&j);
+	if (by->tools)
+		jw_raw((jw_key(&j, S("toolsListChanged")), &j), S("true"));
+	if (by->prompts)
+		jw_raw((jw_key(&j, S("promptsListChanged")), &j), S("true"));
+	if (by->uris != NULL) {
+		jw_key(&j, S("resourceSubscriptions"));
+		jw_arr(&j);
+		json_array_foreach (by->uris, i, uri)
+			jw_str(&j, (str){ json_string_value(uri), json_string_length(uri) });
+		jw_end(&j);
+	}
+	jw_end(&j);
+	say(l, "subscriptions/acknowledged", buf_str(&b));
+}
+
+static bool
+are_uris(const json_t *v)
+{
+	const json_t *one;
+	size_t i;
+
+	if (v != NULL && (!json_is_array(v) || json_array_size(v) > URIS_MOST))
+		return false;
+	json_array_foreach (v, i, one)
+		if (!json_is_string(one) || json_string_length(one) > 1024)
+			return false;
+	return true;
+}
+
+void
+mcp_listen(struct ask *k)
+{
+	const json_t *filter = json_object_get(k->params, "notifications");
+	json_t *uris = json_object_get(filter, "resourceSubscriptions");
+
+	if (!json_is_object(filter) || !are_uris(uris)) {
+		mcp_fail(k, RPC_PARAMS, "'notifications' must be an object; its 'resourceSubscriptions', where given, a list of at most 200 URIs.");
+		return;
+	}
+	if ((k = mcp_stream(k)) == NULL)
+		return;
+	struct listener *by = listener_of(k->live);
+	by->tools = wanted(filter, "toolsListChanged");
+	by->prompts = wanted(filter, "promptsListChanged") && api_conf(k->m->api)->mcp_conformance;
+	by->uris = uris;
+	acknowledge(k->live, by);
+	mcp_count(k);
+	live_listens(k->live, by);
+}
+
+/* A stream that a GET opened has no request to answer. */
+void
+listen_session(struct turn *t)
+{
+	struct ask *k = t->ask = NEW(t->f.a, struct ask);
+
+	*k = (struct ask){ .m = t->m, .version = t->version, .who = t->f.who, .session = &t->session, .a = t->f.a, .turn = t };
+	if ((k = mcp_stream(k)) == NULL)
+		return;
+	struct listener *by = listener_of(k->live);
+	struct live *l = k->live;
+	by->tools = by->resources = true;
+	by->prompts = api_conf(k->m->api)->mcp_conformance;
+	live_listens(l, by);
+	t->live = NULL;
+	live_left(l);
+}
+
+void
+listen_over(struct ask *k)
+{
+	if (is_modern(k->version)) {
+		struct json *j = mcp_result_meta(k, S("complete"), str_fmt(k->a, "\"io.modelcontextprotocol/subscriptionId\":%.*s", STR(k->id)));
+		jw_end(j);
+		jw_end(j);
+	}
+	live_done(k);
+}
+
+/* --- a pass: who listens --- */
+
+static bool
+hear(struct live *l, void *ctx)
+{
+	struct pass *p = ctx;
+
+	if (p->n == p->most)
+		return true;
+	struct heard *h = &p->v[p->n++];
+	*h = (struct heard){ .id = l->id, .by = *l->listens, .was = l->k.who, .is = l->k.who, .uris = json_incref(l->listens->uris) };
+	h->by.by = ask_copy(&p->a, h->by.by);
+	if ((h->has_session = l->k.session != NULL))
+		h->session.hash = l->k.session->hash;
+	return true;
+}
+
+static void
+judge(struct pass *p, struct heard *h)
+{
+	struct api *api = p->w->m->api;
+	enum auth_known known;
+	struct error e;
+	bool touch;
+	enum err code = auth_check(api->c.auth, api_conf(api), &h->by.by, p->db, &h->is, &known, &touch, &e);
+	int http = err_row(code)->http;
+
+	h->over = code != OK && (http == 401 || http == 403);
+	h->changed = code == OK && (h->is.scopes != h->was.scopes || h->is.role != h->was.role);
+	if (code != OK)
+		h->is = h->was;
+}
+
+/* Its subscriptions stand in its row, and it may have ended on another node. */
+static void
+judge_session(struct pass *p, struct heard *h)
+{
+	struct mcp *m = p->w->m;
+	digest hash = h->session.hash;
+	bool found = true;
+	struct error e;
+
+	if (!session_recall(m, &p->a, &hash, &h->session)) {
+		if (mcp_session_get(p->db, &p->a, &hash, sys_wall_ms(m->api->c.clock), &h->session, &found, &e) != OK)
+			return;
+		if (found)
+			session_remember(m, &h->session);
+	}
+	h->over |= !found;
+	if (found)
+		session_touched(m, &h->session);
+	if (found && h->session.subscriptions.n > 2)
+		h->uris = json_loadb(h->session.subscriptions.p, h->session.subscriptions.n, 0, NULL);
+}
+
+/* --- a pass: what happened --- */
+
+static struct place *
+place_of(struct watch *w, const workspace_id *id, int64_t since_ms)
+{
+	struct place *p = w->places;
+
+	while (p != NULL && memcmp(p->w.u.s, id->u.s, 26) != 0)
+		p = p->next;
+	if (p == NULL && (p = calloc(1, sizeof(*p))) != NULL) {
+		*p = (struct place){ .w = *id, .since_ms = since_ms, .next = w->places };
+		w->places = p;
+	}
+	return p;
+}
+
+static bool
+is_new(struct place *p, const ulid *id)
+{
+	uint64_t h;
+
+	memcpy(&h, id->s + 18, 8);		/* the random end */
+	for (unsigned i = 0; i < RING && i < p->n; i++)
+		if (p->ring[i] == h)
+			return false;
+	p->ring[p->n++ % RING] = h;
+	return true;
+}
+
+/* The addresses that an event is about: the thing, the thing in its project, the list. */
+static bool
+is_about(struct arena *a, str uri, const struct event_seen *e, const char *noun)
+{
+	return str_eq(uri, str_fmt(a, "scripe://%s/%.*s", noun, STR(e->thing))) ||
+	    (str_starts(uri, S("scripe://projects/")) && (str_eq(uri, str_fmt(a, "scripe://projects/proj_%.*s/%s", STR(e->project), noun)) ||
+	    str_eq(uri, str_fmt(a, "scripe://projects/proj_%.*s/%s/%.*s", STR(e->project), noun, STR(e->thing)))));
+}
+
+static void
+tell_one(struct pass *p, struct heard *h, const struct event_seen *e)
+{
+	const json_t *one;
+	size_t i;
+
+	for (size_t k = 0; k < COUNT(kinds); k++)
+		if (str_starts(e->type, kinds[k].event) && (h->is.type == PRINCIPAL_USER || (h->is.scopes & kinds[k].scopes)))
+			json_array_foreach (h->uris, i, one) {
+				str uri = { json_string_value(one), json_string_length(one) };
+				if (!is_about(&p->a, uri, e, kinds[k].noun))
+					continue;
+				buf_add(&h->out, uri);
+				buf_char(&h->out, '\n');
+			}
+}
+
+static void
+look(struct pass *p, struct place *at)
+{
+	int64_t now = sys_wall_ms(p->w->m->api->c.clock);
+	struct event_seen *v = NEW_N(&p->a, struct event_seen, EVENTS_MOST);
+	ulid after = ulid_low(MAX(at->since_ms, now - EVENTS_MS));
+	struct error e;
+	int n;
+
+	if (event_since(p->db, &p->a, at->w, &after, EVENTS_MOST, v, &n, &e) != OK)
+		return;
+	for (int i = 0; i < n; i++)
+		if (is_new(at, &v[i].id) && v[i].thing.p != NULL)
+			for (int k = 0; k < p->n; k++)
+				if (p->v[k].uris != NULL && !p->v[k].over && memcmp(p->v[k].is.workspace.u.s, at->w.u.s, 26) == 0)
+					tell_one(p, &p->v[k], &v[i]);
+}
+
+static void
+forget_places(struct watch *w)
+{
+	for (struct place **at = &w->places; *at != NULL;) {
+		struct place *p = *at;
+		if (p->wanted) {
+			p->wanted = false;
+			at = &p->next;
+			continue;
+		}
+		*at = p->next;
+		free(p);
+	}
+}
+
+static enum err
+read_pass(void *ctx, struct db *db, struct error *e)
+{
+	struct pass *p = ctx;
+
+	(void)e;
+	p->db = db;
+	for (int i = 0; i < p->n; i++) {
+		struct heard *h = &p->v[i];
+		struct place *at;
+		buf_init(&h->out, &p->a, (size_t)1 << 16);
+		judge(p, h);
+		if (h->has_session)
+			judge_session(p, h);
+		if (h->uris != NULL && (at = place_of(p->w, &h->is.workspace, h->by.began_ms)) != NULL)
+			at->wanted = true;
+	}
+	for (struct place *at = p->w->places; at != NULL; at = at->next)
+		if (at->wanted)
+			look(p, at);
+	return OK;
+}
+
+/* --- a pass: what is told --- */
+
+static int
+by_id(const void *key, const void *member)
+{
+	uint64_t x = *(const uint64_t *)key, y = ((const struct heard *)member)->id;
+	return (x < y) - (x > y);		/* the newest one comes first */
+}
+
+/* The last line is that of a URI once told in this pass: lines before it say the same. */
+static void
+say_updated(struct live *l, str lines)
+{
+	str rest = lines, last = STR_NONE;
+	struct arena a;
+
+	arena_init(&a, 1 << 20);
+	while (rest.n != 0) {
+		struct buf b;
+		struct json j;
+		str uri = str_split(&rest, '\n');
+		if (str_eq(uri, last))
+			continue;
+		last = uri;
+		buf_init(&b, &a, 8192);
+		buf_add(&b, S("\"uri\":"));
+		jw_begin(&j, &b);
+		jw_str(&j, uri);
+		say(l, "resources/updated", buf_str(&b));
+	}
+	arena_free(&a);
+}
+
+static bool
+apply(struct live *l, void *ctx)
+{
+	struct pass *p = ctx;
+	struct heard *h = bsearch(&l->id, p->v, (size_t)p->n, sizeof(*h), by_id);
+
+	if (h == NULL || h->over)
+		return h == NULL;
+	if (h->changed) {
+		l->k.who = h->is;
+		if (l->listens->tools)
+			say(l, "tools/list_changed", S(""));
+	}
+	say_updated(l, buf_str(&h->out));
+	return true;
+}
+
+static void
+pass(struct watch *w)
+{
+	struct pass p = { .w = w, .most = teller_streams(w->m->teller) };
+	struct error e;
+
+	if (p.most == 0) {
+		forget_places(w);
+		return;
+	}
+	arena_init(&p.a, (size_t)64 << 20);
+	p.v = NEW_N(&p.a, struct heard, p.most);
+	live_each_listener(w->m->teller, hear, &p);
+	if (p.n != 0 && engine_read(w->m->api->c.engine, read_pass, &p, &e) == OK)
+		live_each_listener(w->m->teller, apply, &p);
+	forget_places(w);
+	for (int i = 0; i < p.n; i++)
+		json_decref(p.v[i].uris);
+	arena_free(&p.a);
+}
+
+static void *
+watch_all(void *arg)
+{
+	struct watch *w = arg;
+
+	pthread_mutex_lock(&w->lock);
+	while (!w->stop) {
+		(void)sys_cond_wait_us(&w->turn, &w->lock, PASS_US);
+		if (w->stop)
+			break;
+		pthread_mutex_unlock(&w->lock);
+		pass(w);
+		pthread_mutex_lock(&w->lock);
+	}
+	pthread_mutex_unlock(&w->lock);
+	return NULL;
+}
+
+struct watch *
+watch_new(struct mcp *m)
+{
+	struct watch *w = calloc(1, sizeof(*w));
+	struct error e;
+
+	if (w == NULL)
+		abort();
+	w->m = m;
+	pthread_mutex_init(&w->lock, NULL);
+	sys_cond_init(&w->turn);
+	w->runs = sys_thread(&w->thread, "mcp-watch", watch_all, w, &e) == OK;
+	return w;
+}
+
+void
+watch_free(struct watch *w)
+{
+	pthread_mutex_lock(&w->lock);
+	w->stop = true;
+	pthread_cond_signal(&w->turn);
+	pthread_mutex_unlock(&w->lock);
+	if (w->runs)
+		pthread_join(w->thread, NULL);
+	forget_places(w);
+	forget_places(w);		/* what was wanted in the last pass, too */
+	pthread_cond_destroy(&w->turn);
+	pthread_mutex_destroy(&w->lock);
+	free(w);
+}
