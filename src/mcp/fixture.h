@@ -13,6 +13,9 @@ void	fixture_text(struct ask *, bool is_error, const char *fmt, ...) PRINTF(3, 4
 /* fixture_input.c: those that want something of their client before they answer (2026-07-28) */
 #define FIXTURE(name)	void name(struct ask *);
 FIXTURE(fixture_elicitation) FIXTURE(fixture_sampling) FIXTURE(fixture_roots) FIXTURE(fixture_state) FIXTURE(fixture_multiple) FIXTURE(fixture_rounds)
-FIXTURE(fixture_capabilities) FIXTURE(fixture_missing) FIXTURE(fixture_prompt)
+FIXTURE(fixture_capabilities) FIXTURE(fixture_missing) FIXTURE(fixture_streamed) FIXTURE(fixture_prompt)
+/* fixture_live.c */
+FIXTURE(fixture_progress) FIXTURE(fixture_logging) FIXTURE(fixture_tool_change) FIXTURE(fixture_prompt_change)
+FIXTURE(fixture_ask_user) FIXTURE(fixture_ask_model) FIXTURE(fixture_ask_defaults) FIXTURE(fixture_ask_enums)
 #undef FIXTURE
 #endif

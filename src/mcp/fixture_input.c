@@ -211,6 +211,18 @@ fixture_missing(struct ask *ask)
 }
 
 void
+fixture_streamed(struct ask *ask)
+{
+	const struct input *const in[] = { &name };
+	const json_t *got[1];
+
+	if (!can(ask, &name) || (ask = mcp_stream(ask)) == NULL)
+		return;
+	if (inputs(ask, in, 1, 0, got))
+		fixture_text(ask, false, "Hello, %.*s!", STR(field(got[0], "name")));
+}
+
+void
 fixture_prompt(struct ask *ask)
 {
 	const struct input *const in[] = { &context };

@@ -80,6 +80,7 @@ mirrored(struct ask *ask)
 /* --- the rows --- */
 
 #define NOTHING	"{\"type\":\"object\",\"properties\":{},\"additionalProperties\":false}"
+#define ONE_TEXT(name) "{\"type\":\"object\",\"properties\":{\"" name "\":{\"type\":\"string\"}},\"required\":[\"" name "\"]}"
 #define SCHEMA_2020 \
 	"{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",\"type\":\"object\"," \
 	"\"$defs\":{\"address\":{\"$anchor\":\"addressDef\",\"type\":\"object\",\"properties\":{\"street\":{\"type\":\"string\"},\"city\":{\"type\":\"string\"}}}}," \
@@ -93,6 +94,9 @@ mirrored(struct ask *ask)
 static const struct fixture rows[] = {
 	{ "json_schema_2020_12_tool", "Tool with JSON Schema 2020-12 features", SCHEMA_2020, NULL, ALL, schema },
 	{ "test_audio_content", "Returns audio", NOTHING, NULL, ALL, audio },
+	{ "test_elicitation", "Asks the user", ONE_TEXT("message"), NULL, LEGACY & SINCE(2025_06_18), fixture_ask_user },
+	{ "test_elicitation_sep1034_defaults", "Asks the user, with defaults", NOTHING, NULL, LEGACY & SINCE(2025_06_18), fixture_ask_defaults },
+	{ "test_elicitation_sep1330_enums", "Asks the user to choose", NOTHING, NULL, LEGACY & SINCE(2025_06_18), fixture_ask_enums },
 	{ "test_embedded_resource", "Returns an embedded resource", NOTHING, NULL, ALL, embedded },
 	{ "test_error_handling", "Always fails", NOTHING, NULL, ALL, error_handling },
 	{ "test_image_content", "Returns an image", NOTHING, NULL, ALL, image },
@@ -104,9 +108,16 @@ static const struct fixture rows[] = {
 	{ "test_input_required_result_request_state", "Asks with a state that comes back", NOTHING, NULL, MODERN, fixture_state },
 	{ "test_input_required_result_sampling", "Asks the model", NOTHING, NULL, MODERN, fixture_sampling },
 	{ "test_input_required_result_tampered_state", "Takes no state but its own", NOTHING, NULL, MODERN, fixture_state },
+	{ "test_logging_tool", "Logs where it is asked to", NOTHING, NULL, MODERN, fixture_logging },
 	{ "test_missing_capability", "Needs sampling", NOTHING, NULL, MODERN, fixture_missing },
 	{ "test_multiple_content_types", "Returns several kinds of content", NOTHING, NULL, ALL, multiple },
+	{ "test_sampling", "Asks the model", ONE_TEXT("prompt"), NULL, LEGACY, fixture_ask_model },
 	{ "test_simple_text", "Returns a text", NOTHING, NULL, ALL, simple_text },
+	{ "test_streaming_elicitation", "Asks the user on a stream", NOTHING, NULL, MODERN, fixture_streamed },
+	{ "test_tool_with_logging", "Logs while it works", NOTHING, NULL, LEGACY, fixture_logging },
+	{ "test_tool_with_progress", "Tells of its progress", NOTHING, NULL, ALL, fixture_progress },
+	{ "test_trigger_prompt_change", "Says that the prompts have changed", NOTHING, NULL, ALL, fixture_prompt_change },
+	{ "test_trigger_tool_change", "Says that the tools have changed", NOTHING, NULL, ALL, fixture_tool_change },
 	{ "test_x_mcp_header", "Takes an argument that a header repeats", MIRRORED, NULL, ALL, mirrored },
 };
 const struct fixture *const mcp_fixtures = rows;

@@ -1,5 +1,6 @@
 #include "mcp/resource.h"
 #include "mcp/task.h"
+#include "mcp/turn.h"
 
 #define POLL_MS		1000		/* how often a client may look, where nothing is known of how long it takes */
 #define POLL_LEAST	500
@@ -289,3 +290,96 @@ mcp_tasks_list(struct ask *ask)
 		json_object_set(query, "cursor", cursor);
 	mcp_operate(ask, op_named("list_jobs"), STR_NONE, query, list_told);
 }
+
+/* --- tasks/result: waits for the end --- */
+
+struct looking { str body; int64_t pause; };
+static void look(struct ask *ask);
+
+static void
+result_of(struct ask *ask, const json_t *job, str body)
+{
+	str meta = str_fmt(ask->a, "\"io.modelcontextprotocol/related-task\":{\"taskId\":\"%.*s\"}", STR(mcp_text(job, "id")));
+	struct json *j = mcp_result_meta(ask, S("complete"), meta);
+
+	put_outcome(j, job, body);
+	mcp_done(ask);
+}
+
+/* The row and its progress, as the API shows it. */
+static enum err
+read_job(struct ask *ask, struct db *db, struct error *e)
+{
+	job_id id = { { "-" } };
+	struct job job;
+	struct buf b;
+	struct json j;
+
+	(void)id_parse(ID_job, mcp_text(ask->params, "taskId"), &id.u);
+	TRY(job_get(db, ask->a, ask->who.workspace, id, &job, e));
+	work_snapshot(mcp_api(ask)->c.work, ask->a, &job);
+	buf_init(&b, ask->a, BODY_MAX);
+	jw_begin(&j, &b);
+	jw_obj(&j);
+	jw_key(&j, S("data"));
+	rec_encode(&job_rec, &job, &j);
+	jw_end(&j);
+	((struct looking *)ask->own)->body = buf_str(&b);
+	return OK;
+}
+
+static void
+looked(struct ask *ask, enum err code, const struct error *why)
+{
+	struct looking *at = ask->own;
+	struct error e;
+	json_t *v;
+
+	if (code == E_NOT_FOUND) {
+		unknown(ask);
+		return;
+	}
+	if (code == OK && (code = json_read(at->body, &v, &e)) != OK)
+		why = &e;
+	if (code != OK) {
+		mcp_refuse(ask, code, why);
+		return;
+	}
+	if (ending(json_object_get(v, "data")) != ENDED_NOT)
+		result_of(ask, json_object_get(v, "data"), at->body);
+	else
+		mcp_later(ask, at->pause = MIN(2 * at->pause, LOOK_MOST), look);
+	json_decref(v);
+}
+
+static void
+look(struct ask *ask)
+{
+	if (mcp_gone(ask))
+		mcp_fail(ask, RPC_INTERNAL, "Nobody waits for the result any more.");
+	else
+		mcp_read(ask, read_job, looked);
+}
+
+/* The first look is asked of the API, with all that is asked of a request; those while it waits are not. */
+static void
+result_told(struct ask *ask)
+{
+	json_t *v;
+
+	if (!answered(ask, &v))
+		return;
+	bool ended = ending(json_object_get(v, "data")) != ENDED_NOT;
+	if (ended)
+		result_of(ask, json_object_get(v, "data"), ask->call->x.answer);
+	json_decref(v);
+	if (ended)
+		return;
+	call_end(ask);
+	if ((ask = mcp_stream(ask)) == NULL)
+		return;
+	struct looking *at = ask->own = NEW(ask->a, struct looking);
+	mcp_later(ask, at->pause = LOOK_MS, look);
+}
+
+void mcp_tasks_result(struct ask *ask) { by_task(ask, "get_job", result_told); }
