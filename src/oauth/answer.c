@@ -94,7 +94,8 @@ answer_page(struct turn *t, const char *title)
 	page_alert(&p, "%s", t->r.why);
 	page_p(&p, "hint", "The program that sent you here made a mistake, or is not what it seems. You can close this window; nothing was allowed. (%s)",
 	    refused_word(t->r.code));
-	page_answer(&p, rows[t->r.code].status);
+	int status = rows[t->r.code].status;
+	page_answer(&p, status == 401 ? 400 : status);		/* nobody here could show a credential */
 }
 
 bool

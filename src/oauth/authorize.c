@@ -23,7 +23,7 @@ ask_begin(struct turn *t, str text)
 	k->text = text;
 	k->client_id = param(&k->p, "client_id");
 	k->state = param(&k->p, "state");
-	if (code != O_OK && (k->p.n == 0 || param_twice(&k->p, "client_id") || param_twice(&k->p, "redirect_uri") || param_twice(&k->p, "state")))
+	if (code != O_OK && (k->p.n == 0 || param_times(&k->p, "client_id") > 1 || param_times(&k->p, "redirect_uri") > 1 || param_times(&k->p, "state") > 1))
 		;
 	else if (k->client_id.p == NULL)
 		code = refuse(&t->r, O_INVALID_REQUEST, "'client_id' is missing.");
@@ -55,7 +55,7 @@ ask_look(struct face *f, struct db *db, struct error *e)
 
 /* --- client and redirect URI --- */
 
-/* The one that is asked for, or the only one there is. */
+/* The one that is asked for, or the only one there is; an empty one is asked for by nobody honest. */
 static bool
 find_redirect(struct turn *t)
 {
@@ -64,7 +64,7 @@ find_redirect(struct turn *t)
 
 	if (given.p == NULL) {
 		k->redirect = one;
-		return client_redirect(t->f.a, &k->client, 1).p == NULL;
+		return client_redirect(t->f.a, &k->client, 1).p == NULL && param_times(&k->p, "redirect_uri") == 0;
 	}
 	for (int i = 1; one.p != NULL && !redirect_matches(one, given); i++)
 		one = client_redirect(t->f.a, &k->client, i);

@@ -37,7 +37,7 @@ tell(struct turn *t)
 	token_mint(&t->o->secret, TOKEN_ACCESS, &g->f.id, g->moment, access);
 	jw_key_str(&j, S("access_token"), str_z(access));
 	jw_key_str(&j, S("token_type"), S("Bearer"));
-	jw_key_i64(&j, S("expires_in"), MAX((g->moment + ACCESS_MS - now_of(t)) / 1000, 0));
+	jw_key_i64(&j, S("expires_in"), MAX((g->moment + ACCESS_MS - now_of(t) + 999) / 1000, 0));
 	if (g->f.scopes & SCOPE_OFFLINE) {
 		token_mint(&t->o->secret, TOKEN_REFRESH, &g->f.id, g->f.turn, refresh);
 		jw_key_str(&j, S("refresh_token"), str_z(refresh));
@@ -268,26 +268,33 @@ begin_refresh(struct turn *t)
 		face_write(&t->f, refresh, told);
 }
 
+/* NULL: t->r says why. */
+typedef void grant_run(struct turn *);
+static grant_run *
+choose(struct turn *t)
+{
+	struct exchange_of *g = t->own;
+	str grant = param(&g->p, "grant_type");
+
+	if (grant.p == NULL)
+		refuse(&t->r, O_INVALID_REQUEST, "'grant_type' is missing.");
+	else if (str_eq(grant, S("authorization_code")))
+		return begin_code;
+	else if (str_eq(grant, S("refresh_token")))
+		return begin_refresh;
+	else
+		refuse(&t->r, O_UNSUPPORTED_GRANT_TYPE, "This server knows the grant types authorization_code and refresh_token.");
+	return NULL;
+}
+
 void
 token_run(struct turn *t)
 {
 	struct exchange_of *g = t->own = NEW(t->f.a, struct exchange_of);
+	grant_run *begin = params_of_body(t, &g->p) == O_OK ? choose(t) : NULL;
 
-	if (params_of_body(t, &g->p) != O_OK || credentials_read(t, &g->p, &g->who) != O_OK ||
-	    resources_read(t->f.a, face_url(&t->f), &g->p, &g->resource, &t->r) != O_OK) {
+	if (begin == NULL || credentials_read(t, &g->p, &g->who) != O_OK || resources_read(t->f.a, face_url(&t->f), &g->p, &g->resource, &t->r) != O_OK)
 		answer_refusal(t);
-		return;
-	}
-	str grant = param(&g->p, "grant_type");
-	if (str_eq(grant, S("authorization_code")))
-		begin_code(t);
-	else if (str_eq(grant, S("refresh_token")))
-		begin_refresh(t);
-	else {
-		if (grant.p == NULL)
-			refuse(&t->r, O_INVALID_REQUEST, "'grant_type' is missing.");
-		else
-			refuse(&t->r, O_UNSUPPORTED_GRANT_TYPE, "This server knows the grant types authorization_code and refresh_token.");
-		answer_refusal(t);
-	}
+	else
+		begin(t);
 }

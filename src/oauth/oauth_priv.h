@@ -91,7 +91,7 @@ struct params { struct front_param v[PAGE_PAIRS]; int n; };
 /* Of a query or a form.  A parameter without a value is not there (RFC 6749 3.1); twice is refused, but for resource. */
 enum refused params_read(struct arena *, str text, struct params *, struct refusal *);
 str	param(const struct params *, const char *name);		/* absent where it is not given */
-bool	param_twice(const struct params *, const char *name);
+int	param_times(const struct params *, const char *name);	/* how often it stands there, with or without a value */
 /* The body of t as a form. */
 enum refused params_of_body(struct turn *, struct params *);
 /* Of the resources that are asked for: canonical, each once, separated by blanks.  Absent where there is none. */

@@ -12,14 +12,14 @@ param(const struct params *p, const char *name)
 	return STR_NONE;
 }
 
-bool
-param_twice(const struct params *p, const char *name)
+int
+param_times(const struct params *p, const char *name)
 {
 	int n = 0;
 
 	for (int i = 0; i < p->n; i++)
 		n += str_eq(p->v[i].name, str_z(name));
-	return n > 1;
+	return n;
 }
 
 static bool

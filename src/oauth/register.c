@@ -227,37 +227,34 @@ forget(struct face *f, struct db *db, struct error *e)
 }
 
 static void
-managed(struct face *f)
+forgotten(struct face *f)
 {
 	struct turn *t = turn_of(f);
-	struct registration *g = t->own;
+	struct buf none = { .p = NULL };
+
+	if (f->code == OK)
+		auth_bust(t->o->api->c.auth);
+	if (f->code != OK)
+		answer_code(t);
+	else if (t->r.code != O_OK)
+		answer_refusal(t);
+	else if (((struct registration *)t->own)->more)
+		face_write(f, forget, forgotten);
+	else
+		answer_json(t, 204, &none);
+}
+
+static void
+told(struct face *f)
+{
+	struct turn *t = turn_of(f);
 
 	if (f->code != OK)
 		answer_code(t);
 	else if (t->r.code != O_OK)
 		answer_refusal(t);
-	else if (!is_method(t, S("DELETE")))
+	else
 		tell(t, 200);
-	else if (auth_bust(t->o->api->c.auth), g->more)
-		face_write(f, forget, managed);
-	else {
-		struct buf none = { .p = NULL };
-		answer_json(t, 204, &none);
-	}
-}
-
-static bool
-read_token(struct turn *t)
-{
-	struct registration *g = t->own;
-	str h = t->f.x->header[FH_AUTHORIZATION];
-
-	if (!str_ieq(str_cut(h, 0, 7), S("Bearer ")) || !id_parse(ID_client, t->rest, &g->id.u)) {
-		refuse(&t->r, O_INVALID_TOKEN, "Send the registration access token of this client as 'Authorization: Bearer ...'.");
-		return false;
-	}
-	g->given = str_trim(str_cut(h, 7, h.n));
-	return true;
 }
 
 /* RFC 7592 2.2: the body names the client. */
@@ -265,9 +262,10 @@ static bool
 read_replacement(struct turn *t)
 {
 	struct registration *g = t->own;
+
+	rec_init(&client_row, &g->c);
 	enum refused code = read_body(t);
 	const char *named = json_string_value(json_object_get(g->body, "client_id"));
-
 	if (code == O_OK && (named == NULL || !str_eq(str_z(named), t->rest)))
 		code = refuse(&t->r, O_INVALID_CLIENT_METADATA, "'client_id' must be that of the address.");
 	json_decref(g->body);
@@ -276,16 +274,33 @@ read_replacement(struct turn *t)
 	return code == O_OK;
 }
 
+/* Who may not manage it is not told what else is wrong. */
+static void
+looked(struct face *f)
+{
+	struct turn *t = turn_of(f);
+
+	if (f->code != OK || t->r.code != O_OK || is_method(t, S("GET")) || is_method(t, S("HEAD")))
+		told(f);
+	else if (is_method(t, S("DELETE")))
+		face_write(f, forget, forgotten);
+	else if (read_replacement(t))
+		face_write(f, replace, told);
+	else
+		answer_refusal(t);
+}
+
 void
 registered_run(struct turn *t)
 {
-	(void)begin(t);
-	if (!read_token(t) || (is_method(t, S("PUT")) && !read_replacement(t)))
-		answer_refusal(t);
-	else if (is_method(t, S("PUT")))
-		face_write(&t->f, replace, managed);
-	else if (is_method(t, S("DELETE")))
-		face_write(&t->f, forget, managed);
-	else
-		face_read(&t->f, look, managed);
+	struct registration *g = begin(t);
+	str h = t->f.x->header[FH_AUTHORIZATION];
+
+	if (str_ieq(str_cut(h, 0, 7), S("Bearer ")) && id_parse(ID_client, t->rest, &g->id.u)) {
+		g->given = str_trim(str_cut(h, 7, h.n));
+		face_read(&t->f, look, looked);
+		return;
+	}
+	refuse(&t->r, O_INVALID_TOKEN, "Send the registration access token of this client as 'Authorization: Bearer ...'.");
+	answer_refusal(t);
 }
