@@ -1,6 +1,9 @@
 #include "t_app.h"
 #include "api/call.h"
+#include "model/client.h"
 #include "model/folder.h"
+#include "model/grant.h"
+#include "model/invitation.h"
 #include "model/knowledge.h"
 #include "model/person.h"
 #include "model/project.h"
@@ -12,7 +15,7 @@ struct prepared {
 	const char *path, *body;	/* {p}: the project, {j}: a QUEUED job made for it, {q}: a post made for it,
 					 * {k}: a key, {u}: a member, {e}: its address, {f}: a folder with a note, named
 					 * as its id, {c}: a column with a post, {d}: a knowledge document, {o}: the project of these,
-					 * {s}: a voice sample, {l}: a pillar, {w}: an upload that is stored, {n}: a number */
+					 * {s}: a voice sample, {l}: a pillar, {i}: an invitation, {t}: a consent, {w}: an upload that is stored, {n}: a number */
 	struct t_tally makes;
 	int status;			/* 200, or an error that is bound */
 	bool wakes;
@@ -62,6 +65,11 @@ static const struct prepared prepared[] = {
 	{ "create_member", "/v1/members", "{\"email\":\"{e}\",\"name\":\"x\"}", { 0 }, 409, false },
 	{ "update_member", "/v1/members/{u}", "{\"role\":\"Client\"}", { 0 }, 200, false },
 	{ "delete_member", "/v1/members/{u}", NULL, { .kept = -1 }, 200, false },
+	{ "create_invitation", "/v1/invitations", "{\"email\":\"new{n}@example.com\"}", { .kept = 1 }, 200, false },
+	{ "create_invitation", "/v1/invitations", "{\"email\":\"{e}\"}", { 0 }, 409, false },
+	{ "delete_invitation", "/v1/invitations/{i}", NULL, { .kept = -1 }, 200, false },
+	{ "revoke_consent", "/v1/consents/{t}/revoke", NULL, { .kept = -1 }, 200, false },
+	{ "revoke_my_consent", "/v1/users/me/consents/{t}/revoke", NULL, { .kept = -1 }, 200, false },
 	{ "update_workspace", "/v1/workspaces/me", "{\"name\":\"y\"}", { 0 }, 200, false },
 	{ "cancel_job", "/v1/jobs/job_01J9ZAB12CD34E56F7G8H9JKMN/cancel", NULL, { 0 }, 404, false },
 };
@@ -76,6 +84,7 @@ struct round {
 	bool each;
 	const char *path, *body, *key, *headers;
 	struct t_tally was;
+	person_id giver;		/* of {t}; unset: it is the command line that asks */
 };
 
 TEST(every_write_is_prepared)
@@ -95,11 +104,12 @@ static bool idempotent(const struct round *r) { return (r->op->flags & OP_IDEMPO
 
 /* What stands for what in a path or a body. */
 struct stand_in { const char *mark; char text[48]; };
-enum { MADE_P, MADE_J, MADE_Q, MADE_K, MADE_U, MADE_E, MADE_N, MADE_F, MADE_C, MADE_D, MADE_O, MADE_S, MADE_L, MADE_W, MADE_COUNT };
+enum { MADE_P, MADE_J, MADE_Q, MADE_K, MADE_U, MADE_E, MADE_N, MADE_F, MADE_C, MADE_D, MADE_O, MADE_S, MADE_L, MADE_W, MADE_I, MADE_T, MADE_COUNT };
 #define MADE_NONE { [MADE_P] = { "{p}", "" }, [MADE_J] = { "{j}", "" }, [MADE_Q] = { "{q}", "" }, [MADE_K] = { "{k}", "" }, \
 	[MADE_U] = { "{u}", "" }, [MADE_E] = { "{e}", "" }, [MADE_N] = { "{n}", "" }, \
 	[MADE_F] = { "{f}", "" }, [MADE_C] = { "{c}", "" }, [MADE_D] = { "{d}", "" }, [MADE_O] = { "{o}", "" }, \
-	[MADE_S] = { "{s}", "" }, [MADE_L] = { "{l}", "" }, [MADE_W] = { "{w}", "" } }
+	[MADE_S] = { "{s}", "" }, [MADE_L] = { "{l}", "" }, [MADE_W] = { "{w}", "" }, \
+	[MADE_I] = { "{i}", "" }, [MADE_T] = { "{t}", "" } }
 
 static const char *
 filled(struct t_app *a, const char *text, const struct stand_in *m)
@@ -168,7 +178,7 @@ static struct t_answer
 ask_inside(const struct round *r, const char *key)
 {
 	struct t_app *a = r->app;
-	struct principal who = { .type = PRINCIPAL_USER, .role = ROLE_ADMIN, .workspace = a->h.ws };
+	struct principal who = { .type = PRINCIPAL_USER, .role = ROLE_ADMIN, .workspace = a->h.ws, .person = r->giver };
 	struct t_answer got = { 0 };
 	struct api_call c;
 
@@ -226,6 +236,52 @@ new_member(struct t_app *a, const char *email, int role, char ret[48])
 
 	t_write(&a->h, join, &m);
 	snprintf(ret, 48, "usr_%s", m.id.u.s);
+}
+
+struct giving { struct t_app *a; struct invitation invitation; struct client client; person_id person; consent_id consent; };
+
+static enum err
+put_invitation(void *ctx, struct db *db, struct error *e)
+{
+	const struct giving *g = ctx;
+	digest h = crypto_sha256((str){ g->invitation.id.u.s, 26 });
+
+	return invitation_insert(db, &g->invitation, &h, e);
+}
+
+static void
+new_invitation(struct t_app *a, char ret[48])
+{
+	struct giving g = { a, .invitation = { .id = { sys_ulid(&a->h.clock.c) }, .workspace = a->h.ws, .email = S("i@example.com"), .name = S("i"),
+	    .role = ROLE_CLIENT, .invited_by = S("x"), .expires_at = INT64_MAX } };
+
+	t_write(&a->h, put_invitation, &g);
+	snprintf(ret, 48, "inv_%s", g.invitation.id.u.s);
+}
+
+static enum err
+put_consent(void *ctx, struct db *db, struct error *e)
+{
+	const struct giving *g = ctx;
+	struct consent c;
+
+	TRY(client_insert(db, &g->client, e));
+	return consent_give(db, &g->a->h.a, g->person, g->client.id, g->a->h.ws, SCOPE_BIT(NOTES_READ), g->consent, 1, &c, e);
+}
+
+/* What a new member allowed a new program; who gave it. */
+static person_id
+new_consent(struct t_app *a, char ret[48])
+{
+	struct giving g = { a, .client = { .id = { sys_ulid(&a->h.clock.c) }, .name = S("x"), .redirects = S("[]"), .metadata = S("{}"), .fresh_until = TIME_NONE,
+	    .consented_at = TIME_NONE }, .consent = { sys_ulid(&a->h.clock.c) } };
+	char id[48];
+
+	new_member(a, t_fmt(a, "giver%s@example.com", g.consent.u.s), ROLE_ADMIN, id);
+	CHECK(id_parse(ID_person, str_z(id), &g.person.u));
+	t_write(&a->h, put_consent, &g);
+	snprintf(ret, 48, "cons_%s", g.consent.u.s);
+	return g.person;
 }
 
 /* A project of its own for what a project has a hundred of at most. */
@@ -341,6 +397,10 @@ prepare(struct round *r)
 		new_own(a, m);
 	if (mentions(r->p, "{d}"))
 		new_document(a, m[MADE_D].text);
+	if (mentions(r->p, "{i}"))
+		new_invitation(a, m[MADE_I].text);
+	if (mentions(r->p, "{t}"))
+		r->giver = new_consent(a, m[MADE_T].text);
 	if (mentions(r->p, "{w}"))
 		new_upload(a, m[MADE_W].text);
 	if (mentions(r->p, "{s}") || mentions(r->p, "{l}")) {

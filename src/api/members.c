@@ -1,4 +1,5 @@
-/* members -- people of a workspace.  Whoever changes them holds the workspace, so that its last Admin cannot go in two halves. */
+/* members -- people of a workspace.  Whoever changes them holds the workspace, so that its last Admin cannot go in two halves.
+ * Sessions and tokens feel it at once on this node (rq->bust). */
 #include "model/person.h"
 #include "api/rq.h"
 
@@ -76,6 +77,7 @@ members_update(struct rq *rq)
 	if (in->name.p != NULL)
 		p.name = in->name;
 	TRY(person_update(rq->db, rq->who.workspace, &p, &rq->err));
+	rq->bust = true;
 	return reply(rq, &person_rec, &p);
 }
 
@@ -87,6 +89,7 @@ members_delete(struct rq *rq)
 	TRY(hold(rq, &p));
 	TRY(needs_admin(rq, &p));
 	TRY(person_leave(rq->db, rq->who.workspace, p.id, &rq->err));
+	rq->bust = true;
 	made(rq, ID_person, &p.id.u);
 	return reply(rq, &deleted_person_rec, &(struct deleted_person){ p.id, true });
 }

@@ -28,13 +28,14 @@ static const char about[] =
     "**Rate limits** are the workspace's, counted over any 60 seconds in buckets: reads, other writes, job submissions and uploads.";
 
 static const struct { const char *name, *doc; } tags[] = {
+	{ "Consents", "What people allowed programs that act for them." },
 	{ "Folders", "Folders of the notes of a project." },
 	{ "Health", "Whether the service and a key work." },
 	{ "Jobs", "Asynchronous operations: what they do, how far they are, what they made." },
 	{ "Keys", "API keys, minted and ended by people." },
 	{ "Knowledge", "Reference material that posts are written from, and the search in it." },
 	{ "Logs", "What was asked and how it was answered, and who changed what." },
-	{ "Members", "People of the workspace and their roles." },
+	{ "Members", "People of the workspace, their roles, and invitations." },
 	{ "Notes", "Raw captured content, the input of posts, each with a slot in the queue." },
 	{ "Posts", "LinkedIn-ready texts and their states, written by people or generated." },
 	{ "Projects", "Containers of content, usually one profile or one company page." },

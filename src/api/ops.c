@@ -1,5 +1,7 @@
 #include "api/rq.h"
 #include "model/folder.h"
+#include "model/grant.h"
+#include "model/invitation.h"
 #include "model/key.h"
 #include "model/knowledge.h"
 #include "model/note.h"
@@ -26,6 +28,7 @@ const struct bucket_row buckets[BUCKET_COUNT] = {
 #define EDIT		(OP_TX | OP_IDEMPOTENT | OP_MCP | OP_ADDITION)
 #define ADMIN		(OP_ADDITION | OP_PEOPLE | OP_FOR(ADMIN))
 #define MANAGER		(ADMIN | OP_FOR(MANAGER))
+#define ANYBODY		(MANAGER | OP_FOR(CREATOR) | OP_FOR(ASSISTANT) | OP_FOR(CLIENT))
 
 /* Every operation of the product, sorted by path and method.  One row is all there is to an endpoint: the pipeline, the
  * OpenAPI document, the metrics and the tests read it. */
@@ -33,6 +36,12 @@ const struct op ops[] = {
 	{ M_GET, "/v1/audit-log", "list_audit_log", "Logs", 0, BUCKET_READ, OP_LIST | OP_ADDITION | OP_PEOPLE | OP_FOR(ADMIN), audit_log_list, -1, &audit_query_rec, &audit_rec,
 	  audit_anchor, NULL,
 	  "List who changed what", "Newest first: every write of a known caller, every refusal of one by 401 or 403, and what the command line did. Entries are never changed." },
+	{ M_GET, "/v1/consents", "list_consents", "Consents", 0, BUCKET_READ, OP_LIST | MANAGER, consents_list, -1, &consents_query_rec, &consent_rec, consent_anchor, NULL,
+	  "List what members allowed programs", "The consents whose workspace is this one, those that hold, newest first. A program reaches every workspace that its user belongs to." },
+	{ M_GET, "/v1/consents/{consentId}", "get_consent", "Consents", 0, BUCKET_READ, MANAGER, consents_get, ID_consent, NULL, &consent_rec, NULL, ERRORS(E_NOT_FOUND),
+	  "Get a consent", "What one member allowed one program." },
+	{ M_POST, "/v1/consents/{consentId}/revoke", "revoke_consent", "Consents", 0, BUCKET_WRITE, OP_TX | ADMIN, consents_revoke, ID_consent, NULL, &consent_rec, NULL, ERRORS(E_NOT_FOUND),
+	  "Revoke a consent of a member", "Every token of the program for this user is void from then on, at once on the server that answers. The user may allow it again." },
 	{ M_GET, "/v1/folders", "list_folders", "Folders", S_(NOTES_READ), BUCKET_READ, OP_LIST | OP_MCP | OP_ADDITION, folders_list, -1, &folders_query_rec, &folder_rec, folder_anchor, ERRORS(E_NOT_FOUND),
 	  "List folders of a project", "Newest first." },
 	{ M_POST, "/v1/folders", "create_folder", "Folders", S_(NOTES_WRITE), BUCKET_WRITE, EDIT, folders_create, -1, &folder_create_rec, &folder_rec, NULL, ERRORS(E_NOT_FOUND, E_CONFLICT),
@@ -48,6 +57,13 @@ const struct op ops[] = {
 	  "Health of the service", "Unauthenticated. 200 when ok, 503 when degraded: switch on `status`. At most a second old." },
 	{ M_GET, "/v1/health/auth", "check_auth", "Health", 0, BUCKET_READ, OP_BARE, health_auth, -1, NULL, &health_auth_rec, NULL, NULL,
 	  "Authenticated key smoke test", "Tells who asks and whether the service is well." },
+	{ M_GET, "/v1/invitations", "list_invitations", "Members", 0, BUCKET_READ, OP_LIST | MANAGER, invitations_list, -1, &invitations_query_rec, &invitation_rec, invitation_anchor, NULL,
+	  "List invitations", "Newest first, until they are over; accepted ones too." },
+	{ M_POST, "/v1/invitations", "create_invitation", "Members", 0, BUCKET_WRITE, OP_TX | ADMIN, invitations_create, -1, &invitation_create_rec, &invitation_made_rec, NULL, ERRORS(E_CONFLICT),
+	  "Invite somebody", "The link is in this answer and is kept nowhere: send it to them. It works once, for 7 days, and for whoever has it. It takes no Idempotency-Key: a stored answer would keep the link." },
+	{ M_DELETE, "/v1/invitations/{invitationId}", "delete_invitation", "Members", 0, BUCKET_WRITE, OP_TX | ADMIN, invitations_delete, ID_invitation, NULL, &deleted_invitation_rec, NULL,
+	  ERRORS(E_NOT_FOUND),
+	  "Take an invitation back", "Its link no longer works. Who has joined by it stays." },
 	{ M_GET, "/v1/jobs", "list_jobs", "Jobs", 0, BUCKET_READ, OP_LIST | OP_MCP, jobs_list, -1, &jobs_query_rec, &job_rec, job_anchor, NULL,
 	  "List async jobs in the workspace", "Newest first." },
 	{ M_POST, "/v1/jobs", "create_job", "Jobs", 0, BUCKET_JOBS, OP_TX | OP_IDEMPOTENT | OP_ADDITION | OP_BENCH, jobs_create, -1, &job_create_rec, &job_rec, NULL, NULL,
@@ -181,12 +197,17 @@ const struct op ops[] = {
 	  "The URL works for one PUT that is complete; one that broke may be repeated. What nothing is made of is deleted after 24 hours." },
 	{ M_GET, "/v1/usage", "get_usage", "Logs", 0, BUCKET_READ, OP_ADDITION | OP_SLOW, usage_get, -1, &usage_query_rec, &usage_rec, NULL, NULL,
 	  "Get what the workspace used", "By UTC day: requests, writes and errors, counted exactly, and AI spend; and the jobs of the range." },
+	{ M_GET, "/v1/users/me/consents", "list_my_consents", "Consents", 0, BUCKET_READ, OP_LIST | ANYBODY, my_consents_list, -1, &consents_query_rec, &consent_rec, anchor_of_handler, NULL,
+	  "List what you allowed programs", "Your own consents that hold, in all workspaces, newest first." },
+	{ M_POST, "/v1/users/me/consents/{consentId}/revoke", "revoke_my_consent", "Consents", 0, BUCKET_WRITE, OP_TX | ANYBODY, my_consents_revoke, ID_consent, NULL, &consent_rec, NULL,
+	  ERRORS(E_NOT_FOUND),
+	  "Revoke a consent of yours", "Every token of the program for you is void from then on, at once on the server that answers." },
 	{ M_GET, "/v1/voice-samples/{sampleId}", "get_voice_sample", "Voice", S_(POSTS_READ), BUCKET_READ, OP_MCP | OP_ADDITION, samples_get, ID_sample, NULL, &sample_rec, NULL, ERRORS(E_NOT_FOUND),
 	  "Get a voice sample", "One sample with its text." },
 	{ M_DELETE, "/v1/voice-samples/{sampleId}", "delete_voice_sample", "Voice", S_(POSTS_WRITE), BUCKET_WRITE, OP_TX | OP_MCP | OP_ADDITION, samples_delete, ID_sample, NULL, &deleted_sample_rec, NULL,
 	  ERRORS(E_NOT_FOUND),
 	  "Delete a voice sample", "No generation that starts from then on uses it. A post that it was made of stays." },
-	{ M_GET, "/v1/workspaces", "list_workspaces", "Workspaces", 0, BUCKET_READ, OP_LIST | OP_MCP, workspaces_list, -1, &workspaces_query_rec, &workspace_rec, workspace_anchor, NULL,
+	{ M_GET, "/v1/workspaces", "list_workspaces", "Workspaces", 0, BUCKET_READ, OP_LIST | OP_MCP, workspaces_list, -1, &workspaces_query_rec, &workspace_rec, anchor_of_handler, NULL,
 	  "List the workspaces that the caller can reach", "A key reaches its own workspace, a user and a program that acts for one all that the user belongs to, newest first." },
 	{ M_GET, "/v1/workspaces/me", "get_workspace", "Workspaces", 0, BUCKET_READ, OP_BARE | OP_MCP, workspace_me, -1, NULL, &me_rec, NULL, NULL,
 	  "The active workspace and the caller", "What plan and features the workspace has, and who asks." },

@@ -60,7 +60,7 @@ struct rq {
 	/* published after COMMIT */
 	bool wake;			/* a job was enqueued */
 	bool gone;			/* rq->job was cancelled */
-	bool bust;			/* a key was changed: the caches of auth must forget */
+	bool bust;			/* a key, a member or a consent was changed: the caches of auth must forget */
 	job_id job;
 	int64_t wait_ms;
 	struct work_wait wait;
@@ -92,6 +92,8 @@ enum err enqueue_unseen(struct rq *, job_id, int type, project_id, str input, in
 enum err reserve(struct rq *, const job_id *, int64_t cents);
 /* If-Match against the row as it stands, then what was wrong with the meaning of the body (contract 12.1). */
 enum err check_match(struct rq *, const struct rec *, const void *);
+/* The anchor of lists that are of a person: their handlers look after the cursor's row themselves. */
+MUST_USE enum err anchor_of_handler(struct db *, workspace_id, const ulid *, bool *found, struct error *);
 struct page page_of(const struct rq *, int64_t from, int64_t to);
 
 /* What a deletion answers: the id of what is gone; its record is called deleted_NAME. */
@@ -174,6 +176,8 @@ HANDLER(keys_list) HANDLER(keys_get) HANDLER(keys_create) HANDLER(keys_update) H
 HANDLER(folders_list) HANDLER(folders_get) HANDLER(folders_create) HANDLER(folders_update) HANDLER(folders_delete)
 HANDLER(columns_get) HANDLER(columns_create) HANDLER(columns_update) HANDLER(columns_delete)
 HANDLER(members_list) HANDLER(members_get) HANDLER(members_create) HANDLER(members_update) HANDLER(members_delete)
+HANDLER(invitations_list) HANDLER(invitations_create) HANDLER(invitations_delete)
+HANDLER(consents_list) HANDLER(consents_get) HANDLER(consents_revoke) HANDLER(my_consents_list) HANDLER(my_consents_revoke)
 HANDLER(notes_list) HANDLER(notes_get) HANDLER(notes_create)
 HANDLER(posts_list) HANDLER(posts_get) HANDLER(posts_create) HANDLER(posts_update) HANDLER(posts_generate)
 HANDLER(sources_list) HANDLER(sources_get) HANDLER(sources_create)
@@ -185,7 +189,7 @@ HANDLER(jobs_list) HANDLER(jobs_get) HANDLER(jobs_receipt) HANDLER(jobs_cancel) 
 HANDLER(request_logs_list) HANDLER(request_logs_get) HANDLER(audit_log_list) HANDLER(usage_get) HANDLER(rate_limits_get)
 #undef HANDLER
 extern const struct rec job_receipt_rec, deleted_sample_rec, deleted_pillar_rec;
-extern const struct rec deleted_person_rec, deleted_folder_rec, deleted_status_rec, deleted_document_rec;
+extern const struct rec deleted_person_rec, deleted_invitation_rec, deleted_folder_rec, deleted_status_rec, deleted_document_rec;
 extern const struct rec source_or_job_rec, knowledge_search_query_rec, knowledge_answer_rec;
 extern const struct rec health_rec, health_auth_rec, me_rec, generation_create_rec, job_create_rec, rate_limits_rec, usage_query_rec, usage_rec;
 #endif

@@ -40,8 +40,8 @@ const struct rec list_rec = REC(list, list_fields, "A list");
 static int64_t now_of(const struct admin *ad) { return sys_wall_ms(ad->clock); }
 static ulid fresh(const struct admin *ad) { return sys_ulid(ad->clock); }
 
-static enum err
-one(struct admin *ad, const struct rec *rec, const void *v)
+enum err
+admin_one(struct admin *ad, const struct rec *rec, const void *v)
 {
 	struct json j;
 
@@ -50,8 +50,8 @@ one(struct admin *ad, const struct rec *rec, const void *v)
 	return OK;
 }
 
-static enum err
-many(struct admin *ad, const struct rec *rec, const void *v, int n, size_t size)
+enum err
+admin_many(struct admin *ad, const struct rec *rec, const void *v, int n, size_t size)
 {
 	struct json j;
 
@@ -63,11 +63,16 @@ many(struct admin *ad, const struct rec *rec, const void *v, int n, size_t size)
 	return OK;
 }
 
-static int limit_of(const struct list *l) { return l->limit != 0 ? (int)l->limit : LIST_MAX; }
+int
+admin_limit(const struct admin *ad)
+{
+	const struct list *l = ad->in;
+	return l->limit != 0 ? (int)l->limit : LIST_MAX;
+}
 
 /* What the command line does to keys and workspaces is in the audit log of the workspace, like what requests do. */
-static enum err
-note_audit(struct admin *ad, struct db *db, workspace_id w, const char *what, str resource, struct error *e)
+enum err
+admin_audit(struct admin *ad, struct db *db, workspace_id w, const char *what, str resource, struct error *e)
 {
 	struct audit a = { .workspace = w, .id = { fresh(ad) }, .principal = S("command line"), .mode = S("live"), .method = S("COMMAND"),
 	    .route = str_z(what), .status = 200, .request = S(""), .resource = resource, .ip = S("") };
@@ -87,7 +92,7 @@ new_workspace(struct admin *ad, struct db *db, str name, int plan, struct worksp
 	ret->subscription = SUB_ACTIVE;
 	ret->features.api_access = workspace_api_access(ret);
 	TRY(workspace_insert(db, ret, e));
-	return note_audit(ad, db, ret->id, "workspace create", id_text(ad->a, ID_workspace, &ret->id.u), e);
+	return admin_audit(ad, db, ret->id, "workspace create", id_text(ad->a, ID_workspace, &ret->id.u), e);
 }
 
 enum err
@@ -97,19 +102,19 @@ admin_workspace_create(struct admin *ad, struct db *db, struct error *e)
 	struct workspace w;
 
 	TRY(new_workspace(ad, db, in->name, in->plan, &w, e));
-	return one(ad, &workspace_rec, &w);
+	return admin_one(ad, &workspace_rec, &w);
 }
 
 enum err
 admin_workspace_list(struct admin *ad, struct db *db, struct error *e)
 {
-	int limit = limit_of(ad->in), n;
+	int limit = admin_limit(ad), n;
 	struct workspace *w = NEW_N(ad->a, struct workspace, limit);
 	workspace_id top;
 
 	memset(top.u.s, 'Z', 26);
 	TRY(workspace_page(db, ad->a, top, limit, w, &n, e));
-	return many(ad, &workspace_rec, w, n, sizeof(*w));
+	return admin_many(ad, &workspace_rec, w, n, sizeof(*w));
 }
 
 enum err
@@ -119,10 +124,10 @@ admin_workspace_plan(struct admin *ad, struct db *db, struct error *e)
 	struct workspace w;
 
 	TRY(workspace_set_plan(db, in->workspace, in->plan, now_of(ad), e));
-	TRY(note_audit(ad, db, in->workspace, "workspace plan", str_z(plan_words.v[in->plan]), e));
+	TRY(admin_audit(ad, db, in->workspace, "workspace plan", str_z(plan_words.v[in->plan]), e));
 	TRY(workspace_get(db, ad->a, in->workspace, &w, e));
 	ad->bust = true;
-	return one(ad, &workspace_rec, &w);
+	return admin_one(ad, &workspace_rec, &w);
 }
 
 /* --- knowledge --- */
@@ -146,8 +151,8 @@ admin_knowledge_reembed(struct admin *ad, struct db *db, struct error *e)
 
 	TRY(workspace_get(db, ad->a, in->workspace, &w, e));
 	TRY(vectors_forget(db, in->workspace, REEMBED_MOST, &n, e));
-	TRY(note_audit(ad, db, in->workspace, "knowledge reembed", str_fmt(ad->a, "%d documents", n), e));
-	return one(ad, &reembedded_rec, &(struct reembedded){ n, n == REEMBED_MOST });
+	TRY(admin_audit(ad, db, in->workspace, "knowledge reembed", str_fmt(ad->a, "%d documents", n), e));
+	return admin_one(ad, &reembedded_rec, &(struct reembedded){ n, n == REEMBED_MOST });
 }
 
 /* --- what setup makes in a workspace --- */
@@ -165,7 +170,7 @@ first_project(struct admin *ad, struct db *db, workspace_id w, str name, struct 
 	ret->type = PT_PERSONAL_BRAND;
 	ret->status = PS_ACTIVE;
 	TRY(project_insert(db, w, ret, columns, e));
-	return note_audit(ad, db, w, "project create", id_text(ad->a, ID_project, &ret->id.u), e);
+	return admin_audit(ad, db, w, "project create", id_text(ad->a, ID_project, &ret->id.u), e);
 }
 
 static enum err
@@ -179,7 +184,7 @@ first_key(struct admin *ad, struct db *db, workspace_id w, str *token, struct er
 	*token = (str){ text, TOKEN_LEN };
 	digest h = crypto_hmac(ad->secret, *token);
 	TRY(key_insert(db, &k, &h, e));
-	return note_audit(ad, db, w, "key mint", id_text(ad->a, ID_key, &k.id.u), e);
+	return admin_audit(ad, db, w, "key mint", id_text(ad->a, ID_key, &k.id.u), e);
 }
 
 /* --- setup --- */

@@ -8,6 +8,7 @@
  *	home.c		the data folder: lock, secret, database, opened for one command or for serve
  *	operate.c	commands that are operations of the API, for the command line as an Admin
  *	admin.c		the commands that no operation stands behind: setup, workspaces
+ *	people.c	those for people and programs: passwords, OAuth clients
  *	site.c		where either is done: here, or in the server that holds the data folder
  *	control.c	the socket of that server
  *	serve.c		the server: wiring, signals, drain
@@ -48,6 +49,7 @@ struct command {
 	/* of an operation: the workspace of the path's id, where that can be told without --workspace */
 	enum err (*whose)(struct db *, const ulid *, workspace_id *ret, struct error *);
 	const char *plain;			/* field that is printed alone without --json */
+	enum err (*asks)(struct options *, struct error *);	/* what standard input gives, or NULL */
 	const char *example, *summary;		/* summary NULL: the operation's */
 };
 extern const struct command commands[];
@@ -94,6 +96,18 @@ enum err admin_workspace_create(struct admin *, struct db *, struct error *);
 enum err admin_workspace_list(struct admin *, struct db *, struct error *);
 enum err admin_workspace_plan(struct admin *, struct db *, struct error *);
 enum err admin_knowledge_reembed(struct admin *, struct db *, struct error *);
+enum err admin_user_password(struct admin *, struct db *, struct error *);
+enum err admin_client_list(struct admin *, struct db *, struct error *);
+enum err admin_client_verify(struct admin *, struct db *, struct error *);
+enum err admin_client_delete(struct admin *, struct db *, struct error *);
+/* For these: the answer, how many rows are wanted, and a line of a workspace's audit log. */
+enum err admin_one(struct admin *, const struct rec *, const void *);
+enum err admin_many(struct admin *, const struct rec *, const void *, int n, size_t size);
+int	admin_limit(const struct admin *);
+MUST_USE enum err admin_audit(struct admin *, struct db *, workspace_id, const char *what, str resource, struct error *);
+/* A password from standard input, as the field `hash`. */
+MUST_USE enum err password_read(struct options *, struct error *);
+extern const struct rec password_set_rec, client_verify_rec, client_delete_rec;
 extern const struct rec extract_rec, openapi_rec, setup_rec, plan_set_rec, list_rec, reembed_rec;
 
 /* --- the data folder --- */

@@ -66,6 +66,21 @@ const struct command commands[] = {
 	CALLS("user", "get", "get_member", NULL, "scriped user get --data ./var usr_…"),
 	CALLS("user", "edit", "update_member", "id", "scriped user edit --data ./var usr_… --role Manager"),
 	CALLS("user", "remove", "delete_member", "id", "scriped user remove --data ./var usr_…"),
+	CALLS("user", "delete", "delete_member", "id", "scriped user delete --data ./var usr_…"),
+	CALLS("user", "invite", "create_invitation", "url", "scriped user invite --data ./var --workspace org_… --email ada@example.com --role Creator"),
+	{ .noun = "user", .verb = "password", .run = site_run, .admin = admin_user_password, .in = &password_set_rec, .asks = password_read, .plain = "id",
+	  .example = "scriped user password --data ./var --email ada@example.com < password.txt",
+	  .summary = "Set a user's password, which is read from standard input; their sessions end" },
+	CALLS("invitation", "list", "list_invitations", NULL, "scriped invitation list --data ./var --workspace org_… --json"),
+	CALLS("invitation", "delete", "delete_invitation", "id", "scriped invitation delete --data ./var inv_…"),
+	CALLS("consent", "list", "list_consents", NULL, "scriped consent list --data ./var --workspace org_… --json"),
+	CALLS("consent", "get", "get_consent", NULL, "scriped consent get --data ./var cons_…"),
+	CALLS("consent", "revoke", "revoke_consent", "id", "scriped consent revoke --data ./var cons_…"),
+	ADMIN("client", "list", admin_client_list, list_rec, NULL, "scriped client list --data ./var --json", "List OAuth clients: programs that may ask people to act for them"),
+	ADMIN("client", "verify", admin_client_verify, client_verify_rec, "id",
+	    "scriped client verify --data ./var cli_…", "Vouch for an OAuth client: people are no longer warned when they allow it"),
+	ADMIN("client", "delete", admin_client_delete, client_delete_rec, "id",
+	    "scriped client delete --data ./var cli_…", "Delete an OAuth client with all consents and tokens"),
 	CALLS("audit", "list", "list_audit_log", NULL, "scriped audit list --data ./var --workspace org_… --limit 20"),
 	CALLS("request", "list", "list_request_logs", NULL, "scriped request list --data ./var --workspace org_… --status 4xx"),
 	CALLS("request", "get", "get_request_log", NULL, "scriped request get --data ./var req_…"),
@@ -122,11 +137,11 @@ command_words(const struct command *c, struct arena *a)
 	return c->verb != NULL ? str_fmt(a, "%s %s", c->noun, c->verb).p : c->noun;
 }
 
-/* Pages are followed by whoever lists. */
+/* Pages are followed by whoever lists; what is hidden comes another way. */
 bool
 command_shows(const struct command *c, const struct field *f)
 {
-	return c->op == NULL || !str_eq(f->name, S("cursor"));
+	return !(f->flags & F_HIDE) && (c->op == NULL || !str_eq(f->name, S("cursor")));
 }
 
 /* with-dashes is withDashes */

@@ -79,6 +79,8 @@ take_operand(struct options *o, const struct command *c, char *text, struct erro
 {
 	if (c->op != NULL && command_op(c)->id_kind >= 0)
 		return add_field(o, S("id"), str_z(text), e);
+	if (c->admin != NULL && c->in->f[0].type == T_ID)
+		return add_field(o, c->in->f[0].name, str_z(text), e);
 	if ((c->run == completion_run || c->run == extract_run) && o->word == NULL) {
 		o->word = text;
 		return OK;

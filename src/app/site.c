@@ -271,6 +271,8 @@ site_run(const struct command *c, struct options *o)
 	json_t *v;
 
 	enum err code = options_conf(o, &s.conf, &e);
+	if (code == OK && c->asks != NULL)
+		code = c->asks(o, &e);
 	if (code != OK)
 		return complain(&e);
 	s.home.conf = &s.conf;

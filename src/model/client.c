@@ -27,6 +27,7 @@ SQL(learn, "oauth_client.learn", INSERT
     " redirects = excluded.redirects, metadata = excluded.metadata, fresh_until = excluded.fresh_until, changed_at = CASE WHEN"
     " oauth_client.name = excluded.name AND oauth_client.redirects = excluded.redirects THEN oauth_client.changed_at ELSE excluded.changed_at END");
 SQL(get, "oauth_client.get", "SELECT " COLS " FROM oauth_client WHERE id = $1");
+SQL(page, "oauth_client.page", "SELECT " COLS " FROM oauth_client WHERE id < $1 ORDER BY id DESC LIMIT $2");
 SQL(by_url, "oauth_client.by_url", "SELECT " COLS " FROM oauth_client WHERE url = $1");
 SQL(update, "oauth_client.update",
     "UPDATE oauth_client SET name = $2, auth_method = $3, scopes = $4, redirects = $5, metadata = $6, secret = $7, registration = $8, fresh_until = $9,"
@@ -73,6 +74,18 @@ enum err
 client_by_url(struct db *db, struct arena *a, str url, struct client *ret, bool *found, struct error *e)
 {
 	return db_one(db, by_url, &client_row, a, ret, found, e, V(url));
+}
+
+enum err
+client_page(struct db *db, struct arena *a, client_id before, int limit, struct client *ret, int *n, struct error *e)
+{
+	struct rows r;
+
+	*n = 0;
+	TRY(db_query(db, page, &r, e, VID(before), V(limit)));
+	while (*n < limit && db_next(&r))
+		db_scan(&client_row, &r, a, &ret[(*n)++]);
+	return db_done(&r, e);
 }
 
 enum err

@@ -111,13 +111,6 @@ workspace_set_plan(struct db *db, workspace_id id, int plan, int64_t now, struct
 	return db->ops->changes(db) == 1 ? OK : fail(e, E_NOT_FOUND, NULL, "Workspace not found.");
 }
 
-enum err
-workspace_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, struct error *e)
-{
-	(void)db, (void)w, (void)id, (void)e;
-	*found = true;
-	return OK;
-}
 
 /* --- spend --- */
 

@@ -16,8 +16,6 @@ struct workspace {
 extern const struct rec workspace_rec;
 struct workspaces_query { struct page_query page; };
 extern const struct rec workspaces_query_rec;
-/* Always: whose list it is, only the handler knows. */
-MUST_USE enum err workspace_anchor(struct db *, workspace_id, const ulid *, bool *found, struct error *);
 struct workspace_create { str name; int plan; };
 extern const struct rec workspace_create_rec;
 struct workspace_patch { str name; };

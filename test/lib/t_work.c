@@ -348,7 +348,8 @@ SQL(tally, "t.tally", "SELECT (SELECT count(*) FROM note), (SELECT count(*) FROM
     " (SELECT COALESCE(sum(c.posts), 0) FROM post_count c WHERE c.workspace = s.workspace AND c.status_id = s.id)),"
     " (SELECT count(*) FROM project) + (SELECT count(*) FROM folder) + (SELECT count(*) FROM post_status) + (SELECT count(*) FROM api_key)"
     " + (SELECT count(*) FROM person) + (SELECT count(*) FROM membership) + (SELECT count(*) FROM knowledge) + (SELECT count(*) FROM upload)"
-    " + (SELECT count(*) FROM voice_sample) + (SELECT count(*) FROM pillar),"
+    " + (SELECT count(*) FROM voice_sample) + (SELECT count(*) FROM pillar)"
+    " + (SELECT count(*) FROM invitation) + (SELECT count(*) FROM consent WHERE revoked_at IS NULL),"
     " (SELECT count(*) FROM knowledge_unlisted)");
 
 static enum err
