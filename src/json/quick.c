@@ -65,14 +65,27 @@ unescape(struct reader *r, char *to, size_t *n)
 	return true;
 }
 
+/* How long a text is as it is written, up to its quote or the end.  It is counted first: room for whatever is left of the body, for each
+ * text in it, would be a mapping of memory for every few bytes of a large one. */
+static size_t
+written_length(const char *from, const char *end)
+{
+	const char *p = from;
+
+	while (p < end && *p != '"') {
+		size_t k = json_plain(p, (size_t)(end - p));
+		p += k != 0 || *p != '\\' ? MAX(k, 1) : 2;
+	}
+	return (size_t)(MIN(p, end) - from) + 1;
+}
+
 /* Behind `s`, an escape comes. */
 static json_t *
 escaped_text(struct reader *r, str s)
 {
 	const char *from = s.p;
-	const char *last = memchr(r->p, '"', (size_t)(r->end - r->p));
-	size_t room = (size_t)(r->end - from), n = 0;
-	char *p = last != NULL ? malloc(room) : NULL;
+	size_t n = 0;
+	char *p = malloc(written_length(s.p, r->end));
 	json_t *v = NULL;
 
 	if (p == NULL)
