@@ -291,9 +291,10 @@ void
 token_run(struct turn *t)
 {
 	struct exchange_of *g = t->own = NEW(t->f.a, struct exchange_of);
-	grant_run *begin = params_of_body(t, &g->p) == O_OK ? choose(t) : NULL;
+	bool named = params_of_body(t, &g->p) == O_OK && credentials_read(t, &g->p, &g->who) == O_OK;
+	grant_run *begin = named ? choose(t) : NULL;
 
-	if (begin == NULL || credentials_read(t, &g->p, &g->who) != O_OK || resources_read(t->f.a, face_url(&t->f), &g->p, &g->resource, &t->r) != O_OK)
+	if (begin == NULL || resources_read(t->f.a, face_url(&t->f), &g->p, &g->resource, &t->r) != O_OK)
 		answer_refusal(t);
 	else
 		begin(t);
