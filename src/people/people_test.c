@@ -28,6 +28,8 @@ TEST(a_page_of_sign_in_knows_where_the_next_one_may_lead)
 	CHECK(rule_leads_to(&a, S("/account?redirect_uri=https%3A%2F%2Fevil.example")) == NULL);
 	CHECK(rule_leads_to(&a, S("/oauth/authorize?redirect_uri=https%3A%2F%2Fa%3Bscript-src")) == NULL);
 	CHECK(rule_leads_to(&a, S("/oauth/authorize")) == NULL);
+	CHECK(rule_asks_anew(&a, S("/oauth/authorize?client_id=x&prompt=login")) && rule_asks_anew(&a, S("/oauth/authorize?prompt=consent%20login")));
+	CHECK(!rule_asks_anew(&a, S("/oauth/authorize?prompt=none")) && !rule_asks_anew(&a, S("/account?prompt=login")) && !rule_asks_anew(&a, STR_NONE));
 	CHECK_STR(rule_escape(&a, S("/a?b=c&d=%20 \xC3\xBC")), S("/a%3Fb%3Dc%26d%3D%2520%20%C3%BC"));
 	arena_free(&a);
 }

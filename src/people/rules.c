@@ -35,6 +35,21 @@ rule_leads_to(struct arena *a, str next)
 	return to.p != NULL ? page_origin(a, to) : NULL;
 }
 
+bool
+rule_asks_anew(struct arena *a, str next)
+{
+	str query = next, path = str_split(&query, '?');
+	struct page_pairs p;
+
+	if (query.p == NULL || !str_eq(path, S("/oauth/authorize")))
+		return false;
+	page_pairs(a, query, &p);
+	for (str rest = page_pair(&p, "prompt", NULL); rest.n != 0;)
+		if (str_eq(str_split(&rest, ' '), S("login")))
+			return true;
+	return false;
+}
+
 str
 rule_escape(struct arena *a, str s)
 {

@@ -34,7 +34,7 @@ look(struct face *f)
 
 	if (f->code != OK)
 		guest_trouble(v);
-	else if (v->in)
+	else if (v->in && !rule_asks_anew(f->a, v->next))
 		page_redirect(f->x, v->next.p != NULL ? str_dup(f->a, v->next).p : "/account");
 	else
 		form(v, 200, NULL);

@@ -555,7 +555,7 @@ keep(void *arg)
 	struct work *w = arg;
 	struct duty duties[] = {
 		{ sign_of_life, heartbeat_us, 0 }, { give_back, reap_us, 0 }, { look, poll_us, 0 }, { clean_some, clean_us, 0 },
-		{ move_on, poll_us, 0 }, { empty_some, poll_us, 0 },
+		{ move_on, poll_us, 0 }, { empty_some, poll_us, 0 }, { sweep_over, clean_us, 0 },
 	};
 
 	while (!w->stopping) {

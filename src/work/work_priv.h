@@ -96,6 +96,9 @@ void	*embed_later(void *work);
 /* remove.c: the bytes of that upload in the bucket are to go */
 MUST_USE enum err remove_enqueue(struct work *, struct db *, workspace_id, upload_id, struct error *);
 
+/* over.c: what is over and of no workspace; whether there is more of it. */
+bool	sweep_over(struct work *);
+
 /* input.c: what a job is given, as it is kept */
 str	input_text(struct arena *, const struct rec *, const void *, size_t max);
 MUST_USE enum err input_read(struct run *, const struct rec *, void *ret, struct error *);
