@@ -96,6 +96,10 @@ put_input(const struct conf *c, const struct tool *t, struct json *j)
 #define PAGINATION "{\"type\":\"object\",\"required\":[\"next_cursor\",\"has_more\"],\"properties\":{\"next_cursor\":{\"type\":[\"string\",\"null\"]," \
 	"\"description\":\"The `cursor` of the next page; null on the last one.\"},\"has_more\":{\"type\":\"boolean\"}},\"additionalProperties\":true}"
 
+#define REFUSAL "{\"type\":\"object\",\"required\":[\"code\",\"message\"],\"properties\":{\"code\":{\"type\":\"string\"},\"message\":{\"type\":\"string\"}}," \
+	"\"description\":\"Why it failed; only where isError is true.\",\"additionalProperties\":true}"
+
+/* What an error answers is part of it: there are hosts that hold every structured result to its schema. */
 static void
 put_output(const struct conf *c, const struct op *o, struct json *j)
 {
@@ -103,16 +107,24 @@ put_output(const struct conf *c, const struct op *o, struct json *j)
 	bool list = (o->flags & OP_LIST) != 0;
 
 	jw_key(j, S("outputSchema"));
-	if (o->flags & OP_BARE) {
-		schema_rec(&s, o->out, j);
-		return;
-	}
 	jw_obj(j);
 	jw_key_str(j, S("type"), S("object"));
-	jw_key(j, S("required"));
-	jw_raw(j, list ? S("[\"data\",\"pagination\"]") : S("[\"data\"]"));
+	jw_key(j, S("anyOf"));
+	jw_arr(j);
+	if (o->flags & OP_BARE) {
+		schema_rec(&s, o->out, j);
+		jw_raw(j, S("{\"required\":[\"error\"],\"properties\":{\"error\":" REFUSAL "}}"));
+		jw_end(j);
+		jw_end(j);
+		return;
+	}
+	jw_raw(j, list ? S("{\"required\":[\"data\",\"pagination\"]}") : S("{\"required\":[\"data\"]}"));
+	jw_raw(j, S("{\"required\":[\"error\"]}"));
+	jw_end(j);
 	jw_key(j, S("properties"));
 	jw_obj(j);
+	jw_key(j, S("error"));
+	jw_raw(j, S(REFUSAL));
 	jw_key(j, S("data"));
 	if (list) {
 		jw_obj(j);

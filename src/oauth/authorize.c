@@ -108,7 +108,8 @@ read_prompt(struct turn *t)
 	return k->never_ask && n > 1 ? refuse(&t->r, O_INVALID_REQUEST, "prompt=none stands alone.") : O_OK;
 }
 
-/* What is unknown is left out; where nothing is asked for, what the client registered with, or else reading. */
+/* What is unknown is left out; where nothing is asked for, what the client registered with, or else reading.  Hosts ask for the scopes of a challenge, in which
+ * offline_access does not belong: that they want to refresh they say by the grant types of their registration, or by saying nothing at all. */
 static enum refused
 read_scope(struct turn *t)
 {
@@ -121,7 +122,7 @@ read_scope(struct turn *t)
 		return refuse(&t->r, O_INVALID_SCOPE, "None of these scopes is known here; scopes_supported of the metadata lists them.");
 	if ((k->scopes & ~SCOPE_OFFLINE) == 0)
 		k->scopes |= SCOPES_READ;
-	if (!said && client_may_refresh(&k->client))
+	if (!said || client_may_refresh(&k->client))
 		k->scopes |= SCOPE_OFFLINE;
 	return O_OK;
 }

@@ -120,8 +120,8 @@ read_grants(struct reading *d)
 {
 	static const char *const grants[] = { "authorization_code", "refresh_token" }, *const types[] = { "code" };
 
-	/* RFC 7591 says authorization_code alone where nothing is said; programs that say nothing expect to stay */
-	if (read_words(d, "grant_types", grants, COUNT(grants), 3) != O_OK)
+	/* who names refresh_token need not ask for offline_access each time */
+	if (read_words(d, "grant_types", grants, COUNT(grants), 1) != O_OK)
 		return d->r->code;
 	return read_words(d, "response_types", types, COUNT(types), 1);
 }

@@ -28,7 +28,7 @@ def walk(tap, name, program, steps, answers, **env):
         elif line.startswith(('ok - ', 'not ok - ')):
             told += 1
             right, _, words = line.strip().partition(' - ')
-            tap.line(f'{name}: {words}', None if right == 'ok' else 'it is not so')
+            tap.line(f'{name}: {words}', None if right == 'ok' else 'it is not so; before it was said:\n' + ''.join(said[-8:-1]))
     status = p.wait()
     end.cancel()
     text = ''.join(said)

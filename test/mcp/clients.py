@@ -19,7 +19,7 @@ from server import OFFLINE, Server
 from tap import Tap
 from walk import NPM, walk
 
-STEPS = 12
+STEPS = 11
 
 
 def hosts(s, tap, line, name):

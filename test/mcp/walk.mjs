@@ -24,6 +24,7 @@ class Person {
 	saveTokens(tokens) { this.saved = tokens; this.grants++; }
 	codeVerifier() { return this.verifier; }
 	saveCodeVerifier(verifier) { this.verifier = verifier; }
+	invalidateCredentials(what) { if (what === 'all' || what === 'tokens') this.saved = undefined; }
 	redirectToAuthorization(to) { this.to = to; this.sent++; }
 }
 
@@ -67,5 +68,5 @@ step('behind an hour it refreshes and goes on', !later.isError && person.saved.r
 
 await ask('revoke');
 const end = await refused(call(c, { name: 'get_note', arguments: { noteId: note?.id } }));
-step('when its user took it back it is refused, and sent to its user again', end !== null && person.sent === 2);
+step('when its user took it back it is refused, and sent to its user again', end instanceof UnauthorizedError && person.sent === 2 && person.saved === undefined);
 done();
