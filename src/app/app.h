@@ -13,7 +13,7 @@
  *	control.c	the socket of that server
  *	serve.c		the server: wiring, signals, drain
  *	extract.c	what the server would read of a file
- *	doctor.c	what could be wrong, checked
+ *	doctor.c	what could be wrong, checked; walk.c and probe.c: an MCP server, as its hosts meet it (doctor.h)
  *
  * Exit status: 0 done, 1 refused or failed with one line on standard error that says why and what to do, 2 usage. */
 #ifndef APP_H
@@ -32,7 +32,7 @@ struct options {
 	struct rec_pair fields[OPTIONS_MAX];	/* --name value, for the record of a command */
 	int nfields;
 	const char *word;			/* an operand of a command without a record */
-	bool json, help, contract;
+	bool json, help, contract, no_register;
 };
 struct command;
 struct admin;
@@ -108,7 +108,7 @@ MUST_USE enum err admin_audit(struct admin *, struct db *, workspace_id, const c
 /* A password from standard input, as the field `hash`. */
 MUST_USE enum err password_read(struct options *, struct error *);
 extern const struct rec password_set_rec, client_verify_rec, client_delete_rec;
-extern const struct rec extract_rec, openapi_rec, setup_rec, plan_set_rec, list_rec, reembed_rec;
+extern const struct rec doctor_rec, extract_rec, openapi_rec, setup_rec, plan_set_rec, list_rec, reembed_rec;
 
 /* --- the data folder --- */
 struct home {

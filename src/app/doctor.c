@@ -1,9 +1,8 @@
 /* doctor -- looks for what would go wrong, one line a check; exit 1 when one of them fails. */
-#include "app/app.h"
+#include "app/doctor.h"
 #include "api/cors.h"
 #include "blob/bucket.h"
 #include "db/migrate.h"
-#include "dial/dial.h"
 #include "ingest/ingest.h"
 #include "know/meaning.h"
 #include "speech/speech.h"
@@ -19,20 +18,12 @@
 #define SPACE_FAIL	INT64_C(50000000)
 #define YEAR_2024	INT64_C(1704067200000)
 
-enum health { GOOD, WARN, BAD };
-struct doctor { struct conf conf; struct home home; struct arena a; struct json j; struct buf out; bool json, colour; enum health worst; };
-
-static void tell(struct doctor *, enum health, const char *check, const char *fmt, ...) PRINTF(4, 5);
-static void
-tell(struct doctor *d, enum health h, const char *check, const char *fmt, ...)
+/* One line, which may go on until doctor_close. */
+void
+doctor_open(struct doctor *d, enum health h, const char *check, const char *text)
 {
 	static const char *const words[] = { "ok", "warn", "FAIL" }, *const colours[] = { "\033[32m", "\033[33m", "\033[31m" };
-	char text[500];
-	va_list ap;
 
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
 	d->worst = MAX(d->worst, h);
 	if (!d->json) {
 		printf("%s%-4s%s  %-12s %s\n", d->colour ? colours[h] : "", words[h], d->colour ? "\033[0m" : "", check, text);
@@ -42,7 +33,27 @@ tell(struct doctor *d, enum health h, const char *check, const char *fmt, ...)
 	jw_key_str(&d->j, S("check"), str_z(check));
 	jw_key_str(&d->j, S("result"), str_z(words[h]));
 	jw_key_str(&d->j, S("detail"), str_z(text));
-	jw_end(&d->j);
+}
+
+void
+doctor_close(struct doctor *d)
+{
+	if (d->json)
+		jw_end(&d->j);
+}
+
+static void tell(struct doctor *, enum health, const char *check, const char *fmt, ...) PRINTF(4, 5);
+static void
+tell(struct doctor *d, enum health h, const char *check, const char *fmt, ...)
+{
+	char text[500];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	doctor_open(d, h, check, text);
+	doctor_close(d);
 }
 
 static void
@@ -293,31 +304,72 @@ check_server(struct doctor *d)
 	home_close(&d->home);
 }
 
+static void
+look_at_all(struct doctor *d)
+{
+	tell(d, GOOD, "settings", "read and in range");
+	check_folder(d);
+	check_files(d);
+	check_database(d);
+	check_clock(d);
+	check_provider(d);
+	check_meaning(d);
+	check_limits(d);
+	check_origins(d);
+	check_uploads(d);
+	check_files_read(d);
+	check_server(d);
+}
+
+struct patient { str mcp, token; };
+static const struct field doctor_fields[] = {
+	F_STR(patient, mcp, "mcp", NULL, 0, 1, 2000, "The URL of an MCP server, to be looked at as hosts do; nothing else is looked at then", "https://scripe.example.com/mcp"),
+	F_STR(patient, token, "token", NULL, 0, 1, 4000, "A key or an access token to go on with there; - reads it from standard input", NULL),
+};
+const struct rec doctor_rec = REC(patient, doctor_fields, "What to look at");
+
+static const char *
+field_of(const struct options *o, const char *name)
+{
+	const char *found = NULL;
+
+	for (int i = 0; i < o->nfields; i++)
+		if (str_eq(o->fields[i].name, str_z(name)))
+			found = o->fields[i].value.p;
+	return found;
+}
+
+/* A token in the arguments is seen by whoever lists processes. */
+static const char *
+token_from(struct doctor *d, const char *token)
+{
+	char line[4000];
+
+	if (token == NULL || strcmp(token, "-") != 0)
+		return token;
+	return fgets(line, sizeof(line), stdin) != NULL ? str_dup(&d->a, str_trim(str_z(line))).p : NULL;
+}
+
 int
 doctor_run(const struct command *c, struct options *o)
 {
 	struct doctor d = { .json = o->json, .colour = isatty(STDOUT_FILENO) };
+	struct walk_conf walk = { .url = field_of(o, "mcp") };
 	struct error e;
 
 	(void)c;
 	if (options_conf(o, &d.conf, &e) != OK)
 		return complain(&e);
-	arena_init(&d.a, 1 << 22);
+	arena_init(&d.a, 1 << 24);
 	buf_init(&d.out, &d.a, 1 << 20);
 	jw_begin(&d.j, &d.out);
 	jw_arr(&d.j);
-	tell(&d, GOOD, "settings", "read and in range");
-	check_folder(&d);
-	check_files(&d);
-	check_database(&d);
-	check_clock(&d);
-	check_provider(&d);
-	check_meaning(&d);
-	check_limits(&d);
-	check_origins(&d);
-	check_uploads(&d);
-	check_files_read(&d);
-	check_server(&d);
+	walk.token = token_from(&d, field_of(o, "token"));
+	walk.no_register = o->no_register;
+	if (walk.url != NULL)
+		walk_run(&d, &walk);
+	else
+		look_at_all(&d);
 	jw_end(&d.j);
 	if (d.json)
 		printf("%.*s\n", STR(buf_str(&d.out)));

@@ -66,7 +66,7 @@ static bool
 take_switch(struct options *o, str name)
 {
 	const struct { str name; bool *to; } known[] = {
-		{ S("json"), &o->json }, { S("help"), &o->help }, { S("contract"), &o->contract },
+		{ S("json"), &o->json }, { S("help"), &o->help }, { S("contract"), &o->contract }, { S("no-register"), &o->no_register },
 	};
 	for (size_t i = 0; i < COUNT(known); i++)
 		if (str_eq(name, known[i].name))
