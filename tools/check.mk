@@ -7,7 +7,7 @@ unit_of   = $(patsubst src/%.c,build/$1/test/%,$(filter-out src/blob/bucket_test
 FUZZERS  := $(patsubst src/%.c,test/%,$(wildcard src/*/*_fuzz.c))
 
 CHECK := layers house build-asan build-release build-clang outside unit docs scenario-postgres scenario-sqlite sweep-postgres sweep-sqlite traffic \
-	matrix clients-typescript properties badinput badfetch control uploads-sqlite uploads-postgres bucket sqlplan replay lint extract recordings crash crash-files
+	matrix clients-typescript properties badinput badfetch control doctor uploads-sqlite uploads-postgres bucket sqlplan replay lint extract recordings crash crash-files
 check: $(CHECK)
 
 layers:        ; @$(STEP) $@ sh tools/layers
@@ -48,6 +48,8 @@ badinput badfetch: build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/$@.py
 control: build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/control.py
+doctor: build-asan
+	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/doctor_mcp.py
 uploads-sqlite: build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/uploads.py
 uploads-postgres: build-release
