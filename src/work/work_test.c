@@ -1,3 +1,8 @@
+#include "model/client.h"
+#include "model/invitation.h"
+#include "model/mcp_session.h"
+#include "model/person.h"
+#include "model/session.h"
 #include "t_provider.h"
 #include "t_work.h"
 
@@ -396,6 +401,54 @@ DB_TEST(finished_jobs_and_old_events_go)
 	CHECK_INT(t_count(&h, "event"), ==, 3);
 	t_move(&h, DAY_MS + 60000);
 	T_UNTIL(t_count(&h, "job") == 0 && t_count(&h, "event") == 0);
+	t_house_close(&h);
+}
+
+/* One of each, and more sessions than go at a time. */
+static enum err
+put_people(void *ctx, struct db *db, struct error *e)
+{
+	enum { SESSIONS = 47 };
+	const struct t_house *h = ctx;
+	struct person_create ada = { S("ada@example.com"), S("Ada"), ROLE_ADMIN };
+	struct client c = { .id = { t_ulid(1, 1) }, .name = S("x"), .redirects = S("[]"), .metadata = S("{}"), .created_at = t_now(h), .fresh_until = TIME_NONE,
+	    .consented_at = TIME_NONE };
+	struct invitation i = { .id = { t_ulid(1, 2) }, .workspace = h->ws, .email = S("i@example.com"), .name = S("i"), .role = ROLE_CLIENT, .invited_by = S("x"),
+	    .expires_at = t_now(h) + INVITATION_MS };
+	struct mcp_session m = { .version = S("2025-11-25"), .client = S("{}"), .log_level = S("info"), .subscriptions = S("[]"), .began_at = t_now(h) };
+	struct person p;
+
+	for (int ben = 0; ben < 2; ben++) {
+		ada.email = ben ? S("ben@example.com") : ada.email;
+		TRY(person_join(db, &((struct t_house *)ctx)->a, h->ws, &ada, (person_id){ t_ulid(2, ben) }, &p, e));
+		for (int n = 0; n < SESSIONS; n++) {
+			int number = ben * SESSIONS + n;
+			struct session s = { .hash = crypto_sha256((str){ (const char *)&number, sizeof(number) }), .person = p.id, .began_at = t_now(h), .ip = S("") };
+			TRY(session_insert(db, &s, e));
+		}
+	}
+	TRY(client_insert(db, &c, e));
+	TRY(mcp_session_insert(db, &m, e));
+	return invitation_insert(db, &i, &m.hash, e);
+}
+
+DB_TEST(what_people_left_behind_goes_when_it_is_over)
+{
+	static const struct { int days; const char *gone; } row[] = {
+		{ 2, "mcp_session" }, { 6, "invitation" }, { 7, "session" }, { 16, "oauth_client" },
+	};
+	struct t_house h;
+
+	t_house_open(&h, t, T_HANDS, "clean_interval=60");
+	t_write(&h, put_people, &h);
+	CHECK_INT(t_count(&h, "session"), ==, 94);
+	for (size_t i = 0; i < COUNT(row); i++) {
+		settle(&h);			/* the keeper rests: the next move is behind what it has begun */
+		for (size_t k = i; k < COUNT(row); k++)
+			CHECK_INT(t_count(&h, row[k].gone), >=, 1);
+		t_move(&h, row[i].days * DAY_MS);
+		T_UNTIL(t_count(&h, row[i].gone) == 0);
+	}
 	t_house_close(&h);
 }
 
