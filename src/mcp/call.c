@@ -64,6 +64,42 @@ row_called(str slug)
 	return err_row(E_INTERNAL);
 }
 
+/* By the first part of its name. */
+static bool
+is_argument(const struct op *o, str field)
+{
+	str first = str_split(&field, '.');
+	const char *open = strchr(o->path, '{');
+
+	if (open != NULL && str_eq(first, (str){ open + 1, (size_t)(strchr(open, '}') - open) - 1 }))
+		return true;
+	for (int i = 0; o->in != NULL && i < o->in->n; i++)
+		if (str_eq(o->in->f[i].name, first))
+			return true;
+	return false;
+}
+
+static void
+list_arguments(struct buf *b, const struct op *o)
+{
+	const char *open = strchr(o->path, '{'), *lead = "";
+
+	if (open == NULL && o->in == NULL) {
+		buf_fmt(b, " %s takes no arguments.", o->name);
+		return;
+	}
+	buf_fmt(b, " The arguments of %s are ", o->name);
+	if (open != NULL) {
+		buf_fmt(b, "`%.*s`", (int)(strchr(open, '}') - open) - 1, open + 1);
+		lead = ", ";
+	}
+	for (int i = 0; o->in != NULL && i < o->in->n; i++) {
+		buf_fmt(b, "%s`%.*s`", lead, STR(o->in->f[i].name));
+		lead = ", ";
+	}
+	buf_add(b, S("; nothing was changed."));
+}
+
 /* For a model: names of arguments for names of fields, and nothing about headers that it cannot send. */
 static str
 advice(struct ask *k, const struct err_row *row, const json_t *error)
@@ -75,7 +111,9 @@ advice(struct ask *k, const struct err_row *row, const json_t *error)
 	buf_fmt(&b, "%s: ", row->slug);
 	buf_add(&b, mcp_text(error, "message"));
 	if (row->code == E_INVALID_REQUEST || row->code == E_UNPROCESSABLE || row->code == E_PAYLOAD_TOO_LARGE) {
-		if (field.p != NULL)
+		if (field.p != NULL && !is_argument(k->call->op, field))
+			list_arguments(&b, k->call->op);
+		else if (field.p != NULL)
 			buf_fmt(&b, " Correct the argument `%.*s` and call %s again; nothing was changed.", STR(field), k->call->op->name);
 		else
 			buf_fmt(&b, " Correct the arguments and call %s again; nothing was changed.", k->call->op->name);

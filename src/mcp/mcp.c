@@ -12,6 +12,7 @@ mcp_new(struct api *api, const secret *s, struct mcp **ret, struct error *e)
 	}
 	m->api = api;
 	m->secret = *s;
+	crypto_random(m->tag_key, sizeof(m->tag_key));
 	m->tools = tools_new(api_conf(api));
 	m->sessions = sessions_new();
 	m->teller = teller_new(m);

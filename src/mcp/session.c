@@ -5,14 +5,15 @@
 #define PLACES		4096		/* sessions that are remembered; a newer one takes the place of an older */
 
 struct place { struct mcp_session s; char *texts; int64_t loaded_us; bool used; };
-struct sessions { pthread_mutex_t lock; struct place *v; };
+struct memo { struct crypto_hash tag; digest d; bool used; };
+struct sessions { pthread_mutex_t lock; struct place *v; struct memo *memos; };
 
 struct sessions *
 sessions_new(void)
 {
 	struct sessions *s = calloc(1, sizeof(*s));
 
-	if (s == NULL || (s->v = calloc(PLACES, sizeof(*s->v))) == NULL)
+	if (s == NULL || (s->v = calloc(PLACES, sizeof(*s->v))) == NULL || (s->memos = calloc(PLACES, sizeof(*s->memos))) == NULL)
 		abort();
 	pthread_mutex_init(&s->lock, NULL);
 	return s;
@@ -25,10 +26,33 @@ sessions_free(struct sessions *s)
 		free(s->v[i].texts);
 	pthread_mutex_destroy(&s->lock);
 	free(s->v);
+	free(s->memos);
 	free(s);
 }
 
-digest session_hash(const struct mcp *m, str id) { return crypto_hmac(&m->secret, id); }
+/* A MAC takes some 3 us, and a request needs two of them: those of late are remembered, by a keyed hash of what they are of. */
+static digest
+hmac(const struct mcp *m, str text)
+{
+	struct crypto_hash tag = crypto_siphash(m->tag_key, text);
+	struct memo *memo = &m->sessions->memos[tag.lo % PLACES];
+	digest d;
+
+	pthread_mutex_lock(&m->sessions->lock);
+	bool hit = memo->used && memo->tag.lo == tag.lo && memo->tag.hi == tag.hi;
+	if (hit)
+		d = memo->d;
+	pthread_mutex_unlock(&m->sessions->lock);
+	if (hit)
+		return d;
+	d = crypto_hmac(&m->secret, text);
+	pthread_mutex_lock(&m->sessions->lock);
+	*memo = (struct memo){ tag, d, true };
+	pthread_mutex_unlock(&m->sessions->lock);
+	return d;
+}
+
+digest session_hash(const struct mcp *m, str id) { return hmac(m, id); }
 
 /* Whose a session is: of a key, or of a person by a program. */
 digest
@@ -40,7 +64,7 @@ session_owner(const struct mcp *m, const struct principal *p)
 	memcpy(text + n, p->key.u.s, 26);
 	memcpy(text + (n += 26), p->person.u.s, 26);
 	memcpy(text + (n += 26), p->client.u.s, 26);
-	return crypto_hmac(&m->secret, (str){ text, n + 26 });
+	return hmac(m, (str){ text, n + 26 });
 }
 
 static struct place *

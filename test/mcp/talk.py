@@ -2,6 +2,8 @@
 import itertools
 import json
 
+from server import Wire, head
+
 LEGACY = ['2025-03-26', '2025-06-18', '2025-11-25']
 MODERN = '2026-07-28'
 META = 'io.modelcontextprotocol/'
@@ -81,3 +83,54 @@ class Talk:
         if r.get('isError'):
             raise AssertionError(f'{tool} fails: {r}')
         return json.loads(r['content'][0]['text'])['data']
+
+    def stream(self, message=None, method='POST', headers=None, timeout=20):
+        """Sends on a connection of its own; a Stream of what comes."""
+        body = json.dumps(message).encode() if message is not None else b''
+        pairs = {**self.headers(message), **(headers or {}), 'Authorization': 'Bearer ' + self.client.key, 'Content-Length': str(len(body))}
+        wire = Wire(self.client.host, self.client.port, timeout)
+        return Stream(wire.send(head(method, self.path, pairs, f'{self.client.host}:{self.client.port}') + body))
+
+
+class Stream:
+    """Server-sent events as they come: next() gives the JSON of one, None when the stream has ended.  .status .headers of the answer."""
+
+    def __init__(self, wire):
+        self.wire, self.buffer, self.over = wire, b'', False
+        lines = wire.until(b'\r\n\r\n').decode('latin-1').split('\r\n')
+        self.status = int(lines[0].split(' ')[1])
+        self.headers = {n.lower(): v.strip() for n, v in (line.split(':', 1) for line in lines[1:])}
+
+    def chunk(self):
+        n = int(self.wire.until(b'\r\n'), 16)
+        if n == 0:
+            self.over = True
+        self.buffer += self.wire.exactly(n)
+        self.wire.exactly(2)
+
+    def next(self):
+        while True:
+            while b'\n\n' not in self.buffer:
+                if self.over:
+                    return None
+                self.chunk()
+            event, self.buffer = self.buffer.split(b'\n\n', 1)
+            data = [line[6:] for line in event.split(b'\n') if line.startswith(b'data: ')]
+            if data:
+                return json.loads(b'\n'.join(data))
+
+    def rest(self):
+        return list(iter(self.next, None))
+
+    def quiet(self, seconds):
+        """Whether nothing comes for so long."""
+        self.wire.sock.settimeout(seconds)
+        try:
+            return self.next() is None
+        except TimeoutError:
+            return True
+        finally:
+            self.wire.sock.settimeout(20)
+
+    def close(self):
+        self.wire.close()
