@@ -247,7 +247,7 @@ tell(void *arg)
 
 /* --- the beginning of one --- */
 
-/* The client left, or took too little.  With the versions that have sessions that is no word against its request. */
+/* The client left, or took too little. */
 static void
 gone(void *ctx, uint64_t id)
 {
@@ -388,6 +388,17 @@ mcp_gone(const struct ask *k)
 		return false;
 	pthread_mutex_lock(&t->lock);
 	bool over = k->live->gone || k->live->cancelled;
+	pthread_mutex_unlock(&t->lock);
+	return over;
+}
+
+bool
+live_given_up(const struct ask *k)
+{
+	struct teller *t = k->m->teller;
+
+	pthread_mutex_lock(&t->lock);
+	bool over = k->live->cancelled || (k->live->gone && is_modern(k->version));
 	pthread_mutex_unlock(&t->lock);
 	return over;
 }

@@ -55,6 +55,7 @@ void	live_response(struct mcp *, const struct mcp_session *, str id, json_t *res
 /* Each of those that listen, newest first, under the lock of the teller: quick.  One for which `each` says false ends. */
 void	live_each_listener(struct teller *, bool (*each)(struct live *, void *ctx), void *ctx);
 
+bool	live_given_up(const struct ask *);	/* cancelled; with the versions that have sessions to be gone is no word against a request */
 void	live_watch_job(struct ask *);		/* progress_tick from now on, until it ends */
 
 void	live_listens(struct live *, struct listener *);	/* from now on; another stream of the same session ends */

@@ -14,7 +14,7 @@ progress_tick(struct ask *k)
 
 	if (!waits(k))
 		return;
-	if (mcp_gone(k)) {
+	if (live_given_up(k)) {
 		progress_cancel(k);
 		return;
 	}

@@ -1,0 +1,259 @@
+#!/usr/bin/env python3
+"""streams.py -- answers of MCP that go on: progress, cancellation, subscriptions, and how they end.
+
+    python3 test/mcp/streams.py [--only WORDS] [--engine sqlite|postgres]
+
+TAP lines, and `N passed, N failed` at the end."""
+import json
+import os
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, '..', 'lib'))
+sys.path.insert(0, os.path.join(HERE, '..', 'provider'))
+
+import cases
+from cases import Skip, case, need
+from provider import Provider
+from server import Server, wait_for
+from talk import LEGACY, META, MODERN, Talk
+
+ALL = [*LEGACY, MODERN]
+TEXT = 'We moved our support to a public tracker. Calls fell by half. Nobody missed the old form.'
+
+
+def generate(t, s, token='p', **more):
+    return t.message('tools/call', {'name': 'generate_post', 'arguments': {'projectId': s.project, 'source': {'text': TEXT}, **more}},
+                     {'progressToken': token} if token is not None else None)
+
+
+@case('A generation tells how far it is, and ends with the job')
+def progress(s):
+    for v in ALL:
+        for token in ('p', 7):
+            with Talk(s, v) as t:
+                st = t.stream(generate(t, s, token))
+                need(st.status == 200 and st.headers['content-type'] == 'text/event-stream', f'{st.headers}')
+                need(st.headers['x-accel-buffering'] == 'no' and st.headers['cache-control'] == 'no-cache, no-transform', f'{st.headers}')
+                events = st.rest()
+                *told, last = events
+                need(told and all(e['method'] == 'notifications/progress' and e['params']['progressToken'] == token for e in told), f'{events}')
+                steps = [e['params']['progress'] for e in told]
+                need(steps == sorted(set(steps)) and all(0 <= p <= e['params']['total'] for p, e in zip(steps, told)), f'{steps}')
+                job = json.loads(last['result']['content'][0]['text'])['data']
+                need(job['status'] == 'DONE' and job['result']['postId'] and not last['result'].get('isError'), f'{last}')
+                st.close()
+
+
+@case('Without a token the answer is plain, and a refusal is, too')
+def plain(s):
+    with Talk(s) as t:
+        a = t.post(generate(t, s, None, wait_for_completion_ms=20000))
+        need(a.get('Content-Type') == 'application/json' and '"DONE"' in a.json()['result']['content'][0]['text'], f'{a}')
+    with Talk(s, key=s.mint('posts:read')) as t:
+        a = t.post(generate(t, s))
+        need(a.get('Content-Type') == 'application/json' and a.json()['result']['isError'], f'{a}')
+    with Talk(s) as t:
+        st = t.stream(generate(t, s, source={}))
+        need([e.get('result', {}).get('isError') for e in st.rest()] == [True], 'an argument that is wrong, in a stream')
+
+
+# ------------------------------------------------------------------------------------------------------- cancellation
+
+class Slow:
+    """A server with one worker, whose writer is a model that takes its time: `busy` keeps it busy with one generation."""
+
+    def __init__(self, engine, behaviour='slow-30'):
+        self.provider = Provider()
+        self.provider.__enter__()
+        self.s = Server({'workers': 1, 'writer': 'openai', 'openai_url': self.provider.url(behaviour) + '/v1'}, db=engine)
+
+    def __enter__(self):
+        self.s.__enter__()
+        return self.s
+
+    def __exit__(self, *what):
+        try:
+            self.s.__exit__(*what)
+        finally:
+            self.provider.__exit__(*what)
+
+
+def begun(t, message, status):
+    """A stream, and the id of the job that its call began, once that is so far."""
+    known = {j['id'] for j in t.client.get('/v1/jobs').json()['data']}
+    st = t.stream(message)
+    jobs = wait_for(lambda: [j for j in t.client.get('/v1/jobs').json()['data'] if j['id'] not in known and j['status'] == status])
+    need(jobs, f'no job is {status}')
+    return st, jobs[0]['id']
+
+
+def ends_as(t, job, *states):
+    got = wait_for(lambda: t.client.get('/v1/jobs/' + job).json()['data']['status'] in states, 10)
+    need(got, f"{t.client.get('/v1/jobs/' + job).json()['data']} is none of {states}")
+
+
+@case('2026-07-28: who leaves cancels the job that waits for its turn; one that runs goes on', own=True)
+def left(engine):
+    with Slow(engine) as s, Talk(s) as t:
+        first, running = begun(t, generate(t, s), 'RUNNING')
+        second, waiting = begun(t, generate(t, s), 'QUEUED')
+        second.close()
+        ends_as(t, waiting, 'CANCELLED')
+        audit = json.loads(s.cli('audit', 'list', '--workspace', s.id, '--json')[1])
+        need([a for a in audit if a['route'] == '/v1/jobs/{jobId}/cancel' and a['status'] == 200], 'the cancellation is not in the audit log')
+        first.close()
+        ends_as(t, running, 'DONE')
+
+
+@case('The versions with sessions: a word cancels, a closed stream does not', own=True)
+def told(engine):
+    with Slow(engine) as s:
+        for v in LEGACY:
+            with Talk(s, v) as t, Talk(s, v) as other:
+                first, running = begun(t, generate(t, s), 'RUNNING')
+                message = generate(t, s)
+                second, waiting = begun(t, message, 'QUEUED')
+                third, left = begun(t, generate(t, s), 'QUEUED')
+                cancel = lambda who, of: who.post({'jsonrpc': '2.0', 'method': 'notifications/cancelled', 'params': {'requestId': of, 'reason': 'no'}})
+                need(cancel(other, message['id']).status == 202 and cancel(t, 'unknown').status == 202 and cancel(t, None).status == 202, 'a word that says nothing')
+                time.sleep(0.2)
+                need(t.client.get('/v1/jobs/' + waiting).json()['data']['status'] == 'QUEUED', 'another session cancelled it')
+                need(cancel(t, message['id']).status == 202, 'cancel')
+                ends_as(t, waiting, 'CANCELLED')
+                need([e for e in second.rest() if 'method' not in e] == [], 'a cancelled request was answered')
+                third.close()
+                ends_as(t, running, 'DONE')
+                ends_as(t, left, 'DONE')
+                need(first.rest()[-1]['result'], 'the first one has its result')
+
+
+@case('A server that stops answers those who wait, and ends what listens in good order', own=True)
+def stopped(engine):
+    with Slow(engine) as s, Talk(s) as t, Talk(s, '2025-11-25') as u:
+        call, _ = begun(t, generate(t, s), 'RUNNING')
+        listen = t.stream(t.message('subscriptions/listen', {'notifications': {'toolsListChanged': True}}))
+        legacy = u.stream(method='GET')
+        need(listen.next()['method'] == 'notifications/subscriptions/acknowledged', 'acknowledged')
+        began = time.monotonic()
+        s.stop()
+        need(time.monotonic() - began < 8, 'it took long')
+        job = json.loads(call.rest()[-1]['result']['content'][0]['text'])['data']
+        need(job['status'] in ('RUNNING', 'QUEUED'), f'{job}')
+        last = listen.next()
+        need(last['result']['_meta'][META + 'subscriptionId'] == last['id'] and listen.next() is None, f'{last}')
+        need(legacy.next() is None, 'the stream of the session')
+
+
+# ------------------------------------------------------------------------------------------------------- subscriptions
+
+def listening(t, **what):
+    message = t.message('subscriptions/listen', {'notifications': what})
+    st = t.stream(message)
+    return st, message['id'], st.next()
+
+
+@case('2026-07-28: a stream is acknowledged first, and carries what was asked for alone')
+def listened(s):
+    with Talk(s) as t:
+        post, note = t.data('create_post', {'projectId': s.project, 'content': 'x'}), t.data('create_note', {'projectId': s.project})
+        uri = 'scripe://posts/' + post['id']
+        st, sid, ack = listening(t, toolsListChanged=True, promptsListChanged=True, resourcesListChanged=True, resourceSubscriptions=[uri])
+        need(ack['method'] == 'notifications/subscriptions/acknowledged', f'{ack}')
+        need(ack['params'] == {'_meta': {META + 'subscriptionId': sid}, 'notifications': {'toolsListChanged': True, 'resourceSubscriptions': [uri]}}, f'{ack}')
+        t.data('create_note', {'projectId': s.project})
+        t.data('update_post', {'postId': post['id'], 'content': 'y'})
+        e = st.next()
+        need(e == {'jsonrpc': '2.0', 'method': 'notifications/resources/updated', 'params': {'_meta': {META + 'subscriptionId': sid}, 'uri': uri}}, f'{e}')
+        need(st.quiet(2.2), 'told twice, or what nobody asked for')
+        st.close()
+        posts = f'scripe://projects/{s.project}/posts'
+        st, _, _ = listening(t, resourceSubscriptions=[posts, 'scripe://notes/' + note['id']])
+        t.data('update_post', {'postId': post['id'], 'content': 'z'})
+        need(st.next()['params']['uri'] == posts, 'the list that the post is in')
+        st.close()
+        for bad in ({}, {'notifications': []}, {'notifications': {'resourceSubscriptions': 'x'}}, {'notifications': {'resourceSubscriptions': [5]}}):
+            a = t.ask('subscriptions/listen', bad)
+            need(a.json()['error']['code'] == -32602, f'{a}')
+
+
+@case('What the caller may not read is not told, nor what belongs to another workspace')
+def unseen(s):
+    other = s.workspace()
+    foreign = s.new_project(other)
+    with Talk(s) as t, Talk(s, key=s.mint('notes:read')) as low, Talk(s, key=s.mint(workspace=other)) as far:
+        post = t.data('create_post', {'projectId': s.project, 'content': 'x'})
+        uri = 'scripe://posts/' + post['id']
+        streams = [listening(who, resourceSubscriptions=[uri, f'scripe://projects/{s.project}/posts', f'scripe://projects/{foreign}/posts'])[0] for who in (low, far)]
+        mine = listening(t, resourceSubscriptions=[uri])[0]
+        t.data('update_post', {'postId': post['id'], 'content': 'y'})
+        need(mine.next()['params']['uri'] == uri, 'its own')
+        need(all(st.quiet(1.5) for st in streams), 'told to who may not read it')
+        for st in (*streams, mine):
+            st.close()
+
+
+@case('A session hears what it subscribed to, on the one stream that it opened last')
+def session(s):
+    for v in LEGACY:
+        with Talk(s, v) as t:
+            post = t.data('create_post', {'projectId': s.project, 'content': 'x'})
+            uri = 'scripe://posts/' + post['id']
+            need(t.client.request('GET', '/mcp', None, {'Accept': 'text/event-stream'}).status == 405, 'without a session')
+            old = t.stream(method='GET')
+            need(old.status == 200 and old.headers['content-type'] == 'text/event-stream', f'{old.headers}')
+            st = t.stream(method='GET')
+            need(old.next() is None, 'two streams of one session')
+            t.result('resources/subscribe', {'uri': uri})
+            time.sleep(1.2)
+            t.data('update_post', {'postId': post['id'], 'content': 'y'})
+            need(st.next() == {'jsonrpc': '2.0', 'method': 'notifications/resources/updated', 'params': {'uri': uri}}, 'not told')
+            t.result('resources/unsubscribe', {'uri': uri})
+            time.sleep(1.2)
+            t.data('update_post', {'postId': post['id'], 'content': 'z'})
+            need(st.quiet(1.5), 'told though it unsubscribed')
+            need(t.client.request('DELETE', '/mcp', None, t.headers()).status == 204, 'DELETE')
+            need(st.next() is None, 'the stream of a session that has ended')
+
+
+@case('Whose rights change is told that there are other tools, and whose key is revoked hears nothing more')
+def rights(s):
+    key = s.mint('posts:read', name='rights')
+    key_id = [k['id'] for k in s.keys() if k['last4'] == key[-4:]][0]
+    with Talk(s, key=key) as t, Talk(s, '2025-11-25', key=key) as u:
+        before = len(t.result('tools/list')['tools'])
+        st, _, _ = listening(t, toolsListChanged=True)
+        legacy, deaf = u.stream(method='GET'), listening(t, promptsListChanged=True)[0]
+        time.sleep(1.2)
+        s.cli('key', 'edit', key_id, '--scopes', 'posts:read,posts:write')
+        need(st.next()['method'] == 'notifications/tools/list_changed', 'not told')
+        need(legacy.next() == {'jsonrpc': '2.0', 'method': 'notifications/tools/list_changed'}, 'the session is not told')
+        need(len(t.result('tools/list')['tools']) > before, 'there are no more tools')
+        s.revoke(key_id)
+        need(st.next().get('result') and st.next() is None and legacy.next() is None, 'it goes on')
+        need([e for e in deaf.rest() if 'method' in e] == [], 'told what it did not ask for')
+
+
+@case('What another node commits is told, too', own=True)
+def nodes(engine):
+    if engine != 'postgres':
+        raise Skip('one node only')
+    with Server({}, db='postgres') as a:
+        b = Server({}, db='sqlite')
+        b.where, b.database = ['--db', a.database.url, '--data', b.data], None
+        try:
+            b.start()
+            b.key = a.key
+            with Talk(a) as t, Talk(b) as u:
+                post = t.data('create_post', {'projectId': a.project, 'content': 'x'})
+                st, _, _ = listening(u, resourceSubscriptions=['scripe://posts/' + post['id']])
+                t.data('update_post', {'postId': post['id'], 'content': 'y'})
+                need(st.next()['params']['uri'] == 'scripe://posts/' + post['id'], 'not told')
+                st.close()
+        finally:
+            b.close()
+
+
+if __name__ == '__main__':
+    sys.exit(cases.main('Streams of MCP.', 'mcp streams'))
