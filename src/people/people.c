@@ -268,6 +268,7 @@ guest_hash(struct guest *v, bool make, str hash, str password, face_then *then)
 {
 	v->f.then = then;
 	v->job = (struct hash_job){ .x = v->f.x, .make = make, .hash = hash, .password = password };
+	v->hashes++;
 	if (hasher_take(v->p->hasher, &v->job)) {
 		front_park(v->f.x);
 		return;
@@ -316,6 +317,7 @@ guest_note(struct guest *v, const char *what, const person_id *who)
 	log_str(&l, "what", str_z(what));
 	if (who != NULL)
 		log_str(&l, "user", id_text(v->f.a, ID_person, &who->u));
+	log_i64(&l, "hashes", v->hashes);
 	log_str(&l, "ip", face_address(&v->f));
 	log_end(v->p->api->c.log, &l);
 }

@@ -47,6 +47,7 @@ struct guest {
 	bool known;
 	str email, name, password;	/* that were typed in */
 	struct hash_job job;
+	int hashes;			/* that were made or compared so far */
 	char cookie[48];		/* the secret of the session that begins */
 	void *more;			/* of one kind of page */
 };
