@@ -193,8 +193,11 @@ ask_in(struct turn *t, bool anew)
 	buf_add(&b, S("/oauth/authorize?"));
 	for (size_t from = b.n; rest.p != NULL;) {
 		str pair = str_split(&rest, '&');
-		if (!anew || !str_starts(pair, S("prompt=")))
-			buf_fmt(&b, "%s%.*s", b.n > from ? "&" : "", STR(pair));
+		if (anew && str_starts(pair, S("prompt=")))
+			continue;
+		if (b.n > from)
+			buf_char(&b, '&');
+		buf_add(&b, pair);
 	}
 	if (anew)
 		buf_add(&b, S("&prompt=login"));

@@ -144,7 +144,7 @@ put_program(struct guest *v, const struct program *p)
 		page_close(h, "span");
 	}
 	page_close(h, "p");
-	page_open(h, "ul", "class", "scopes", NULL);
+	page_open(h, "ul", NULL);
 	for (int s = 0; s < GRANT_COUNT; s++)
 		if (p->c.scopes & 1u << s) {
 			page_open(h, "li", NULL);

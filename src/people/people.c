@@ -5,7 +5,7 @@
 
 #define QUARTER_MS	INT64_C(900000)
 #define TRIES_KEYS	65536
-#define BODY_MOST	16384
+#define BODY_MOST	32768		/* `next` may be as long as 8,000, and grows threefold */
 #define SECRET_LEN	43		/* 32 bytes in base64url */
 
 const char *

@@ -22,30 +22,33 @@ rule_next_ok(str s)
 	return memmem(s.p, path, "//", 2) == NULL;
 }
 
-const char *
-rule_leads_to(struct arena *a, str next)
+/* A parameter of the question that `next` will ask, where that is one of a program. */
+static str
+asked(struct arena *a, str next, const char *name)
 {
 	str query = next, path = str_split(&query, '?');
 	struct page_pairs p;
 
 	if (query.p == NULL || (!str_eq(path, S("/oauth/authorize")) && !str_eq(path, S("/authorize"))))
-		return NULL;
+		return STR_NONE;
 	page_pairs(a, query, &p);
-	str to = page_pair(&p, "redirect_uri", NULL);
+	return page_pair(&p, name, NULL);
+}
+
+const char *
+rule_leads_to(struct arena *a, str next)
+{
+	str to = asked(a, next, "redirect_uri");
 	return to.p != NULL ? page_origin(a, to) : NULL;
 }
 
 bool
 rule_asks_anew(struct arena *a, str next)
 {
-	str query = next, path = str_split(&query, '?');
-	struct page_pairs p;
+	str words = asked(a, next, "prompt");
 
-	if (query.p == NULL || !str_eq(path, S("/oauth/authorize")))
-		return false;
-	page_pairs(a, query, &p);
-	for (str rest = page_pair(&p, "prompt", NULL); rest.n != 0;)
-		if (str_eq(str_split(&rest, ' '), S("login")))
+	while (words.p != NULL)
+		if (str_eq(str_split(&words, ' '), S("login")))
 			return true;
 	return false;
 }

@@ -15,9 +15,10 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'lib'))
 
-from cases import Skip, sick
+from cases import sick
 from server import OFFLINE, ROOT, Server
 from tap import Tap
+from chromium import stroll
 
 BLOCK = re.compile(r'^```(\w+)\n(.*?)^```$', re.M | re.S)
 MARK = '--- example'
@@ -71,10 +72,6 @@ def run_page(s, name, text):
     return None, len(found)
 
 
-def browser():
-    return os.environ.get('SCRIPED_CHROMIUM') or any(os.path.exists('/usr/bin/' + name) for name in ('chromium', 'chromium-browser', 'google-chrome'))
-
-
 def main():
     tap, total = Tap(), 0
     with Server(OFFLINE) as s:
@@ -87,17 +84,8 @@ def main():
             if n:
                 tap.line(f'docs/{name}: {n} examples do what the page says', why)
         tap.line(f'{total} examples were run', None if total > 15 else 'too few: are they found?')
-        if '--examples' in sys.argv[1:]:
-            pass
-        elif not browser():
-            tap.line('the pages are read by a browser', Skip('no chromium on this machine; SCRIPED_CHROMIUM may name one'))
-        else:
-            node = os.path.join(ROOT, 'build', 'npm', 'bin', 'node')
-            p = subprocess.run([node, os.path.join(HERE, 'walk.mjs'), s.url], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
-            rows = re.findall(r'^(not ok|ok) \d+ - (.*)\n((?:  # .*\n)*)', p.stdout, re.M)
-            for ok, title, why in rows:
-                tap.line(title, None if ok == 'ok' else why.replace('  # ', ''))
-            tap.line('the browser came to the end', None if '\n1..' in p.stdout else p.stdout[-2000:] + p.stderr[-4000:])
+        if '--examples' not in sys.argv[1:]:
+            stroll(tap, 'the pages are read by a browser', os.path.join(HERE, 'walk.mjs'), s.url)
         tap.line('the server is well', sick(s.log_text()))
     return tap.end()
 

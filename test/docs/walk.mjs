@@ -3,70 +3,15 @@
 // Every page that can be reached by links is opened once: its links and anchors, console, hosts, accessibility in both colours,
 // width on a phone. Then a walk by keyboard, without script, and what the script adds. TAP lines; exit status 1 when one failed.
 // SCRIPED_CHROMIUM names the browser; SCRIPED_SHOTS a folder for pictures of some pages.
-import { createRequire } from 'node:module';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
+import { CONTRAST, RULES, axe, base, end, focused, line, test, watched } from '../lib/chromium.mjs';
 
-const require = createRequire(new URL('../../build/npm/package.json', import.meta.url));
-const { chromium } = require('playwright-core');
-const axeSource = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
-
-const base = process.argv[2];
-const executablePath = process.env.SCRIPED_CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
 const PAGES_AT_ONCE = 3;
-
-// ---------------------------------------------------------------------------------------------------------------- TAP
-
-let n = 0, bad = 0;
-function line(title, faults) {
-	n++;
-	bad += faults.length > 0;
-	console.log(`${faults.length > 0 ? 'not ok' : 'ok'} ${n} - ${title}`);
-	for (const fault of faults.slice(0, 20))
-		console.log(`  # ${fault}`);
-}
-async function test(title, run) {
-	const faults = [];
-	try {
-		await run((holds, fault) => { if (!holds) faults.push(fault); });
-	} catch (e) {
-		faults.push(e.stack);
-	}
-	line(title, faults);
-}
-
-// -------------------------------------------------------------------------------------------------------------- pages
-
-const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-	'--disable-background-networking', '--disable-component-update', '--disable-sync'] });
-
-// A page that tells what it should not do: { page, faults }.
-async function watched(options = {}) {
-	const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce', colorScheme: 'light', ...options });
-	const page = await context.newPage(), faults = [];
-	page.on('console', message => { if (['error', 'warning'].includes(message.type())) faults.push(`console: ${message.text()}`); });
-	page.on('pageerror', error => faults.push(`script: ${error.message}`));
-	page.on('request', request => { if (!request.url().startsWith(base + '/')) faults.push(`asks another host: ${request.url()}`); });
-	page.on('requestfailed', request => faults.push(`failed: ${request.url()} ${request.failure()?.errorText}`));
-	page.on('response', answer => { if (answer.status() >= 400) faults.push(`${answer.status()}: ${answer.url()}`); });
-	return { context, page, faults };
-}
 
 const seen = new Map();		// path: { status, ids, html }
 const links = [];		// { from, path, id }
 const rules = { light: [], dark: [] };
 const narrow = [], noise = [], shape = [];
-
-const CONTRAST = { type: 'rule', values: ['color-contrast'] };
-const RULES = { type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] };
-
-// What axe says, put into the page as it stands: several times as fast as its own wrapper, which judges the page in another one.
-async function axe(page, runOnly = RULES, rules = {}, exclude = []) {
-	await page.evaluate(axeSource);
-	const violations = await page.evaluate(([only, some, out]) => axe.run({ include: [['html']], exclude: out },
-		{ runOnly: only, rules: some, resultTypes: ['violations'] }).then(found => found.violations
-		.map(v => ({ rule: `${v.id}: ${v.help}`, at: v.nodes.slice(0, 3).map(node => node.target.join(' ')) }))), [runOnly, rules, exclude]);
-	return violations.map(v => `${v.rule}: ${v.at.join(', ')}`);
-}
 
 // Contrast is by far the dearest rule. What looks the same again is not judged again: the navigation of all pages but the first, and the
 // tables, examples and entries of the contents behind the third.
@@ -152,13 +97,6 @@ async function crawl() {
 }
 
 // ------------------------------------------------------------------------------------------------------- the keyboard
-
-const focused = page => page.evaluate(() => {
-	const e = document.activeElement, box = e.getBoundingClientRect(), style = getComputedStyle(e);
-	return { name: `${e.tagName} ${(e.getAttribute('aria-label') ?? e.textContent).trim().slice(0, 30)}`, body: e === document.body, id: e.id,
-		shown: box.width > 0 && box.height > 0 && box.bottom > 0 && box.top < innerHeight,
-		ring: style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2, href: e.getAttribute('href') };
-});
 
 async function tabs_through(check) {
 	const { page, context } = await watched();
@@ -302,6 +240,4 @@ await test('an example is copied as it stands', copies);
 await test('the menu opens on a phone without script', opens_the_menu);
 await test('the reference is read without script', reads_without_script);
 await test('a wrong address is told to people', tells_of_a_wrong_address);
-await browser.close();
-console.log(`1..${n}`);
-process.exitCode = bad > 0 ? 1 : 0;
+await end();
