@@ -7,7 +7,7 @@ unit_of   = $(patsubst src/%.c,build/$1/test/%,$(filter-out src/blob/bucket_test
 FUZZERS  := $(patsubst src/%.c,test/%,$(wildcard src/*/*_fuzz.c))
 
 CHECK := layers house build-asan build-release build-clang outside unit docs scenario-postgres scenario-sqlite sweep-postgres sweep-sqlite traffic \
-	matrix clients-typescript properties badinput badfetch control doctor uploads-sqlite uploads-postgres bucket sqlplan replay lint extract recordings crash crash-files
+	matrix clients-typescript properties signin-sqlite signin-postgres pages badinput badfetch control doctor uploads-sqlite uploads-postgres bucket sqlplan replay lint extract recordings crash crash-files
 check: $(CHECK)
 
 layers:        ; @$(STEP) $@ sh tools/layers
@@ -44,6 +44,12 @@ properties: outside build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/openapi/properties.py
 clients-typescript: outside build-release
 	@$(STEP) $@ $(PY) test/clients/run.py typescript
+signin-sqlite: build-asan
+	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/signin.py
+signin-postgres: build-release
+	@$(STEP) $@ $(PY) test/signin.py --engine postgres
+pages: outside build-asan
+	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/pages/run.py
 badinput badfetch: build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/$@.py
 control: build-asan
@@ -66,7 +72,7 @@ crash-files: build-release
 	@$(STEP) $@ $(PY) test/crash/files.py 10
 
 # The long ones.  build/traffic belongs to the scenarios of `check`: what comes later must not run beside them.
-FULL := drafts-long recordings-long outside-generator clients clients-contract properties-long build-tsan build-debug unit-tsan unit-valgrind scenario-tsan scenario-valgrind crash-postgres crash-files-postgres crash-long uploads-large coverage
+FULL := pages-postgres drafts-long recordings-long outside-generator clients clients-contract properties-long build-tsan build-debug unit-tsan unit-valgrind scenario-tsan scenario-valgrind crash-postgres crash-files-postgres crash-long uploads-large coverage
 full: check $(FULL) $(FUZZERS:%=fuzz-%)
 
 build-tsan:  ; +@$(STEP) $@ $(MAKE) BUILD=tsan CC=gcc scriped unit-build
@@ -90,6 +96,8 @@ scenario-tsan: build-tsan | $(CHECK)
 	@SCRIPED_BIN=build/tsan/scriped $(STEP) $@ $(PY) test/scenario/run.py --slow
 scenario-valgrind: build-debug | scenario-tsan
 	@SCRIPED_BIN='$(VALGRIND) build/debug/scriped' $(STEP) $@ $(PY) test/scenario/run.py --engine sqlite
+pages-postgres: outside build-release
+	@$(STEP) $@ $(PY) test/pages/run.py --engine postgres
 crash-files-postgres: build-release
 	@$(STEP) $@ $(PY) test/crash/files.py 10 --engine postgres
 recordings-long: build-asan

@@ -38,6 +38,12 @@ class Person:
         s.cli('user', 'password', '--email', self.email, said=self.password + '\n')
 
 
+def invite(s, email, role='Creator', workspace=None):
+    """The link of an invitation."""
+    made = json.loads(s.cli('user', 'invite', '--workspace', workspace or s.id, '--email', email, '--role', role, '--json')[1])
+    return s.url + urllib.parse.urlsplit(made['url']).path
+
+
 class Pkce:
     def __init__(self, verifier=None):
         self.verifier = verifier or secrets.token_urlsafe(48)

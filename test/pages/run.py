@@ -26,9 +26,9 @@ def world(s):
     there = 'https://app.example.com/oauth/callback'
     app = App(s, client_name='Acme Notion Sync', redirect_uris=[there])
     local = App(s, client_name='A program of the desktop', redirect_uris=['http://127.0.0.1:33418/callback'])
-    links = [invite(s, email) for email in ('first@example.com', 'second@example.com', ada.email)]
     return {
-        'ada': [ada.email, ada.password], 'eve': [eve.email, eve.password], 'links': links, 'second': invite(s, ada.email, workspace=other),
+        'ada': [ada.email, ada.password], 'eve': [eve.email, eve.password],
+        'new': invite(s, 'new@example.com'), 'late': invite(s, 'late@example.com'), 'known': invite(s, ada.email, workspace=other),
         'there': there, 'web': app.url(Pkce(), state='a b&c' * 100), 'local': local.url(Pkce()), 'login': app.url(Pkce(), prompt='login'),
     }
 

@@ -66,8 +66,8 @@ async function looks(check) {
 	await page.getByRole('alert').waitFor();
 	check((await focused(page)).id === 'f-password', 'the cursor is not in the password');
 	await judge(page, 'wrong');
-	await at('invitation', world.links[0]);
-	await at('invitation-known', world.links[2]);
+	await at('invitation', world.new);
+	await at('invitation-known', world.known);
 	await at('invitation-over', '/invite/nonsense');
 	await page.goto(base + '/signin');
 	await sign_in(page, world.ada);
@@ -77,8 +77,8 @@ async function looks(check) {
 	await page.getByRole('button', { name: 'Allow', exact: true }).click();
 	await page.waitForURL(world.there + '**');
 	await at('account', '/account?done=joined');
-	await at('invitation-join', world.second);
-	await at('invitation-member', world.links[2]);
+	await at('invitation-join', world.known);
+	await at('invitation-member', world.late);
 	check(await page.evaluate(() => document.querySelectorAll('script').length) === 0, 'there is a script');
 	await context.close();
 }
@@ -113,7 +113,7 @@ async function by_keyboard(check) {
 
 async function joins(check) {
 	const { page, context, faults } = await tab();
-	await page.goto(world.links[0]);
+	await page.goto(world.new);
 	await page.getByLabel('Your name').fill('Grace Hopper');
 	await page.getByLabel('Password').fill('nine brave ravens');
 	await page.getByRole('button', { name: 'Create account and join' }).click();
