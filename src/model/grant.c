@@ -231,9 +231,11 @@ family_turn(struct db *db, const struct family *f, struct error *e)
 }
 
 enum err
-family_revoke(struct db *db, const ulid *id, int64_t now, struct error *e)
+family_revoke(struct db *db, const ulid *id, int64_t now, bool *was, struct error *e)
 {
-	return db_run(db, revoke_family, e, val_ulid(id), V(now));
+	TRY(db_run(db, revoke_family, e, val_ulid(id), V(now)));
+	*was = db->ops->changes(db) == 1;
+	return OK;
 }
 
 enum err

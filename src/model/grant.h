@@ -72,7 +72,7 @@ MUST_USE enum err family_insert(struct db *, const struct family *, struct error
 MUST_USE enum err family_get(struct db *, struct arena *, const ulid *, struct family *ret, bool *found, struct error *);
 MUST_USE enum err family_hold(struct db *, struct arena *, const ulid *, struct family *ret, bool *found, struct error *);	/* until the transaction ends */
 MUST_USE enum err family_turn(struct db *, const struct family *, struct error *);	/* turn, turned_at, expires_at */
-MUST_USE enum err family_revoke(struct db *, const ulid *, int64_t now, struct error *);
+MUST_USE enum err family_revoke(struct db *, const ulid *, int64_t now, bool *was, struct error *);	/* *was: it held until now */
 /* The keeper's: codes and families that are over, at most `most` of each. */
 MUST_USE enum err grant_sweep(struct db *, int64_t now, int most, int64_t *n, struct error *);
 #endif

@@ -286,8 +286,10 @@ DB_TEST(a_family_turns_and_is_revoked_once)
 	CHECK_OK(b.e, family_hold(&b.db, &b.a, &f.id, &got, &found, &b.e));
 	CHECK(found && got.turn == 2 && got.turned_at == now + 5 && got.expires_at == now + 5000 && got.revoked_at == TIME_NONE);
 	CHECK_INT(got.scopes, ==, f.scopes);
-	CHECK_OK(b.e, family_revoke(&b.db, &f.id, now + 6, &b.e));
-	CHECK_OK(b.e, family_revoke(&b.db, &f.id, now + 7, &b.e));
+	CHECK_OK(b.e, family_revoke(&b.db, &f.id, now + 6, &found, &b.e));
+	CHECK(found);
+	CHECK_OK(b.e, family_revoke(&b.db, &f.id, now + 7, &found, &b.e));
+	CHECK(!found);
 	CHECK_OK(b.e, family_get(&b.db, &b.a, &f.id, &got, &found, &b.e));
 	CHECK_INT(got.revoked_at, ==, now + 6);
 	CHECK_OK(b.e, grant_sweep(&b.db, now + 11, 10, &n, &b.e));

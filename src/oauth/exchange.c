@@ -18,7 +18,8 @@ struct exchange_of {
 	/* what came of it */
 	struct family f;
 	int64_t moment;				/* of the access token */
-	bool bust;
+	ulid stolen;				/* of what was shown twice */
+	bool bust;				/* it held until now */
 };
 
 /* --- the answer --- */
@@ -53,8 +54,11 @@ told(struct face *f)
 	struct turn *t = turn_of(f);
 	struct exchange_of *g = t->own;
 
-	if (f->code == OK && g->bust)
+	if (f->code == OK && g->bust) {
 		auth_bust(t->o->api->c.auth);
+		log_note(t->o->api->c.log, LOG_WARN, "oauth", "token family %s of client %.*s is revoked, for somebody showed what was used before, from %.*s", g->stolen.s,
+		    (int)MIN(g->who.id.n, 200), g->who.id.p, STR(face_address(f)));
+	}
 	if (f->code != OK)
 		answer_code(t);
 	else if (t->r.code != O_OK)
@@ -75,9 +79,11 @@ same(str a, str b)
 static enum err
 revoke_all(struct turn *t, struct db *db, const ulid *family, const char *why, struct error *e)
 {
-	((struct exchange_of *)t->own)->bust = true;
+	struct exchange_of *g = t->own;
+
+	g->stolen = *family;
 	refuse(&t->r, O_INVALID_GRANT, "%s", why);
-	return family_revoke(db, family, now_of(t), e);
+	return family_revoke(db, family, now_of(t), &g->bust, e);
 }
 
 /* --- a code --- */

@@ -68,8 +68,7 @@ revoke(struct face *f, struct db *db, struct error *e)
 	TRY(look(t, db, e));
 	if (t->r.code != O_OK || !g->active)
 		return OK;
-	g->revoked = true;
-	return family_revoke(db, &g->f.id, now_of(t), e);
+	return family_revoke(db, &g->f.id, now_of(t), &g->revoked, e);
 }
 
 static void

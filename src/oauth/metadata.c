@@ -105,9 +105,19 @@ tell(struct turn *t, enum document d, str resource)
 
 void jwks_run(struct turn *t) { publish(t, S("{\"keys\":[]}")); }
 
+/* public_url may have a path, which stands between name and resource then. */
+static str
+own_path(const char *url)
+{
+	str rest = str_z(url);
+	const char *host = strstr(url, "://"), *at = host != NULL ? strchr(host + 3, '/') : NULL;
+
+	return at != NULL ? str_cut(rest, (size_t)(at - url), rest.n) : S("");
+}
+
 /* [RESOURCE]/.well-known/NAME[/] or /.well-known/NAME[RESOURCE][/] */
 static bool
-understand(str path, enum document *d, str *resource)
+understand(str path, str own, enum document *d, str *resource)
 {
 	const char *at = memmem(path.p, path.n, WELL_KNOWN, sizeof(WELL_KNOWN) - 1);
 
@@ -120,6 +130,8 @@ understand(str path, enum document *d, str *resource)
 		if (!str_starts(name, names[i]))
 			continue;
 		str after = str_cut(name, names[i].n, name.n);
+		if (own.n != 0 && str_starts(after, own))
+			after = str_cut(after, own.n, after.n);
 		for (size_t k = 0; k < COUNT(resources); k++) {
 			if (!(str_eq(before, resources[k]) && after.n == 0) && !(before.n == 0 && str_eq(after, resources[k])))
 				continue;
@@ -137,7 +149,7 @@ metadata_run(struct turn *t)
 	enum document d;
 	str resource;
 
-	if (understand(t->f.x->path, &d, &resource))
+	if (understand(t->f.x->path, own_path(face_url(&t->f)), &d, &resource))
 		tell(t, d, resource);
 	else {
 		refuse(&t->r, O_NOT_FOUND, "Nothing is here. The metadata is at /.well-known/oauth-authorization-server and /.well-known/oauth-protected-resource.");
