@@ -7,7 +7,7 @@ unit_of   = $(patsubst src/%.c,build/$1/test/%,$(filter-out src/blob/bucket_test
 FUZZERS  := $(patsubst src/%.c,test/%,$(wildcard src/*/*_fuzz.c))
 
 CHECK := layers house build-asan build-release build-clang outside unit docs scenario-postgres scenario-sqlite sweep-postgres sweep-sqlite traffic \
-	matrix clients-typescript properties signin-sqlite signin-postgres pages badinput badfetch control doctor uploads-sqlite uploads-postgres bucket sqlplan replay lint extract recordings crash crash-files
+	matrix clients-typescript properties signin-sqlite signin-postgres flows-sqlite flows-postgres pages badinput badfetch control doctor uploads-sqlite uploads-postgres bucket sqlplan replay lint extract recordings crash crash-files
 check: $(CHECK)
 
 layers:        ; @$(STEP) $@ sh tools/layers
@@ -48,6 +48,10 @@ signin-sqlite: build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/signin.py
 signin-postgres: build-release
 	@$(STEP) $@ $(PY) test/signin.py --engine postgres
+flows-sqlite: build-asan
+	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/oauth/flows.py
+flows-postgres: build-release
+	@$(STEP) $@ $(PY) test/oauth/flows.py --engine postgres
 pages: outside build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/pages/run.py
 badinput badfetch: build-asan
