@@ -36,17 +36,16 @@ open_front(struct t_app *a)
 void
 t_app_open(struct t_app *a, struct t_db *t, unsigned flags, const char *sets)
 {
-	secret s;
 	struct error e;
 	workspace_id other;
 	project_id project;
 
 	*a = (struct t_app){ 0 };
 	t_house_open(&a->h, t, flags, sets);
-	crypto_random(&s, sizeof(s));
-	a->auth = auth_new(&s, &a->h.clock.c);
+	crypto_random(&a->secret, sizeof(a->secret));
+	a->auth = auth_new(&a->secret, &a->h.clock.c);
 	a->limits = limits_new(4096);
-	blobs_init(&a->blobs, &s, NULL);
+	blobs_init(&a->blobs, &a->secret, NULL);
 	struct api_conf ac = { a->h.engine, a->h.work, a->auth, a->limits, a->h.log, &a->h.clock.c, &a->blobs, NULL };
 	need(api_open(&ac, &a->h.conf, &a->api, &e), &e);
 	open_front(a);

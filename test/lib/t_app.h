@@ -18,6 +18,7 @@
 struct t_conn { int fd, port; const char *token; struct arena a; json_t *kept; };
 struct t_app {
 	struct t_house h;
+	secret secret;
 	struct auth *auth;
 	struct limits *limits;
 	struct blobs blobs;		/* without an embedded store */
