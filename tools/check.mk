@@ -7,14 +7,15 @@ unit_of   = $(patsubst src/%.c,build/$1/test/%,$(filter-out src/blob/bucket_test
 FUZZERS  := $(patsubst src/%.c,test/%,$(wildcard src/*/*_fuzz.c))
 
 CHECK := layers house build-asan build-release build-clang outside unit docs scenario-postgres scenario-sqlite sweep-postgres sweep-sqlite traffic \
-	matrix clients-typescript properties signin-sqlite signin-postgres flows-sqlite flows-postgres pages badinput badfetch control doctor uploads-sqlite uploads-postgres bucket sqlplan replay lint extract recordings crash crash-files
+	matrix clients-typescript properties signin-sqlite signin-postgres flows-sqlite flows-postgres pages badinput badfetch control doctor \
+	attacks-postgres attacks-sqlite conformance hosts oauth-clients uploads-sqlite uploads-postgres bucket sqlplan replay lint extract recordings crash crash-files
 check: $(CHECK)
 
 layers:        ; @$(STEP) $@ sh tools/layers
 house:         ; @$(STEP) $@ sh tools/house
-build-asan:    ; +@$(STEP) $@ $(MAKE) BUILD=asan CC=gcc scriped unit-build fuzz-build build/asan/sqlplan build/asan/scriped-people build/asan/draw build/asan/encode
+build-asan:    ; +@$(STEP) $@ $(MAKE) BUILD=asan CC=gcc scriped unit-build fuzz-build build/asan/sqlplan build/asan/scriped-people build/asan/draw build/asan/encode build/asan/clock.so
 build-clang:   ; +@$(STEP) $@ $(MAKE) BUILD=debug O=build/clang CC=clang syntax
-build-release: ; +@$(STEP) $@ $(MAKE) BUILD=release CC=gcc all
+build-release: ; +@$(STEP) $@ $(MAKE) BUILD=release CC=gcc all build/release/clock.so
 outside:       ; @$(STEP) $@ sh tools/outside npm python
 
 unit: build-asan
@@ -56,6 +57,16 @@ pages: outside build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/pages/run.py
 badinput badfetch: build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/$@.py
+attacks-sqlite: build-asan
+	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/attacks.py
+attacks-postgres: build-release
+	@$(STEP) $@ $(PY) test/attacks.py --engine postgres
+conformance: outside build-release
+	@$(STEP) $@ $(PY) test/mcp/conformance.py
+hosts: outside build-asan
+	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/mcp/clients.py
+oauth-clients: outside build-asan
+	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/oauth/clients.py
 control: build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/control.py
 doctor: build-asan
@@ -76,7 +87,7 @@ crash-files: build-release
 	@$(STEP) $@ $(PY) test/crash/files.py 10
 
 # The long ones.  build/traffic belongs to the scenarios of `check`: what comes later must not run beside them.
-FULL := pages-postgres drafts-long recordings-long outside-generator clients clients-contract properties-long build-tsan build-debug unit-tsan unit-valgrind scenario-tsan scenario-valgrind crash-postgres crash-files-postgres crash-long uploads-large coverage
+FULL := pages-postgres conformance-postgres hosts-postgres oauth-clients-postgres drafts-long recordings-long outside-generator clients clients-contract properties-long build-tsan build-debug unit-tsan unit-valgrind scenario-tsan scenario-valgrind crash-postgres crash-files-postgres crash-long uploads-large coverage
 full: check $(FULL) $(FUZZERS:%=fuzz-%)
 
 build-tsan:  ; +@$(STEP) $@ $(MAKE) BUILD=tsan CC=gcc scriped unit-build
@@ -87,6 +98,12 @@ VALGRIND := valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-
 outside-generator: outside ; @$(STEP) $@ sh tools/outside generator
 clients: outside-generator build-release
 	@$(STEP) $@ $(PY) test/clients/run.py python go java
+conformance-postgres: conformance
+	@$(STEP) $@ $(PY) test/mcp/conformance.py --engine postgres
+hosts-postgres: outside build-release
+	@$(STEP) $@ $(PY) test/mcp/clients.py --engine postgres
+oauth-clients-postgres: outside build-release
+	@$(STEP) $@ $(PY) test/oauth/clients.py --engine postgres
 properties-long: properties
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/openapi/properties.py --examples 100 --phases examples,coverage,fuzzing,stateful
 clients-contract: clients clients-typescript
