@@ -67,7 +67,7 @@ $O/src/db/migrate.o: $(wildcard schema/*.sql)
 $O/src/page/page.o: src/page/page.css
 # The documentation: a program made of the tables of src prints it, and the server holds it as it is.
 MKDOCS := $(patsubst %.c,$O/%.o,$(wildcard tools/mkdocs/*.c)) $O/src/docs/gzip.o
-$O/mkdocs: $(MKDOCS) $(filter-out $O/src/app/% $O/src/docs/% $O/src/mcp/%,$(OBJ)) ; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(shell pkg-config --libs md4c-html)
+$O/mkdocs: $(MKDOCS) $(filter-out $O/src/app/% $O/src/docs/%,$(OBJ)) ; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(shell pkg-config --libs md4c-html)
 $O/site.pack: $O/mkdocs CHANGES.md $(wildcard docs/* docs/assets/*) ; $< $@
 $O/src/docs/site.o: $O/site.pack
 $O/src/docs/site.o: private CPPFLAGS += -DSITE_PACK='"$O/site.pack"'

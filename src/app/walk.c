@@ -131,7 +131,7 @@ look_at_settings(struct walk *w, const struct probe *p)
 {
 	const char *own = w->d->conf.public_url;
 
-	if (own[0] != '\0' && strcmp(own, w->at.origin) != 0)
+	if (own[0] != '\0' && !(str_starts(str_z(w->at.url), str_z(own)) && w->at.url[strlen(own)] == '/'))
 		probe_tell(w->d, BAD, "public_url", p, MEND_PUBLIC_URL, "the settings say public_url = %.*s, and hosts are given %s", SHOWN, own, w->at.origin);
 }
 

@@ -400,7 +400,7 @@ plan_week(struct ask *ask)
 #define ARG_LANGUAGE	{ "language", "Language", "Language of the post, such as en or de", false, C_LANGUAGE }
 #define ARG_LENGTH	{ "length", "Length", "short, medium or long", false, C_LENGTH }
 
-static const struct prompt prompts[] = {
+const struct prompt mcp_prompts[] = {
 	{ "draft_post", "Draft a post", "Writes a LinkedIn post about a topic, in the voice of a project.",
 	  { { "topic", "Topic", "What the post is about: a thought, notes, or a whole text", true, C_NONE }, ARG_PROJECT, ARG_LANGUAGE, ARG_LENGTH }, draft_post },
 	{ "plan_week", "Plan a week", "Plans the posts of a week from what is there (drafts, notes, sources), and schedules them once agreed.",
@@ -410,13 +410,14 @@ static const struct prompt prompts[] = {
 	  { { "source", "Source", "Id of the source", true, C_SOURCE }, { "posts", "Posts", "How many posts, 3 when left out", false, C_COUNT },
 	    { "project", "Project", "Id of the project whose voice is used; that of the source when left out", false, C_PROJECT }, ARG_LANGUAGE, ARG_LENGTH }, repurpose_source },
 };
+const int mcp_nprompts = (int)COUNT(mcp_prompts);
 
 const struct prompt *
 mcp_prompt(const struct ask *ask, str name)
 {
-	for (size_t i = 0; i < COUNT(prompts); i++)
-		if (str_eq(str_z(prompts[i].name), name))
-			return &prompts[i];
+	for (int i = 0; i < mcp_nprompts; i++)
+		if (str_eq(str_z(mcp_prompts[i].name), name))
+			return &mcp_prompts[i];
 	for (int i = 0; mcp_conformance(ask) && i < mcp_nfixture_prompts; i++)
 		if (str_eq(str_z(mcp_fixture_prompts[i].name), name))
 			return &mcp_fixture_prompts[i];
@@ -453,8 +454,8 @@ mcp_prompts_list(struct ask *ask)
 	struct json *j = mcp_result(ask);
 	jw_key(j, S("prompts"));
 	jw_arr(j);
-	for (size_t i = 0; i < COUNT(prompts); i++)
-		list_prompt(j, &prompts[i]);
+	for (int i = 0; i < mcp_nprompts; i++)
+		list_prompt(j, &mcp_prompts[i]);
 	for (int i = 0; mcp_conformance(ask) && i < mcp_nfixture_prompts; i++)
 		list_prompt(j, &mcp_fixture_prompts[i]);
 	jw_end(j);

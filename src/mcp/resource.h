@@ -48,6 +48,8 @@ struct prompt {
 	struct prompt_arg args[PROMPT_ARGS];	/* ends with one without a name */
 	mcp_then *run;
 };
+extern const struct prompt mcp_prompts[];
+extern const int mcp_nprompts;
 const struct prompt *mcp_prompt(const struct ask *, str name);	/* NULL: there is none */
 str	mcp_argument(const struct ask *, const char *name);	/* absent: not given, or empty */
 

@@ -111,6 +111,19 @@ add_tag_pages(struct site *s)
 
 /* --- directives --- */
 
+static bool
+table(str word, struct buf *out)
+{
+	static const struct { const char *word; void (*print)(struct buf *); } tables[] = {
+		{ "settings", print_settings }, { "scopes", print_scopes }, { "tools", print_tools }, { "prompts", print_prompts }, { "resources", print_resources },
+	};
+
+	for (size_t i = 0; i < COUNT(tables); i++)
+		if (str_eq(word, str_z(tables[i].word)))
+			return tables[i].print(out), true;
+	return false;
+}
+
 static void
 directive(struct site *s, const char *file, str what, struct buf *out)
 {
@@ -122,14 +135,12 @@ directive(struct site *s, const char *file, str what, struct buf *out)
 		print_operations(s, rest.n != 0 ? str_dup(&s->a, rest).p : NULL, out);
 	else if (str_eq(word, S("errors")))
 		print_errors(s, out);
-	else if (str_eq(word, S("settings")))
-		print_settings(out);
 	else if (str_eq(word, S("changes"))) {
 		str text = file_read(s, "CHANGES.md");
 		str_split(&text, '\n');
 		buf_add(out, str_trim(text));
 		buf_char(out, '\n');
-	} else
+	} else if (!table(word, out))
 		die("docs/%s: there is no directive '%.*s'", file, STR(what));
 }
 

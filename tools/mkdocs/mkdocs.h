@@ -4,6 +4,7 @@
  *	main.c		which pages there are (pages.def), their directives, the lists of everything
  *	reference.c	operations and objects as Markdown, from the OpenAPI document
  *	errors.c	errors and settings as Markdown, from err.def and conf.def
+ *	agents.c	scopes, tools, prompts and resources, from what serves them
  *	render.c	Markdown to HTML: md4c, then anchors, tables that scroll, colours of code
  *	page.c		the template around it; whether every link leads somewhere
  *	write.c		the block of src/docs/pack.h
@@ -12,6 +13,7 @@
  *	<!-- operations Notes -->	every operation of a tag, and the objects that they answer with; without a tag: all
  *	<!-- errors -->			every error with a link to its page
  *	<!-- settings -->		every setting
+ *	<!-- scopes -->, <!-- tools -->, <!-- prompts -->, <!-- resources -->	what programs may ask for, and what MCP offers
  *	<!-- changes -->		CHANGES.md without its title
  *	<!-- if Notes -->, <!-- unless Notes -->, <!-- fi -->	what stands between is for a release with, or without, such operations
  *	<!-- X begin -->, <!-- X end -->	nothing: what stands between is kept by another tool
@@ -20,6 +22,7 @@
  * Ownership:  everything lives in one arena until the program ends.  Any fault ends it with a line that says where. */
 #ifndef MKDOCS_H
 #define MKDOCS_H
+#include "agents.h"
 #include "docs/pack.h"
 #include "json/json.h"
 
@@ -43,7 +46,6 @@ struct site {
 };
 
 _Noreturn void die(const char *fmt, ...) PRINTF(1, 2);
-void	put(struct buf *, const char *fmt, ...) PRINTF(2, 3);	/* as buf_fmt, of any length */
 str	file_read(struct site *, const char *path);	/* absent when there is none */
 struct page *page_add(struct site *, const char *group, const char *path, const char *file, const char *nav);
 
