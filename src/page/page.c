@@ -50,7 +50,7 @@ page_text(struct html *p, str s)
 	}
 }
 
-static void
+static void PRINTF(2, 0)
 text_va(struct html *p, const char *fmt, va_list ap)
 {
 	va_list again;
@@ -131,7 +131,7 @@ page_close(struct html *p, const char *element)
 }
 
 /* An element of a class with a text. */
-static void
+static void PRINTF(4, 0)
 element_va(struct html *p, const char *element, const char *class, const char *fmt, va_list ap)
 {
 	page_open(p, element, "class", class != NULL ? class : PAGE_OFF, NULL);
