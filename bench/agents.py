@@ -216,12 +216,11 @@ def streams(plan):
 # --------------------------------------------------------------------------------------------------------- sign-in
 
 class Signing(threading.Thread):
-    """One who signs in again and again, from an address of its own; .times of them."""
+    """One who signs in again and again; .times of them."""
 
-    def __init__(self, s, person, number, over):
+    def __init__(self, s, person, over):
         super().__init__(daemon=True)
-        self.s, self.person, self.from_, self.over = s, person, {'X-Forwarded-For': f'10.9.{number // 250}.{1 + number % 250}'}, over
-        self.times, self.failed = 0, None
+        self.s, self.person, self.over, self.times, self.failed = s, person, over, 0, None
 
     def run(self):
         while not self.over.is_set():
@@ -234,24 +233,21 @@ class Signing(threading.Thread):
 
     def once(self):
         with Browser(self.s) as b:
-            form = b.get('/signin', self.from_).form()
-            values = {next(n for n, t in form.types.items() if t == kind): v
-                      for kind, v in (('email', self.person.email), ('password', self.person.password))}
-            page = b.send(form, headers=self.from_, **values)
+            page = b.sign_in(b.get('/signin'), self.person.email, self.person.password)
             if page.status != 200 or not b.cookies:
                 raise Failure(f'sign-in: {page}')
 
 
 def signin(plan):
     """GET one note over 8 connections, some 250 a second each, while people sign in as fast as Argon2id lets them."""
-    with scriped(lambda s: fill_notes(s, ROWS), trusted_proxies='127.0.0.1') as s:
+    with scriped(lambda s: fill_notes(s, ROWS), rate_signin_account=0, rate_signin_address=0) as s:
         people = [Person(s) for _ in range(16)]
         url = f'{s.url}/v1/notes/{one_note(s)}'
         read = lambda: wrk(url, 8, plan.seconds, ['Authorization: Bearer ' + s.key], pause=4)            # noqa: E731
 
         def beside():
             over = threading.Event()
-            crowd = [Signing(s, p, i, over) for i, p in enumerate(people)]
+            crowd = [Signing(s, p, over) for p in people]
             for one in crowd:
                 one.start()
             time.sleep(1)
