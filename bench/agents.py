@@ -243,7 +243,7 @@ def signin(plan):
     with scriped(lambda s: fill_notes(s, ROWS), rate_signin_account=0, rate_signin_address=0) as s:
         people = [Person(s) for _ in range(16)]
         url = f'{s.url}/v1/notes/{one_note(s)}'
-        read = lambda: wrk(url, 8, plan.seconds, ['Authorization: Bearer ' + s.key], pause=4)            # noqa: E731
+        read = lambda: wrk(url, 8, plan.seconds, ['Authorization: Bearer ' + s.key], pause=4, soon=True)         # noqa: E731
 
         def beside():
             over = threading.Event()
