@@ -27,6 +27,9 @@ bool	crypto_unhex(str, uint8_t *out, size_t n);	/* exactly n bytes, digits of ei
 MUST_USE bool crypto_password_hash(str password, char ret[CRYPTO_PASSWORD]);
 /* Whether it is the one.  An absent hash is that of a password nobody has, so that who has no account takes the same time. */
 MUST_USE bool crypto_password_verify(str hash, str password);
+/* From here on this thread keeps the 64 MB of one password for the next one (room.c says why), until it drops them: when there is none for a while, and at its end. */
+void	crypto_room_keep(void);
+void	crypto_room_drop(void);
 /* A keyed 128-bit hash (SipHash-2-4-128) for tables keyed by what strangers send. */
 struct crypto_hash { uint64_t lo, hi; };
 struct crypto_hash crypto_siphash(const uint8_t key[16], str);

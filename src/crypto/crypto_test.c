@@ -1,6 +1,7 @@
 #include "t.h"
 #include "crypto/crypto.h"
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 
 static bool
@@ -214,4 +215,31 @@ TEST(a_password_of_nobody_takes_as_long)
 	}
 	CHECK(unknown * 2 > known && known * 2 > unknown);
 	CHECK(long_one * 2 > known);
+}
+
+static long
+faults(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_THREAD, &u);
+	return u.ru_minflt;
+}
+
+TEST(a_thread_that_keeps_its_room_fills_it_once)
+{
+	char hash[CRYPTO_PASSWORD];
+	str password = S("correct horse battery staple");
+	long before;
+
+	crypto_room_keep();
+	CHECK(crypto_password_hash(password, hash));
+	for (int i = 0; i < 2; i++) {
+		before = faults();
+		CHECK(crypto_password_verify(str_z(hash), password));
+		CHECK_INT(faults() - before, <, 1000);		/* of 16,384 pages */
+	}
+	crypto_room_drop();
+	CHECK(crypto_password_verify(str_z(hash), password));
+	crypto_room_drop();
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #define THREADS_MOST	64
+#define IDLE_US		INT64_C(3000000)	/* then a thread gives its memory back */
 
 struct hasher {
 	pthread_mutex_t lock;
@@ -19,6 +20,18 @@ hash(struct hash_job *j)
 	front_wake(j->x);
 }
 
+static void
+wait_for_more(struct hasher *h)
+{
+	h->idle++;
+	if (!sys_cond_wait_us(&h->more, &h->lock, IDLE_US) && h->first == NULL) {
+		crypto_room_drop();
+		while (h->first == NULL && !h->closing)
+			pthread_cond_wait(&h->more, &h->lock);
+	}
+	h->idle--;
+}
+
 static void *
 work(void *ctx)
 {
@@ -27,21 +40,20 @@ work(void *ctx)
 	sys_thread_yields(SYS_NICE_JOB);
 	pthread_mutex_lock(&h->lock);
 	for (;;) {
-		while (h->first == NULL && !h->closing) {
-			h->idle++;
-			pthread_cond_wait(&h->more, &h->lock);
-			h->idle--;
-		}
+		while (h->first == NULL && !h->closing)
+			wait_for_more(h);
 		struct hash_job *j = h->first;
 		if (j == NULL)
 			break;
 		h->first = j->next;
 		h->waiting--;
 		pthread_mutex_unlock(&h->lock);
+		crypto_room_keep();
 		hash(j);
 		pthread_mutex_lock(&h->lock);
 	}
 	pthread_mutex_unlock(&h->lock);
+	crypto_room_drop();
 	return NULL;
 }
 
