@@ -13,9 +13,9 @@ check: $(CHECK)
 
 layers:        ; @$(STEP) $@ sh tools/layers
 house:         ; @$(STEP) $@ sh tools/house
-build-asan:    ; +@$(STEP) $@ $(MAKE) BUILD=asan CC=gcc scriped unit-build fuzz-build build/asan/sqlplan build/asan/scriped-people build/asan/draw build/asan/encode build/asan/clock.so
+build-asan:    ; +@$(STEP) $@ $(MAKE) BUILD=asan CC=gcc scriped unit-build fuzz-build build/asan/sqlplan build/asan/scriped-people build/asan/draw build/asan/encode build/asan/clock.so build/asan/names.so
 build-clang:   ; +@$(STEP) $@ $(MAKE) BUILD=debug O=build/clang CC=clang syntax
-build-release: ; +@$(STEP) $@ $(MAKE) BUILD=release CC=gcc all build/release/clock.so
+build-release: ; +@$(STEP) $@ $(MAKE) BUILD=release CC=gcc all build/release/clock.so build/release/names.so
 outside:       ; @$(STEP) $@ sh tools/outside npm python
 
 unit: build-asan
@@ -87,7 +87,7 @@ crash-files: build-release
 	@$(STEP) $@ $(PY) test/crash/files.py 10
 
 # The long ones.  build/traffic belongs to the scenarios of `check`: what comes later must not run beside them.
-FULL := pages-postgres conformance-postgres hosts-postgres oauth-clients-postgres drafts-long recordings-long outside-generator clients clients-contract properties-long build-tsan build-debug unit-tsan unit-valgrind scenario-tsan scenario-valgrind crash-postgres crash-files-postgres crash-long uploads-large coverage
+FULL := pages-postgres attacks-long conformance-postgres hosts-postgres oauth-clients-postgres drafts-long recordings-long outside-generator clients clients-contract properties-long build-tsan build-debug unit-tsan unit-valgrind scenario-tsan scenario-valgrind crash-postgres crash-files-postgres crash-long uploads-large coverage
 full: check $(FULL) $(FUZZERS:%=fuzz-%)
 
 build-tsan:  ; +@$(STEP) $@ $(MAKE) BUILD=tsan CC=gcc scriped unit-build
@@ -98,6 +98,8 @@ VALGRIND := valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-
 outside-generator: outside ; @$(STEP) $@ sh tools/outside generator
 clients: outside-generator build-release
 	@$(STEP) $@ $(PY) test/clients/run.py python go java
+attacks-long: attacks-sqlite build-release
+	@SCRIPED_LONG=1 $(STEP) $@ $(PY) test/attacks.py --only 'without end'
 conformance-postgres: conformance
 	@$(STEP) $@ $(PY) test/mcp/conformance.py --engine postgres
 hosts-postgres: outside build-release

@@ -126,28 +126,31 @@ class Clock:
     def now(self):
         return time.time() + self.ahead
 
-    def surroundings(self):
-        """What a program needs in its environment, beside ours."""
-        beside = os.path.dirname(program()[-1])
-        found = [f for f in (os.path.join(beside, 'clock.so'), os.path.join(beside, 'release', 'clock.so')) if os.path.exists(f)]
-        if not found:
-            raise Failure(f'no clock.so in {beside}: make build/release/clock.so, or BUILD=asan build/asan/clock.so')
-        # a sanitizer wants to come first; ours calls nothing of it
-        options = ':'.join(filter(None, (os.environ.get('ASAN_OPTIONS'), 'verify_asan_link_order=0')))
-        return {'LD_PRELOAD': found[0], 'CLOCK_FILE': self.path, 'ASAN_OPTIONS': options}
+
+def preload(*names):
+    """What a program needs in its environment so that these come before everything else."""
+    beside, found = os.path.dirname(program()[-1]), []
+    for name in names:
+        places = [os.path.join(beside, name), os.path.join(beside, 'release', name)]
+        found += [f for f in places if os.path.exists(f)][:1]
+    if len(found) != len(names):
+        raise Failure(f'{" or ".join(names)} is not in {beside}: make build/release/{names[0]}, or BUILD=asan build/asan/{names[0]}')
+    # a sanitizer wants to come first; these call nothing of it
+    return {'LD_PRELOAD': ':'.join(found), 'ASAN_OPTIONS': ':'.join(filter(None, (os.environ.get('ASAN_OPTIONS'), 'verify_asan_link_order=0')))}
 
 
 class Server:
     """settings: a dict of --set.  data: a folder to use (kept) instead of a temporary one.  clock: the time of day is .clock's.
+    names: those of test/lib/names.c; what it connects to is a line each of `connects` in the folder.
 
     .id .project .key are what setup printed; .host .port .url where it listens; .metrics the port of its metrics; .log the path of its standard error."""
 
-    def __init__(self, settings=None, db='sqlite', data=None, workspace='Test', project='Main', lift=True, clock=False):
+    def __init__(self, settings=None, db='sqlite', data=None, workspace='Test', project='Main', lift=True, clock=False, names=''):
         self.settings = dict(LIFTED if lift else {}, **(settings or {}))
         self.own = data is None
         self.data = data or tempfile.mkdtemp(prefix='scriped-test-')
         self.log = os.path.join(self.data, 'stderr.log') if self.own else tempfile.mktemp(prefix='scriped-log-')
-        self.names = (workspace, project)
+        self.names, self.names_of = (workspace, project), names
         self.proc = self.host = self.port = self.id = self.project = self.key = None
         self.clock = Clock(os.path.join(self.data, 'clock')) if clock else None
         self.database = Database() if db == 'postgres' else None
@@ -204,7 +207,11 @@ class Server:
     # the process
 
     def surroundings(self):
-        return {**surroundings(), **(self.clock.surroundings() if self.clock else {})}
+        loaded = [n for n, wanted in (('clock.so', self.clock), ('names.so', self.names_of)) if wanted]
+        more = {'CLOCK_FILE': self.clock.path} if self.clock else {}
+        if self.names_of:
+            more |= {'NAMES': self.names_of, 'CONNECTS': os.path.join(self.data, 'connects')}
+        return {**surroundings(), **more, **(preload(*loaded) if loaded else {})}
 
     def start(self, timeout=60, extra=()):
         """Starts serve and waits for its ready line."""

@@ -14,6 +14,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), 'lib')]
 
 import cases
+from browser import Browser
 from cases import case, need
 from people import App, Person, bearer
 from server import Wire, head, wait_for
@@ -320,6 +321,32 @@ def revoked_stream(s):
     need(b'HTTP/1.1' not in rest, f'{rest[-300:]}')
     need(wait_for(lambda: open_streams(s) == 0, 5), 'the stream is left')
     w.close()
+
+
+@case('A stream of a program ends soon when its person takes the consent back', alone=True, metrics_listen='127.0.0.1:0')
+def taken_back(s):
+    ada, app = Person(s), App(s)
+    w = listen(s, app.walk(ada)['access_token'])
+    with Browser(s) as b:
+        b.sign_in(b.get('/signin'), ada.email, ada.password)
+        b.send(b.get('/account').form('revoke'), button='revoke')
+    w.sock.settimeout(25)
+    w.rest()
+    need(wait_for(lambda: open_streams(s) == 0, 5), 'the stream is left')
+    w.close()
+    app.close()
+
+
+@case('A stream of a program ends when its token does', alone=True, metrics_listen='127.0.0.1:0')
+def expired_stream(s):
+    ada, app = Person(s), App(s)
+    w = listen(s, app.walk(ada)['access_token'])
+    s.clock.forward(3601)
+    w.sock.settimeout(25)
+    w.rest()
+    need(wait_for(lambda: open_streams(s) == 0, 5), 'the stream is left')
+    w.close()
+    app.close()
 
 
 @case('Streams that are open do not hold up the end of the server', alone=True)

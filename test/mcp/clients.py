@@ -16,13 +16,22 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'lib'))
 from browser import Browser
 from people import Person
 from server import OFFLINE, Server
+from stranger import Stranger, head
 from tap import Tap
 from walk import NPM, walk
 
 STEPS = 11
 
 
-def hosts(s, tap, line, name):
+def described(port):
+    """The metadata document of a host, and its URL."""
+    url = f'http://127.0.0.1:{port}/client.json'
+    about = json.dumps({'client_id': url, 'client_name': 'A host', 'redirect_uris': ['http://127.0.0.1/callback'], 'token_endpoint_auth_method': 'none',
+                        'grant_types': ['authorization_code', 'refresh_token'], 'response_types': ['code']}).encode()
+    return url, head('Content-Type: application/json', f'Content-Length: {len(about)}', 'Connection: close') + about
+
+
+def host(s, tap, line, name, client=''):
     ada = Person(s)
 
     def allow(url):
@@ -39,14 +48,14 @@ def hosts(s, tap, line, name):
             return b.send(page.form('revoke'), button='revoke').status
 
     walk(tap, name, os.path.join(HERE, 'walk.mjs'), STEPS, {'allow': allow, 'forward': forward, 'revoke': revoke},
-         LINE=line, URL=s.url + '/mcp', PROJECT=s.project)
+         LINE=line, URL=s.url + '/mcp', PROJECT=s.project, CLIENT=client)
 
 
 def inspector(s, tap):
     def run(*words):
         command = [os.path.join(NPM, 'bin', 'node'), os.path.join(NPM, 'node_modules', '@modelcontextprotocol', 'inspector', 'clients', 'launcher', 'build', 'index.js'), '--cli',
                    s.url + '/mcp', '--transport', 'http', '--header', f'Authorization: Bearer {s.key}', *words]
-        p = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+        p = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, env={**os.environ, 'HOME': s.data})
         try:
             return json.loads(p.stdout), ''
         except ValueError:
@@ -65,9 +74,11 @@ def main():
     p.add_argument('--engine', default='sqlite', choices=('sqlite', 'postgres'))
     options = p.parse_args()
     tap = Tap()
-    with Server(OFFLINE, db=options.engine, clock=True) as s:
-        hosts(s, tap, '1', 'SDK 1')
-        hosts(s, tap, '2', 'SDK 2')
+    with Server({**OFFLINE, 'fetch_proxy': '', 'oauth_allow_private': True}, db=options.engine, clock=True) as s, Stranger(b'') as web:
+        url, web.answer = described(web.port)
+        for line in ('1', '2'):
+            host(s, tap, line, f'SDK {line}')
+            host(s, tap, line, f'SDK {line}, described', url)
         inspector(s, tap)
     return tap.end()
 

@@ -1,9 +1,9 @@
 // A host that is given nothing but the URL of the server: it finds the authorization server, registers, sends its user through sign-in and consent,
 // lists and calls tools, follows a generation, refreshes, and is refused when the user took it back.
-//	LINE	1: @modelcontextprotocol/sdk, 2: @modelcontextprotocol/client		CIMD	the URL of its metadata document, if it has one
+//	LINE	1: @modelcontextprotocol/sdk, 2: @modelcontextprotocol/client		CLIENT	the URL of its metadata document, if it has one
 import { ask, done, npm, refused, step } from '../lib/walk.mjs';
 
-const { LINE, URL: url, PROJECT: project, CIMD } = process.env;
+const { LINE, URL: url, PROJECT: project, CLIENT } = process.env;
 const { Client, StreamableHTTPClientTransport, UnauthorizedError } = LINE === '1'
 	? { ...npm('@modelcontextprotocol/sdk/client/index.js'), ...npm('@modelcontextprotocol/sdk/client/streamableHttp.js'), ...npm('@modelcontextprotocol/sdk/client/auth.js') }
 	: npm('@modelcontextprotocol/client');
@@ -12,16 +12,14 @@ const redirectUrl = 'http://127.0.0.1:7777/callback';
 class Person {
 	redirectUrl = redirectUrl;
 	clientMetadata = { client_name: 'A host', redirect_uris: [redirectUrl], token_endpoint_auth_method: 'none', grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'] };
-	clientMetadataUrl = CIMD;
-	registrations = 0;
-	grants = 0;
+	client = CLIENT && { client_id: CLIENT };	// the libraries themselves look for a document behind https only
 	sent = 0;
 
 	state() { return 'state of a host'; }
 	clientInformation() { return this.client; }
-	saveClientInformation(client) { this.client = client; this.registrations++; }
+	saveClientInformation(client) { this.client = client; }
 	tokens() { return this.saved; }
-	saveTokens(tokens) { this.saved = tokens; this.grants++; }
+	saveTokens(tokens) { this.saved = tokens; }
 	codeVerifier() { return this.verifier; }
 	saveCodeVerifier(verifier) { this.verifier = verifier; }
 	invalidateCredentials(what) { if (what === 'all' || what === 'tokens') this.saved = undefined; }
@@ -35,7 +33,7 @@ const call = (c, params, options) => (LINE === '1' ? c.callTool(params, undefine
 
 let line = transport();
 step('a host without a token is sent to its user', (await refused(client().connect(line))) instanceof UnauthorizedError && person.sent === 1);
-step(CIMD ? 'its document is its registration' : 'it registers itself', CIMD ? person.client?.client_id === CIMD : person.client?.client_id?.startsWith('cli_'));
+step(CLIENT ? 'its document is its registration' : 'it registers itself', CLIENT ? person.client.client_id === CLIENT : person.client?.client_id?.startsWith('cli_'));
 const back = new URL(await ask('allow', person.to)).searchParams;
 step('its user leads it back, with its state', back.get('state') === 'state of a host' && back.has('code') && back.has('iss'));
 await (LINE === '1' ? line.finishAuth(back.get('code')) : line.finishAuth(back));
