@@ -280,7 +280,9 @@ identify(struct rq *rq, struct db *db)
 static enum err
 check_origin(struct rq *rq)
 {
-	if (rq->who.type != PRINCIPAL_USER || !(rq->op->flags & OP_TX) || visit_from(rq->conf, rq->x) == VISIT_OURS)
+	bool cookie = rq->who.type == PRINCIPAL_USER && rq->x->header[FH_AUTHORIZATION].p == NULL;
+
+	if (!cookie || !(rq->op->flags & OP_TX) || visit_from(rq->conf, rq->x) == VISIT_OURS)
 		return OK;
 	return fail(&rq->err, E_ORIGIN_REFUSED, NULL, "%s", err_row(E_ORIGIN_REFUSED)->message);
 }

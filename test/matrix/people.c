@@ -3,14 +3,14 @@
 #include "auth/auth.h"
 #include "model/words.h"
 
-enum err __real_auth_check(struct auth *, const struct conf *, str, str, struct db *, struct principal *, enum auth_known *, bool *, struct error *);
-enum err __wrap_auth_check(struct auth *, const struct conf *, str, str, struct db *, struct principal *, enum auth_known *, bool *, struct error *);
+enum err __real_auth_check(struct auth *, const struct conf *, const struct auth_ask *, struct db *, struct principal *, enum auth_known *, bool *, struct error *);
+enum err __wrap_auth_check(struct auth *, const struct conf *, const struct auth_ask *, struct db *, struct principal *, enum auth_known *, bool *, struct error *);
 
 enum err
-__wrap_auth_check(struct auth *u, const struct conf *conf, str authorization, str address, struct db *db, struct principal *ret,
+__wrap_auth_check(struct auth *u, const struct conf *conf, const struct auth_ask *ask, struct db *db, struct principal *ret,
     enum auth_known *known, bool *touch, struct error *e)
 {
-	enum err code = __real_auth_check(u, conf, authorization, address, db, ret, known, touch, e);
+	enum err code = __real_auth_check(u, conf, ask, db, ret, known, touch, e);
 
 	if (*known == AUTH_KNOWN) {
 		ret->type = PRINCIPAL_USER;

@@ -41,7 +41,7 @@ BASES = {
     'create_post_status': {'projectId': '~roomy~', 'name': 'Column ~unique~', 'category': 'draft'}, 'update_post_status': {'name': 'Column ~unique~'},
     'create_upload': {'contentType': 'audio/mpeg'},
     'create_voice_sample': {'text': 'A sample.'}, 'create_pillar': {'name': 'Pillar ~unique~'}, 'update_pillar': {'name': 'Pillar ~unique~'},
-    'create_member': {'email': 'ada-~unique~@example.com', 'name': 'Ada', 'role': 'Client'},
+    'create_member': {'email': 'ada-~unique~@example.com', 'name': 'Ada', 'role': 'Client'}, 'create_invitation': {'email': 'ada-~unique~@example.com'},
 }
 # In which resource a field is found again, where its name differs.
 SHOWN_AS = {('create_source', 'text'): 'textPreview', ('create_knowledge', 'type'): 'the job says another one', ('update_workspace', 'name'): 'workspace.name', ('create_note', 'date'): 'slot.date',
@@ -57,7 +57,7 @@ DEFAULTS = {
     ('create_upload', 'maxSizeBytes'): 500000000, ('create_note', 'content'): '', ('create_note', 'folderId'): None, ('create_note', 'contentType'): 'PERSONAL',
     ('create_source', 'name'): None, ('create_project', 'type'): 'PERSONAL_BRAND', ('create_project', 'url'): None, ('create_key', 'mode'): 'live',
     ('create_key', 'expiresAt'): None,
-    ('create_key', 'apiVersion'): None, ('create_member', 'role'): 'Creator',
+    ('create_key', 'apiVersion'): None, ('create_member', 'role'): 'Creator', ('create_invitation', 'role'): 'Creator',
     ('create_post', 'content'): ' ', ('create_post', 'title'): '', ('create_post', 'contentType'): 'PERSONAL', ('create_post', 'scheduledFor'): None,
 }
 # Places among others: what is beyond the last one becomes the last one.
@@ -78,12 +78,15 @@ NOUNS = {'proj': 'Project', 'note': 'Note', 'post': 'Post', 'job': 'Job', 'src':
 LIVING = {'list_request_logs', 'get_request_log', 'list_audit_log', 'get_usage', 'get_rate_limits'}
 # Names: one line of text, not blank; anything else is 400.
 LINES = {(op, 'name') for op in ('create_folder', 'update_folder', 'create_post_status', 'update_post_status', 'create_project', 'update_project',
-                                 'create_key', 'update_key', 'create_member', 'update_member',
+                                 'create_key', 'update_key', 'create_member', 'update_member', 'create_invitation',
                                  'update_workspace', 'create_knowledge', 'create_pillar', 'update_pillar')}
 LINKS = (['https://www.linkedin.com/in/ada', 'http://a', 'HTTPS://EXAMPLE.COM/', 'https://exämple.com/ü?a=b#c'],
          ['javascript:alert(1)', 'data:text/html,x', 'www.linkedin.com', '//example.com', 'ftp://example.com', 'https:/example.com',
           ' https://example.com', 'https://a\nb'])
 VERSIONS = (['2026-08-01'], ['2020-01-01', '2026-13-01', '2026-8-001', 'the latest', '2026-08-1', '2026-08-010', '２026-08-01'])
+EMAILS = (['ada-~unique~@example.com', 'a~unique~@b', 'é~unique~@exämple.com', "o'neil+~unique~@example.com"],
+          ['ada', 'ada@', '@example.com', 'a b@example.com', 'ada@exa mple.com', 'a,b@example.com', '<ada@example.com>',
+           'a@b\n', '@', '@@@'])
 # Texts with a grammar: what is taken, and what is near it; any other text is 400.
 GRAMMARS = {
     ('create_upload', 'contentType'): (['audio/mpeg', 'video/mp4', 'image/png', 'application/pdf', 'application/msword', 'text/plain', 'text/html', 'Text/Markdown',
@@ -92,9 +95,7 @@ GRAMMARS = {
                                         'application/zip', 'application/octet-stream', 'text/csv', 'text/plainest', 'multipart/form-data', 'font/woff']),
     ('create_project', 'url'): LINKS, ('update_project', 'url'): LINKS, ('create_knowledge', 'url'): LINKS, ('create_key', 'apiVersion'): VERSIONS,
     ('update_key', 'apiVersion'): VERSIONS,
-    ('create_member', 'email'): (['ada-~unique~@example.com', 'a~unique~@b', 'é~unique~@exämple.com', "o'neil+~unique~@example.com"],
-                                 ['ada', 'ada@', '@example.com', 'a b@example.com', 'ada@exa mple.com', 'a,b@example.com', '<ada@example.com>',
-                                  'a@b\n', '@', '@@@']),
+    ('create_member', 'email'): EMAILS, ('create_invitation', 'email'): EMAILS,
     ('list_request_logs', 'status'): (['100', '200', '404', '599', '2xx', '4xx', '5xx'],
                                       ['099', '600', '6xx', '0xx', 'xx', '4x', '4x4', '40', '4XX', ' 40', '-40', '4.4', '４０４']),
 }

@@ -22,9 +22,10 @@ KINDS = {'proj': ('project', 'project'), 'note': ('note', 'note'), 'post': ('pos
          'fold': ('folder', 'folder'), 'src': ('source', 'source'), 'org': ('workspace', 'workspace'), 'hk': ('hook', 'hook'), 'slot': ('slot', None),
          'upl': ('upload', None), 'kb': ('document', 'knowledge'),
          'key': ('key', 'api_key'), 'usr': ('person', 'person'), 'req': ('request', None),
-         'smp': ('sample', 'voice_sample'), 'plr': ('pillar', 'pillar')}
+         'smp': ('sample', 'voice_sample'), 'plr': ('pillar', 'pillar'), 'inv': ('invitation', 'invitation'), 'cons': ('consent', 'consent'),
+         'cli': ('client', 'oauth_client')}
 MADE = {'project', 'note', 'source', 'post', 'job', 'status', 'folder', 'workspace', 'key', 'person', 'document',
-        'request', 'sample', 'pillar'}     # there is one of ours and one of theirs
+        'request', 'sample', 'pillar', 'invitation', 'consent'}     # there is one of ours and one of theirs
 GONE = {'note', 'post', 'folder'}                                                                     # and one that was deleted
 # Tables that requests change without a write of theirs.
 RESTLESS = {'audit', 'server_fact', 'idempotency', 'schema_version', 'request_log', 'request_log_size', 'usage_day', 'usage_hour',
@@ -173,6 +174,8 @@ class World:
         n['pillar'] = self.made_under(c, project, 'pillars', {'name': 'A pillar'})
         n['key'] = self.minted(workspace)
         n['person'] = self.made_person(workspace)
+        n['invitation'] = self.made_invitation(workspace)
+        n['consent'] = self.made_consent(workspace, n['person'])
         n['request'] = c.post('/v1/notes', {'projectId': project, 'content': 'A logged request.'}).get('X-Request-Id')
         if not wait_for(lambda: c.get('/v1/request-logs/' + n['request']).status == 200):
             raise Failure('a write is not in the request log')
@@ -192,6 +195,7 @@ class World:
             'folder': ('folders', {'projectId': self.roomy(), 'name': 'Folder'}),
             'status': ('post-statuses', {'projectId': self.roomy(), 'name': 'Column', 'category': 'draft'}),
             'project': ('projects', {'name': 'A project'}), 'key': ('keys', {'name': 'A key', 'scopes': ['notes:read']}),
+            'invitation': ('invitations', {'email': f'{secrets.token_hex(8)}@example.com'}),
             'person': ('members', {'name': 'Ada', 'email': f'{secrets.token_hex(8)}@example.com', 'role': 'Client'}),
         }[kind]
         a = c.post('/v1/' + path, body)
@@ -208,6 +212,15 @@ class World:
         """A key that nobody speaks with."""
         self.server.mint(workspace=workspace, name='spare')
         return next(k['id'] for k in self.server.keys(workspace) if k['name'] == 'spare')
+
+    def made_invitation(self, workspace):
+        return json.loads(self.server.cli('user', 'invite', '--workspace', workspace, '--email', f'{secrets.token_hex(8)}@example.com', '--json')[1])['id']
+
+    def made_consent(self, workspace, person):
+        client, consent = ulid(), ulid()
+        self.sql(f"INSERT INTO oauth_client (id, name, auth_method, redirects, metadata, created_at, changed_at) VALUES ('{client}', 'A program', 'none', '[]', '{{}}', 1, 1)")
+        self.sql(f"INSERT INTO consent (person, id, client, workspace, scopes, given_at) VALUES ('{person[4:]}', '{consent}', '{client}', '{workspace[4:]}', 'notes:read', 1)")
+        return 'cons_' + consent
 
     def made_person(self, workspace):
         return json.loads(self.server.cli('user', 'create', '--workspace', workspace, '--email', f'{secrets.token_hex(8)}@example.com', '--name',
