@@ -102,6 +102,27 @@ def locked(s):
     signed_in(s, eve)
 
 
+@case('Who guesses at an account does not lock out its owner, whose browser has tries of its own', alone=True, rate_signin_account=3)
+def not_locked_out(s):
+    ada, eve = Person(s), Person(s)
+    mine, hers = signed_in(s, ada), signed_in(s, eve)
+    for b in (mine, hers):
+        b.send(b.get('/account').form('sign out'))
+    for i in range(3):
+        b = Browser(s)
+        b.sign_in(b.get('/signin'), ada.email, f'wrong number {i}')
+    need(b.sign_in(b.get('/signin'), ada.email, ada.password).status == 429, 'a stranger may go on')
+    forged = Browser(s, {'scriped-known': hers.cookies['scriped-known']})
+    need(forged.sign_in(forged.get('/signin'), ada.email, ada.password).status == 429, "somebody else's browser may go on")
+    page = mine.sign_in(mine.get('/signin'), ada.email, 'wrong this time')
+    need(page.status == 422, f'{page}')
+    page = mine.sign_in(page, ada.email, ada.password)
+    need(page.url.endswith('/account'), f'{page}')
+    mine.send(page.form('sign out'), button='sign out')
+    statuses = [mine.sign_in(mine.get('/signin'), ada.email, f'wrong number {i}').status for i in range(3)]
+    need(statuses[-1] == 429, f'its tries have no end: {statuses}')
+
+
 @case('Too many tries from one address are refused, whatever the account', alone=True, rate_signin_address=3)
 def address(s):
     ada = Person(s)
@@ -426,7 +447,7 @@ def quiet(s):
     wrong = Browser(s)
     page = wrong.sign_in(wrong.get('/signin'), 'quiet-try@example.com', 'my other secret')
     log_of(s, page.answer)
-    for secret in (ada.password, 'my other secret', link.rsplit('/', 1)[1], b.cookies['scriped'], wrong.cookies['scriped-form'], 'quiet-try@example.com'):
+    for secret in (b.cookies['scriped-known'], ada.password, 'my other secret', link.rsplit('/', 1)[1], b.cookies['scriped'], wrong.cookies['scriped-form'], 'quiet-try@example.com'):
         need(secret not in s.log_text(), f'the log has {secret}')
 
 

@@ -228,7 +228,7 @@ put_password(struct guest *v)
 	page_h2(h, "Password");
 	page_p(h, NULL, "Another password signs you out everywhere else.");
 	page_form(h, "/account", people_csrf(v->p, v->f.x, "account"));
-	page_open(h, "input", "type", "text", "name", "username", "value", str_dup(v->f.a, v->me.email).p, "autocomplete", "username", "hidden", PAGE_ON, NULL);
+	guest_username(v, v->me.email);
 	page_input(h, &(struct page_field){ .label = "Password until now", .name = "password", .type = "password", .autocomplete = "current-password", .required = true,
 	    .focus = h->alert });
 	page_input(h, &(struct page_field){ .label = "New password", .name = "new", .type = "password", .autocomplete = "new-password", .required = true,
@@ -354,7 +354,7 @@ changed(struct face *f)
 		return;
 	}
 	if (f->code == OK)
-		guest_set_cookie(v);
+		guest_set_cookie(v, v->me.email);
 	finish(v, "password changed", "password");
 }
 

@@ -94,7 +94,7 @@ put_new(struct guest *v, const char *action)
 	struct arena *a = v->f.a;
 
 	page_form(h, action, people_csrf(v->p, v->f.x, "invite"));
-	page_hidden(h, "email", i->email);
+	guest_username(v, i->email);
 	page_open(h, "p", NULL);
 	page_fmt(h, "You will sign in with ");
 	page_bold(h, i->email);
@@ -248,7 +248,7 @@ joined(struct face *f)
 	auth_bust(v->p->api->c.auth);
 	guest_note(v, "joined", &invite_of(v)->who);
 	if (v->cookie[0] != '\0')
-		guest_set_cookie(v);
+		guest_set_cookie(v, invite_of(v)->i.email);
 	page_redirect(f->x, "/account?done=joined");
 }
 

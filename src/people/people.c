@@ -7,6 +7,7 @@
 #define TRIES_KEYS	65536
 #define BODY_MOST	32768		/* `next` may be as long as 8,000, and grows threefold */
 #define SECRET_LEN	43		/* 32 bytes in base64url */
+#define KNOWN_S		INT64_C(31536000)
 
 const char *
 people_scope(int scope)
@@ -76,13 +77,25 @@ set_cookie(const struct api *api, struct exchange *x, const char *name, const ch
 
 /* --- forms --- */
 
+/* Of a cookie and what it is believed for. */
 static str
-mac(const struct people *p, struct arena *a, str cookie, const char *action)
+mac(const struct people *p, struct arena *a, str cookie, const char *what)
 {
-	str text = str_fmt(a, "%.*s %s", STR(cookie), action);
+	str text = str_fmt(a, "%.*s %s", STR(cookie), what);
 	digest d = crypto_hmac(&p->secret, text);
 
 	return crypto_b64(a, (str){ (const char *)d.b, sizeof(d.b) });
+}
+
+static bool
+mac_is(const struct people *p, str cookie, const char *what, str given)
+{
+	struct arena a;
+
+	arena_init(&a, 4096);
+	digest one = crypto_sha256(given), two = crypto_sha256(mac(p, &a, cookie, what));
+	arena_free(&a);
+	return crypto_same(&one, &two);
 }
 
 /* One that this answer sets already, or that came with the request, or a new one. */
@@ -118,18 +131,10 @@ bool
 people_csrf_ok(struct people *p, const struct exchange *x, const char *action, str given)
 {
 	str cookie = people_cookie(p->api, x);
-	struct arena a;
-	digest one, two;
 
 	if (cookie.p == NULL)
 		cookie = page_cookie(x, nonce_name(p->api));
-	if (!is_secret(cookie) || visit_from(api_conf(p->api), x) == VISIT_THEIRS)
-		return false;
-	arena_init(&a, 4096);
-	one = crypto_sha256(given);
-	two = crypto_sha256(mac(p, &a, cookie, action));
-	arena_free(&a);
-	return crypto_same(&one, &two);
+	return is_secret(cookie) && visit_from(api_conf(p->api), x) != VISIT_THEIRS && mac_is(p, cookie, action, given);
 }
 
 bool
@@ -223,7 +228,37 @@ guest_begin(struct guest *v, struct db *db, person_id who, int64_t now, struct e
 	return session_insert(db, &s, e);
 }
 
-void guest_set_cookie(struct guest *v) { set_cookie(v->p->api, v->f.x, visit_cookie_name(v->f.conf), v->cookie, SESSION_MOST_MS / 1000); }
+/* --- browsers that an account was used in before ---
+ *
+ * Their cookie is a random value and its MAC with the account.  They have tries of their own: whoever guesses at an account from elsewhere uses up the account's, and
+ * does not lock out its owner. */
+
+static const char *known_name(const struct api *api) { return is_https(api) ? "__Host-scriped-known" : "scriped-known"; }
+
+/* The random value, absent where the browser is a new one to that account. */
+static str
+known_browser(const struct guest *v, str email)
+{
+	str given = page_cookie(v->f.x, known_name(v->p->api)), value = str_split(&given, '.');
+
+	return email.n != 0 && is_secret(value) && is_secret(given) && mac_is(v->p, value, str_fmt(v->f.a, "knows %.*s", STR(email)).p, given) ? value : STR_NONE;
+}
+
+void
+guest_set_cookie(struct guest *v, str email)
+{
+	str value = known_browser(v, email);
+	char fresh[48];
+
+	set_cookie(v->p->api, v->f.x, visit_cookie_name(v->f.conf), v->cookie, SESSION_MOST_MS / 1000);
+	if (value.p == NULL) {
+		make_secret(v->f.a, fresh);
+		value = str_z(fresh);
+	}
+	str whole = str_fmt(v->f.a, "%.*s.%.*s", STR(value), STR(mac(v->p, v->f.a, value, str_fmt(v->f.a, "knows %.*s", STR(email)).p)));
+	set_cookie(v->p->api, v->f.x, known_name(v->p->api), whole.p, KNOWN_S);
+}
+
 void guest_drop_cookie(struct guest *v) { set_cookie(v->p->api, v->f.x, visit_cookie_name(v->f.conf), "", 0); }
 
 /* --- tries --- */
@@ -250,7 +285,10 @@ guest_may_try(struct guest *v, str account)
 	int wait_s;
 
 	bool may = spend(v->p, 'a', rule_group(v->f.a, face_address(&v->f)), (int)c->rate_signin_address, now, &wait_s);
-	if (may && account.p != NULL)
+	str browser = known_browser(v, account);
+	if (may && browser.p != NULL)
+		may = spend(v->p, 'b', browser, (int)c->rate_signin_account, now, &wait_s);
+	else if (may && account.p != NULL)
 		may = spend(v->p, 'e', account, (int)c->rate_signin_account, now, &wait_s);
 	if (may)
 		return true;
@@ -275,6 +313,12 @@ guest_hash(struct guest *v, bool make, str hash, str password, face_then *then)
 	}
 	front_add(v->f.x, "Retry-After", "5");
 	guest_stop(v, 503, "One moment", "Many people sign in right now. Wait a few seconds, and try again.");
+}
+
+void
+guest_username(struct guest *v, str email)
+{
+	page_open(&v->h, "input", "type", "text", "name", "username", "value", str_dup(v->f.a, email).p, "autocomplete", "username", "hidden", PAGE_ON, NULL);
 }
 
 void

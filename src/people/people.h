@@ -7,7 +7,7 @@
  *
  * Passwords are hashed (Argon2id) on threads of their own, signin_threads at a time and SIGNIN_QUEUE waiting; whoever comes on top is asked to
  * come back (503).  An address and an account have so many tries in a quarter of an hour; a wrong try costs the same time and gets the same words whether the
- * account exists or not, and so does one too many: it is not looked at at all.
+ * account exists or not, and so does one too many: it is not looked at at all.  A browser that an account was used in before has tries of its own there.
  *
  * The cookie is __Host-scriped where public_url is https.  Otherwise it is `scriped`, and only callers from loopback and private addresses are signed in:
  * a password must not cross the Internet in the clear.  Behind a trusted proxy X-Forwarded-Proto and the caller's address decide.  A session gets a new secret at each

@@ -55,10 +55,11 @@ struct people_route { str path; bool below; face_then *show, *act; };
 static inline struct guest *guest_of(struct face *f) { return (struct guest *)f; }
 
 void	guest_hash(struct guest *, bool make, str hash, str password, face_then *then);
-/* One more try of an address and, unless absent, an account.  False: answered with 429. */
+/* One more try of an address and, unless absent, an account; the latter of a browser that knows the account is its own.  False: answered with 429. */
 bool	guest_may_try(struct guest *, str account);
 bool	guest_form_ok(struct guest *, const char *action);	/* of the field `csrf` */
 str	guest_field(const struct guest *, const char *name);	/* one that was sent twice is absent */
+void	guest_username(struct guest *, str email);	/* in a form: whose password it is, for who keeps passwords */
 /* A page of a few words instead. */
 void	guest_stop(struct guest *, int status, const char *title, const char *fmt, ...) PRINTF(4, 5);
 void	guest_trouble(struct guest *);			/* f.code and f.err say which */
@@ -66,7 +67,7 @@ enum err guest_who(struct face *, struct db *, struct error *);	/* a face_work: 
 /* A session of this browser: its secret into the visit, then in a transaction the row, in the place of the one that stood. */
 void	guest_secret(struct guest *);
 MUST_USE enum err guest_begin(struct guest *, struct db *, person_id, int64_t now, struct error *);
-void	guest_set_cookie(struct guest *);
+void	guest_set_cookie(struct guest *, str email);	/* of the session, and that the account is known here */
 void	guest_drop_cookie(struct guest *);
 void	guest_note(struct guest *, const char *what, const person_id *);	/* a line of the log */
 int64_t	guest_now(const struct guest *);

@@ -80,7 +80,7 @@ begun(struct face *f)
 	}
 	auth_bust(v->p->api->c.auth);		/* the session that it takes the place of */
 	guest_note(v, "signed in", &v->who.id);
-	guest_set_cookie(v);
+	guest_set_cookie(v, v->email);
 	page_redirect(f->x, v->next.p != NULL ? str_dup(f->a, v->next).p : "/account");
 }
 
