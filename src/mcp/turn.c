@@ -84,13 +84,22 @@ ask_new(struct turn *t, const struct message *g)
 	return k;
 }
 
-/* A message that became a stream goes on without us. */
+/* A message that became a stream, at once or when it was resumed, goes on without us. */
+static void
+let_go(struct turn *t)
+{
+	struct live *l = t->live;
+
+	t->live = NULL;
+	if (l != NULL)
+		live_left(l);
+}
+
 static void
 run(struct turn *t, struct ask *k)
 {
 	k->method->run(k);
-	if (t->live != NULL)
-		live_left(t->live);
+	let_go(t);
 }
 
 static void
@@ -469,6 +478,7 @@ on_resumed(void *ctx, struct exchange *x)
 
 	(void)ctx;
 	t->go(t);
+	let_go(t);
 }
 
 static void
