@@ -57,6 +57,15 @@ is_public(const struct conf *c, str host)
 	return own.n != 0 && (str_ieq(own, host) || str_ieq(name_of(own), host));
 }
 
+/* By its name alone: a port is no other machine. */
+static bool
+is_public_name(const struct conf *c, str name)
+{
+	str own = name_of(host_of(str_z(c->public_url)));
+
+	return own.n != 0 && str_ieq(own, name);
+}
+
 static bool
 by_proxy(const struct conf *c, const struct exchange *x)
 {
@@ -73,7 +82,7 @@ door_host(const struct conf *c, const struct exchange *x, bool loopback)
 {
 	str host = x->header[FH_HOST], name = name_of(host);
 
-	return sys_is_address(name) || (loopback && is_loopback(name)) || is_public(c, host) || by_proxy(c, x) || is_listed(c->mcp_origins, STR_NONE, host);
+	return sys_is_address(name) || (loopback && is_loopback(name)) || is_public_name(c, name) || by_proxy(c, x) || is_listed(c->mcp_origins, STR_NONE, host);
 }
 
 /* A page of the very address that it was asked for at is our own. */
