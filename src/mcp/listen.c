@@ -30,7 +30,7 @@ struct heard {
 	struct principal was, is;
 	struct mcp_session session;
 	bool has_session, over, changed;
-	json_t *uris;
+	struct uris uris;
 	struct buf out;			/* what is to be sent */
 };
 struct pass { struct watch *w; struct arena a; struct heard *v; int n, most; struct db *db; };
@@ -124,8 +124,6 @@ acknowledge(struct live *l, const struct listener *by)
 {
 	struct buf b;
 	struct json j;
-	const json_t *uri;
-	size_t i;
 
 	buf_init(&b, &l->a, (size_t)1 << 20);
 	buf_add(&b, S("\"notifications\":"));
@@ -135,11 +133,11 @@ acknowledge(struct live *l, const struct listener *by)
 		jw_raw((jw_key(&j, S("toolsListChanged")), &j), S("true"));
 	if (by->prompts)
 		jw_raw((jw_key(&j, S("promptsListChanged")), &j), S("true"));
-	if (by->uris != NULL) {
+	if (by->has_uris) {
 		jw_key(&j, S("resourceSubscriptions"));
 		jw_arr(&j);
-		json_array_foreach (by->uris, i, uri)
-			jw_str(&j, (str){ json_string_value(uri), json_string_length(uri) });
+		for (int i = 0; i < by->uris.n; i++)
+			jw_str(&j, by->uris.v[i]);
 		jw_end(&j);
 	}
 	jw_end(&j);
@@ -160,6 +158,18 @@ are_uris(const json_t *v)
 	return true;
 }
 
+static struct uris
+uris_copy(struct arena *a, const json_t *list)
+{
+	struct uris u = { NEW_N(a, str, json_array_size(list) + 1), 0 };
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach (list, i, one)
+		u.v[u.n++] = str_dup(a, (str){ json_string_value(one), json_string_length(one) });
+	return u;
+}
+
 void
 mcp_listen(struct ask *k)
 {
@@ -175,7 +185,8 @@ mcp_listen(struct ask *k)
 	struct listener *by = listener_of(k->live);
 	by->tools = wanted(filter, "toolsListChanged");
 	by->prompts = wanted(filter, "promptsListChanged") && api_conf(k->m->api)->mcp_conformance;
-	by->uris = uris;
+	by->has_uris = uris != NULL;
+	by->uris = uris_copy(&k->live->a, uris);
 	acknowledge(k->live, by);
 	mcp_count(k);
 	live_listens(k->live, by);
@@ -220,7 +231,9 @@ hear(struct live *l, void *ctx)
 	if (p->n == p->most)
 		return true;
 	struct heard *h = &p->v[p->n++];
-	*h = (struct heard){ .id = l->id, .by = *l->listens, .was = l->k.who, .is = l->k.who, .uris = json_incref(l->listens->uris) };
+	*h = (struct heard){ .id = l->id, .by = *l->listens, .was = l->k.who, .is = l->k.who, .uris = { NEW_N(&p->a, str, l->listens->uris.n + 1), 0 } };
+	for (int i = 0; i < l->listens->uris.n; i++)
+		h->uris.v[h->uris.n++] = str_dup(&p->a, l->listens->uris.v[i]);
 	h->by.by = ask_copy(&p->a, h->by.by);
 	if ((h->has_session = l->k.session != NULL))
 		h->session.hash = l->k.session->hash;
@@ -261,8 +274,9 @@ judge_session(struct pass *p, struct heard *h)
 	h->over |= !found;
 	if (found)
 		session_touched(m, &h->session);
-	if (found && h->session.subscriptions.n > 2)
-		h->uris = json_loadb(h->session.subscriptions.p, h->session.subscriptions.n, 0, NULL);
+	json_t *list = found ? json_loadb(h->session.subscriptions.p, h->session.subscriptions.n, 0, NULL) : NULL;
+	h->uris = uris_copy(&p->a, list);
+	json_decref(list);
 }
 
 /* --- a pass: what happened --- */
@@ -306,16 +320,12 @@ is_about(struct arena *a, str uri, const struct event_seen *e, const char *noun)
 static void
 tell_one(struct pass *p, struct heard *h, const struct event_seen *e)
 {
-	const json_t *one;
-	size_t i;
-
 	for (size_t k = 0; k < COUNT(kinds); k++)
 		if (str_starts(e->type, kinds[k].event) && (h->is.type == PRINCIPAL_USER || (h->is.scopes & kinds[k].scopes)))
-			json_array_foreach (h->uris, i, one) {
-				str uri = { json_string_value(one), json_string_length(one) };
-				if (!is_about(&p->a, uri, e, kinds[k].noun))
+			for (int i = 0; i < h->uris.n; i++) {
+				if (!is_about(&p->a, h->uris.v[i], e, kinds[k].noun))
 					continue;
-				buf_add(&h->out, uri);
+				buf_add(&h->out, h->uris.v[i]);
 				buf_char(&h->out, '\n');
 			}
 }
@@ -334,7 +344,7 @@ look(struct pass *p, struct place *at)
 	for (int i = 0; i < n; i++)
 		if (is_new(at, &v[i].id) && v[i].thing.p != NULL)
 			for (int k = 0; k < p->n; k++)
-				if (p->v[k].uris != NULL && !p->v[k].over && memcmp(p->v[k].is.workspace.u.s, at->w.u.s, 26) == 0)
+				if (p->v[k].uris.n != 0 && !p->v[k].over && memcmp(p->v[k].is.workspace.u.s, at->w.u.s, 26) == 0)
 					tell_one(p, &p->v[k], &v[i]);
 }
 
@@ -367,7 +377,7 @@ read_pass(void *ctx, struct db *db, struct error *e)
 		judge(p, h);
 		if (h->has_session)
 			judge_session(p, h);
-		if (h->uris != NULL && (at = place_of(p->w, &h->is.workspace, h->by.began_ms)) != NULL)
+		if (h->uris.n != 0 && (at = place_of(p->w, &h->is.workspace, h->by.began_ms)) != NULL)
 			at->wanted = true;
 	}
 	for (struct place *at = p->w->places; at != NULL; at = at->next)
@@ -442,8 +452,6 @@ pass(struct watch *w)
 	if (p.n != 0 && engine_read(w->m->api->c.engine, read_pass, &p, &e) == OK)
 		live_each_listener(w->m->teller, apply, &p);
 	forget_places(w);
-	for (int i = 0; i < p.n; i++)
-		json_decref(p.v[i].uris);
 	arena_free(&p.a);
 }
 

@@ -283,7 +283,8 @@ move_ask(struct live *l, const struct ask *k)
 		s->subscriptions = str_dup(&l->a, s->subscriptions);
 	}
 	l->k.session = s;
-	l->root = json_incref(t->root);
+	l->root = t->root;
+	t->root = NULL;
 	l->over = t->f.x;
 	lent_fill(&l->lent, t->f.x, &l->a);
 }
@@ -521,7 +522,7 @@ live_response(struct mcp *m, const struct mcp_session *s, str id, json_t *respon
 	pthread_mutex_lock(&t->lock);
 	for (struct live *l = t->all; l != NULL; l = l->next)
 		if (is_of(l, s) && l->answered != NULL && l->response == NULL && str_eq(l->asked, id)) {
-			l->response = json_incref(response);
+			l->response = json_deep_copy(response);
 			l->later_us = INT64_MAX;
 			enqueue(t, l, BY_CLIENT);
 		}

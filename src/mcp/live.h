@@ -61,7 +61,8 @@ void	live_watch_job(struct ask *);		/* progress_tick from now on, until it ends 
 void	live_listens(struct live *, struct listener *);	/* from now on; another stream of the same session ends */
 
 /* --- listen.c --- */
-struct listener { bool tools, prompts, resources; json_t *uris; struct auth_ask by; int64_t began_ms; };	/* uris: of one with a session in its row */
+struct uris { str *v; int n; };		/* of one with a session they stand in its row */
+struct listener { bool tools, prompts, resources, has_uris; struct uris uris; struct auth_ask by; int64_t began_ms; };
 struct watch *watch_new(struct mcp *);
 void	watch_free(struct watch *);
 void	listen_session(struct turn *);		/* GET: what is not an answer, to a client with a session */
