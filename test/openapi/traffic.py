@@ -61,7 +61,8 @@ UNSEEN_OF = {}
 OF_PEOPLE = {400, 401, 403, 404}
 CODES_UNSEEN = {
     'internal_error': UNSEEN[500],
-    'workspace_mismatch': 'only a signed-in person gets it, and no story signs one in; api_test does',
+    'workspace_mismatch': 'only a signed-in person or a program gets it, and no story signs one in; people_test does',
+    'origin_refused': 'only a browser in which somebody is signed in gets it; people_test has one',
 }
 
 
