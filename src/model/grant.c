@@ -13,7 +13,7 @@ static const struct field fields[] = {
 	F_ID  (consent, workspace, workspace, "workspaceId", "workspace", 0, "The workspace that its tokens are for unless a request names another one"),
 	F_WORDS(consent, scopes, "scopes", "scopes", F_GROW, &grant_scope_words, "What the program may do", "notes:read"),
 	F_TIME(consent, given_at, "givenAt", "given_at", 0, "When it was given, or widened"),
-	F_TIME(consent, used_at, "lastUsedAt", "used_at", F_NULL, "Last use, to the day"),
+	F_TIME(consent, used_at, "lastUsedAt", "used_at", F_NULL, "Last use, to the minute"),
 	F_TIME(consent, revoked_at, "revokedAt", "revoked_at", F_NULL, "When it was revoked"),
 };
 const struct rec consent_rec = REC(consent, fields, "What a person allowed a program");
