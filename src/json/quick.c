@@ -207,9 +207,10 @@ value(struct reader *r, int depth)
 json_t *
 json_quick(str s)
 {
+	if (s.n == 0)
+		return NULL;
 	struct reader r = { s.p, s.p + s.n };
-	json_t *v = s.n != 0 ? value(&r, 0) : NULL;
-
+	json_t *v = value(&r, 0);
 	blanks(&r);
 	if (v == NULL || r.p == r.end)
 		return v;
