@@ -11,6 +11,7 @@
 #define EVENTS_MS	10000
 #define EVENTS_MOST	500		/* of a workspace in one look */
 #define RING		1024
+#define SWEEP_MOST	500		/* sessions that one transaction removes */
 #define URIS_MOST	200		/* that one stream may name */
 
 struct place { workspace_id w; int64_t since_ms; uint64_t ring[RING]; unsigned n; bool wanted; struct place *next; };
@@ -20,7 +21,8 @@ struct watch {
 	pthread_mutex_t lock;
 	pthread_cond_t turn;
 	bool stop, runs;
-	struct place *places;		/* the thread's own */
+	struct place *places;		/* this and what follows: the thread's own */
+	int64_t sweep_us;
 };
 
 /* One who listens, as it was at the beginning of a pass. */
@@ -38,7 +40,7 @@ struct pass { struct watch *w; struct arena a; struct heard *v; int n, most; str
 /* Things that events are about: their addresses, and who may read them. */
 static const struct { str event; const char *noun; unsigned scopes; } kinds[] = {
 	{ S_INIT("note."), "notes", SCOPE_BIT(NOTES_READ) }, { S_INIT("post."), "posts", SCOPE_BIT(POSTS_READ) },
-	{ S_INIT("source."), "sources", SCOPE_BIT(NOTES_READ) },
+	{ S_INIT("source."), "sources", SCOPE_BIT(NOTES_READ) }, { S_INIT("project."), "projects", 0 },
 };
 
 /* --- what is said --- */
@@ -240,20 +242,52 @@ hear(struct live *l, void *ctx)
 	return true;
 }
 
+/* To listen is to use a key or a consent: that is written down with the next commit. */
+struct touch { struct call call; struct auth_used used; int64_t now; };
+
+static enum err
+touch_run(struct call *c, struct db *db, struct error *e)
+{
+	const struct touch *t = (const struct touch *)c;
+	return auth_touch(db, &t->used, t->now, e);
+}
+
+static void
+touch_done(struct call *c, enum err code, const struct error *why)
+{
+	(void)code, (void)why;		/* the next minute brings another one */
+	free(c);
+}
+
+static void
+touch(struct api *api, const struct heard *h)
+{
+	struct touch *t = malloc(sizeof(*t));
+	struct error e;
+
+	if (t == NULL)
+		return;
+	*t = (struct touch){ { .run = touch_run, .done = touch_done, .flags = CALL_RIDE }, auth_used(api->c.auth, &h->by.by, &h->is), sys_wall_ms(api->c.clock) };
+	if (engine_submit(api->c.engine, &t->call, &e) != OK)
+		free(t);
+}
+
 static void
 judge(struct pass *p, struct heard *h)
 {
 	struct api *api = p->w->m->api;
 	enum auth_known known;
 	struct error e;
-	bool touch;
-	enum err code = auth_check(api->c.auth, api_conf(api), &h->by.by, p->db, &h->is, &known, &touch, &e);
+	bool used;
+	enum err code = auth_check(api->c.auth, api_conf(api), &h->by.by, p->db, &h->is, &known, &used, &e);
 	int http = err_row(code)->http;
 
 	h->over = code != OK && (http == 401 || http == 403);
 	h->changed = code == OK && (h->is.scopes != h->was.scopes || h->is.role != h->was.role);
 	if (code != OK)
 		h->is = h->was;
+	else if (used)
+		touch(api, h);
 }
 
 /* Its subscriptions stand in its row, and it may have ended on another node. */
@@ -309,22 +343,31 @@ is_new(struct place *p, const ulid *id)
 }
 
 /* The addresses that an event is about: the thing, the thing in its project, the list. */
+struct about { unsigned scopes; str uris[3]; };
+
 static bool
-is_about(struct arena *a, str uri, const struct event_seen *e, const char *noun)
+addresses(struct arena *a, const struct event_seen *e, struct about *ret)
 {
-	return str_eq(uri, str_fmt(a, "scripe://%s/%.*s", noun, STR(e->thing))) ||
-	    (str_starts(uri, S("scripe://projects/")) && (str_eq(uri, str_fmt(a, "scripe://projects/proj_%.*s/%s", STR(e->project), noun)) ||
-	    str_eq(uri, str_fmt(a, "scripe://projects/proj_%.*s/%s/%.*s", STR(e->project), noun, STR(e->thing)))));
+	for (size_t k = 0; k < COUNT(kinds); k++) {
+		const char *noun = kinds[k].noun;
+		if (!str_starts(e->type, kinds[k].event) || e->thing.p == NULL)
+			continue;
+		*ret = (struct about){ kinds[k].scopes, { str_fmt(a, "scripe://%s/%.*s", noun, STR(e->thing)),
+		    str_fmt(a, "scripe://projects/proj_%.*s/%s/%.*s", STR(e->project), noun, STR(e->thing)),
+		    str_fmt(a, "scripe://projects/proj_%.*s/%s", STR(e->project), noun) } };
+		return true;
+	}
+	return false;
 }
 
 static void
-tell_one(struct pass *p, struct heard *h, const struct event_seen *e)
+tell_one(struct heard *h, const struct about *about)
 {
-	for (size_t k = 0; k < COUNT(kinds); k++)
-		if (str_starts(e->type, kinds[k].event) && (h->is.type == PRINCIPAL_USER || (h->is.scopes & kinds[k].scopes)))
-			for (int i = 0; i < h->uris.n; i++) {
-				if (!is_about(&p->a, h->uris.v[i], e, kinds[k].noun))
-					continue;
+	if (h->is.type != PRINCIPAL_USER && about->scopes != 0 && !(h->is.scopes & about->scopes))
+		return;
+	for (int i = 0; i < h->uris.n; i++)
+		for (size_t k = 0; k < COUNT(about->uris); k++)
+			if (str_eq(h->uris.v[i], about->uris[k]) && h->out.max - h->out.n > h->uris.v[i].n) {
 				buf_add(&h->out, h->uris.v[i]);
 				buf_char(&h->out, '\n');
 			}
@@ -336,16 +379,19 @@ look(struct pass *p, struct place *at)
 	int64_t now = sys_wall_ms(p->w->m->api->c.clock);
 	struct event_seen *v = NEW_N(&p->a, struct event_seen, EVENTS_MOST);
 	ulid after = ulid_low(MAX(at->since_ms, now - EVENTS_MS));
+	struct about about;
 	struct error e;
 	int n;
 
 	if (event_since(p->db, &p->a, at->w, &after, EVENTS_MOST, v, &n, &e) != OK)
 		return;
-	for (int i = 0; i < n; i++)
-		if (is_new(at, &v[i].id) && v[i].thing.p != NULL)
-			for (int k = 0; k < p->n; k++)
-				if (p->v[k].uris.n != 0 && !p->v[k].over && memcmp(p->v[k].is.workspace.u.s, at->w.u.s, 26) == 0)
-					tell_one(p, &p->v[k], &v[i]);
+	for (int i = 0; i < n; i++) {
+		if (!is_new(at, &v[i].id) || !addresses(&p->a, &v[i], &about))
+			continue;
+		for (int k = 0; k < p->n; k++)
+			if (p->v[k].uris.n != 0 && !p->v[k].over && memcmp(p->v[k].is.workspace.u.s, at->w.u.s, 26) == 0)
+				tell_one(&p->v[k], &about);
+	}
 }
 
 static void
@@ -455,6 +501,30 @@ pass(struct watch *w)
 	arena_free(&p.a);
 }
 
+/* --- sessions that are over --- */
+
+static enum err
+sweep_run(void *ctx, struct db *db, struct error *e)
+{
+	const struct watch *w = ctx;
+	int64_t n;
+
+	return mcp_session_sweep(db, sys_wall_ms(w->m->api->c.clock), SWEEP_MOST, &n, e);
+}
+
+/* What fails now is tried again in the next round. */
+static void
+sweep(struct watch *w)
+{
+	int64_t now = sys_mono_us(w->m->api->c.clock);
+	struct error e;
+
+	if (now < w->sweep_us)
+		return;
+	w->sweep_us = now + api_conf(w->m->api)->clean_interval * 1000000;
+	(void)!engine_wait(w->m->api->c.engine, sweep_run, w, &e);
+}
+
 static void *
 watch_all(void *arg)
 {
@@ -467,6 +537,7 @@ watch_all(void *arg)
 			break;
 		pthread_mutex_unlock(&w->lock);
 		pass(w);
+		sweep(w);
 		pthread_mutex_lock(&w->lock);
 	}
 	pthread_mutex_unlock(&w->lock);
@@ -482,6 +553,7 @@ watch_new(struct mcp *m)
 	if (w == NULL)
 		abort();
 	w->m = m;
+	w->sweep_us = sys_mono_us(m->api->c.clock) + api_conf(m->api)->clean_interval * 1000000;
 	pthread_mutex_init(&w->lock, NULL);
 	sys_cond_init(&w->turn);
 	w->runs = sys_thread(&w->thread, "mcp-watch", watch_all, w, &e) == OK;

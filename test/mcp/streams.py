@@ -173,6 +173,10 @@ def listened(s):
         t.data('update_post', {'postId': post['id'], 'content': 'z'})
         need(st.next()['params']['uri'] == posts, 'the list that the post is in')
         st.close()
+        st, _, _ = listening(t, resourceSubscriptions=['scripe://projects/' + s.project])
+        s.cli('project', 'edit', s.project, '--name', 'Renamed')
+        need(st.next()['params']['uri'] == 'scripe://projects/' + s.project, 'a project')
+        st.close()
         for bad in ({}, {'notifications': []}, {'notifications': {'resourceSubscriptions': 'x'}}, {'notifications': {'resourceSubscriptions': [5]}}):
             a = t.ask('subscriptions/listen', bad)
             need(a.json()['error']['code'] == -32602, f'{a}')
