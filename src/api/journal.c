@@ -59,20 +59,20 @@ grow(struct grown *g, int *n, const workspace_id *w)
 
 /* In the order of their ids: two nodes that keep the same workspaces must not wait for each other crosswise. */
 static enum err
-trim(struct journal *j, struct db *db, struct grown *g, int n, struct error *e)
+trim(struct journal *j, struct db *db, struct grown *g, int n, int64_t most, struct error *e)
 {
 	int64_t gone;
 
 	qsort(g, (size_t)n, sizeof(*g), by_workspace);
 	for (int i = 0; i < n; i++) {
-		TRY(request_log_trim(db, g[i].workspace, g[i].n, j->most, TRIM, &gone, e));
+		TRY(request_log_trim(db, g[i].workspace, g[i].n, most, TRIM, &gone, e));
 		j->gone += gone;
 	}
 	return OK;
 }
 
 static enum err
-write_rows(struct journal *j, struct db *db, int head, struct error *e)
+write_rows(struct journal *j, struct db *db, int head, int64_t most, struct error *e)
 {
 	struct grown grown[SLICE];
 	int n = 0;
@@ -86,7 +86,7 @@ write_rows(struct journal *j, struct db *db, int head, struct error *e)
 		if (added)
 			grow(grown, &n, &k->workspace);
 	}
-	return trim(j, db, grown, n, e);
+	return trim(j, db, grown, n, most, e);
 }
 
 /* Not yet, while little waits: then it rides on with a later commit. */
@@ -104,6 +104,7 @@ flush(struct call *c, struct db *db, struct error *e)
 	pthread_mutex_lock(&j->lock);
 	bool now = due(j);
 	int head = j->head;
+	int64_t most = j->most;
 	j->taken = now ? MIN(j->n, SLICE) : 0;
 	if (now)
 		j->news = false;
@@ -114,7 +115,7 @@ flush(struct call *c, struct db *db, struct error *e)
 		j->nsums = tally_collect(j->tallies, j->sums, SLICE);
 	for (int i = 0; i < j->nsums; i++)
 		TRY(usage_put(db, j->sums[i].workspace, j->sums[i].day, &j->sums[i].run, &j->sums[i].n, e));
-	return write_rows(j, db, head, e);
+	return write_rows(j, db, head, most, e);
 }
 
 static void

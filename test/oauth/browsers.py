@@ -161,6 +161,20 @@ def error_redirect(s):
         on_a_page(asked(w, **{'redirect_uri': 'https://evil.example/cb', **changed, 'response_type': 'nonsense'}))
 
 
+@case('Who registers a minute ago and asks for nonsense sends nobody anywhere: the person sees a page with a link')
+def open_redirector(s):
+    w = world(s)
+    app = App(s, redirect_uris=['https://evil.example/cb'])
+    for changed in ({'response_type': 'nonsense'}, {'scope': 'nonsense'}, {'code_challenge': None}, {'resource': 'https://other.example/'}, {'prompt': 'none'}):
+        a = asked(w, app, **changed)
+        on_a_page(a)
+        need(b'href="https://evil.example/cb?error=' in a.body, f'{changed}: no way back')
+    app.code(w.ada, Pkce(), w.browser)
+    a = asked(w, app, response_type='nonsense')
+    need((a.get('Location') or '').startswith('https://evil.example/cb?error='), f'once it was allowed something: {a} {a.headers}')
+    app.close()
+
+
 # ------------------------------------------------------------------------------------------------------------ sessions
 
 @case('A session has a secret that nobody could know before, and ends with it')
