@@ -37,7 +37,7 @@ put_scopes(struct buf *b, unsigned scopes)
 void
 print_tools(struct buf *b)
 {
-	buf_add(b, S("| tool | what it does | scope | |\n| --- | --- | --- | --- |\n"));
+	buf_add(b, S("| tool | what it does | scope | effect |\n| --- | --- | --- | --- |\n"));
 	for (int i = 0; i < nops; i++) {
 		if (!(ops[i].flags & OP_MCP))
 			continue;
