@@ -63,10 +63,15 @@ void	live_listens(struct live *, struct listener *);	/* from now on; another str
 /* --- listen.c --- */
 struct uris { str *v; int n; };		/* of one with a session they stand in its row */
 struct listener { bool tools, prompts, resources, has_uris; struct uris uris; struct auth_ask by; int64_t began_ms; };
-struct watch *watch_new(struct mcp *);
-void	watch_free(struct watch *);
+void	listen_say(struct live *, const char *method, str members);	/* notifications/METHOD with these members of params */
+struct auth_ask listen_ask_copy(struct arena *, struct auth_ask);
+struct uris listen_uris(struct arena *, const json_t *list);
 void	listen_session(struct turn *);		/* GET: what is not an answer, to a client with a session */
 void	listen_over(struct ask *);		/* ends in good order, as the version has it */
+
+/* --- watch.c --- */
+struct watch *watch_new(struct mcp *);
+void	watch_free(struct watch *);
 
 /* --- progress.c: the job that a call waits for --- */
 void	progress_tick(struct ask *);

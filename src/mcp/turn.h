@@ -7,6 +7,8 @@
  *	session.c	sessions of the older versions, in memory when warm
  *	method.c	the rows
  *	tool.c, call.c	tools: their list, and a call
+ *	go.c		how a method goes on: operations, the database
+ *	live.h		answers that are streams: live.c, progress.c, listen.c, watch.c
  *
  * Ownership:  a turn lives in the arena of its exchange, and so do its asks.  Threads: a turn is on its loop's. */
 #ifndef MCP_TURN_H

@@ -1,0 +1,396 @@
+/* watch -- what those who listen are told, and whether they still may.
+ *
+ * A thread looks once a second, while anybody listens: whether each caller may still listen, whether its rights are others, and what was
+ * committed in its workspace, by whichever node.  An event may become visible behind a younger one: the last EVENTS_MS are read again and
+ * what was seen is skipped.  The same thread removes sessions that are over. */
+#include "mcp/live.h"
+#include "model/ledger.h"
+#include <stdlib.h>
+
+#define PASS_US		INT64_C(1000000)
+#define EVENTS_MS	10000
+#define EVENTS_MOST	500		/* of a workspace in one look */
+#define RING		1024
+#define SWEEP_MOST	500		/* sessions that one transaction removes */
+
+struct place { workspace_id w; int64_t since_ms; uint64_t ring[RING]; unsigned n; bool wanted; struct place *next; };
+struct watch {
+	struct mcp *m;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t turn;
+	bool stop, runs;
+	struct place *places;		/* this and what follows: the thread's own */
+	int64_t sweep_us;
+};
+
+/* One who listens, as it was at the beginning of a pass. */
+struct heard {
+	uint64_t id;
+	struct listener by;
+	struct principal was, is;
+	struct mcp_session session;
+	bool has_session, over, changed;
+	struct uris uris;
+	struct buf out;			/* what is to be sent */
+};
+struct pass { struct watch *w; struct arena a; struct heard *v; int n, most; struct db *db; };
+
+/* Things that events are about: their addresses, and who may read them. */
+static const struct { str event; const char *noun; unsigned scopes; } kinds[] = {
+	{ S_INIT("note."), "notes", SCOPE_BIT(NOTES_READ) }, { S_INIT("post."), "posts", SCOPE_BIT(POSTS_READ) },
+	{ S_INIT("source."), "sources", SCOPE_BIT(NOTES_READ) }, { S_INIT("project."), "projects", 0 },
+};
+
+/* --- a pass: who listens --- */
+
+static bool
+hear(struct live *l, void *ctx)
+{
+	struct pass *p = ctx;
+
+	if (p->n == p->most)
+		return true;
+	struct heard *h = &p->v[p->n++];
+	*h = (struct heard){ .id = l->id, .by = *l->listens, .was = l->k.who, .is = l->k.who, .uris = { NEW_N(&p->a, str, l->listens->uris.n + 1), 0 } };
+	for (int i = 0; i < l->listens->uris.n; i++)
+		h->uris.v[h->uris.n++] = str_dup(&p->a, l->listens->uris.v[i]);
+	h->by.by = listen_ask_copy(&p->a, h->by.by);
+	if ((h->has_session = l->k.session != NULL))
+		h->session.hash = l->k.session->hash;
+	return true;
+}
+
+/* To listen is to use a key or a consent: that is written down with the next commit. */
+struct touch { struct call call; struct auth_used used; int64_t now; };
+
+static enum err
+touch_run(struct call *c, struct db *db, struct error *e)
+{
+	const struct touch *t = (const struct touch *)c;
+	return auth_touch(db, &t->used, t->now, e);
+}
+
+static void
+touch_done(struct call *c, enum err code, const struct error *why)
+{
+	(void)code, (void)why;		/* the next minute brings another one */
+	free(c);
+}
+
+static void
+touch(struct api *api, const struct heard *h)
+{
+	struct touch *t = malloc(sizeof(*t));
+	struct error e;
+
+	if (t == NULL)
+		return;
+	*t = (struct touch){ { .run = touch_run, .done = touch_done, .flags = CALL_RIDE }, auth_used(api->c.auth, &h->by.by, &h->is), sys_wall_ms(api->c.clock) };
+	if (engine_submit(api->c.engine, &t->call, &e) != OK)
+		free(t);
+}
+
+static void
+judge(struct pass *p, struct heard *h)
+{
+	struct api *api = p->w->m->api;
+	enum auth_known known;
+	struct error e;
+	bool used;
+	enum err code = auth_check(api->c.auth, api_conf(api), &h->by.by, p->db, &h->is, &known, &used, &e);
+	int http = err_row(code)->http;
+
+	h->over = code != OK && (http == 401 || http == 403);
+	h->changed = code == OK && (h->is.scopes != h->was.scopes || h->is.role != h->was.role);
+	if (code != OK)
+		h->is = h->was;
+	else if (used)
+		touch(api, h);
+}
+
+/* Its subscriptions stand in its row, and it may have ended on another node. */
+static void
+judge_session(struct pass *p, struct heard *h)
+{
+	struct mcp *m = p->w->m;
+	digest hash = h->session.hash;
+	bool found = true;
+	struct error e;
+
+	if (!session_recall(m, &p->a, &hash, &h->session)) {
+		if (mcp_session_get(p->db, &p->a, &hash, sys_wall_ms(m->api->c.clock), &h->session, &found, &e) != OK)
+			return;
+		if (found)
+			session_remember(m, &h->session);
+	}
+	h->over |= !found;
+	if (found)
+		session_touched(m, &h->session);
+	json_t *list = found ? json_loadb(h->session.subscriptions.p, h->session.subscriptions.n, 0, NULL) : NULL;
+	h->uris = listen_uris(&p->a, list);
+	json_decref(list);
+}
+
+/* --- a pass: what happened --- */
+
+static struct place *
+place_of(struct watch *w, const workspace_id *id, int64_t since_ms)
+{
+	struct place *p = w->places;
+
+	while (p != NULL && memcmp(p->w.u.s, id->u.s, 26) != 0)
+		p = p->next;
+	if (p == NULL && (p = calloc(1, sizeof(*p))) != NULL) {
+		*p = (struct place){ .w = *id, .since_ms = since_ms, .next = w->places };
+		w->places = p;
+	}
+	return p;
+}
+
+static bool
+is_new(struct place *p, const ulid *id)
+{
+	uint64_t h;
+
+	memcpy(&h, id->s + 18, 8);		/* the random end */
+	for (unsigned i = 0; i < RING && i < p->n; i++)
+		if (p->ring[i] == h)
+			return false;
+	p->ring[p->n++ % RING] = h;
+	return true;
+}
+
+/* The addresses that an event is about: the thing, the thing in its project, the list. */
+struct about { unsigned scopes; str uris[3]; };
+
+static bool
+addresses(struct arena *a, const struct event_seen *e, struct about *ret)
+{
+	for (size_t k = 0; k < COUNT(kinds); k++) {
+		const char *noun = kinds[k].noun;
+		if (!str_starts(e->type, kinds[k].event) || e->thing.p == NULL)
+			continue;
+		*ret = (struct about){ kinds[k].scopes, { str_fmt(a, "scripe://%s/%.*s", noun, STR(e->thing)),
+		    str_fmt(a, "scripe://projects/proj_%.*s/%s/%.*s", STR(e->project), noun, STR(e->thing)),
+		    str_fmt(a, "scripe://projects/proj_%.*s/%s", STR(e->project), noun) } };
+		return true;
+	}
+	return false;
+}
+
+static void
+tell_one(struct heard *h, const struct about *about)
+{
+	if (h->is.type != PRINCIPAL_USER && about->scopes != 0 && !(h->is.scopes & about->scopes))
+		return;
+	for (int i = 0; i < h->uris.n; i++)
+		for (size_t k = 0; k < COUNT(about->uris); k++)
+			if (str_eq(h->uris.v[i], about->uris[k]) && h->out.max - h->out.n > h->uris.v[i].n) {
+				buf_add(&h->out, h->uris.v[i]);
+				buf_char(&h->out, '\n');
+			}
+}
+
+static void
+look(struct pass *p, struct place *at)
+{
+	int64_t now = sys_wall_ms(p->w->m->api->c.clock);
+	struct event_seen *v = NEW_N(&p->a, struct event_seen, EVENTS_MOST);
+	ulid after = ulid_low(MAX(at->since_ms, now - EVENTS_MS));
+	struct about about;
+	struct error e;
+	int n;
+
+	if (event_since(p->db, &p->a, at->w, &after, EVENTS_MOST, v, &n, &e) != OK)
+		return;
+	for (int i = 0; i < n; i++) {
+		if (!is_new(at, &v[i].id) || !addresses(&p->a, &v[i], &about))
+			continue;
+		for (int k = 0; k < p->n; k++)
+			if (p->v[k].uris.n != 0 && !p->v[k].over && memcmp(p->v[k].is.workspace.u.s, at->w.u.s, 26) == 0)
+				tell_one(&p->v[k], &about);
+	}
+}
+
+static void
+forget_places(struct watch *w)
+{
+	for (struct place **at = &w->places; *at != NULL;) {
+		struct place *p = *at;
+		if (p->wanted) {
+			p->wanted = false;
+			at = &p->next;
+			continue;
+		}
+		*at = p->next;
+		free(p);
+	}
+}
+
+static enum err
+read_pass(void *ctx, struct db *db, struct error *e)
+{
+	struct pass *p = ctx;
+
+	(void)e;
+	p->db = db;
+	for (int i = 0; i < p->n; i++) {
+		struct heard *h = &p->v[i];
+		struct place *at;
+		buf_init(&h->out, &p->a, (size_t)1 << 16);
+		judge(p, h);
+		if (h->has_session)
+			judge_session(p, h);
+		if (h->uris.n != 0 && (at = place_of(p->w, &h->is.workspace, h->by.began_ms)) != NULL)
+			at->wanted = true;
+	}
+	for (struct place *at = p->w->places; at != NULL; at = at->next)
+		if (at->wanted)
+			look(p, at);
+	return OK;
+}
+
+/* --- a pass: what is told --- */
+
+static int
+by_id(const void *key, const void *member)
+{
+	uint64_t x = *(const uint64_t *)key, y = ((const struct heard *)member)->id;
+	return (x < y) - (x > y);		/* the newest one comes first */
+}
+
+/* The last line is that of a URI once told in this pass: lines before it say the same. */
+static void
+say_updated(struct live *l, str lines)
+{
+	str rest = lines, last = STR_NONE;
+	struct arena a;
+
+	arena_init(&a, 1 << 20);
+	while (rest.n != 0) {
+		struct buf b;
+		struct json j;
+		str uri = str_split(&rest, '\n');
+		if (str_eq(uri, last))
+			continue;
+		last = uri;
+		buf_init(&b, &a, 8192);
+		buf_add(&b, S("\"uri\":"));
+		jw_begin(&j, &b);
+		jw_str(&j, uri);
+		listen_say(l, "resources/updated", buf_str(&b));
+	}
+	arena_free(&a);
+}
+
+static bool
+apply(struct live *l, void *ctx)
+{
+	struct pass *p = ctx;
+	struct heard *h = bsearch(&l->id, p->v, (size_t)p->n, sizeof(*h), by_id);
+
+	if (h == NULL || h->over)
+		return h == NULL;
+	if (h->changed) {
+		l->k.who = h->is;
+		if (l->listens->tools)
+			listen_say(l, "tools/list_changed", S(""));
+	}
+	say_updated(l, buf_str(&h->out));
+	return true;
+}
+
+static void
+pass(struct watch *w)
+{
+	struct pass p = { .w = w, .most = teller_streams(w->m->teller) };
+	struct error e;
+
+	if (p.most == 0) {
+		forget_places(w);
+		return;
+	}
+	arena_init(&p.a, (size_t)64 << 20);
+	p.v = NEW_N(&p.a, struct heard, p.most);
+	live_each_listener(w->m->teller, hear, &p);
+	if (p.n != 0 && engine_read(w->m->api->c.engine, read_pass, &p, &e) == OK)
+		live_each_listener(w->m->teller, apply, &p);
+	forget_places(w);
+	arena_free(&p.a);
+}
+
+/* --- sessions that are over --- */
+
+static enum err
+sweep_run(void *ctx, struct db *db, struct error *e)
+{
+	const struct watch *w = ctx;
+	int64_t n;
+
+	return mcp_session_sweep(db, sys_wall_ms(w->m->api->c.clock), SWEEP_MOST, &n, e);
+}
+
+/* What fails now is tried again in the next round. */
+static void
+sweep(struct watch *w)
+{
+	int64_t now = sys_mono_us(w->m->api->c.clock);
+	struct error e;
+
+	if (now < w->sweep_us)
+		return;
+	w->sweep_us = now + api_conf(w->m->api)->clean_interval * 1000000;
+	(void)!engine_wait(w->m->api->c.engine, sweep_run, w, &e);
+}
+
+static void *
+watch_all(void *arg)
+{
+	struct watch *w = arg;
+
+	pthread_mutex_lock(&w->lock);
+	while (!w->stop) {
+		(void)sys_cond_wait_us(&w->turn, &w->lock, PASS_US);
+		if (w->stop)
+			break;
+		pthread_mutex_unlock(&w->lock);
+		pass(w);
+		sweep(w);
+		pthread_mutex_lock(&w->lock);
+	}
+	pthread_mutex_unlock(&w->lock);
+	return NULL;
+}
+
+struct watch *
+watch_new(struct mcp *m)
+{
+	struct watch *w = calloc(1, sizeof(*w));
+	struct error e;
+
+	if (w == NULL)
+		abort();
+	w->m = m;
+	w->sweep_us = sys_mono_us(m->api->c.clock) + api_conf(m->api)->clean_interval * 1000000;
+	pthread_mutex_init(&w->lock, NULL);
+	sys_cond_init(&w->turn);
+	w->runs = sys_thread(&w->thread, "mcp-watch", watch_all, w, &e) == OK;
+	return w;
+}
+
+void
+watch_free(struct watch *w)
+{
+	pthread_mutex_lock(&w->lock);
+	w->stop = true;
+	pthread_cond_signal(&w->turn);
+	pthread_mutex_unlock(&w->lock);
+	if (w->runs)
+		pthread_join(w->thread, NULL);
+	forget_places(w);
+	forget_places(w);		/* what was wanted in the last pass, too */
+	pthread_cond_destroy(&w->turn);
+	pthread_mutex_destroy(&w->lock);
+	free(w);
+}
