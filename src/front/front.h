@@ -148,11 +148,12 @@ str	front_header(struct exchange *, const char *name);
  *
  * A client that closed its socket, or its half of it, is noticed at once; one that vanished without a word, when nothing was acknowledged for
  * keepalive_ms.  HTTP/1.0 gets the same without chunks, HEAD the headers only: its stream is gone at once.
- * An idle stream costs some 250 bytes of ours. */
+ * An idle stream costs some 250 bytes of ours.  Half of max_connections may be streams; where there are as many, where there is no memory and where the
+ * exchange is no connection's, front_stream says NULL, and the handler answers something else. */
 #define FRONT_STREAM_MAX	((size_t)1 << 20)
 #define FRONT_STREAMS_MAX	((size_t)32 << 20)
 struct front_stream;
-struct front_stream *front_stream(struct exchange *, int status, str beat, int64_t beat_ms);	/* NULL: no memory, or not a connection's; nothing was answered */
+struct front_stream *front_stream(struct exchange *, int status, str beat, int64_t beat_ms);	/* NULL: nothing was answered */
 void	front_stream_on_gone(struct front_stream *, void (*gone)(void *ctx, uint64_t id), void *ctx, uint64_t id);
 bool	front_send(struct front_stream *, str);
 bool	front_stream_gone(const struct front_stream *);

@@ -101,7 +101,7 @@ struct front {
 	struct loop *loops;
 	pthread_mutex_t streams_lock;		/* the list */
 	struct front_stream *streams;
-	atomic_int nstreams;			/* begun and not ended */
+	atomic_int nstreams;			/* made and not ended */
 	_Atomic size_t waiting;			/* bytes that streams hold */
 };
 

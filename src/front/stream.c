@@ -35,14 +35,25 @@ struct front_stream {
 static struct iovec piece(str s) { return (struct iovec){ (void *)(uintptr_t)s.p, s.n }; }
 static int64_t now_us(const struct front *f) { return sys_mono_us(f->conf.clock); }
 
+/* Half of the connections stay for requests, whoever opens how many streams. */
+static bool
+enter(struct front *f)
+{
+	if (atomic_fetch_add(&f->nstreams, 1) < MAX(f->max / 2, 1))
+		return true;
+	atomic_fetch_sub(&f->nstreams, 1);
+	return false;
+}
+
 struct front_stream *
 front_stream(struct exchange *x, int status, str beat, int64_t beat_ms)
 {
 	struct turn *t = (struct turn *)x;
-	struct front_stream *s = x->wake == NULL ? calloc(1, sizeof(*s)) : NULL;
+	struct front_stream *s = x->wake == NULL && enter(t->loop->front) ? calloc(1, sizeof(*s)) : NULL;
 
 	if (s == NULL)
 		return NULL;
+	s->counted = true;
 	pthread_mutex_init(&s->lock, NULL);
 	s->refs = 2;
 	s->front = t->loop->front;
@@ -281,8 +292,6 @@ open_up(struct front_stream *s, int fd, str head)
 	s->kept = NULL;
 	s->from = s->to = s->cap = 0;
 	s->fd = fd;
-	s->counted = true;
-	atomic_fetch_add(&s->front->nstreams, 1);
 	bool out = put(s, v, 2);
 	free(before);
 	if (out && s->from == s->to && (s->ended || s->headless))

@@ -29,7 +29,7 @@ make(struct room *r, struct exchange *x)
 	struct front_stream *s = front_stream(x, 200, BEAT, BEAT_MS);
 
 	if (s == NULL)
-		abort();
+		return NULL;
 	front_stream_on_gone(s, room_gone, r, (uint64_t)r->made);
 	return s;
 }
@@ -52,14 +52,17 @@ st_run(void *ctx, struct exchange *x)
 		return;
 	}
 	struct front_stream *s = make(r, x);
-	if (str_starts(x->path, S("/stream/whole"))) {
+	if (s == NULL)
+		front_answer(x, 503, S("full"));
+	else if (str_starts(x->path, S("/stream/whole"))) {
 		CHECK_INT(front_send(s, S("all ")), ==, !str_eq(x->method, S("HEAD")));
 		front_send(s, S(""));
 		front_send(s, S("of it"));
 		front_stream_end(s);
 	} else
 		r->stream[r->made] = s;
-	r->made++;
+	if (s != NULL)
+		r->made++;
 }
 
 static void
@@ -428,32 +431,35 @@ TEST(who_talks_into_a_stream_is_not_heard_and_not_for_ever)
 	CHECK_INT(r.h.runs, ==, 1);
 }
 
-TEST(streams_are_counted_with_the_connections)
+TEST(streams_count_as_connections_and_half_of_these_are_not_for_them)
 {
+	enum { MOST = 4 };
 	struct room r;
-	struct caller c[3];
+	struct caller c[MOST + 1];
 
 	room_prepare(&r);
-	r.h.conf.max_connections = 2;
+	r.h.conf.max_connections = MOST;
 	house_open(&r.h);
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < MOST; i++) {
 		c[i] = dial(&r.h);
 		say(&c[i], GET("/stream"));
-		CHECK_INT(hear_head(&c[i]), ==, 200);
+		CHECK_INT(hear_head(&c[i]), ==, i < MOST / 2 ? 200 : 503);
 	}
-	CHECK(settles(&r, 2, 2));
-	c[2] = dial(&r.h);
-	CHECK(ended(&c[2]));
-	hang_up(&c[2]);
+	CHECK(settles(&r, MOST / 2, MOST));
+	c[MOST] = dial(&r.h);
+	CHECK(ended(&c[MOST]));
+	hang_up(&c[MOST]);
 	hang_up(&c[0]);
-	CHECK(settles(&r, 1, 1));
-	c[2] = dial(&r.h);
-	say(&c[2], GET("/stream/plain"));
-	CHECK_INT(hear(&c[2]), ==, 200);
-	for (int i = 0; i < 2; i++)
+	CHECK(settles(&r, MOST / 2 - 1, MOST - 1));
+	c[0] = dial(&r.h);
+	say(&c[0], GET("/stream"));
+	CHECK_INT(hear_head(&c[0]), ==, 200);
+	CHECK(settles(&r, MOST / 2, MOST));
+	CHECK(reaches(&r.made, MOST / 2 + 1));
+	for (int i = 0; i < MOST / 2 + 1; i++)
 		front_stream_end(r.stream[i]);
-	hang_up(&c[1]);
-	hang_up(&c[2]);
+	for (int i = 0; i < MOST; i++)
+		hang_up(&c[i]);
 	house_down(&r.h);
 }
 
@@ -600,7 +606,7 @@ TEST(of_a_thousand_clients_that_leave_together_each_is_noticed_once)
 
 	house_prepare(&h);
 	h.conf.threads = 1;		/* so that m_run needs no lock */
-	h.conf.max_connections = N + 10;
+	h.conf.max_connections = 2 * N;
 	h.conf.faces = &face;
 	h.conf.nfaces = 1;
 	house_open(&h);
