@@ -130,6 +130,7 @@ struct slow;
 struct health_state;
 struct api {
 	struct api_conf c;
+	const char *url;			/* where its front listens; NULL: it has none */
 	_Atomic(const struct conf *) conf;	/* replaced at SIGHUP; old ones live until the end */
 	struct audit_buffer *audit;
 	struct journal *journal;

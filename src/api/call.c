@@ -50,6 +50,8 @@ api_call_begin(struct api *api, struct api_call *c)
 	struct rq *rq;
 
 	c->x.began_us = sys_mono_us(api->c.clock);
+	if (c->x.url[0] == '\0' && api->url != NULL)
+		c->x.url = api->url;
 	c->x.path = path_of(&c->x.arena, c->op, c->id);
 	c->x.has_body = c->x.body.p != NULL;
 	rq = rq_new(api, &c->x);

@@ -22,7 +22,7 @@ invitations_list(struct rq *rq)
 	return reply_rows(rq, &r, &invitation_rec, sizeof(struct invitation), scan);
 }
 
-/* Where browsers find this server; the command line came by no URL. */
+/* Where browsers find this server; a command without one knows where it would listen. */
 static str
 base(struct rq *rq)
 {

@@ -182,6 +182,7 @@ open_front(struct server *s, struct error *e)
 	if (s->blobs.disk != NULL)
 		store_face(s->store, &faces[n++]);
 	TRY(listen_on(s, c->listen, c->threads != 0 ? (int)c->threads : (int)MAX(cores, 1), &api, faces, n, &s->front, e));
+	s->api->url = front_url(s->front);
 	if (c->metrics_listen[0] != '\0')
 		TRY(listen_on(s, c->metrics_listen, 1, &metrics, NULL, 0, &s->metrics, e));
 	if (c->data[0] != '\0')
