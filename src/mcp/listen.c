@@ -1,5 +1,6 @@
 /* listen -- streams that carry what is no answer: lists that changed, resources that changed. Who has what to tell is watch.c. */
 #include "mcp/live.h"
+#include "mcp/resource.h"
 #include <stdlib.h>
 
 #define URIS_MOST	200		/* that one stream may name */
@@ -85,6 +86,7 @@ wanted(const json_t *filter, const char *name)
 static void
 acknowledge(struct live *l, const struct listener *by)
 {
+	struct address at;
 	struct buf b;
 	struct json j;
 
@@ -100,7 +102,8 @@ acknowledge(struct live *l, const struct listener *by)
 		jw_key(&j, S("resourceSubscriptions"));
 		jw_arr(&j);
 		for (int i = 0; i < by->uris.n; i++)
-			jw_str(&j, by->uris.v[i]);
+			if (mcp_address(&l->a, by->uris.v[i], &at))
+				jw_str(&j, by->uris.v[i]);
 		jw_end(&j);
 	}
 	jw_end(&j);

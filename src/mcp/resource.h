@@ -26,6 +26,8 @@ extern const int mcp_ntemplates;
 struct address { const struct template *t; str id, project; };	/* project: where the address names one beside the thing */
 /* False: no template fits.  The parts are decoded. */
 bool	mcp_address(struct arena *, str uri, struct address *ret);
+/* Whether what it names has changed by an event: its type, the id of the thing that it was about, and the ULID of its project. */
+bool	mcp_touched(const struct address *, str type, str thing, str project);
 /* Begins the operation that reads it; then finds its answer in ask->call. */
 void	mcp_fetch(struct ask *, const struct address *, mcp_then *then);
 /* The thing alone, out of an answer that went well: JSON.  Of a list the whole answer. */

@@ -100,6 +100,28 @@ mcp_address(struct arena *a, str uri, struct address *ret)
 	return false;
 }
 
+/* A change of a thing changes the list that it stands in, too. */
+bool
+mcp_touched(const struct address *at, str type, str thing, str project)
+{
+	static const struct { str event; enum complete of; const char *list; } kinds[] = {
+		{ S_INIT("note."), C_NOTE, "list_notes" }, { S_INIT("post."), C_POST, "list_posts" }, { S_INIT("source."), C_SOURCE, "list_sources" },
+	};
+
+	if (at->t->op == NULL)
+		return false;
+	if (str_starts(type, S("project.")))
+		return strcmp(at->t->op, "get_project") == 0 && str_eq(at->id, thing);
+	for (size_t i = 0; i < COUNT(kinds); i++) {
+		if (!str_starts(type, kinds[i].event))
+			continue;
+		if (at->t->id == kinds[i].of)
+			return str_eq(at->id, thing) && (at->project.p == NULL || str_ends(at->project, project));
+		return strcmp(at->t->op, kinds[i].list) == 0 && project.n != 0 && str_ends(at->id, project);
+	}
+	return false;
+}
+
 /* --- reading --- */
 
 void

@@ -4,12 +4,14 @@
  * committed in its workspace, by whichever node.  An event may become visible behind a younger one: the last EVENTS_MS are read again and
  * what was seen is skipped.  The same thread removes sessions that are over. */
 #include "mcp/live.h"
+#include "mcp/resource.h"
 #include "model/ledger.h"
 #include <stdlib.h>
 
 #define PASS_US		INT64_C(1000000)
 #define EVENTS_MS	10000
 #define EVENTS_MOST	500		/* of a workspace in one look */
+#define LOOKS_MOST	20		/* in a pass */
 #define RING		1024
 #define SWEEP_MOST	500		/* sessions that one transaction removes */
 
@@ -24,6 +26,7 @@ struct watch {
 	int64_t sweep_us;
 };
 
+struct subject { struct address at; bool some, told; };	/* some: an address of ours, of what the caller may read; told: it changed */
 /* One who listens, as it was at the beginning of a pass. */
 struct heard {
 	uint64_t id;
@@ -32,15 +35,9 @@ struct heard {
 	struct mcp_session session;
 	bool has_session, over, changed;
 	struct uris uris;
-	struct buf out;			/* what is to be sent */
+	struct subject *on;		/* of uris, one each */
 };
 struct pass { struct watch *w; struct arena a; struct heard *v; int n, most; struct db *db; };
-
-/* Things that events are about: their addresses, and who may read them. */
-static const struct { str event; const char *noun; unsigned scopes; } kinds[] = {
-	{ S_INIT("note."), "notes", SCOPE_BIT(NOTES_READ) }, { S_INIT("post."), "posts", SCOPE_BIT(POSTS_READ) },
-	{ S_INIT("source."), "sources", SCOPE_BIT(NOTES_READ) }, { S_INIT("project."), "projects", 0 },
-};
 
 /* --- a pass: who listens --- */
 
@@ -161,35 +158,32 @@ is_new(struct place *p, const ulid *id)
 	return true;
 }
 
-/* The addresses that an event is about: the thing, the thing in its project, the list. */
-struct about { unsigned scopes; str uris[3]; };
-
-static bool
-addresses(struct arena *a, const struct event_seen *e, struct about *ret)
+static void
+read_subjects(struct pass *p, struct heard *h)
 {
-	for (size_t k = 0; k < COUNT(kinds); k++) {
-		const char *noun = kinds[k].noun;
-		if (!str_starts(e->type, kinds[k].event) || e->thing.p == NULL)
-			continue;
-		*ret = (struct about){ kinds[k].scopes, { str_fmt(a, "scripe://%s/%.*s", noun, STR(e->thing)),
-		    str_fmt(a, "scripe://projects/proj_%.*s/%s/%.*s", STR(e->project), noun, STR(e->thing)),
-		    str_fmt(a, "scripe://projects/proj_%.*s/%s", STR(e->project), noun) } };
-		return true;
+	h->on = NEW_N(&p->a, struct subject, h->uris.n + 1);
+	for (int i = 0; i < h->uris.n; i++) {
+		struct subject *on = &h->on[i];
+		on->some = mcp_address(&p->a, h->uris.v[i], &on->at) && on->at.t->op != NULL && tool_may(op_named(on->at.t->op), &h->is);
 	}
-	return false;
 }
 
 static void
-tell_one(struct heard *h, const struct about *about)
+tell_one(struct heard *h, const struct event_seen *e)
 {
-	if (h->is.type != PRINCIPAL_USER && about->scopes != 0 && !(h->is.scopes & about->scopes))
-		return;
 	for (int i = 0; i < h->uris.n; i++)
-		for (size_t k = 0; k < COUNT(about->uris); k++)
-			if (str_eq(h->uris.v[i], about->uris[k]) && h->out.max - h->out.n > h->uris.v[i].n) {
-				buf_add(&h->out, h->uris.v[i]);
-				buf_char(&h->out, '\n');
-			}
+		if (h->on[i].some && mcp_touched(&h->on[i].at, e->type, e->thing, e->project))
+			h->on[i].told = true;
+}
+
+static void
+tell_all(struct pass *p, struct place *at, const struct event_seen *v, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (is_new(at, &v[i].id) && v[i].thing.p != NULL)
+			for (int k = 0; k < p->n; k++)
+				if (p->v[k].uris.n != 0 && !p->v[k].over && memcmp(p->v[k].is.workspace.u.s, at->w.u.s, 26) == 0)
+					tell_one(&p->v[k], &v[i]);
 }
 
 static void
@@ -198,18 +192,15 @@ look(struct pass *p, struct place *at)
 	int64_t now = sys_wall_ms(p->w->m->api->c.clock);
 	struct event_seen *v = NEW_N(&p->a, struct event_seen, EVENTS_MOST);
 	ulid after = ulid_low(MAX(at->since_ms, now - EVENTS_MS));
-	struct about about;
 	struct error e;
-	int n;
+	int n = EVENTS_MOST;
 
-	if (event_since(p->db, &p->a, at->w, &after, EVENTS_MOST, v, &n, &e) != OK)
-		return;
-	for (int i = 0; i < n; i++) {
-		if (!is_new(at, &v[i].id) || !addresses(&p->a, &v[i], &about))
-			continue;
-		for (int k = 0; k < p->n; k++)
-			if (p->v[k].uris.n != 0 && !p->v[k].over && memcmp(p->v[k].is.workspace.u.s, at->w.u.s, 26) == 0)
-				tell_one(&p->v[k], &about);
+	for (int looks = 0; n == EVENTS_MOST && looks < LOOKS_MOST; looks++) {
+		if (event_since(p->db, &p->a, at->w, &after, EVENTS_MOST, v, &n, &e) != OK)
+			return;
+		if (n > 0)
+			after = v[n - 1].id;
+		tell_all(p, at, v, n);
 	}
 }
 
@@ -238,10 +229,10 @@ read_pass(void *ctx, struct db *db, struct error *e)
 	for (int i = 0; i < p->n; i++) {
 		struct heard *h = &p->v[i];
 		struct place *at;
-		buf_init(&h->out, &p->a, (size_t)1 << 16);
 		judge(p, h);
 		if (h->has_session)
 			judge_session(p, h);
+		read_subjects(p, h);
 		if (h->uris.n != 0 && (at = place_of(p->w, &h->is.workspace, h->by.began_ms)) != NULL)
 			at->wanted = true;
 	}
@@ -260,25 +251,22 @@ by_id(const void *key, const void *member)
 	return (x < y) - (x > y);		/* the newest one comes first */
 }
 
-/* The last line is that of a URI once told in this pass: lines before it say the same. */
+/* Once each, however often it changed. */
 static void
-say_updated(struct live *l, str lines)
+say_updated(struct live *l, const struct heard *h)
 {
-	str rest = lines, last = STR_NONE;
 	struct arena a;
 
 	arena_init(&a, 1 << 20);
-	while (rest.n != 0) {
+	for (int i = 0; i < h->uris.n; i++) {
 		struct buf b;
 		struct json j;
-		str uri = str_split(&rest, '\n');
-		if (str_eq(uri, last))
+		if (!h->on[i].told)
 			continue;
-		last = uri;
 		buf_init(&b, &a, 8192);
 		buf_add(&b, S("\"uri\":"));
 		jw_begin(&j, &b);
-		jw_str(&j, uri);
+		jw_str(&j, h->uris.v[i]);
 		listen_say(l, "resources/updated", buf_str(&b));
 	}
 	arena_free(&a);
@@ -297,7 +285,7 @@ apply(struct live *l, void *ctx)
 		if (l->listens->tools)
 			listen_say(l, "tools/list_changed", S(""));
 	}
-	say_updated(l, buf_str(&h->out));
+	say_updated(l, h);
 	return true;
 }
 

@@ -7,6 +7,8 @@ Every claim is made for the versions that have it.  TAP lines, and `N passed, N 
 import json
 import os
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..', 'lib'))
@@ -14,6 +16,7 @@ sys.path.insert(0, os.path.join(HERE, '..', 'lib'))
 import cases
 from cases import case, need
 from server import wait_for
+from talk import Talk
 
 OLD, MIDDLE, LATE, MODERN = '2025-03-26', '2025-06-18', '2025-11-25', '2026-07-28'
 LEGACY = (OLD, MIDDLE, LATE)
@@ -107,6 +110,7 @@ def things(s):
     ids = {'posts': made(c, '/v1/posts', {'projectId': s.project, 'content': 'A post about bread.', 'title': 'Bread'})['id'],
            'notes': made(c, '/v1/notes', {'projectId': s.project, 'content': 'A note about rye.'})['id'],
            'sources': made(c, '/v1/sources', {'type': 'text', 'projectId': s.project, 'text': 'Rye flour needs more water than wheat flour.', 'name': 'Talk on rye'})['id']}
+    wait_for(lambda: c.get('/v1/sources/' + ids['sources']).json()['data']['updatedAt'])     # its topics are found
     c.close()
     return ids
 
@@ -260,6 +264,47 @@ def subscribe(s):
     agent = Agent(s, MODERN)
     refusal(lambda: agent('resources/subscribe', uri=uri), -32601)
     agent.close()
+
+
+@case('Who subscribes is told what changed, by each of its addresses, and nothing else', alone=True)
+def updated(s):
+    ids, c = things(s), s.client(s.key)
+    with Talk(s) as t, Talk(s, LATE) as old, Talk(s, key=s.mint('posts:read')) as low:
+        project = f'scripe://projects/{s.project}'
+        uris = [project, *[f'{project}/{k}' for k in (*ids, 'voice')], *[f'{project}/{k}/{i}' for k, i in ids.items()], *[f'scripe://{k}/{i}' for k, i in ids.items()], 'scripe://docs/notes']
+        st, low_st = [who.stream(who.message('subscriptions/listen', {'notifications': {'resourceSubscriptions': [*uris, 'nothing:of/ours', 'scripe://nothing']}})) for who in (t, low)]
+        for each in (st, low_st):
+            need(each.next()['params']['notifications'] == {'resourceSubscriptions': uris}, 'the acknowledgement names what is no address')
+        for uri in uris:
+            old.result('resources/subscribe', {'uri': uri})
+        old_st = old.stream(method='GET')
+        time.sleep(1.2)
+
+        def told(stream):
+            heard = set()
+            stream.wire.sock.settimeout(2.2)
+            while True:
+                try:
+                    m = stream.next()
+                except TimeoutError:
+                    return heard
+                need(m['method'] == 'notifications/resources/updated' and m['params']['uri'] not in heard, f'{m}')
+                heard.add(m['params']['uri'])
+
+        post = ids['posts']
+        for what, about, seen in (
+                (lambda: c.request('PATCH', f'/v1/posts/{post}', {'content': 'Changed.'}),
+                 {f'{project}/posts', f'{project}/posts/{post}', f'scripe://posts/{post}'}, True),
+                (lambda: c.post('/v1/notes', {'projectId': s.project, 'content': 'Another.'}), {f'{project}/notes'}, False),
+                (lambda: s.cli('project', 'edit', s.project, '--name', 'Renamed'), {project}, True),
+                (lambda: c.post('/v1/sources', {'type': 'text', 'projectId': s.project, 'text': 'Short.'}), {f'{project}/sources'}, False)):
+            a = what()
+            need(isinstance(a, tuple) or a.status == 200, f'{a}')
+            with ThreadPoolExecutor(3) as pool:
+                got, got_old, got_low = pool.map(told, (st, old_st, low_st))
+            need(got == got_old == about, f'{got} and {got_old} instead of {about}')
+            need(got_low == (about if seen else set()), f'{got_low} to who may read posts alone')
+    c.close()
 
 
 # ---------------------------------------------------------------------------------------------------------- prompts
