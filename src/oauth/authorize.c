@@ -109,7 +109,7 @@ read_prompt(struct turn *t)
 }
 
 /* What is unknown is left out; where nothing is asked for, what the client registered with, or else reading.  Hosts ask for the scopes of a challenge, in which
- * offline_access does not belong: that they want to refresh they say by the grant types of their registration, or by saying nothing at all. */
+ * offline_access does not belong: that they want to refresh they say by the grant types of their registration. */
 static enum refused
 read_scope(struct turn *t)
 {
@@ -122,7 +122,7 @@ read_scope(struct turn *t)
 		return refuse(&t->r, O_INVALID_SCOPE, "None of these scopes is known here; scopes_supported of the metadata lists them.");
 	if ((k->scopes & ~SCOPE_OFFLINE) == 0)
 		k->scopes |= SCOPES_READ;
-	if (!said || client_may_refresh(&k->client))
+	if (client_may_refresh(&k->client))
 		k->scopes |= SCOPE_OFFLINE;
 	return O_OK;
 }
@@ -305,6 +305,10 @@ ask_give(struct turn *t, workspace_id w)
 	str asked = param(&k->p, "redirect_uri");
 	uint8_t rnd[32];
 
+	if (!take_turn(t, (str){ k->me.person.u.s, 26 }, LIMIT_CODE, t->f.conf->rate_codes)) {
+		answer_page(t, "Not now");
+		return;
+	}
 	crypto_random(rnd, sizeof(rnd));
 	memcpy(k->secret, crypto_b64(t->f.a, (str){ (const char *)rnd, sizeof(rnd) }).p, CODE_TEXT + 1);
 	k->fresh = (consent_id){ sys_ulid(t->o->api->c.clock) };
@@ -406,7 +410,7 @@ fetch(struct turn *t)
 		answer_page(t, STOPPED);
 	} else if (!k->in)
 		ask_in(t, false);
-	else if (!take_turn(t, face_address(&t->f), LIMIT_DOCUMENT, t->f.conf->rate_documents) ||
+	else if (!take_turn(t, people_group(t->f.a, face_address(&t->f)), LIMIT_DOCUMENT, t->f.conf->rate_documents) ||
 	    !take_turn(t, (str){ k->me.person.u.s, 26 }, LIMIT_DOCUMENT, t->f.conf->rate_documents))
 		answer_page(t, STOPPED);
 	else

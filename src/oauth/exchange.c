@@ -134,8 +134,7 @@ make_family(struct turn *t, struct db *db, const struct grant_code *c, struct er
 	g->f = (struct family){ .id = g->fresh, .client = c->client, .person = c->person, .consent = c->consent, .workspace = c->workspace, .scopes = c->scopes,
 	    .resource = c->resource, .turn = 1, .turned_at = now, .expires_at = now + (c->scopes & SCOPE_OFFLINE ? REFRESH_MS : ACCESS_MS), .revoked_at = TIME_NONE };
 	TRY(family_insert(db, &g->f, e));
-	TRY(code_used(db, &c->hash, &g->f.id, e));
-	return consent_touch(db, c->person, c->consent, now, e);
+	return code_used(db, &c->hash, &g->f.id, e);
 }
 
 static enum err
@@ -163,6 +162,8 @@ exchange_code(struct face *f, struct db *db, struct error *e)
 		return revoke_all(t, db, &c.family, "This code was used before. What it gave then is revoked.", e);
 	if (judge_code(t, &c, &client) != O_OK)
 		return OK;
+	/* written before it is read: who takes it back at this moment waits, and finds the family */
+	TRY(consent_touch(db, c.person, c.consent, now_of(t), e));
 	TRY(consent_get(db, f->a, c.person, c.consent, &consent, e));
 	if (consent.revoked_at == TIME_NONE)
 		return make_family(t, db, &c, e);

@@ -84,7 +84,7 @@ void	answer_code(struct turn *);			/* f.code, of the database */
 void	answer_page(struct turn *, const char *title);	/* t->r, for a person: where no redirect may be believed */
 /* So many a minute of who is named; false: t->r is filled. */
 bool	take_turn(struct turn *, str who, int purpose, int64_t limit);
-enum { LIMIT_REGISTER = 1, LIMIT_DOCUMENT = 2 };
+enum { LIMIT_REGISTER = 1, LIMIT_DOCUMENT = 2, LIMIT_CODE = 3 };
 
 /* param.c */
 struct params { struct front_param v[PAGE_PAIRS]; int n; };

@@ -254,10 +254,12 @@ TEST(what_is_left_out_has_defaults_and_what_is_unknown_is_dropped)
 	CHECK_STR(c.scopes, S("notes:read"));
 	CHECK_INT(c.auth_method, ==, CLIENT_AUTH_BASIC);
 	CHECK_STR(c.redirects, S("[\"https://a.example/cb\"]"));
-	CHECK_STR(c.metadata, S("{\"grant_types\":[\"authorization_code\",\"refresh_token\"],\"response_types\":[\"code\"],\"software_id\":\"s\"}"));
-	CHECK(client_may_refresh(&c));
+	CHECK_STR(c.metadata, S("{\"grant_types\":[\"authorization_code\"],\"response_types\":[\"code\"],\"software_id\":\"s\"}"));
+	CHECK(!client_may_refresh(&c));
 	CHECK_STR(client_redirect(&b.a, &c, 0), S("https://a.example/cb"));
 	CHECK(client_redirect(&b.a, &c, 1).p == NULL && client_redirect(&b.a, &c, -1).p == NULL);
+	CHECK_INT(said(&b, "{" CB ",\"grant_types\":[\"refresh_token\",\"authorization_code\"]}", NULL, &c), ==, O_OK);
+	CHECK(client_may_refresh(&c));
 	CHECK_INT(said(&b, "{" CB ",\"grant_types\":[\"authorization_code\"],\"software_id\":\"\\\"refresh_token\\\"\"}", NULL, &c), ==, O_OK);
 	CHECK(!client_may_refresh(&c));
 	cleanup(&b);

@@ -140,7 +140,7 @@ register_run(struct turn *t)
 
 	enum refused code = read_body(t);
 	json_decref(g->body);
-	if (code != O_OK || !take_turn(t, face_address(&t->f), LIMIT_REGISTER, t->f.conf->rate_register)) {
+	if (code != O_OK || !take_turn(t, people_group(t->f.a, face_address(&t->f)), LIMIT_REGISTER, t->f.conf->rate_register)) {
 		answer_refusal(t);
 		return;
 	}

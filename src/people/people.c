@@ -284,7 +284,7 @@ guest_may_try(struct guest *v, str account)
 	const struct conf *c = v->f.conf;
 	int wait_s;
 
-	bool may = spend(v->p, 'a', rule_group(v->f.a, face_address(&v->f)), (int)c->rate_signin_address, now, &wait_s);
+	bool may = spend(v->p, 'a', people_group(v->f.a, face_address(&v->f)), (int)c->rate_signin_address, now, &wait_s);
 	str browser = known_browser(v, account);
 	if (may && browser.p != NULL)
 		may = spend(v->p, 'b', browser, (int)c->rate_signin_account, now, &wait_s);

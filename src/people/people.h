@@ -43,4 +43,6 @@ bool	people_csrf_ok(struct people *, const struct exchange *, const char *action
 void	people_ask_in(struct people *, struct exchange *, str next);
 /* What a scope (enum grant_scope) lets a program do, in plain words: "Read your notes". */
 const char *people_scope(int scope);
+/* Who shares a limit: an IPv4 address, the /64 of an IPv6 one. */
+str	people_group(struct arena *, str address);
 #endif

@@ -78,7 +78,6 @@ bool	rule_next_ok(str);				/* a path of this server */
 const char *rule_leads_to(struct arena *, str next);	/* the origin that /oauth/authorize would redirect to, or NULL */
 bool	rule_asks_anew(struct arena *, str next);	/* whether /oauth/authorize wants a sign-in that is fresh (prompt=login) */
 str	rule_escape(struct arena *, str);		/* as the value of a query */
-str	rule_group(struct arena *, str address);	/* who shares a limit: an IPv4 address, the /64 of an IPv6 one */
 /* Why it will not do, or NULL. */
 const char *rule_password(struct arena *, str password, str email);
 bool	rule_name_ok(str);

@@ -39,11 +39,11 @@ TEST(neighbours_of_ipv6_share_their_tries)
 	struct arena a;
 
 	arena_init(&a, 1 << 20);
-	CHECK_STR(rule_group(&a, S("203.0.113.7")), S("203.0.113.7"));
-	CHECK_STR(rule_group(&a, S("2001:db8:1:2:3::4")), rule_group(&a, S("2001:db8:1:2:ffff::1")));
-	CHECK(!str_eq(rule_group(&a, S("2001:db8:1:2::1")), rule_group(&a, S("2001:db8:1:3::1"))));
-	CHECK_STR(rule_group(&a, S("::ffff:203.0.113.7")), S("203.0.113.7"));
-	CHECK_STR(rule_group(&a, S("nonsense")), S("nonsense"));
+	CHECK_STR(people_group(&a, S("203.0.113.7")), S("203.0.113.7"));
+	CHECK_STR(people_group(&a, S("2001:db8:1:2:3::4")), people_group(&a, S("2001:db8:1:2:ffff::1")));
+	CHECK(!str_eq(people_group(&a, S("2001:db8:1:2::1")), people_group(&a, S("2001:db8:1:3::1"))));
+	CHECK_STR(people_group(&a, S("::ffff:203.0.113.7")), S("203.0.113.7"));
+	CHECK_STR(people_group(&a, S("nonsense")), S("nonsense"));
 	arena_free(&a);
 }
 

@@ -77,7 +77,7 @@ rule_escape(struct arena *a, str s)
 /* --- addresses --- */
 
 str
-rule_group(struct arena *a, str address)
+people_group(struct arena *a, str address)
 {
 	uint8_t b[16];
 

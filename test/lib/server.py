@@ -34,7 +34,7 @@ import urllib.parse
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LIFTED = {'rate_read': 0, 'rate_write': 0, 'rate_jobs': 0, 'rate_uploads': 0, 'rate_unknown': 0, 'rate_mcp': 0, 'rate_signin_account': 0,
-          'rate_signin_address': 0, 'rate_register': 0, 'rate_documents': 0}
+          'rate_signin_address': 0, 'rate_register': 0, 'rate_documents': 0, 'rate_codes': 0}
 # Of a test that submits whatever URL there is: nothing is fetched from anywhere.
 OFFLINE = {'fetch_proxy': 'http://127.0.0.1:1', 'youtube_proxy': 'http://127.0.0.1:1'}
 METRICS = re.compile(rb'^metrics on http://\S+:(\d+)/metrics\n', re.M)

@@ -250,9 +250,12 @@ def unseen(s):
 @case('A program that asks for nothing reads; one that registered with scopes has those')
 def defaults(s):
     w = world(s)
-    tokens = App(s).walk(w.ada, w.browser, scope=None)
+    both = ['authorization_code', 'refresh_token']
+    tokens = App(s, grant_types=both).walk(w.ada, w.browser, scope=None)
     need(tokens['scope'] == 'notes:read posts:read knowledge:read offline_access' and 'refresh_token' in tokens, f'{tokens}')
-    tokens = App(s, grant_types=['authorization_code']).walk(w.ada, w.browser, scope=None)
+    tokens = App(s, grant_types=both).walk(w.ada, w.browser, scope='notes:read')
+    need(tokens['scope'] == 'notes:read offline_access' and 'refresh_token' in tokens, f'{tokens}')
+    tokens = App(s).walk(w.ada, w.browser, scope=None)
     need(tokens['scope'] == 'notes:read posts:read knowledge:read' and 'refresh_token' not in tokens, f'{tokens}')
     tokens = App(s, scope='posts:write', grant_types=['authorization_code']).walk(w.ada, w.browser, scope=None)
     need(tokens['scope'] == 'posts:write', f'{tokens}')
