@@ -264,6 +264,8 @@ def alone(s):
         need(a.get('X-Frame-Options') == 'DENY' and a.get('Cache-Control') == 'no-store' and a.get('X-Content-Type-Options') == 'nosniff', f'{a.headers}')
         need(a.get('Referrer-Policy') == 'same-origin' and a.get('Cross-Origin-Opener-Policy') == 'same-origin' and a.get('X-Request-Id').startswith('req_'), f'{a.headers}')
         need(b'<script' not in a.body and b' on' + b'click' not in a.body and b'style="' not in a.body, 'script or style')
+    page = stranger.get('/signin?next=' + urllib.parse.quote('/oauth/authorize?client_id=x', safe=''))
+    need("form-action 'self';" in page.answer.get('Content-Security-Policy') and not page.answer.get('Cross-Origin-Opener-Policy'), f'{page.answer.headers}')
     page = stranger.get('/signin?next=' + urllib.parse.quote('/oauth/authorize?redirect_uri=https%3A%2F%2Fapp.example.com%2Fcb', safe=''))
     need("form-action 'self' https://app.example.com;" in page.answer.get('Content-Security-Policy') and not page.answer.get('Cross-Origin-Opener-Policy'), f'{page.answer.headers}')
 

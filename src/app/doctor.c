@@ -1,6 +1,7 @@
 /* doctor -- looks for what would go wrong, one line a check; exit 1 when one of them fails. */
 #include "app/doctor.h"
 #include "api/cors.h"
+#include "api/visit.h"
 #include "blob/bucket.h"
 #include "db/migrate.h"
 #include "ingest/ingest.h"
@@ -215,6 +216,19 @@ check_origins(struct doctor *d)
 		tell(d, GOOD, "cors", "pages of %s may call the API", d->conf.cors_origins);
 }
 
+/* Where people may sign in, and what their cookie is worth (api/visit.h). */
+static void
+check_people(struct doctor *d)
+{
+	const char *url = d->conf.public_url, *cookie = visit_cookie_name(&d->conf);
+
+	if (str_starts(str_z(cookie), S("__Host-")))
+		tell(d, GOOD, "people", "sign in at %s, with the cookie %s", url, cookie);
+	else
+		tell(d, url[0] != '\0' ? WARN : GOOD, "people", "sign in from this machine and private addresses only, with the cookie %s, which other servers on this host may read:"
+		    " for others set public_url to an https address", cookie);
+}
+
 static void
 ask_bucket(struct doctor *d)
 {
@@ -316,6 +330,7 @@ look_at_all(struct doctor *d)
 	check_meaning(d);
 	check_limits(d);
 	check_origins(d);
+	check_people(d);
 	check_uploads(d);
 	check_files_read(d);
 	check_server(d);

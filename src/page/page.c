@@ -362,7 +362,7 @@ page_answer(struct html *p, int status)
 	front_add(x, "Content-Security-Policy", str_fmt(&x->arena, "default-src 'none'; style-src %s; img-src data:; base-uri 'none'; form-action 'self'%s%s; frame-ancestors 'none'",
 	    style_hash, p->leads_to != NULL ? " " : "", p->leads_to != NULL ? p->leads_to : "").p);
 	front_add(x, "Cross-Origin-Resource-Policy", "same-origin");
-	if (p->leads_to == NULL)
+	if (p->leads_to == NULL && !p->popup)
 		front_add(x, "Cross-Origin-Opener-Policy", "same-origin");
 	if (p->b.over || p->depth != 0)
 		front_answer(x, 500, S("<!doctype html><title>Too much</title><p>This page would be too large.</p>\n"));
@@ -399,6 +399,8 @@ page_leads_to(struct html *p, const char *origin)
 	if (origin != NULL && is_source(str_z(origin)))
 		p->leads_to = origin;
 }
+
+void page_popup(struct html *p) { p->popup = true; }
 
 static bool
 is_scheme(str s)

@@ -31,7 +31,7 @@ struct html {
 	const char *leads_to;
 	const char *inside[PAGE_DEPTH];
 	int depth;
-	bool alert;
+	bool alert, popup;
 };
 void	page_begin(struct html *, struct exchange *, const char *title);	/* the title is the heading, too */
 /* Attributes as pairs of name and value, ended by NULL; a value of PAGE_ON is one without a value, one of PAGE_OFF leaves the attribute out. */
@@ -65,6 +65,8 @@ void	page_done(struct html *, const char *fmt, ...) PRINTF(2, 3);
 void	page_warn(struct html *, const char *fmt, ...) PRINTF(2, 3);
 /* The form's answer may lead to this origin, beside ours: "https://app.example.com", "http://127.0.0.1:*", "cursor:".  What is none is not taken. */
 void	page_leads_to(struct html *, const char *origin);
+/* Not where it leads, but that it may stand in a window that a program opened, and waits behind. */
+void	page_popup(struct html *);
 /* The origin of a URL in that form; NULL where it has none.  A loopback port is any. */
 const char *page_origin(struct arena *, str url);
 void	page_answer(struct html *, int status);

@@ -322,6 +322,14 @@ guest_username(struct guest *v, str email)
 }
 
 void
+guest_page(struct guest *v, const char *title)
+{
+	page_begin(&v->h, v->f.x, title);
+	if (rule_of_program(v->next))
+		page_popup(&v->h);
+}
+
+void
 guest_stop(struct guest *v, int status, const char *title, const char *fmt, ...)
 {
 	char text[600];
@@ -330,7 +338,7 @@ guest_stop(struct guest *v, int status, const char *title, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	page_begin(&v->h, v->f.x, title);
+	guest_page(v, title);
 	page_p(&v->h, NULL, "%s", text);
 	page_answer(&v->h, status);
 }

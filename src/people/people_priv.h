@@ -60,6 +60,8 @@ bool	guest_may_try(struct guest *, str account);
 bool	guest_form_ok(struct guest *, const char *action);	/* of the field `csrf` */
 str	guest_field(const struct guest *, const char *name);	/* one that was sent twice is absent */
 void	guest_username(struct guest *, str email);	/* in a form: whose password it is, for who keeps passwords */
+/* The beginning of a page; where a program waits for its end, its window is kept. */
+void	guest_page(struct guest *, const char *title);
 /* A page of a few words instead. */
 void	guest_stop(struct guest *, int status, const char *title, const char *fmt, ...) PRINTF(4, 5);
 void	guest_trouble(struct guest *);			/* f.code and f.err say which */
@@ -75,6 +77,7 @@ int64_t	guest_now(const struct guest *);
 /* --- rules --- */
 
 bool	rule_next_ok(str);				/* a path of this server */
+bool	rule_of_program(str next);			/* it asks what a program wants */
 const char *rule_leads_to(struct arena *, str next);	/* the origin that /oauth/authorize would redirect to, or NULL */
 bool	rule_asks_anew(struct arena *, str next);	/* whether /oauth/authorize wants a sign-in that is fresh (prompt=login) */
 str	rule_escape(struct arena *, str);		/* as the value of a query */

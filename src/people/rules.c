@@ -22,14 +22,22 @@ rule_next_ok(str s)
 	return memmem(s.p, path, "//", 2) == NULL;
 }
 
-/* A parameter of the question that `next` will ask, where that is one of a program. */
+bool
+rule_of_program(str next)
+{
+	str path = str_split(&next, '?');
+	return str_eq(path, S("/oauth/authorize")) || str_eq(path, S("/authorize"));
+}
+
+/* A parameter of the question that `next` will ask. */
 static str
 asked(struct arena *a, str next, const char *name)
 {
-	str query = next, path = str_split(&query, '?');
+	str query = next;
 	struct page_pairs p;
 
-	if (query.p == NULL || (!str_eq(path, S("/oauth/authorize")) && !str_eq(path, S("/authorize"))))
+	(void)str_split(&query, '?');
+	if (query.p == NULL || !rule_of_program(next))
 		return STR_NONE;
 	page_pairs(a, query, &p);
 	return page_pair(&p, name, NULL);

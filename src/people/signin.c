@@ -10,7 +10,7 @@ form(struct guest *v, int status, const char *alert)
 	struct exchange *x = v->f.x;
 	bool known = v->email.n != 0;
 
-	page_begin(h, x, "Sign in");
+	guest_page(v, "Sign in");
 	if (alert != NULL)
 		page_alert(h, "%s", alert);
 	page_leads_to(h, v->next.p != NULL ? rule_leads_to(v->f.a, v->next) : NULL);
