@@ -319,24 +319,51 @@ open_stream(struct turn *t)
 	return front_stream(x, 200, S(": \n\n"), BEAT_MS);
 }
 
+/* Half of the connections may be streams (front.h), and half of those one workspace's. */
+static bool
+crowded(const struct ask *k, int connections)
+{
+	struct teller *t = k->m->teller;
+	int n = 0;
+
+	pthread_mutex_lock(&t->lock);
+	for (const struct live *l = t->all; l != NULL; l = l->next)
+		n += memcmp(&l->k.who.workspace, &k->who.workspace, sizeof(k->who.workspace)) == 0;
+	pthread_mutex_unlock(&t->lock);
+	return n >= MAX(connections / 4, 1);
+}
+
+/* Why there is none, or NULL. */
+static const char *
+no_stream(const struct ask *k)
+{
+	const struct turn *t = k->turn;
+
+	if (t->batch)
+		return "A batch has no stream: send this message by itself.";
+	if (crowded(k, (int)t->f.conf->max_connections))
+		return "This workspace has as many open streams as it may have: close some.";
+	return atomic_load(&k->m->api->draining) ? "The server is about to stop: ask again in a moment." : NULL;
+}
+
 struct ask *
 mcp_stream(struct ask *k)
 {
 	struct turn *t = k->turn;
-	struct live *l = t == NULL || t->batch || atomic_load(&k->m->api->draining) ? NULL : calloc(1, sizeof(*l));
-	int nout = t != NULL ? t->f.x->nout : 0;
 	struct error e;
 
 	if (k->live != NULL)
 		return k;
+	const char *why = no_stream(k);
+	struct live *l = why == NULL ? calloc(1, sizeof(*l)) : NULL;
+	int nout = t->f.x->nout;
 	if (l != NULL && (l->out = open_stream(t)) == NULL) {
 		t->f.x->nout = nout;
 		free(l);
 		l = NULL;
 	}
 	if (l == NULL) {
-		mcp_refuse(k, E_UNAVAILABLE, (fail(&e, E_UNAVAILABLE, NULL, t->batch ? "A batch has no stream: send this message by itself."
-		    : "The server cannot begin a stream right now."), &e));
+		mcp_refuse(k, E_UNAVAILABLE, (fail(&e, E_UNAVAILABLE, NULL, "%s", why != NULL ? why : "The server cannot begin a stream right now."), &e));
 		return NULL;
 	}
 	arena_init(&l->a, ARENA_BUDGET);

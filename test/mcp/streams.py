@@ -239,6 +239,31 @@ def rights(s):
         need([e for e in deaf.rest() if 'method' in e] == [], 'told what it did not ask for')
 
 
+@case('Half of the connections are not for streams, and of the others no workspace has more than half', own=True)
+def crowd(engine):
+    asked = {'notifications': {'toolsListChanged': True}}
+    with Server({'max_connections': 24}, db=engine) as s:
+        first, second, third = (Talk(s, key=k) for k in (s.key, s.mint(workspace=s.workspace()), s.mint(workspace=s.workspace())))
+        streams = []
+        for t in (first, second):
+            streams += [listening(t, toolsListChanged=True)[0] for _ in range(6)]
+            a = t.ask('subscriptions/listen', asked)
+            need('as many open streams' in a.json()['error']['message'], f'{a}')
+        need('error' in third.ask('subscriptions/listen', asked).json(), 'more than half')
+        need(third.client.get('/v1/health/auth').status == 200, 'there is no room for a request')
+        streams.pop().close()
+
+        def again():
+            st = third.stream(third.message('subscriptions/listen', asked))
+            if st.headers['content-type'] == 'text/event-stream':
+                return st
+            st.close()
+        st = wait_for(again)
+        need(st and st.next()['method'] == 'notifications/subscriptions/acknowledged', 'the place that became free')
+        for one in (*streams, st, first, second, third):
+            one.close()
+
+
 @case('What another node commits is told, too', own=True)
 def nodes(engine):
     if engine != 'postgres':
