@@ -270,14 +270,12 @@ site_run(const struct command *c, struct options *o)
 	struct error e;
 	json_t *v;
 
-	enum err code = options_conf(o, &s.conf, &e);
-	if (code == OK && c->asks != NULL)
-		code = c->asks(o, &e);
-	if (code != OK)
+	if (options_conf(o, &s.conf, &e) != OK)
 		return complain(&e);
 	s.home.conf = &s.conf;
 	s.home.make = c->admin == admin_setup || c->admin == admin_workspace_create;
-	if ((code = fetch(&s, o, c, &v, &e)) == OK) {
+	enum err code = c->asks != NULL ? c->asks(o, &e) : OK;
+	if (code == OK && (code = fetch(&s, o, c, &v, &e)) == OK) {
 		print_result(c, o, v);
 		json_decref(v);
 	}
