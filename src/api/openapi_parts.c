@@ -414,7 +414,8 @@ put_responses(struct openapi *o)
 static const char schemes[] =
     "{\"key\":{\"type\":\"http\",\"scheme\":\"bearer\",\"bearerFormat\":\"scripe_sk_live_ or scripe_sk_test_ and 64 hex digits\","
     "\"description\":\"An API key of one workspace, as `Authorization: Bearer scripe_sk_live_...`. It has scopes: each operation names those "
-    "of which one is enough. A write scope does not imply its read scope. Keys are made with `scriped key mint` and shown once.\"}}";
+    "of which one is enough. A write scope does not imply its read scope. Keys are made with `scriped key mint` and shown once. "
+    "An access token of OAuth (`scripe_at_...`) is taken wherever a key is; the role of its user then counts, too.\"}}";
 
 void
 put_components(struct openapi *o)
