@@ -43,7 +43,8 @@ enum err ask_look(struct face *, struct db *, struct error *);
 bool	ask_trusts(struct turn *);
 /* All the rest; not O_OK: the client is to be told. */
 enum refused ask_judge(struct turn *);
-void	ask_in(struct turn *, bool anew);
+/* The path that asks once more; anew: with prompt=login in place of whatever prompt there was. */
+str	ask_path(struct turn *, bool anew);
 /* Back to the client with an error.  deliberate: a person said so. */
 void	ask_refuse(struct turn *, bool deliberate);
 /* A code for the workspace, with a consent where widens is set; then back to the client. */

@@ -181,9 +181,8 @@ ask_judge(struct turn *t)
 
 /* --- ways out --- */
 
-/* Its parameters without prompt, which was seen to. */
-void
-ask_in(struct turn *t, bool anew)
+str
+ask_path(struct turn *t, bool anew)
 {
 	struct ask *k = ask_of(t);
 	str rest = k->text;
@@ -201,8 +200,10 @@ ask_in(struct turn *t, bool anew)
 	}
 	if (anew)
 		buf_add(&b, S("&prompt=login"));
-	people_ask_in(t->o->people, t->f.x, buf_str(&b));
+	return buf_str(&b);
 }
+
+static void ask_in(struct turn *t, bool anew) { people_ask_in(t->o->people, t->f.x, ask_path(t, anew)); }
 
 static void
 lead_back(struct turn *t, const char *to)

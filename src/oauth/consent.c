@@ -152,7 +152,9 @@ ask_person(struct turn *t, const char *alert)
 	page_button(&p, "decision", "deny", "plain", "Do not allow");
 	page_close(&p, "form");
 	page_open(&p, "p", "class", "hint foot", NULL);
-	page_fmt(&p, "You are signed in as %.*s. What you allowed stands in ", STR(k->me.email));
+	page_fmt(&p, "You are signed in as %.*s (", STR(k->me.email));
+	page_link(&p, redirect_with(t->f.a, S("/signin"), &(struct front_param){ S("next"), ask_path(t, true) }, 1), "use another account");
+	page_text(&p, S("). What you allowed stands in "));
 	page_link(&p, "/account", "your account");
 	page_text(&p, S(", where you can take it back at any time."));
 	page_close(&p, "p");
@@ -207,7 +209,7 @@ looked(struct face *f)
 	if (f->code != OK)
 		answer_page(t, "Not now");
 	else if (!k->in)
-		ask_in(t, false);
+		people_ask_in(t->o->people, f->x, ask_path(t, false));
 	else if (!ask_trusts(t))
 		return;
 	else if (ask_judge(t) != O_OK)

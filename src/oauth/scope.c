@@ -33,10 +33,12 @@ scope_text(struct arena *a, unsigned set)
 unsigned
 scopes_of_role(int role)
 {
-	unsigned set = SCOPE_OFFLINE;
+	unsigned open = 0, any = 0;
 
-	for (int i = 0; i < nops; i++)
+	for (int i = 0; i < nops; i++) {
+		any |= ops[i].scopes;
 		if (op_roles(&ops[i]) & 1u << role)
-			set |= ops[i].scopes;
-	return set;
+			open |= ops[i].scopes;
+	}
+	return open | ~any;		/* what opens nothing yet is no question of roles */
 }

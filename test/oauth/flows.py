@@ -7,6 +7,7 @@ TAP lines, and `N passed, N failed` at the end."""
 import base64
 import json
 import os
+import re
 import sys
 import urllib.parse
 
@@ -173,6 +174,8 @@ def roles(s):
     with Browser(s) as b:
         page = b.sign_in(b.get(App(s).url(Pkce(), scope='posts:read posts:write')), reader.email, reader.password)
         need('You are Client here, so it could not' in page.text, f'{page.text!r}')
+        page = b.get(App(s).url(Pkce(), scope='posts:read webhooks:manage'))
+        need('You are Client here.' in page.text, f'what nobody can use yet is no question of roles: {page.text!r}')
 
 
 @case('A workspace is picked, and the token is of it')
@@ -221,6 +224,18 @@ def remembered(s):
     need(not w.browser.get(loop.url(pkce)).leads_to, 'whoever listens at a port of this machine gets a code without a question')
     s.cli('client', 'verify', loop.id)
     need(w.browser.get(loop.url(pkce)).leads_to, 'the operator knows it, and it is asked about')
+
+
+@case('Who is signed in as somebody else may sign in as themselves')
+def another(s):
+    ada, bob, app, pkce = Person(s), Person(s, name='Bob'), App(s), Pkce()
+    with Browser(s) as b:
+        page = b.sign_in(b.get(app.url(pkce)), ada.email, ada.password)
+        need(ada.email in page.text and 'use another account' in page.text, f'{page.text!r}')
+        link = re.search(r'href="(/signin[^"]*)"', page.answer.body.decode())[1].replace('&amp;', '&')
+        page = b.sign_in(b.get(link), bob.email, bob.password)
+        need(bob.email in page.text and ada.email not in page.text, f'{page.text!r}')
+        need('code' in b.send(page.form('allow'), button='Allow').query(), 'no code')
 
 
 @case('Who says no, says so to the program')
