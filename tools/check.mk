@@ -7,7 +7,7 @@ unit_of   = $(patsubst src/%.c,build/$1/test/%,$(filter-out src/blob/bucket_test
 FUZZERS  := $(patsubst src/%.c,test/%,$(wildcard src/*/*_fuzz.c))
 
 CHECK := layers house build-asan build-release build-clang outside unit docs scenario-postgres scenario-sqlite sweep-postgres sweep-sqlite traffic \
-	matrix clients-typescript properties signin-sqlite signin-postgres flows-sqlite flows-postgres pages badinput badfetch control doctor \
+	matrix clients-typescript properties signin-sqlite signin-postgres flows-sqlite flows-postgres mcp-sqlite mcp-postgres pages badinput badfetch control doctor \
 	attacks-postgres attacks-sqlite conformance hosts oauth-clients uploads-sqlite uploads-postgres bucket sqlplan replay lint extract recordings crash crash-files
 check: $(CHECK)
 
@@ -53,6 +53,10 @@ flows-sqlite: build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/oauth/flows.py
 flows-postgres: build-release
 	@$(STEP) $@ $(PY) test/oauth/flows.py --engine postgres
+mcp-sqlite: build-asan
+	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/mcp/run.py
+mcp-postgres: build-release
+	@$(STEP) $@ $(PY) test/mcp/run.py --engine postgres
 pages: outside build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/pages/run.py
 badinput badfetch: build-asan

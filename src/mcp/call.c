@@ -16,18 +16,33 @@ header_of(const struct exchange *x, const char *name)
 	return STR_NONE;
 }
 
-/* What the headers of a write say of its key. */
+static void
+add_member(struct buf *b, const char *name, str json)
+{
+	buf_fmt(b, "%s\"io.scripe/%s\":%.*s", b->n != 0 ? "," : "", name, STR(json));
+}
+
+/* What the headers of the answer say: the tag of the resource, and what became of a write's key. */
 static str
 meta_of(struct ask *k)
 {
 	const struct exchange *x = &k->call->x;
-	str replayed = header_of(x, "Idempotent-Replayed");
+	str tag = header_of(x, "ETag"), replayed = header_of(x, "Idempotent-Replayed");
+	struct buf b, quoted;
+	struct json j;
 
-	if (!(k->call->op->flags & OP_IDEMPOTENT))
-		return STR_NONE;
+	buf_init(&b, k->a, 500);
+	if (tag.p != NULL) {
+		buf_init(&quoted, k->a, 200);
+		jw_begin(&j, &quoted);
+		jw_str(&j, tag);
+		add_member(&b, "etag", buf_str(&quoted));
+	}
 	if (header_of(x, "Idempotency-Key-Ignored").p != NULL)
-		return S("\"io.scripe/idempotencyKeyIgnored\":\"malformed\"");
-	return replayed.p != NULL ? str_fmt(k->a, "\"io.scripe/idempotentReplayed\":%.*s", STR(replayed)) : STR_NONE;
+		add_member(&b, "idempotencyKeyIgnored", S("\"malformed\""));
+	else if (replayed.p != NULL)
+		add_member(&b, "idempotentReplayed", replayed);
+	return b.n != 0 ? buf_str(&b) : STR_NONE;
 }
 
 static void

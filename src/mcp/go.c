@@ -43,7 +43,7 @@ lent_fill(struct lent *l, const struct exchange *x, struct arena *a)
 			l->header[i] = str_dup(a, l->header[i]);
 }
 
-/* The workspace and the key of idempotency may stand in _meta, where a host can put them. */
+/* What a header says to REST may stand in _meta, where a host can put it. */
 void
 lent_give(const struct lent *l, const json_t *meta, struct api_call *c)
 {
@@ -54,6 +54,7 @@ lent_give(const struct lent *l, const json_t *meta, struct api_call *c)
 	if (workspace.p != NULL)
 		c->x.header[FH_SCRIPE_WORKSPACE_ID] = workspace;
 	c->x.header_twice[FH_SCRIPE_WORKSPACE_ID] = l->twice;
+	c->x.header[FH_IF_MATCH] = mcp_text(meta, "io.scripe/ifMatch");
 	c->x.header[FH_IDEMPOTENCY_KEY] = key.p != NULL ? key : mcp_text(meta, "idempotencyKey");
 	c->x.peer = l->peer;
 	c->x.url = l->url;

@@ -35,7 +35,11 @@ put_id(const struct op *o, struct json *j)
 {
 	jw_obj(j);
 	schema_id((enum id_kind)o->id_kind, j);
-	jw_key_str(j, S("description"), S("Which one."));
+	jw_key_str(j, S("description"), S("The id of what is meant."));
+	jw_key(j, S("examples"));
+	jw_arr(j);
+	jw_raw2(j, id_prefix((enum id_kind)o->id_kind), S(SCHEMA_ULID));
+	jw_end(j);
 	jw_end(j);
 }
 

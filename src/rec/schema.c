@@ -262,6 +262,12 @@ schema_forms(const struct rec *r, struct arena *a)
 }
 
 static str
+without(str s, str tail)
+{
+	return str_ends(s, tail) ? str_cut(s, 0, s.n - tail.n) : s;
+}
+
+static str
 growing_doc(const struct field *f, struct arena *a)
 {
 	struct buf b;
@@ -285,6 +291,8 @@ schema_doc(const struct schema *s, const struct field *f, struct arena *a)
 		return str_fmt(a, "%s. Up to %lld characters, unless this server is set up otherwise.", f->doc, (long long)s->text_max);
 	if (f->flags & F_GROW)
 		return growing_doc(f, a);
+	if (s->whole && f->type == T_WORDS)
+		return str_fmt(a, "%.*s.", STR(without(str_z(f->doc), S(", comma-separated"))));
 	return str_fmt(a, "%s.", f->doc);
 }
 

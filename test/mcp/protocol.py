@@ -249,6 +249,17 @@ def once(s):
             need(r['_meta']['io.scripe/idempotencyKeyIgnored'] == 'malformed', f'{r}')
 
 
+@case('A change can be made only if nobody was faster')
+def matched(s):
+    with Talk(s) as t:
+        post = t.data('create_post', {'projectId': s.project, 'content': 'a'})
+        tag = t.call('get_post', {'postId': post['id']})['_meta']['io.scripe/etag']
+        need(tag == t.client.get('/v1/posts/' + post['id']).get('ETag'), tag)
+        change = lambda text: t.call('update_post', {'postId': post['id'], 'content': text}, {'io.scripe/ifMatch': tag})
+        need(not change('b').get('isError'), 'nobody was faster')
+        fails(change('c'), 'precondition_failed', 'Read the resource again')
+
+
 @case('A call is a request: in the log, the audit log and the figures, with the address and the agent of who called', alone=True, metrics_listen='127.0.0.1:0',
       trusted_proxies='127.0.0.0/8')
 def written_down(s):

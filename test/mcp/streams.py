@@ -174,7 +174,7 @@ def listened(s):
         need(st.next()['params']['uri'] == posts, 'the list that the post is in')
         st.close()
         st, _, _ = listening(t, resourceSubscriptions=['scripe://projects/' + s.project])
-        s.cli('project', 'edit', s.project, '--name', 'Renamed')
+        s.cli('project', 'edit', s.project, '--workspace', s.id, '--name', 'Renamed')
         need(st.next()['params']['uri'] == 'scripe://projects/' + s.project, 'a project')
         st.close()
         for bad in ({}, {'notifications': []}, {'notifications': {'resourceSubscriptions': 'x'}}, {'notifications': {'resourceSubscriptions': [5]}}):
