@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""clients.py -- hosts of agents that we did not write, each given nothing but the URL: the two lines of the SDK, and the inspector's command line.
+"""clients.py -- hosts of agents that we did not write, each given nothing but the URL: the two lines of the SDK, and the inspector's command line;
+and with a key, what the two lines find beside the tools.
 
     python3 test/mcp/clients.py [--engine sqlite|postgres]
 
@@ -51,6 +52,10 @@ def host(s, tap, line, name, client=''):
          LINE=line, URL=s.url + '/mcp', PROJECT=s.project, CLIENT=client)
 
 
+def beside(s, tap, line, steps):
+    walk(tap, f'SDK {line}, beside the tools', os.path.join(HERE, 'beside.mjs'), steps, {}, LINE=line, URL=s.url + '/mcp', KEY=s.key, PROJECT=s.project)
+
+
 def inspector(s, tap):
     def run(*words):
         command = [os.path.join(NPM, 'bin', 'node'), os.path.join(NPM, 'node_modules', '@modelcontextprotocol', 'inspector', 'clients', 'launcher', 'build', 'index.js'), '--cli',
@@ -79,6 +84,8 @@ def main():
         for line in ('1', '2'):
             host(s, tap, line, f'SDK {line}')
             host(s, tap, line, f'SDK {line}, described', url)
+        beside(s, tap, '1', 11)
+        beside(s, tap, '2', 8)
         inspector(s, tap)
     return tap.end()
 
