@@ -226,7 +226,7 @@ open_house(struct house *h, const char *more)
 	const char *script = str_fmt(&h->a, "%s/program", t_dir()).p;
 	CHECK(sys_write_file(script, S("#!/bin/sh\necho '{\"type\":\"text/html\"}'\necho '{\"title\":\"A page\"}'\necho '{\"text\":\"It has a text.\"}'\necho '{\"end\":true}'\n"), &e) == OK);
 	chmod(script, 0700);
-	const char *sets[] = { str_fmt(&h->a, "data=%s", t_dir()).p, str_fmt(&h->a, "extract_program=%s", script).p, "fetch_allow_private=true", "fetch_time=1",
+	const char *sets[] = { str_fmt(&h->a, "data=%s", t_dir()).p, str_fmt(&h->a, "extract_program=%s", script).p, "fetch_allow_private=true", "fetch_time=30",
 		"fetch_max=100000", str_fmt(&h->a, "youtube_url=http://127.0.0.1:%d/youtube/", web_port()).p, more };
 	CHECK(conf_load(&h->conf, NULL, NULL, sets, (int)COUNT(sets), &e) == OK);
 }
@@ -285,6 +285,8 @@ TEST(ways_in_which_a_page_cannot_be_fetched)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct house h;
 		open_house(&h, "fetch_robots=false");
+		if (strcmp(rows[i].why, " ms") == 0)
+			h.conf.fetch_time = 1;		/* silence; a busy machine may take its time elsewhere */
 		bool ok = fetch(&h, rows[i].path);
 		if (ok || strcmp(h.r.code, rows[i].code) != 0 || strstr(h.r.why, rows[i].why) == NULL || h.r.retry != rows[i].retry || h.r.retry_after_s != rows[i].retry_after_s)
 			t_fail(__FILE__, __LINE__, "%s: %s, \"%s\", retry %d after %d", rows[i].path, ok ? "fetched" : h.r.code, h.r.why, h.r.retry, h.r.retry_after_s);
