@@ -34,7 +34,23 @@ make(struct room *r, struct exchange *x)
 	return s;
 }
 
-static void st_head(void *ctx, struct exchange *x) { ((struct room *)ctx)->h.heads++; x->body_max = BODY_MAX; }
+#define EARLY	1000000
+static char letters[EARLY];
+
+/* /stream/early begins before its body is there, and has much to say. */
+static void
+st_head(void *ctx, struct exchange *x)
+{
+	struct room *r = ctx;
+
+	r->h.heads++;
+	x->body_max = BODY_MAX;
+	if (!str_eq(x->path, S("/stream/early")))
+		return;
+	struct front_stream *s = r->stream[r->made] = make(r, x);
+	front_send(s, (str){ letters, EARLY });
+	r->made++;
+}
 
 static void
 st_run(void *ctx, struct exchange *x)
@@ -355,7 +371,6 @@ TEST(a_client_that_reads_late_gets_all_and_one_that_does_not_is_cut)
 {
 	enum { PIECE = 100000 };
 	struct room r;
-	char *letters = malloc(PIECE);
 
 	room_up(&r);
 	memset(letters, 'a', PIECE);
@@ -385,13 +400,11 @@ TEST(a_client_that_reads_late_gets_all_and_one_that_does_not_is_cut)
 	hang_up(&never);
 	CHECK(settles(&r, 0, 0));
 	house_down(&r.h);
-	free(letters);
 }
 
 TEST(a_client_that_takes_nothing_is_given_up)
 {
 	struct room r;
-	char *letters = calloc(1, 100000);
 
 	room_prepare(&r);
 	r.h.conf.keepalive_ms = 200;
@@ -406,7 +419,42 @@ TEST(a_client_that_takes_nothing_is_given_up)
 	hang_up(&c);
 	CHECK(settles(&r, 0, 0));
 	house_down(&r.h);
-	free(letters);
+}
+
+TEST(all_streams_together_hold_so_much_and_no_more)
+{
+	enum { N = 40, HELD = FRONT_STREAMS_MAX / EARLY };
+	struct room r;
+	struct caller c[N];
+
+	memset(letters, 'a', EARLY);
+	room_prepare(&r);
+	r.h.conf.max_connections = 2 * N;
+	r.h.conf.threads = 1;
+	house_open(&r.h);
+	for (int i = 0; i < N; i++) {
+		c[i] = dial(&r.h);
+		say(&c[i], "POST /stream/early HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n");
+		CHECK(reaches(&r.made, i + 1));
+		CHECK_INT(front_stream_gone(r.stream[i]), ==, i >= HELD);
+	}
+	for (int i = 0; i < N; i++)
+		say(&c[i], "abc");
+	for (int i = 0; i < N; i++) {
+		front_stream_end(r.stream[i]);
+		if (i >= HELD) {
+			CHECK(ended(&c[i]));
+		} else {
+			CHECK_INT(hear_head(&c[i]), ==, 200);
+			while (listen_once(&c[i], WAIT_MS) > 0)
+				;
+			CHECK_INT(c[i].n, >, EARLY);
+		}
+		hang_up(&c[i]);
+	}
+	CHECK(settles(&r, 0, 0));
+	house_down(&r.h);
+	CHECK_INT(r.h.cuts, ==, N - HELD);
 }
 
 TEST(who_talks_into_a_stream_is_not_heard_and_not_for_ever)
