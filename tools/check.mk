@@ -6,9 +6,10 @@ PY   := python3
 unit_of   = $(patsubst src/%.c,build/$1/test/%,$(filter-out src/blob/bucket_test.c,$(wildcard src/*/*_test.c)))
 FUZZERS  := $(patsubst src/%.c,test/%,$(wildcard src/*/*_fuzz.c))
 
-CHECK := layers house build-asan build-release build-clang outside unit docs scenario-postgres scenario-sqlite sweep-postgres sweep-sqlite traffic \
-	matrix clients-typescript properties signin-sqlite signin-postgres flows-sqlite flows-postgres mcp-sqlite mcp-postgres pages badinput badfetch control doctor \
-	attacks-postgres attacks-sqlite conformance hosts oauth-clients uploads-sqlite uploads-postgres bucket sqlplan replay lint extract recordings crash crash-files
+# What is waited for first, then the longest, so that no core is left alone with one of them at the end.
+CHECK := outside build-release build-asan build-clang layers house unit scenario-postgres scenario-sqlite matrix crash sweep-postgres sweep-sqlite docs properties recordings \
+	attacks-postgres attacks-sqlite pages crash-files clients-typescript traffic signin-postgres signin-sqlite conformance hosts doctor extract mcp-postgres mcp-sqlite \
+	badinput badfetch uploads-postgres uploads-sqlite flows-postgres flows-sqlite oauth-clients bucket control replay lint sqlplan
 check: $(CHECK)
 
 layers:        ; @$(STEP) $@ sh tools/layers
