@@ -44,8 +44,10 @@ check_reader(const char *path, const char *origin, const char *list, const char 
 TEST(some_paths_are_open_to_everybody_whatever_is_set)
 {
 	static const char *const open[] = { "/openapi.json", "/openapi.yaml", "/.well-known/oauth-authorization-server",
-		"/.well-known/oauth-protected-resource/mcp", "/oauth/token", "/oauth/register", "/mcp", "/api/mcp" };
-	static const char *const closed[] = { "/", "/openapi", "/oauth/authorize", "/oauth/tokens", "/mcp/x", "/docs", "/v1/mcp", "/.well-known", "" };
+		"/.well-known/oauth-protected-resource/mcp", "/oauth/token", "/oauth/register", "/mcp", "/api/mcp",
+		"/mcp/.well-known/oauth-protected-resource", "/v1/.well-known/oauth-authorization-server", "/oauth/register/cli_01J9ZAB12CD34E56F7G8H9JKMN", "/token", "/register",
+		"/oauth/introspect" };
+	static const char *const closed[] = { "/", "/openapi", "/oauth/authorize", "/authorize", "/oauth/consent", "/oauth/tokens", "/v1/.well-known", "/mcp/x", "/docs", "/v1/mcp", "/.well-known", "" };
 
 	for (size_t i = 0; i < COUNT(open); i++) {
 		check_reader(open[i], "https://a.example", "", "*");

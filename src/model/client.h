@@ -1,6 +1,6 @@
 /* client -- programs that ask people to act for them (OAuth clients).  The only code that names table oauth_client.
  *
- * A client registered itself (RFC 7591), is a metadata document at its own URL, or was made on the command line.  Only hashes of its secret and of
+ * A client registered itself (RFC 7591), or is a metadata document at its own URL.  Only hashes of its secret and of
  * its registration token are kept.  One without any consent is an orphan: it goes after CLIENT_ORPHAN_MS, and earlier when there are too many.
  * Layer: includes crypto, db, words. */
 #ifndef MODEL_CLIENT_H

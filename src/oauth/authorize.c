@@ -77,7 +77,7 @@ ask_trusts(struct turn *t)
 {
 	struct ask *k = ask_of(t);
 
-	if (!k->known)
+	if (!k->known || (k->client.url.p != NULL && !document_named(t->f.conf, k->client.url)))
 		refuse(&t->r, O_INVALID_CLIENT, "The program that sent you here is not registered with this server (any more). Connect it anew.");
 	else if (!find_redirect(t))
 		refuse(&t->r, O_INVALID_REQUEST, "The program wants the answer at an address that it has not registered: redirect_uri must be one of its redirect_uris, letter by letter.");
