@@ -48,10 +48,37 @@ visit_from(const struct conf *c, const struct exchange *x)
 	return same ? VISIT_OURS : VISIT_UNTOLD;
 }
 
+/* Absent: a browser that does not tell. */
+static bool is_or_absent(str v, str word) { return v.p == NULL || str_eq(v, word); }
+
+/* By a link, to be shown in a window of its own. */
+static bool
+is_opened(const struct exchange *x)
+{
+	bool get = str_eq(x->method, S("GET")) || str_eq(x->method, S("HEAD"));
+
+	return get && x->header[FH_ORIGIN].p == NULL && !x->header_twice[FH_SEC_FETCH_SITE] && is_or_absent(x->header[FH_SEC_FETCH_MODE], S("navigate")) &&
+	    is_or_absent(x->header[FH_SEC_FETCH_DEST], S("document"));
+}
+
+static str
+believed(const struct conf *c, const struct exchange *x, str address)
+{
+	return visit_private(c, address) ? page_cookie(x, visit_cookie_name(c)) : STR_NONE;
+}
+
 str
 visit_cookie(const struct conf *c, const struct exchange *x, str address)
 {
-	if (likely(x->header[FH_COOKIE].p == NULL) || visit_from(c, x) == VISIT_THEIRS || !visit_private(c, address))
+	if (likely(x->header[FH_COOKIE].p == NULL) || visit_from(c, x) == VISIT_THEIRS)
 		return STR_NONE;
-	return page_cookie(x, visit_cookie_name(c));
+	return believed(c, x, address);
+}
+
+str
+visit_cookie_of_page(const struct conf *c, const struct exchange *x, str address)
+{
+	if (visit_from(c, x) == VISIT_THEIRS && !is_opened(x))
+		return STR_NONE;
+	return believed(c, x, address);
 }

@@ -18,6 +18,9 @@ bool	visit_near(str address);	/* loopback, private, link-local */
 bool	visit_private(const struct conf *, str address);
 /* The secret of the session, absent where there is none that may be believed. */
 str	visit_cookie(const struct conf *, const struct exchange *, str address);
+/* The same of a page.  One that is opened by a link of another site, as programs and letters have them, is its reader's all the same: what a browser asks for with GET, to show it
+ * by itself, changes nothing. */
+str	visit_cookie_of_page(const struct conf *, const struct exchange *, str address);
 enum visit_from { VISIT_UNTOLD, VISIT_OURS, VISIT_THEIRS };
 enum visit_from visit_from(const struct conf *, const struct exchange *);
 #endif

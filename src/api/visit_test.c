@@ -23,6 +23,30 @@ TEST(a_cookie_is_believed_where_it_cannot_be_overheard)
 	}
 }
 
+/* What a page of another site leads to is its reader's; what it asks for behind their back is nobody's. */
+TEST(a_page_that_is_opened_by_a_link_is_its_readers)
+{
+	static const struct { const char *method, *site, *mode, *dest, *origin; bool page, api; } row[] = {
+		{ "GET", "cross-site", "navigate", "document", NULL, true, false }, { "HEAD", "same-site", "navigate", "document", NULL, true, false },
+		{ "GET", "same-origin", "cors", "empty", NULL, true, true }, { "GET", NULL, NULL, NULL, NULL, true, true }, { "GET", "cross-site", NULL, NULL, NULL, true, false },
+		{ "POST", "cross-site", "navigate", "document", NULL, false, false }, { "GET", "cross-site", "navigate", "iframe", NULL, false, false },
+		{ "GET", "cross-site", "no-cors", "image", NULL, false, false }, { "GET", "cross-site", "cors", "empty", NULL, false, false },
+		{ "GET", "cross-site", "navigate", "document", "https://evil.example", false, false }, { "GET", "same-site", "cors", "document", NULL, false, false },
+	};
+
+	for (size_t i = 0; i < COUNT(row); i++) {
+		const char *h[] = { row[i].site, row[i].mode, row[i].dest, row[i].origin };
+		enum front_header k[] = { FH_SEC_FETCH_SITE, FH_SEC_FETCH_MODE, FH_SEC_FETCH_DEST, FH_ORIGIN };
+		struct exchange x = { .method = str_z(row[i].method), .header[FH_HOST] = S("127.0.0.1:8080"), .header[FH_COOKIE] = S("scriped=abc") };
+		struct conf c = { .public_url = "" };
+		for (size_t j = 0; j < COUNT(h); j++)
+			x.header[k[j]] = h[j] != NULL ? str_z(h[j]) : STR_NONE;
+		if ((visit_cookie_of_page(&c, &x, S("127.0.0.1")).p != NULL) != row[i].page || (visit_cookie(&c, &x, S("127.0.0.1")).p != NULL) != row[i].api)
+			t_fail(__FILE__, __LINE__, "row %zu", i);
+		CHECK(visit_cookie_of_page(&c, &x, S("203.0.113.7")).p == NULL);
+	}
+}
+
 TEST(a_browser_says_where_it_comes_from)
 {
 	static const struct { const char *url, *host, *origin, *site; enum visit_from want; } row[] = {

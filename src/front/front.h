@@ -46,7 +46,7 @@
 	X(CONTENT_TYPE, "Content-Type") X(COOKIE, "Cookie") X(EXPECT, "Expect") X(HOST, "Host") X(IDEMPOTENCY_KEY, "Idempotency-Key") \
 	X(IF_MATCH, "If-Match") X(IF_NONE_MATCH, "If-None-Match") X(LAST_EVENT_ID, "Last-Event-ID") X(MCP_METHOD, "Mcp-Method") X(MCP_NAME, "Mcp-Name") \
 	X(MCP_PROTOCOL_VERSION, "MCP-Protocol-Version") X(MCP_SESSION_ID, "Mcp-Session-Id") X(ORIGIN, "Origin") \
-	X(SCRIPE_API_VERSION, "Scripe-Api-Version") X(SCRIPE_WORKSPACE_ID, "Scripe-Workspace-Id") X(SEC_FETCH_SITE, "Sec-Fetch-Site") \
+	X(SCRIPE_API_VERSION, "Scripe-Api-Version") X(SCRIPE_WORKSPACE_ID, "Scripe-Workspace-Id") X(SEC_FETCH_DEST, "Sec-Fetch-Dest") X(SEC_FETCH_MODE, "Sec-Fetch-Mode") X(SEC_FETCH_SITE, "Sec-Fetch-Site") \
 	X(TRANSFER_ENCODING, "Transfer-Encoding") X(USER_AGENT, "User-Agent") \
 	X(X_FORWARDED_FOR, "X-Forwarded-For") X(X_FORWARDED_HOST, "X-Forwarded-Host") X(X_FORWARDED_PROTO, "X-Forwarded-Proto")
 enum front_header {

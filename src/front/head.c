@@ -46,7 +46,7 @@ header_of(str s)
 	case KEY(13, 'l'): h = FH_LAST_EVENT_ID; break;
 	case KEY(14, 'c'): h = FH_CONTENT_LENGTH; break;
 	case KEY(14, 'm'): h = FH_MCP_SESSION_ID; break;
-	case KEY(14, 's'): h = FH_SEC_FETCH_SITE; break;
+	case KEY(14, 's'): h = (s.p[10] | 0x20) == 'd' ? FH_SEC_FETCH_DEST : (s.p[10] | 0x20) == 'm' ? FH_SEC_FETCH_MODE : FH_SEC_FETCH_SITE; break;
 	case KEY(15, 'a'): h = FH_ACCEPT_ENCODING; break;
 	case KEY(15, 'i'): h = FH_IDEMPOTENCY_KEY; break;
 	case KEY(15, 'x'): h = FH_X_FORWARDED_FOR; break;

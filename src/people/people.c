@@ -51,7 +51,7 @@ is_secret(str s)
 str
 people_cookie(const struct api *api, const struct exchange *x)
 {
-	str s = visit_cookie(api_conf(api), x, api_address(x));
+	str s = visit_cookie_of_page(api_conf(api), x, api_address(x));
 
 	return is_secret(s) ? s : STR_NONE;
 }

@@ -153,6 +153,24 @@ async function remembers(check) {
 	await context.close();
 }
 
+// The link of a program stands on a page of another site, and who is signed in is known there.
+async function is_known(check) {
+	const { page, context } = await tab();
+	await page.goto(base + '/signin');
+	await sign_in(page, world.eve);
+	const other = 'https://elsewhere.example/';
+	await context.route(other, route => route.fulfill({ contentType: 'text/html', body: `<a href="${world.web}">Connect</a> <a href="${world.known}">Join</a>` }));
+	await page.goto(other);
+	await page.getByRole('link', { name: 'Connect' }).click();
+	await page.waitForURL(world.there + '**');
+	check(new URL(page.url()).searchParams.get('code'), `it is ${page.url()}`);
+	await page.goto(other);
+	await page.getByRole('link', { name: 'Join' }).click();
+	await page.waitForURL('**/invite/**');
+	check(await page.getByText(`You are signed in as ${world.eve[0]}`).isVisible() || await page.getByText('This invitation is over').isVisible(), 'who is signed in is not known');
+	await context.close();
+}
+
 async function denies(check) {
 	const { page, context } = await tab();
 	await page.goto(world.local);
@@ -209,6 +227,7 @@ await test('sign-in and account are used by keyboard alone, and the focus is see
 await test('a new person joins without script', joins);
 await test('a program is allowed without script, and hears its state again', allows);
 await test('who allowed it before is led on by the sign-in alone, and prompt=login asks again', remembers);
+await test('who comes by a link of another site is known, and led on', is_known);
 await test('a program is told no', denies);
 await test('a program is revoked, and the person signs out', revokes);
 await test('no page is in a frame, and forms of others do nothing', frames);
