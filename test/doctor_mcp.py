@@ -253,6 +253,12 @@ def slashed(rq):
         return lambda a: rewrite(a, f'"issuer":"{rq.server.url}"', f'"issuer":"{rq.server.url}/"')
 
 
+@lie('A name that paints the terminal and turns it around', ('issuer', 'FAIL', '?[31m?'))
+def painted(rq):
+    if 'oauth-authorization-server' in rq.path:
+        return lambda a: rewrite(a, f'"issuer":"{rq.server.url}"', '"issuer":"\\u001b[31m\\u202e' + '€' * 300 + '"')
+
+
 @lie('public_url is another one', ('challenge', 'FAIL', 'http://localhost'), ('resource', 'FAIL', 'set public_url = http://127.0.0.1'))
 def other_url(rq):
     def change(a):
@@ -393,11 +399,12 @@ def of_tls(proxy, key):
 
 
 def of_nobody(proxy, key):
-    """Nothing listens; no such name; no URL."""
+    """Nothing listens; no such name; no path; no URL."""
     with socket.create_server(('127.0.0.1', 0)) as taken:
         port = taken.getsockname()[1]
     judge(f'http://127.0.0.1:{port}/mcp', [('mcp', 'FAIL', 'start the proxy')], (), False)
     judge('https://mcp.invalid/mcp', [('address', 'FAIL', 'Make an A or AAAA record for mcp.invalid')], (), False)
+    judge(proxy.url, [('mcp', 'FAIL', f'the endpoint is {proxy.url}/mcp')], (), False)
     judge('mcp.example.com', [('address', 'FAIL', 'Give the whole URL')], (), False)
 
 

@@ -141,6 +141,22 @@ probe_said(const struct probe *p)
 	return str_fmt(p->a, "%d%s%s%s", p->r.status, what, code != NULL || word != NULL ? " " : "", code != NULL ? code : word != NULL ? word : "").p;
 }
 
+/* What a stranger wrote, for a terminal and for JSON: no controls, nothing that turns the direction of writing around, nothing that is no UTF-8. */
+static const char *
+legible(struct arena *a, str s)
+{
+	struct buf b;
+
+	buf_init(&b, a, s.n + 1);
+	for (size_t i = 0, from = 0; i < s.n; from = i) {
+		uint32_t c = utf8_next(s, &i);
+		bool bad = c < ' ' || (c >= 0x7F && c < 0xA0) || (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0xFFFD;
+		buf_add(&b, bad ? S("?") : str_cut(s, from, i));
+	}
+	buf_char(&b, '\0');
+	return b.p;
+}
+
 /* The words of a row with what stands in braces filled in. */
 static const char *
 filled(const struct probe *p, const char *words)
@@ -159,8 +175,7 @@ filled(const struct probe *p, const char *words)
 		buf_add(&b, value != NULL ? str_z(value) : (str){ words, 1 });
 		words += value != NULL ? strlen(places[i].name) : 1;
 	}
-	buf_char(&b, '\0');
-	return b.p;
+	return legible(p->a, buf_str(&b));
 }
 
 static void
@@ -183,7 +198,7 @@ probe_tell(struct doctor *d, enum health h, const char *check, const struct prob
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	doctor_open(d, h, check, text);
+	doctor_open(d, h, check, legible(p->a, str_z(text)));
 	show(d, p, "mend", "", mends[m].words);
 	show(d, p, "caddy", "Caddy: ", mends[m].caddy);
 	show(d, p, "nginx", "nginx: ", mends[m].nginx);

@@ -159,6 +159,16 @@ look_at_way(struct walk *w, const struct probe *p)
 	look_at_clock(w, p);
 }
 
+static bool
+is_endpoint(const char *path)
+{
+	str s = str_z(path);
+
+	while (str_ends(s, S("/")))
+		s.n--;
+	return str_ends(s, S("/mcp"));
+}
+
 /* False: there is no use in asking anything else. */
 static bool
 look_at_endpoint(struct walk *w)
@@ -170,7 +180,7 @@ look_at_endpoint(struct walk *w)
 	look_at_settings(w, &p);
 	if (p.r.fault == DIAL_OK)
 		look_at_way(w, &p);
-	if (probe_reached(w->d, "mcp", &p, MEND_ROUTE_MCP)) {
+	if (probe_reached(w->d, "mcp", &p, is_endpoint(w->at.path) ? MEND_ROUTE_MCP : MEND_ENDPOINT)) {
 		w->metadata = challenge_says(w, p.challenge, "resource_metadata");
 		if (p.r.status != 401)
 			probe_tell(w->d, BAD, "mcp", &p, MEND_OLD, "POST %.*s without a token: %s; a 401 was expected", SHOWN, w->at.url, probe_said(&p));
