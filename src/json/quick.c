@@ -1,5 +1,5 @@
-/* quick -- the JSON that programs usually write, read at 1 ns a byte where jansson's reader takes 8.  It makes the same values and says NULL to whatever is
- * not usual: a fault of any kind, \u, a fraction, a number over 18 digits.  Then jansson is asked from the start: it is the judge. */
+/* quick -- the JSON that programs usually write, read in a sixth of the time that jansson's reader takes, and long texts in a fortieth.  It makes the
+ * same values and says NULL to whatever is not usual: a fault of any kind, \u, a fraction, a number over 18 digits.  Then jansson is asked from the start: it is the judge. */
 #include "json/json.h"
 #include <stdlib.h>
 
