@@ -222,6 +222,17 @@ fixture_streamed(struct ask *ask)
 		fixture_text(ask, false, "Hello, %.*s!", STR(field(got[0], "name")));
 }
 
+/* First the answer of its client, then a task. */
+void
+fixture_escalated(struct ask *ask)
+{
+	const struct input *const in[] = { &name };
+	const json_t *got[1];
+
+	if (mcp_needs_tasks(ask) && inputs(ask, in, 1, 0, got))
+		fixture_task_begin(ask, FIXTURE_WORK, 200, str_fmt(ask->a, "Hello, %.*s!", STR(field(got[0], "name"))));
+}
+
 void
 fixture_prompt(struct ask *ask)
 {

@@ -89,10 +89,17 @@ mirrored(struct ask *ask)
 	"\"if\":{\"properties\":{\"contactMethod\":{\"const\":\"phone\"}},\"required\":[\"contactMethod\"]},\"then\":{\"required\":[\"phone\"]}," \
 	"\"else\":{\"required\":[\"email\"]},\"additionalProperties\":false}"
 #define MIRRORED "{\"type\":\"object\",\"properties\":{\"region\":{\"type\":\"string\",\"x-mcp-header\":\"Region\"}},\"required\":[\"region\"]}"
+#define SECONDS "{\"type\":\"object\",\"properties\":{\"seconds\":{\"type\":\"integer\"},\"label\":{\"type\":\"string\"}},\"required\":[\"seconds\"]}"
 #define ALL	SINCE(2025_03_26)
 
 static const struct fixture rows[] = {
+	{ "confirm_delete", "A task that asks to confirm", ONE_TEXT("filename"), NULL, MODERN, fixture_confirm },
+	{ "failing_job", "A task whose result is an error", NOTHING, NULL, MODERN, fixture_failing },
+	{ "greet", "Greets at once", ONE_TEXT("name"), NULL, MODERN, fixture_greet },
 	{ "json_schema_2020_12_tool", "Tool with JSON Schema 2020-12 features", SCHEMA_2020, NULL, ALL, schema },
+	{ "multi_input", "A task that asks for two things", NOTHING, NULL, MODERN, fixture_multi },
+	{ "protocol_error_job", "A task that breaks", NOTHING, NULL, MODERN, fixture_breaking },
+	{ "slow_compute", "A task that takes its time", SECONDS, NULL, MODERN, fixture_slow },
 	{ "test_audio_content", "Returns audio", NOTHING, NULL, ALL, audio },
 	{ "test_elicitation", "Asks the user", ONE_TEXT("message"), NULL, LEGACY & SINCE(2025_06_18), fixture_ask_user },
 	{ "test_elicitation_sep1034_defaults", "Asks the user, with defaults", NOTHING, NULL, LEGACY & SINCE(2025_06_18), fixture_ask_defaults },
@@ -116,6 +123,7 @@ static const struct fixture rows[] = {
 	{ "test_streaming_elicitation", "Asks the user on a stream", NOTHING, NULL, MODERN, fixture_streamed },
 	{ "test_tool_with_logging", "Logs while it works", NOTHING, NULL, LEGACY, fixture_logging },
 	{ "test_tool_with_progress", "Tells of its progress", NOTHING, NULL, ALL, fixture_progress },
+	{ "test_tool_with_task", "Asks, and then is a task", NOTHING, NULL, MODERN, fixture_escalated },
 	{ "test_trigger_prompt_change", "Says that the prompts have changed", NOTHING, NULL, ALL, fixture_prompt_change },
 	{ "test_trigger_tool_change", "Says that the tools have changed", NOTHING, NULL, ALL, fixture_tool_change },
 	{ "test_x_mcp_header", "Takes an argument that a header repeats", MIRRORED, NULL, ALL, mirrored },

@@ -26,7 +26,7 @@ const struct mcp_method mcp_methods[] = {
 	{ S_INIT("tasks/cancel"), SINCE(2025_11_25), "taskId", mcp_tasks_cancel },
 	{ S_INIT("tasks/get"), SINCE(2025_11_25), "taskId", mcp_tasks_get },
 	{ S_INIT("tasks/list"), SINCE(2025_11_25) & LEGACY, NULL, mcp_tasks_list },
-	{ S_INIT("tasks/result"), SINCE(2025_11_25) & LEGACY, "taskId", mcp_tasks_result },
+	{ S_INIT("tasks/result"), SINCE(2025_11_25) & LEGACY, NULL, mcp_tasks_result },
 	{ S_INIT("tasks/update"), MODERN, "taskId", mcp_tasks_update },
 	{ S_INIT("tools/call"), SINCE(2025_03_26), "name", mcp_tools_call },
 	{ S_INIT("tools/list"), SINCE(2025_03_26), NULL, mcp_tools_list },

@@ -15,6 +15,12 @@
 
 #define TASK_EXTENSION	"io.modelcontextprotocol/tasks"
 
+enum task_status { TASK_WORKING, TASK_INPUT_REQUIRED, TASK_COMPLETED, TASK_FAILED, TASK_CANCELLED };
+struct task { str id, message, created, updated; enum task_status status; int64_t ttl_ms, poll_ms; };
+void	mcp_task_put(const struct ask *, struct json *, const struct task *);	/* its members, into the object that is open */
+bool	mcp_knows_tasks(const struct ask *);	/* the client of 2026-07-28 */
+bool	mcp_needs_tasks(struct ask *);		/* the same; false: it was refused for that */
+
 bool	mcp_task_able(const struct op *);	/* a tool whose call makes a job: its execution.taskSupport is "optional" */
 /* Whether this tools/call is to become a task.  TASK_REFUSED: it asks for one that there is not, and was answered. */
 enum task_wish { TASK_NO, TASK_YES, TASK_REFUSED };

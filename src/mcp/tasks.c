@@ -1,5 +1,4 @@
-#include "mcp/resource.h"
-#include "mcp/task.h"
+#include "mcp/fixture.h"
 #include "mcp/turn.h"
 
 #define POLL_MS		1000		/* how often a client may look, where nothing is known of how long it takes */
@@ -18,12 +17,23 @@ mcp_task_able(const struct op *o)
 	return (o->flags & OP_MCP) && o->bucket == BUCKET_JOBS && o->out == op_named("get_job")->out;
 }
 
-static bool
-knows_tasks(const struct ask *ask)
+bool
+mcp_knows_tasks(const struct ask *ask)
 {
 	const json_t *can = json_object_get(ask->meta, "io.modelcontextprotocol/clientCapabilities");
 
 	return json_is_object(json_object_get(json_object_get(can, "extensions"), TASK_EXTENSION));
+}
+
+bool
+mcp_needs_tasks(struct ask *ask)
+{
+	bool knows = mcp_knows_tasks(ask);
+
+	if (!knows)
+		mcp_fail_data(ask, RPC_CAPABILITY, S("{\"requiredCapabilities\":{\"extensions\":{\"" TASK_EXTENSION "\":{}}}}"),
+		    "Missing required client capability: " TASK_EXTENSION);
+	return knows;
 }
 
 /* A client that knows tasks gets one, unless the call says itself how long it will wait. */
@@ -33,7 +43,7 @@ mcp_task_wish(struct ask *ask, const struct op *o)
 	const json_t *wait = json_object_get(json_object_get(ask->params, "arguments"), "wait_for_completion_ms");
 
 	if (is_modern(ask->version))
-		return mcp_task_able(o) && knows_tasks(ask) && wait == NULL ? TASK_YES : TASK_NO;
+		return mcp_task_able(o) && mcp_knows_tasks(ask) && wait == NULL ? TASK_YES : TASK_NO;
 	if (ask->version != MCP_2025_11_25 || json_object_get(ask->params, "task") == NULL)
 		return TASK_NO;
 	if (mcp_task_able(o))
@@ -54,13 +64,13 @@ ending(const json_t *job)
 	return str_eq(s, S("DONE")) ? ENDED_WELL : str_eq(s, S("FAILED")) ? ENDED_BADLY : str_eq(s, S("CANCELLED")) ? ENDED_EARLY : ENDED_NOT;
 }
 
-static str
+static enum task_status
 status_of(const struct ask *ask, const json_t *job)
 {
-	static const str words[] = { S_INIT("working"), S_INIT("completed"), S_INIT("failed"), S_INIT("cancelled") };
+	static const enum task_status by[] = { TASK_WORKING, TASK_COMPLETED, TASK_FAILED, TASK_CANCELLED };
 	int e = ending(job);
 
-	return words[e == ENDED_BADLY && is_modern(ask->version) ? ENDED_WELL : e];
+	return by[e == ENDED_BADLY && is_modern(ask->version) ? ENDED_WELL : e];
 }
 
 static str
@@ -84,19 +94,28 @@ poll_of(const json_t *job)
 	return json_is_integer(estimate) ? MIN(MAX(json_integer_value(estimate) / 2, POLL_LEAST), POLL_MOST) : POLL_MS;
 }
 
-/* The members of a Task, inside whatever object is open. */
+void
+mcp_task_put(const struct ask *ask, struct json *j, const struct task *t)
+{
+	static const char *const words[] = { "working", "input_required", "completed", "failed", "cancelled" };
+	bool modern = is_modern(ask->version);
+
+	jw_key_str(j, S("taskId"), t->id);
+	jw_key_str(j, S("status"), str_z(words[t->status]));
+	jw_key_str(j, S("statusMessage"), t->message);
+	jw_key_str(j, S("createdAt"), t->created);
+	jw_key_str(j, S("lastUpdatedAt"), t->updated);
+	jw_key_i64(j, modern ? S("ttlMs") : S("ttl"), t->ttl_ms);
+	jw_key_i64(j, modern ? S("pollIntervalMs") : S("pollInterval"), t->poll_ms);
+}
+
 static void
 put_task(struct ask *ask, struct json *j, const json_t *job)
 {
-	bool modern = is_modern(ask->version);
+	struct task t = { mcp_text(job, "id"), message_of(job), mcp_text(job, "createdAt"), mcp_text(job, "updatedAt"), status_of(ask, job),
+	    api_conf(mcp_api(ask))->keep_jobs * DAY_MS, poll_of(job) };
 
-	jw_key_str(j, S("taskId"), mcp_text(job, "id"));
-	jw_key_str(j, S("status"), status_of(ask, job));
-	jw_key_str(j, S("statusMessage"), message_of(job));
-	jw_key_str(j, S("createdAt"), mcp_text(job, "createdAt"));
-	jw_key_str(j, S("lastUpdatedAt"), mcp_text(job, "updatedAt"));
-	jw_key_i64(j, modern ? S("ttlMs") : S("ttl"), api_conf(mcp_api(ask))->keep_jobs * DAY_MS);
-	jw_key_i64(j, modern ? S("pollIntervalMs") : S("pollInterval"), poll_of(job));
+	mcp_task_put(ask, j, &t);
 }
 
 /* The members of the CallToolResult that the call would have given; body: {"data":{…the job…}}. */
@@ -152,11 +171,11 @@ by_task(struct ask *ask, const char *op, mcp_then *then)
 {
 	str id = mcp_text(ask->params, "taskId");
 
-	if (is_modern(ask->version) && !knows_tasks(ask))
-		mcp_fail_data(ask, RPC_CAPABILITY, S("{\"requiredCapabilities\":{\"extensions\":{\"" TASK_EXTENSION "\":{}}}}"), "Missing required client capability: " TASK_EXTENSION);
-	else if (id.p == NULL)
+	if (is_modern(ask->version) && !mcp_needs_tasks(ask))
+		return;
+	if (id.p == NULL)
 		mcp_fail(ask, RPC_PARAMS, "'taskId' is missing.");
-	else
+	else if (!is_modern(ask->version) || !mcp_conformance(ask) || !fixture_task(ask, id))
 		mcp_operate(ask, op_named(op), id, NULL, then);
 }
 

@@ -576,7 +576,7 @@ def no_fixtures(s):
         for method, member, name in (('tools/list', 'tools', 'name'), ('prompts/list', 'prompts', 'name'), ('resources/list', 'resources', 'uri'),
                                      ('resources/templates/list', 'resourceTemplates', 'uriTemplate')):
             rows, _ = everything(agent, method, member)
-            need(not [r for r in rows if r[name].startswith(('test', 'json_schema'))], f'{method} has a fixture')
+            need(not [r for r in rows if r[name].startswith(('test', 'json_schema', 'greet', 'slow_', 'failing_', 'protocol_', 'confirm_', 'multi_'))], f'{method} has a fixture')
         refusal(lambda: agent.tool('test_simple_text'), -32602)
         refusal(lambda: agent.tool('test_trigger_tool_change'), -32602)
         refusal(lambda: agent('resources/read', uri='test://static-text'), -32602 if version == MODERN else -32002)
