@@ -14,7 +14,7 @@
  * Which handler: that of the first face that takes the path, else the one given to front_open.  A path that cannot be
  * decoded is no face's.  A request keeps its handler to its end.
  *
- * Exactly one front_answer per request; front_park at most once per call of head, run or resumed, as the last act.
+ * Exactly one front_answer per request, or one front_stream (stream.h); front_park at most once per call of head, run or resumed, as the last act.
  *
  * A sink says how many bytes it took.  Fewer than it got: it has no room, the client is held back, and front_wake is due when there
  * is room again; then it gets the rest.  A sink that answers refuses the body.  What is larger than body_max never reaches it as
@@ -129,35 +129,6 @@ void	front_wake(struct exchange *);		/* from any thread, once per park; may over
 
 /* A header of the request that is not in FRONT_HEADERS, by its name; absent where it was not sent. */
 str	front_header(struct exchange *, const char *name);
-
-/* --- streams: an answer that goes on ---
- *
- * front_stream takes the place of front_answer in head, run or resumed: status and the headers that were added go out, then whatever is sent, until
- * the stream is ended.  The connection is closed behind it.  When nothing was sent for beat_ms (0: never) the front itself sends `beat`, a constant,
- * so that proxies keep the line.  The handler's end() comes as soon as the stream has begun: a stream outlives its exchange.
- *
- *	front_send		copies; from any thread, never waits.  False: nothing will go out any more.  So it is after the client left, or took so
- *				little that FRONT_STREAM_MAX bytes wait (FRONT_STREAMS_MAX for all streams together): then the stream is cut
- *	front_stream_on_gone	in the step that made the stream: gone(ctx, id) is called when the client left or the stream was cut, at most once, from a
- *				thread of the front that holds nothing.  It may still come while front_stream_end is called by another thread, but
- *				not after front_close.  So ctx lives as long as the front, and id is the owner's own number for what the stream
- *				belongs to, which gone() may find to be over.  It must be quick.  It may call front_stream_end
- *	front_stream_gone	nobody listens any more
- *	front_stream_end	once, from any thread, is due in any case, also after front_close: what was sent goes out, the answer ends, and the
- *				handle is gone
- *
- * A client that closed its socket, or its half of it, is noticed at once; one that vanished without a word, when nothing was acknowledged for
- * keepalive_ms.  HTTP/1.0 gets the same without chunks, HEAD the headers only: its stream is gone at once.
- * An idle stream costs some 250 bytes of ours.  Half of max_connections may be streams; where there are as many, where there is no memory and where the
- * exchange is no connection's, front_stream says NULL, and the handler answers something else. */
-#define FRONT_STREAM_MAX	((size_t)1 << 20)
-#define FRONT_STREAMS_MAX	((size_t)32 << 20)
-struct front_stream;
-struct front_stream *front_stream(struct exchange *, int status, str beat, int64_t beat_ms);	/* NULL: nothing was answered */
-void	front_stream_on_gone(struct front_stream *, void (*gone)(void *ctx, uint64_t id), void *ctx, uint64_t id);
-bool	front_send(struct front_stream *, str);
-bool	front_stream_gone(const struct front_stream *);
-void	front_stream_end(struct front_stream *);
 
 /* Stop accepting; answers carry Connection: close from now on. */
 void	front_quiesce(struct front *);

@@ -12,7 +12,7 @@
  *           `got` are written there and read by the keeper; the block marked so is the keeper's, under front.lock. */
 #ifndef FRONT_PRIV_H
 #define FRONT_PRIV_H
-#include "front/front.h"
+#include "front/stream.h"
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <stdatomic.h>

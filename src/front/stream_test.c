@@ -1,4 +1,5 @@
 #include "front/house.h"
+#include "front/stream.h"
 
 /* Streams: what is sent after the headers, by whom and when; what the handler makes of them is kept in a table, as its owners do. */
 

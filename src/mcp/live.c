@@ -319,7 +319,7 @@ open_stream(struct turn *t)
 	return front_stream(x, 200, S(": \n\n"), BEAT_MS);
 }
 
-/* Half of the connections may be streams (front.h), and half of those one workspace's. */
+/* Half of the connections may be streams (front/stream.h), and half of those one workspace's. */
 static bool
 crowded(const struct ask *k, int connections)
 {

@@ -7,6 +7,7 @@
  * Threads:    the step that made it runs on the loop's thread, all others on the teller's.  front_send is called from any. */
 #ifndef MCP_LIVE_H
 #define MCP_LIVE_H
+#include "front/stream.h"
 #include "mcp/turn.h"
 
 #define BEAT_MS		15000

@@ -4,7 +4,7 @@
  * Tools are the rows of ops with OP_MCP: their schemas, annotations and results come from the rows' records, and a call walks the pipeline of
  * every request (api/call.h): scopes, rates, idempotency, audit and log are those of REST.
  *
- * An answer is plain JSON unless the caller asked for progress or a subscription: then it is a stream (front.h) that lives through proxies.
+ * An answer is plain JSON unless the caller asked for progress or a subscription: then it is a stream (front/stream.h) that lives through proxies.
  *
  * Ownership:  mcp_free after the front is closed.
  * Threads:    faces run on the loops; a call that was parked goes on there; progress and changes come from threads of work and its own.
