@@ -42,6 +42,7 @@ const struct rec invitations_query_rec = REC(invitations_query, query_fields, "P
 	" FROM invitation i JOIN workspace w ON w.id = i.workspace"
 SQL(insert, "invitation.insert",
     "INSERT INTO invitation (workspace, id, hash, email, name, role, invited_by, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)");
+SQL(many, "invitation.count", "SELECT count(*) FROM (SELECT id FROM invitation WHERE workspace = $1 LIMIT $2) n");
 SQL(by_hash, "invitation.by_hash", INVITATION " WHERE i.hash = $1 AND i.expires_at > $2 AND i.accepted_at IS NULL");
 SQL(get, "invitation.get", INVITATION " WHERE i.workspace = $1 AND i.id = $2");
 SQL(page, "invitation.page", INVITATION " WHERE i.workspace = $1 AND i.id < $2 ORDER BY i.id DESC LIMIT $3");
@@ -51,9 +52,23 @@ SQL(gone, "invitation.delete", "DELETE FROM invitation WHERE workspace = $1 AND 
 SQL(over, "invitation.sweep",
     "DELETE FROM invitation WHERE hash IN (SELECT hash FROM invitation WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)");
 
+static enum err
+has_room(struct db *db, workspace_id w, struct error *e)
+{
+	int64_t n = 0;
+	struct rows r;
+
+	TRY(db_query(db, many, &r, e, VID(w), V(INVITATIONS_MOST)));
+	if (db_next(&r))
+		n = db_col(&r, 0).i;
+	TRY(db_done(&r, e));
+	return n < INVITATIONS_MOST ? OK : fail(e, E_CONFLICT, NULL, "There are %d invitations: delete some, or wait until they are over.", INVITATIONS_MOST);
+}
+
 enum err
 invitation_insert(struct db *db, const struct invitation *i, const digest *hash, struct error *e)
 {
+	TRY(has_room(db, i->workspace, e));
 	return db_run(db, insert, e, VID(i->workspace), VID(i->id), val_digest(hash), V(i->email), V(i->name), val_word(&role_words, i->role),
 	    V(i->invited_by), V(i->expires_at));
 }

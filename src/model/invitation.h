@@ -11,6 +11,7 @@
 #include "model/words.h"
 
 #define INVITATION_MS	(7 * INT64_C(86400000))
+#define INVITATIONS_MOST 1000		/* of one workspace, accepted ones too until they are over */
 struct invitation { invitation_id id; workspace_id workspace; str email, name; int role; str invited_by; int64_t expires_at, accepted_at; str workspace_name; };
 extern const struct rec invitation_rec;
 struct invitation_made { struct invitation invitation; str url; };	/* url: shown once */
@@ -20,6 +21,7 @@ extern const struct rec invitation_create_rec;
 struct invitations_query { struct page_query page; };
 extern const struct rec invitations_query_rec;
 
+/* E_CONFLICT when there are INVITATIONS_MOST. */
 MUST_USE enum err invitation_insert(struct db *, const struct invitation *, const digest *, struct error *);
 /* *found: it is there, not accepted, and not over at `now`. */
 MUST_USE enum err invitation_by_hash(struct db *, struct arena *, const digest *, int64_t now, struct invitation *ret, bool *found, struct error *);

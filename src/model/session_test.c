@@ -235,6 +235,26 @@ DB_TEST(an_invitation_works_once)
 	cleanup(&b);
 }
 
+DB_TEST(a_workspace_has_so_many_invitations)
+{
+	struct invitation i = { .id = MK(invitation, 5000), .workspace = MK(workspace, 1), .email = S("d@example.com"), .name = S("d"), .role = ROLE_CLIENT,
+	    .invited_by = S("x"), .expires_at = now };
+	struct bench b;
+	digest h = hash_of(5000);
+
+	setup(&b, t);
+	CHECK_OK(b.e, b.db.ops->begin(&b.db, TX_WRITE, &b.e));
+	for (int n = 1; n <= INVITATIONS_MOST; n++)
+		invite(&b, 1, n);
+	CHECK_OK(b.e, b.db.ops->commit(&b.db, &b.e));
+	CHECK_ERR(invitation_insert(&b.db, &i, &h, &b.e), E_CONFLICT);
+	i.workspace = MK(workspace, 2);
+	CHECK_OK(b.e, invitation_insert(&b.db, &i, &h, &b.e));
+	CHECK_OK(b.e, invitation_delete(&b.db, MK(workspace, 1), MK(invitation, 1), &b.e));
+	invite(&b, 1, 1);
+	cleanup(&b);
+}
+
 DB_TEST(invitations_are_their_workspaces_alone)
 {
 	struct invitation i;
