@@ -1,5 +1,6 @@
 // Adds a token to every request that goes to one origin: the conformance suite knows no option for it.
 //	BEARER=scripe_sk_… BEARER_FOR=http://127.0.0.1:8080 NODE_OPTIONS='--import …/bearer.mjs' node …/conformance/dist/index.js server …
+import http from 'node:http';
 import { createRequire } from 'node:module';
 
 const { Agent, setGlobalDispatcher } = createRequire(process.argv[1])('undici');
@@ -21,3 +22,10 @@ setGlobalDispatcher(new Agent().compose((dispatch) => (options, handler) => {
 	const mute = ours && !named(options.headers).some((name) => String(name).toLowerCase() === 'authorization');
 	return dispatch(mute ? { ...options, headers: withToken(options.headers) } : options, handler);
 }));
+
+// What looks at headers alone sends its requests by node:http.
+const request = http.request;
+createRequire(import.meta.url)('node:http').request = (options, ...rest) => {
+	const ours = `http://${options.hostname}:${options.port}` === process.env.BEARER_FOR;
+	return request(ours ? { ...options, headers: { authorization: `Bearer ${process.env.BEARER}`, ...options.headers } } : options, ...rest);
+};

@@ -47,9 +47,9 @@ def requirements(s, tap, revision):
         tap.line(f'{revision}: {name}', f'{passed} checks passed, {failed} failed; see {OUT}/{revision}' if failed or not passed else None)
     tap.line(f'{revision}: all of its {SCORED[revision]} scenarios ran, and the suite is content',
              None if p.returncode == 0 and len(scored) == SCORED[revision] else f'exit {p.returncode}, {len(scored)} scenarios\n{text[-3000:]}')
-    for mark, name, passed, failed in VERDICT.findall(text):
+    for _, name, passed, failed in VERDICT.findall(text):
         if name in aside:
-            print(f'# {mark} {revision}, not scored ({aside[name]}): {name}: {passed} passed, {failed} failed')
+            tap.line(f'{revision}, not scored ({aside[name]}): {name}', f'{passed} checks passed, {failed} failed; see {OUT}/{revision}' if int(failed) else None)
 
 
 def free_port():
