@@ -92,7 +92,7 @@ begin(struct ask *k, struct api_call *c)
 void
 mcp_operate(struct ask *k, const struct op *op, str id, json_t *fields, mcp_then *then)
 {
-	struct api_call *c = NEW(k->a, struct api_call);
+	struct api_call *c = arena_raw(k->a, sizeof(*c));
 
 	call_end(k);
 	api_call_init(c, op, &k->who);

@@ -246,6 +246,7 @@ tools_new(const struct conf *c)
 	for (int i = 0; i < nops; i++)
 		if (ops[i].flags & OP_MCP) {
 			s->v[s->n].op = &ops[i];
+			s->v[s->n].name = str_z(ops[i].name);
 			s->scopes |= ops[i].scopes;
 			write_tool(s, c, &s->v[s->n++]);
 		}
@@ -265,7 +266,7 @@ const struct tool *
 tool_find(const struct tools *s, str name)
 {
 	for (int i = 0; i < s->n; i++)
-		if (str_eq(str_z(s->v[i].op->name), name))
+		if (str_eq(s->v[i].name, name))
 			return &s->v[i];
 	return NULL;
 }

@@ -77,7 +77,7 @@ static bool is_note(str method) { return str_starts(method, S("notifications/"))
 static struct ask *
 ask_new(struct turn *t, const struct message *g)
 {
-	struct ask *k = NEW(t->f.a, struct ask);
+	struct ask *k = arena_raw(t->f.a, sizeof(*k));
 
 	*k = (struct ask){ .m = t->m, .version = t->version, .who = t->f.who, .session = t->session.version.p != NULL ? &t->session : NULL,
 	    .params = g->params, .meta = g->meta, .id = g->id, .a = t->f.a, .turn = t, .method = method_find(g->method) };

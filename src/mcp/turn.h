@@ -120,7 +120,7 @@ int	mcp_level(str);				/* of a log message; -1: none */
 void	versions_put(struct json *);		/* an array, newest first */
 
 /* --- tool.c --- */
-struct tool { const struct op *op; str base, more, id_name; };
+struct tool { const struct op *op; str name, base, more, id_name; };
 struct tools *tools_new(const struct conf *);
 void	tools_free(struct tools *);
 const struct tool *tool_find(const struct tools *, str name);
