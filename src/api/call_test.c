@@ -175,6 +175,96 @@ DB_TEST(a_body_can_come_as_options)
 	t_app_close(&a);
 }
 
+/* --- for another protocol --- */
+
+struct over { struct exchange x; struct t_answer r; struct api_call c; };
+
+/* An operation whose query or body was read already, over an exchange of another protocol. */
+static void
+call_over(struct t_app *a, struct over *o, const char *name, const char *id, const char *json)
+{
+	struct principal who = a_key(a, T_ALL_SCOPES);
+	json_t *fields = json_loads(json, 0, NULL);
+
+	*o = (struct over){ .x = { .peer = S("192.0.2.9"), .url = "", .method = S("POST"), .path = S("/other") } };
+	arena_init(&o->x.arena, 1 << 20);
+	api_greet(a->api, &o->x);
+	api_call_init(&o->c, op_named(name), &who);
+	o->c.id = id != NULL ? str_z(id) : STR_NONE;
+	o->c.json = fields;
+	o->c.bytes = strlen(json);
+	o->c.strict = true;
+	o->c.via = "other";
+	o->c.over = &o->x;
+	o->c.x.peer = o->x.peer;
+	api_call_wait(a->api, &o->c);
+	o->r.status = o->c.x.status;
+	o->r.text = str_dup(&a->h.a, o->c.x.answer);
+	if ((o->r.body = json_loadb(o->r.text.p, o->r.text.n, 0, NULL)) != NULL)
+		json_array_append_new(a->c.kept, o->r.body);
+	json_decref(fields);
+}
+
+static void
+over_end(struct over *o)
+{
+	api_call_end(&o->c);
+	api_part(&o->x);
+	arena_free(&o->x.arena);
+}
+
+DB_TEST(query_and_body_may_have_been_read_already)
+{
+	struct t_app a;
+	struct over o;
+
+	t_app_open(&a, t, 0, "");
+	call_over(&a, &o, "create_note", NULL, t_fmt(&a, "{\"projectId\":\"%s\",\"content\":\"read\"}", a.project));
+	CHECK_INT(o.r.status, ==, 200);
+	const char *id = str_dup(&a.h.a, t_text(o.r.body, "data.id")).p;
+	over_end(&o);
+	call_over(&a, &o, "get_note", id, "{}");
+	CHECK_STR(t_text(o.r.body, "data.content"), S("read"));
+	over_end(&o);
+	call_over(&a, &o, "list_notes", NULL, t_fmt(&a, "{\"projectId\":\"%s\",\"limit\":\"1\"}", a.project));
+	CHECK_STR(t_text(o.r.body, "data.0.content"), S("read"));
+	over_end(&o);
+	static const struct { const char *name, *id, *json; int status; const char *field; } wrong[] = {
+		{ "get_note", NULL, "{}", 400, "noteId" }, { "get_note", "note_x", "{\"more\":1}", 400, "more" },
+		{ "list_notes", NULL, "{\"projectId\":5}", 400, "projectId" }, { "list_notes", NULL, "{}", 400, "projectId" },
+		{ "create_note", NULL, "{\"projectId\":\"x\",\"nonsense\":1}", 400, "nonsense" },
+	};
+	for (size_t i = 0; i < COUNT(wrong); i++) {
+		call_over(&a, &o, wrong[i].name, wrong[i].id, wrong[i].json);
+		CHECK_INT(o.r.status, ==, wrong[i].status);
+		CHECK_STR(t_text(o.r.body, "error.details.field"), str_z(wrong[i].field));
+		over_end(&o);
+	}
+	t_app_close(&a);
+}
+
+/* Two lines for one request would be two requests; the second call of a batch is one of its own. */
+DB_TEST(the_first_call_stands_for_the_request_that_it_came_in)
+{
+	struct t_app a;
+	struct over o;
+
+	t_app_open(&a, t, 0, "");
+	call_over(&a, &o, "get_note", "note_x", "{}");
+	CHECK_INT(o.r.status, ==, 404);
+	CHECK_STR(t_text(o.r.body, "error.request_id"), str_z(api_request_id(&o.x)));
+	struct principal who = a_key(&a, T_ALL_SCOPES);
+	struct api_call second;
+	api_call_init(&second, op_named("get_note"), &who);
+	second.id = S("note_x");
+	second.over = &o.x;
+	api_call_wait(a.api, &second);
+	CHECK(memmem(second.x.answer.p, second.x.answer.n, api_request_id(&o.x), 30) == NULL);
+	api_call_end(&second);
+	over_end(&o);
+	t_app_close(&a);
+}
+
 DB_TEST(me_tells_who_a_person_is)
 {
 	struct t_app a;
