@@ -92,10 +92,10 @@ crash-files: build-release
 	@$(STEP) $@ $(PY) test/crash/files.py 10
 
 # The long ones.  build/traffic belongs to the scenarios of `check`: what comes later must not run beside them.
-FULL := pages-postgres attacks-long conformance-postgres hosts-postgres oauth-clients-postgres drafts-long recordings-long outside-generator clients clients-contract properties-long build-tsan build-debug unit-tsan unit-valgrind scenario-tsan scenario-valgrind crash-postgres crash-files-postgres crash-long uploads-large coverage
+FULL := pages-postgres attacks-tsan attacks-long conformance-postgres hosts-postgres oauth-clients-postgres drafts-long recordings-long outside-generator clients clients-contract properties-long build-tsan build-debug unit-tsan unit-valgrind scenario-tsan scenario-valgrind crash-postgres crash-files-postgres crash-long uploads-large coverage
 full: check $(FULL) $(FUZZERS:%=fuzz-%)
 
-build-tsan:  ; +@$(STEP) $@ $(MAKE) BUILD=tsan CC=gcc scriped unit-build
+build-tsan:  ; +@$(STEP) $@ $(MAKE) BUILD=tsan CC=gcc scriped unit-build build/tsan/clock.so build/tsan/names.so
 build-debug: ; +@$(STEP) $@ $(MAKE) BUILD=debug CC=gcc scriped unit-build
 build-fuzz:  ; +@$(STEP) $@ $(MAKE) fuzz
 build-cover: ; +@$(STEP) $@ $(MAKE) BUILD=cover CC=gcc scriped unit-build
@@ -103,6 +103,8 @@ VALGRIND := valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-
 outside-generator: outside ; @$(STEP) $@ sh tools/outside generator
 clients: outside-generator build-release
 	@$(STEP) $@ $(PY) test/clients/run.py python go java
+attacks-tsan: build-tsan
+	@SCRIPED_BIN=build/tsan/scriped $(STEP) $@ $(PY) test/attacks.py
 attacks-long: attacks-sqlite build-release
 	@SCRIPED_LONG=1 $(STEP) $@ $(PY) test/attacks.py --only 'without end'
 conformance-postgres: conformance
