@@ -1,6 +1,7 @@
 /* listen -- streams that carry what is no answer: lists that changed, resources that changed. Who has what to tell is watch.c. */
 #include "mcp/live.h"
 #include "mcp/resource.h"
+#include "mcp/task.h"
 #include <stdlib.h>
 
 #define URIS_MOST	200		/* that one stream may name */
@@ -146,6 +147,9 @@ mcp_listen(struct ask *k)
 		mcp_fail(k, RPC_PARAMS, "'notifications' must be an object; its 'resourceSubscriptions', where given, a list of at most 200 URIs.");
 		return;
 	}
+	/* a task tells of itself when it is asked: the acknowledgement names none */
+	if (json_object_get(filter, "taskIds") != NULL && !mcp_needs_tasks(k))
+		return;
 	if ((k = mcp_stream(k)) == NULL)
 		return;
 	struct listener *by = listener_of(k->live);

@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.join(HERE, '..', 'lib'))
 
 import cases
 from cases import case, need
+from people import App, Person
 from server import wait_for
 from talk import Talk
 
@@ -204,6 +205,24 @@ def scopes(s):
     e = refusal(lambda: agent('resources/read', uri=f'scripe://notes/{ids["notes"]}'), -32602, 'notes:read')
     need(e.data['error']['code'] == 'scope_missing', f'{e}')
     agent.close()
+
+
+@case('A token that lacks a scope is told which ones, so that its host can ask its user')
+def step_up(s):
+    ids, ada, app = things(s), Person(s), App(s)
+    token = app.walk(ada, scope='posts:read')['access_token']
+    for version in (*LEGACY, MODERN):
+        agent, uri = Agent(s, version, key=token), f'scripe://notes/{ids["notes"]}'
+        agent('resources/read', uri=f'scripe://posts/{ids["posts"]}')
+        for method, params in (('resources/read', {'uri': uri}), ('resources/subscribe', {'uri': uri}), ('prompts/get', {'name': 'repurpose_source', 'arguments': {'source': ids['sources']}})):
+            if (method, version) == ('resources/subscribe', MODERN):
+                continue
+            a = agent.send(method, params)
+            asked = a.get('WWW-Authenticate') or ''
+            need(a.status == 403 and 'error="insufficient_scope"' in asked and 'notes:read' in asked and 'posts:read' in asked, f'{method} {a} {a.headers}')
+        need(complete(agent, 'scripe://notes/{id}', 'id', '')['values'] == [], 'notes are told')
+        agent.close()
+    app.close()
 
 
 @case('The list goes through projects page by page and ends with the documentation', alone=True)
@@ -520,6 +539,7 @@ def modern_tasks(s):
         refusal(lambda: agent(method, taskId=f'job_{NOBODY}'), -32602)
         e = refusal(lambda: plain(method, taskId=task['taskId']), -32021)
         need(e.status == 400 and e.data['requiredCapabilities'] == {'extensions': {TASKS: {}}}, f'{e}')
+    refusal(lambda: plain('subscriptions/listen', notifications={'taskIds': [task['taskId']]}), -32021)
     for method in ('tasks/list', 'tasks/result'):
         need(refusal(lambda: agent(method, taskId=task['taskId']), -32601).status == 404, method)
     r = plain('tools/call', name='generate_post', arguments={'projectId': s.project, **GENERATION}, task={'ttl': 1})
