@@ -23,12 +23,11 @@ ask_begin(struct turn *t, str text)
 	k->text = text;
 	k->client_id = param(&k->p, "client_id");
 	k->state = param(&k->p, "state");
-	if (code != O_OK && (k->p.n == 0 || param_times(&k->p, "client_id") > 1 || param_times(&k->p, "redirect_uri") > 1 || param_times(&k->p, "state") > 1))
-		;
-	else if (k->client_id.p == NULL)
+	bool doubtful = k->p.n == 0 || param_times(&k->p, "client_id") > 1 || param_times(&k->p, "redirect_uri") > 1 || param_times(&k->p, "state") > 1;
+	if (code == O_OK && k->client_id.p == NULL)
 		code = refuse(&t->r, O_INVALID_REQUEST, "'client_id' is missing.");
-	else
-		return true;
+	if (k->client_id.p != NULL && !(code != O_OK && doubtful))
+		return true;		/* what else is wrong the client is told, by ask_judge */
 	answer_page(t, STOPPED);
 	return false;
 }

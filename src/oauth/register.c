@@ -64,8 +64,8 @@ tell(struct turn *t, int status)
 	jw_raw(&j, c->redirects);
 	jw_key_str(&j, S("token_endpoint_auth_method"), str_z(client_auth_words.v[c->auth_method]));
 	tell_scope(&j, c);
-	b.over |= c->metadata.n < 2;
-	buf_char(&b, ',');
+	if (c->metadata.n > 2)		/* more than {} */
+		buf_char(&b, ',');
 	buf_add(&b, str_cut(c->metadata, 1, c->metadata.n));
 	answer_json(t, status, &b);
 }
