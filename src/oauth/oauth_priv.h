@@ -27,7 +27,7 @@
 /* --- errors, one row each: RFC 6749 4.1.2.1 and 5.2, 7591 3.2.2, 8707 2, OpenID Connect Core 3.1.2.6 --- */
 #define OAUTH_ERRORS(X) \
 	X(INVALID_REQUEST, 400, "invalid_request") X(INVALID_CLIENT, 401, "invalid_client") X(INVALID_GRANT, 400, "invalid_grant") \
-	X(UNAUTHORIZED_CLIENT, 400, "unauthorized_client") X(UNSUPPORTED_GRANT_TYPE, 400, "unsupported_grant_type") \
+	X(UNSUPPORTED_GRANT_TYPE, 400, "unsupported_grant_type") \
 	X(INVALID_SCOPE, 400, "invalid_scope") X(INVALID_TARGET, 400, "invalid_target") X(ACCESS_DENIED, 403, "access_denied") \
 	X(UNSUPPORTED_RESPONSE_TYPE, 400, "unsupported_response_type") X(LOGIN_REQUIRED, 400, "login_required") \
 	X(CONSENT_REQUIRED, 400, "consent_required") X(REQUEST_NOT_SUPPORTED, 400, "request_not_supported") \

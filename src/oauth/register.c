@@ -83,7 +83,7 @@ read_body(struct turn *t)
 	if (type.p != NULL && !str_ieq(type, S("application/json")))
 		return refuse(&t->r, O_INVALID_CLIENT_METADATA, "Send the metadata as a JSON object, with Content-Type: application/json.");
 	if (json_read(x->body, &g->body, &e) != OK)
-		return refuse(&t->r, O_INVALID_CLIENT_METADATA, "The body must be a JSON object: %.150s", e.detail);
+		return refuse(&t->r, O_INVALID_CLIENT_METADATA, "%.200s", e.detail);
 	return describe(t->f.a, g->body, STR_NONE, t->f.conf->oauth_schemes, &g->c, &t->r);
 }
 
