@@ -222,11 +222,13 @@ check_people(struct doctor *d)
 {
 	const char *url = d->conf.public_url, *cookie = visit_cookie_name(&d->conf);
 
-	if (str_starts(str_z(cookie), S("__Host-")))
-		tell(d, GOOD, "people", "sign in at %s, with the cookie %s", url, cookie);
-	else
+	if (!str_starts(str_z(cookie), S("__Host-")))
 		tell(d, url[0] != '\0' ? WARN : GOOD, "people", "sign in from this machine and private addresses only, with the cookie %s, which other servers on this host may read:"
 		    " for others set public_url to an https address", cookie);
+	else if (d->conf.trusted_proxies[0] == '\0')
+		tell(d, WARN, "people", "sign in at %s, and all from the address of the proxy that has its certificate: set trusted_proxies to it, or they share their tries", url);
+	else
+		tell(d, GOOD, "people", "sign in at %s, with the cookie %s", url, cookie);
 }
 
 static void

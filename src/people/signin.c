@@ -13,6 +13,8 @@ form(struct guest *v, int status, const char *alert)
 	guest_page(v, "Sign in");
 	if (alert != NULL)
 		page_alert(h, "%s", alert);
+	else if (rule_of_program(v->next))
+		page_p(h, NULL, "A program wants to work here in your name. Sign in, and you see what it wants and decide.");
 	page_leads_to(h, v->next.p != NULL ? rule_leads_to(v->f.a, v->next) : NULL);
 	page_form(h, "/signin", people_csrf(v->p, x, "signin"));
 	if (v->next.p != NULL)
