@@ -275,6 +275,22 @@ DB_TEST(changes_are_counted)
 	db.ops->close(&db);
 }
 
+DB_TEST(every_statement_that_is_asked_is_counted)
+{
+	struct db db = ready(t);
+	struct error e = { 0 };
+	struct rows r;
+	bool any;
+	int64_t before = db_asked();
+
+	CHECK_OK(e, db_run(&db, put_odd, &e, V(1), V(22), V(S("three"))));
+	CHECK_OK(e, db_any(&db, get, &any, &e, V(1)));
+	CHECK_OK(e, db_query(&db, get, &r, &e, V(1)));
+	CHECK_OK(e, db_done(&r, &e));
+	CHECK_INT(db_asked() - before, ==, 3);
+	db.ops->close(&db);
+}
+
 DB_TEST(a_list_may_be_left_early)
 {
 	struct db db = ready(t);

@@ -256,6 +256,21 @@ TEST(what_is_sent_in_the_handler_follows_the_head)
 	CHECK_INT(r.h.cuts, ==, 0);
 }
 
+TEST(who_waits_with_the_body_is_told_to_send_it_before_the_stream)
+{
+	struct room r;
+	room_up(&r);
+	struct caller c = dial(&r.h);
+
+	say(&c, "POST /stream/whole HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n");
+	CHECK_INT(hear_head(&c), ==, 100);
+	say(&c, "abc");
+	CHECK_INT(hear_head(&c), ==, 200);
+	CHECK_INT(hear_out(&c), ==, 9);		/* all of it */
+	hang_up(&c);
+	house_down(&r.h);
+}
+
 TEST(http_1_0_gets_it_without_chunks_and_head_the_headers)
 {
 	struct room r;
