@@ -135,7 +135,7 @@ check_scope(struct rq *rq)
 {
 	struct buf names;
 
-	if (rq->op->scopes == 0 || (rq->op->scopes & rq->who.scopes) != 0)
+	if (op_by_scope(rq->op, &rq->who))
 		return OK;
 	buf_init(&names, rq->a, 200);
 	words_csv(&scope_words, rq->op->scopes, &names);
@@ -165,25 +165,13 @@ static enum err
 check_role(struct rq *rq)
 {
 	unsigned may = op_roles(rq->op);
-	bool people = (rq->op->flags & OP_PEOPLE) != 0, person = rq->who.type == PRINCIPAL_USER || (rq->who.type == PRINCIPAL_OAUTH && !people);
 
-	if (person && may >> rq->who.role & 1)
+	if (op_by_role(rq->op, &rq->who))
 		return OK;
-	enum err code = people ? fail(&rq->err, E_ROLE_MISSING, NULL, "Only a signed-in %.*s or the command line may do this.", STR(one_of(rq, may)))
+	enum err code = (rq->op->flags & OP_PEOPLE) ? fail(&rq->err, E_ROLE_MISSING, NULL, "Only a signed-in %.*s or the command line may do this.", STR(one_of(rq, may)))
 	    : fail(&rq->err, E_ROLE_MISSING, NULL, "The role '%s' does not allow this: it takes %.*s.", role_words.v[rq->who.role], STR(one_of(rq, may)));
 	rq->err.extra = required(rq, &role_words, may);
 	return code;
-}
-
-/* Keys by their scopes, people by their role, a program that acts for one by both; some rows are for people alone. */
-static enum err
-check_right(struct rq *rq)
-{
-	bool people = (rq->op->flags & OP_PEOPLE) != 0;
-
-	if (rq->who.type != PRINCIPAL_USER && !people)
-		TRY(check_scope(rq));
-	return rq->who.type != PRINCIPAL_API_KEY || people ? check_role(rq) : OK;
 }
 
 static int
@@ -246,7 +234,9 @@ admit_known(struct rq *rq)
 	if (code == OK)
 		code = check_workspace(rq);
 	if (code == OK)
-		code = check_right(rq);
+		code = check_scope(rq);
+	if (code == OK)
+		code = check_role(rq);
 	return code == OK ? check_rate(rq) : refuse(rq, code);
 }
 

@@ -77,6 +77,9 @@ const struct op *op_named(const char *);	/* NULL: there is none */
 const char *ops_check(const struct op *, int n);
 /* The roles of people that may, a bit each: as the row says; otherwise all may read and all but Client write. */
 unsigned op_roles(const struct op *);
+/* Whether a caller may: keys by scopes, people by role, programs by both; what is for people alone is closed to keys and programs. */
+bool	op_by_scope(const struct op *, const struct principal *);
+bool	op_by_role(const struct op *, const struct principal *);
 
 const char *op_methods(struct arena *, unsigned set);	/* "GET, HEAD, POST" of a bit per method */
 /* Matching: the row, or NULL with *allowed telling which methods the path has (a bit per method). */

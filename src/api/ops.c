@@ -292,6 +292,22 @@ op_roles(const struct op *o)
 	return (o->flags & OP_TX) ? all & ~(1u << ROLE_CLIENT) : all;
 }
 
+bool
+op_by_scope(const struct op *o, const struct principal *p)
+{
+	return p->type == PRINCIPAL_USER || o->scopes == 0 || (o->scopes & p->scopes) != 0;
+}
+
+bool
+op_by_role(const struct op *o, const struct principal *p)
+{
+	bool people = (o->flags & OP_PEOPLE) != 0;
+
+	if (p->type == PRINCIPAL_API_KEY || (p->type == PRINCIPAL_OAUTH && people))
+		return !people;
+	return op_roles(o) >> p->role & 1;
+}
+
 const struct op *
 op_named(const char *name)
 {

@@ -276,10 +276,7 @@ tool_find(const struct tools *s, str name)
 bool
 tool_may(const struct op *o, const struct principal *p)
 {
-	bool by_role = p->type == PRINCIPAL_API_KEY || (op_roles(o) >> p->role & 1) != 0;
-	bool by_scope = p->type == PRINCIPAL_USER || o->scopes == 0 || (o->scopes & p->scopes) != 0;
-
-	return by_role && by_scope;
+	return op_by_scope(o, p) && op_by_role(o, p);
 }
 
 static bool
