@@ -180,20 +180,20 @@ limit_of(const struct conf *c, enum bucket b)
 	return buckets[b].limit != 0 ? (int)*(const int64_t *)((const char *)c + buckets[b].limit) : 0;
 }
 
-static struct limit_key
-budget(const struct rq *rq, enum bucket b)
+struct limit_key
+api_budget(const struct principal *p, int bucket)
 {
-	struct limit_key k = rq->who.budget;
+	struct limit_key k = p->budget;
 
-	k.lo += (uint64_t)b * UINT64_C(0x9E3779B97F4A7C15);
-	k.hi ^= (uint64_t)b;
+	k.lo += (uint64_t)bucket * UINT64_C(0x9E3779B97F4A7C15);
+	k.hi ^= (uint64_t)bucket;
 	return k;
 }
 
 void
 bucket_look(const struct rq *rq, enum bucket b, struct limit_state *ret)
 {
-	limits_look(rq->api->c.limits, budget(rq, b), limit_of(rq->conf, b), sys_mono_us(rq->api->c.clock) / 1000, ret);
+	limits_look(rq->api->c.limits, api_budget(&rq->who, b), limit_of(rq->conf, b), sys_mono_us(rq->api->c.clock) / 1000, ret);
 }
 
 static enum err
@@ -203,7 +203,7 @@ check_rate(struct rq *rq)
 		return OK;
 	int64_t now = sys_mono_us(rq->api->c.clock) / 1000;
 
-	limits_take(rq->api->c.limits, budget(rq, rq->op->bucket), limit_of(rq->conf, rq->op->bucket), now, &rq->rate);
+	limits_take(rq->api->c.limits, api_budget(&rq->who, rq->op->bucket), limit_of(rq->conf, rq->op->bucket), now, &rq->rate);
 	rq->counted = rq->rate.limit > 0;
 	rq->charged = !rq->rate.refused;
 	if (rq->charged)

@@ -70,6 +70,8 @@ struct op {
 };
 struct bucket_row { const char *name; size_t limit; };	/* limit: the setting, by its place in struct conf; 0: none */
 extern const struct bucket_row buckets[BUCKET_COUNT];
+/* What a caller's requests are counted by in a bucket, or in one of another part: BUCKET_COUNT and up. */
+struct limit_key api_budget(const struct principal *, int bucket);
 extern const struct op ops[];
 extern const int nops;
 const struct op *op_named(const char *);	/* NULL: there is none */

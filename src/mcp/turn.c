@@ -15,23 +15,21 @@ is_json(str type)
 	return type.p == NULL || str_ieq(str_trim(str_split(&type, ';')), S("application/json"));
 }
 
-/* Messages have a limit of their own, so that those that are no operation are bounded too. */
 static bool
-within_rate(struct turn *t)
+within_rate(struct turn *t, int bucket, int64_t most, const char *what)
 {
-	struct limit_key k = t->f.who.budget;
 	struct limit_state st;
 
-	k.lo += (uint64_t)BUCKET_COUNT * UINT64_C(0x9E3779B97F4A7C15);
-	k.hi ^= (uint64_t)BUCKET_COUNT;
-	limits_take(t->m->api->c.limits, k, (int)t->f.conf->rate_mcp, sys_mono_us(t->m->api->c.clock) / 1000, &st);
+	limits_take(t->m->api->c.limits, api_budget(&t->f.who, bucket), (int)most, sys_mono_us(t->m->api->c.clock) / 1000, &st);
 	if (!st.refused)
 		return true;
-	(void)fail(&t->f.err, E_RATE_LIMITED, NULL, "Limit of %d messages per minute reached. Try again in %d s.", st.limit, st.reset_s);
+	(void)fail(&t->f.err, E_RATE_LIMITED, NULL, "Limit of %d %s per minute reached. Try again in %d s.", st.limit, what, st.reset_s);
 	t->f.err.retry_s = st.reset_s;
+	turn_refuse(t, E_RATE_LIMITED);
 	return false;
 }
 
+/* Messages have a limit of their own, so that those that are no operation are bounded, too. */
 static void
 known(struct face *f)
 {
@@ -39,9 +37,7 @@ known(struct face *f)
 
 	if (f->code != OK)
 		turn_refuse(t, f->code);
-	else if (!within_rate(t))
-		turn_refuse(t, E_RATE_LIMITED);
-	else
+	else if (within_rate(t, BUCKET_COUNT, f->conf->rate_mcp, "messages"))
 		f->x->body_max = str_eq(f->x->method, S("POST")) ? (size_t)f->conf->body_max_long : 0;
 }
 
@@ -401,7 +397,8 @@ take_messages(struct turn *t)
 			start(t);
 	} else if (!t->batch && g->kind == MSG_REQUEST && str_eq(g->method, S("initialize"))) {
 		t->version = version_for(mcp_text(g->params, "protocolVersion"));
-		start(t);
+		if (within_rate(t, BUCKET_WRITE, t->f.conf->rate_write, "writes, as which a session counts,"))
+			start(t);
 	} else {
 		enter(t, inside);
 	}

@@ -223,7 +223,7 @@ def taught(s):
             fails(low.call('create_note', {'projectId': s.project}), 'scope_missing', 'notes:write')
 
 
-@case('Limits of reads and writes hold for calls, messages have one of their own', alone=True, rate_read=2, rate_mcp=6)
+@case('Limits of reads and writes hold for calls, messages have one of their own', alone=True, rate_read=2, rate_mcp=6, rate_write=2)
 def limited(s):
     with Talk(s) as t:
         for _ in range(2):
@@ -233,6 +233,16 @@ def limited(s):
             t.result('tools/list')
         a = t.ask('tools/list')
         need(a.status == 429 and int(a.get('Retry-After')) > 0 and a.json()['error']['data']['code'] == 'rate_limited', f'{a}')
+
+
+@case('A session counts as a write: it is a row', alone=True, rate_write=2)
+def limited_sessions(s):
+    for _ in range(2):
+        with Talk(s, '2025-11-25') as t:
+            need(t.result('ping') == {}, 'ping')
+    with Talk(s, '2025-11-25', begin=False) as t:
+        a = t.begin()
+        need(a.status == 429 and int(a.get('Retry-After')) > 0 and a.get('Mcp-Session-Id') is None, f'{a}')
 
 
 @case('A key of idempotency in _meta repeats a call safely')
