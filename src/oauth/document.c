@@ -7,7 +7,7 @@
 #include "dial/dial.h"
 #include <stdlib.h>
 
-enum { DOCUMENT_THREADS = 4, QUEUE_MOST = 64, FAILURES = 256 };
+enum { DOCUMENT_THREADS = 4, QUEUE_MOST = 16, FAILURES = 256 };
 #define DOCUMENT_MS	INT64_C(5000)
 #define FAILED_MS	INT64_C(60000)
 #define FRESH_LEAST_MS	INT64_C(60000)
