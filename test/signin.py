@@ -349,6 +349,22 @@ def joins(s):
     need('Grace Hopper' in page.text, f'{page}')
 
 
+@case('The link says who invites, and when it is used up, where to sign in')
+def says_who(s):
+    b = signed_in(s, Person(s, name='Ada of the Workspace'))
+    own = {'Content-Type': 'application/json', 'Origin': s.url, 'Sec-Fetch-Site': 'same-origin'}
+    answer = b.request('POST', s.url + '/v1/invitations', b'{"email": "asked@example.com"}', own)
+    need(answer.status == 200, f'{answer.status} {answer.body}')
+    path = urllib.parse.urlsplit(answer.json()['data']['url']).path
+    guest = Browser(s)
+    page = guest.get(path)
+    need('Ada of the Workspace invites you to the workspace' in page.text, f'{page}')
+    need('You are invited' in Browser(s).get(urllib.parse.urlsplit(invite(s, 'unasked@example.com')).path).text, 'the command line has a name')
+    guest.send(page.form('join'), button='join', password=GOOD)
+    page = Browser(s).get(path)
+    need(page.status == 404 and 'href="/signin"' in page.answer.body.decode(), f'{page}')
+
+
 @case('Of many who open a link at once one joins')
 def race(s):
     path = urllib.parse.urlsplit(invite(s, 'raced@example.com')).path

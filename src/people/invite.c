@@ -12,6 +12,7 @@ struct invite {
 	bool found;
 	enum kind kind;
 	person_id fresh, who;		/* who: that joined */
+	str host;			/* who invites, as the workspace calls them; absent: not a member, or not any more */
 };
 static struct invite *invite_of(const struct guest *v) { return v->more; }
 
@@ -51,6 +52,22 @@ kind_for_stranger(struct face *f, struct db *db, struct error *e)
 }
 
 static enum err
+find_host(struct face *f, struct db *db, struct error *e)
+{
+	struct invite *in = invite_of(guest_of(f));
+	struct person p;
+	person_id id;
+
+	in->host = STR_NONE;
+	if (!id_parse(ID_person, in->i.invited_by, &id.u))
+		return OK;
+	enum err code = person_get(db, f->a, in->i.workspace, id, &p, e);
+	if (code == OK)
+		in->host = p.name;
+	return code == E_NOT_FOUND ? OK : code;
+}
+
+static enum err
 look(struct face *f, struct db *db, struct error *e)
 {
 	struct guest *v = guest_of(f);
@@ -63,6 +80,7 @@ look(struct face *f, struct db *db, struct error *e)
 	in->kind = GONE;
 	if (!in->found)
 		return OK;
+	TRY(find_host(f, db, e));
 	TRY(guest_who(f, db, e));
 	if (!v->in)
 		return kind_for_stranger(f, db, e);
@@ -80,7 +98,10 @@ put_intro(struct guest *v)
 	struct html *h = &v->h;
 
 	page_open(h, "p", NULL);
-	page_fmt(h, "You are invited to the workspace ");
+	if (invite_of(v)->host.n != 0)
+		page_fmt(h, "%.*s invites you to the workspace ", STR(invite_of(v)->host));
+	else
+		page_fmt(h, "You are invited to the workspace ");
 	page_bold(h, i->workspace_name);
 	page_fmt(h, " as %s.", role_words.v[i->role]);
 	page_close(h, "p");
@@ -132,6 +153,21 @@ put_join(struct guest *v, const char *action)
 }
 
 static void
+show_end(struct guest *v)
+{
+	struct html *h = &v->h;
+
+	guest_page(v, "This invitation is over");
+	page_p(h, NULL, "The link was used already, is older than seven days, or is not complete. Ask for another one.");
+	page_open(h, "p", NULL);
+	page_fmt(h, "If it was you who used it: ");
+	page_link(h, "/signin", "sign in");
+	page_fmt(h, ".");
+	page_close(h, "p");
+	page_answer(h, 404);
+}
+
+static void
 show(struct guest *v, int status, const char *alert)
 {
 	const struct invite *in = invite_of(v);
@@ -140,7 +176,7 @@ show(struct guest *v, int status, const char *alert)
 	const char *action = str_fmt(v->f.a, "/invite/%.*s", STR(rule_escape(v->f.a, v->token))).p;
 
 	if (in->kind == GONE) {
-		guest_stop(v, 404, "This invitation is over", "The link was used already, is older than seven days, or is not complete. Ask for another one.");
+		show_end(v);
 		return;
 	}
 	page_begin(h, v->f.x, "Join a workspace");
