@@ -198,25 +198,30 @@ mcp_write(struct ask *k, mcp_work *todo, mcp_told *told)
 static enum err
 keep(struct ask *k, struct db *db, struct error *e)
 {
-	return mcp_session_update(db, k->session, e);
+	int64_t now = sys_wall_ms(k->m->api->c.clock);
+	struct mcp_session s;
+	bool found;
+
+	TRY(mcp_session_hold(db, k->a, &k->session->hash, now, &s, &found, e));
+	if (!found)
+		return fail(e, E_NOT_FOUND, NULL, "The session has ended: begin anew with initialize.");
+	TRY(k->change(k, &s, e));
+	s.seen_at = now;
+	return mcp_session_update(db, &s, e);
 }
 
+/* Who asks next reads the row: what is remembered may be older than what another request has just written. */
 static void
 kept(struct ask *k, enum err code, const struct error *e)
 {
-	if (code == OK)
-		session_remember(k->m, k->session);
+	session_forget(k->m, &k->session->hash);
 	k->kept(k, code, e);
 }
 
 void
-mcp_session_keep(struct ask *k, const struct mcp_session *s, mcp_told *then)
+mcp_session_keep(struct ask *k, mcp_change *change, mcp_told *then)
 {
-	struct mcp_session *now = NEW(k->a, struct mcp_session);
-
-	*now = *s;
-	now->seen_at = sys_wall_ms(k->m->api->c.clock);
-	k->session = now;
+	k->change = change;
 	k->kept = then;
 	mcp_write(k, keep, kept);
 }

@@ -38,6 +38,7 @@ enum rpc {
 struct ask;
 typedef void mcp_then(struct ask *);
 typedef void mcp_told(struct ask *, enum err, const struct error *);
+typedef enum err mcp_change(struct ask *, struct mcp_session *, struct error *);
 typedef enum err mcp_work(struct ask *, struct db *, struct error *);	/* may run more than once; outside a transaction for mcp_read */
 
 struct turn;
@@ -59,6 +60,7 @@ struct ask {
 	mcp_then *then;			/* what goes on behind call */
 	mcp_work *work;			/* of mcp_read and mcp_write */
 	mcp_told *told, *kept;
+	mcp_change *change;		/* of mcp_session_keep */
 	void *own;			/* of the method */
 	json_t *spare;			/* fields that a method made for mcp_operate (mcp_fields); freed at the end */
 	/* the answer */
@@ -110,8 +112,8 @@ json_t *mcp_fields(struct ask *, json_t *made);		/* made, which belongs to the a
 bool	mcp_step_up(struct ask *);
 void	mcp_read(struct ask *, mcp_work *, mcp_told *then);
 void	mcp_write(struct ask *, mcp_work *, mcp_told *then);
-/* Changes session->log_level and subscriptions, here and on all nodes. */
-void	mcp_session_keep(struct ask *, const struct mcp_session *, mcp_told *then);
+/* Changes log_level or subscriptions of the session as it stands in its row, held: several requests may change it at the same time. */
+void	mcp_session_keep(struct ask *, mcp_change *, mcp_told *then);
 
 /* --- streams --- */
 struct ask *mcp_stream(struct ask *);		/* the ask that goes on; NULL: it was answered, the caller returns */

@@ -230,16 +230,21 @@ level_set(struct ask *k, enum err code, const struct error *e)
 	mcp_done(k);
 }
 
+static enum err
+change_level(struct ask *k, struct mcp_session *s, struct error *e)
+{
+	(void)e;
+	s->log_level = mcp_text(k->params, "level");
+	return OK;
+}
+
 void
 mcp_set_level(struct ask *k)
 {
-	struct mcp_session s = *k->session;
-
-	s.log_level = mcp_text(k->params, "level");
-	if (mcp_level(s.log_level) < 0)
+	if (mcp_level(mcp_text(k->params, "level")) < 0)
 		mcp_fail(k, RPC_PARAMS, "'level' must be one of debug, info, notice, warning, error, critical, alert and emergency.");
 	else
-		mcp_session_keep(k, &s, level_set);
+		mcp_session_keep(k, change_level, level_set);
 }
 
 /* --- what a request says of itself --- */

@@ -446,24 +446,25 @@ place_of(const json_t *list, str uri)
 	return -1;
 }
 
-/* The session's list, with or without this address. */
-static void
-keep(struct ask *ask, str uri, bool with)
+static enum err
+too_many(struct error *e)
 {
-	struct mcp_session s = *ask->session;
-	struct error e;
+	return fail(e, E_INVALID_REQUEST, NULL, "A session has at most %d subscriptions: end some with resources/unsubscribe.", SUBSCRIPTIONS_MAX);
+}
+
+/* The session's list, with or without this address, as the method says. */
+static enum err
+change_subscriptions(struct ask *ask, struct mcp_session *s, struct error *e)
+{
+	bool with = str_eq(ask->method->name, S("resources/subscribe"));
+	str uri = mcp_text(ask->params, "uri");
 	json_t *list;
 
-	enum err code = json_read(s.subscriptions, &list, &e);
-	if (code != OK) {
-		mcp_refuse(ask, code, &e);
-		return;
-	}
+	TRY(json_read(s->subscriptions, &list, e));
 	int at = place_of(list, uri);
 	if (with && at < 0 && json_array_size(list) >= SUBSCRIPTIONS_MAX) {
 		json_decref(list);
-		mcp_fail(ask, RPC_PARAMS, "A session has at most %d subscriptions: end some with resources/unsubscribe.", SUBSCRIPTIONS_MAX);
-		return;
+		return too_many(e);
 	}
 	if (with && at < 0)
 		json_array_append_new(list, json_stringn(uri.p, uri.n));
@@ -471,9 +472,9 @@ keep(struct ask *ask, str uri, bool with)
 		json_array_remove(list, (size_t)at);
 	char *text = json_dumps(list, JSON_COMPACT);
 	json_decref(list);
-	s.subscriptions = str_dup(ask->a, str_z(text));
+	s->subscriptions = str_dup(ask->a, text != NULL ? str_z(text) : S("[]"));
 	free(text);
-	mcp_session_keep(ask, &s, kept);
+	return OK;
 }
 
 /* It is there, and this caller may read it. */
@@ -487,7 +488,7 @@ subscribe_told(struct ask *ask)
 	else if (!of_project(ask, ask->own))
 		not_found(ask, uri);
 	else
-		keep(ask, uri, true);
+		mcp_session_keep(ask, change_subscriptions, kept);
 }
 
 void
@@ -499,11 +500,11 @@ mcp_resources_subscribe(struct ask *ask)
 	if (uri.p == NULL || uri.n > URI_MAX)
 		mcp_fail(ask, RPC_PARAMS, "'uri' must be the address of a resource, of at most %d bytes.", URI_MAX);
 	else if (mcp_conformance(ask) && str_starts(uri, S("test://")))
-		keep(ask, uri, true);
+		mcp_session_keep(ask, change_subscriptions, kept);
 	else if (!mcp_address(ask->a, uri, at) || (at->t->op == NULL && !docs_read(ask->a, at->id, &text)))
 		not_found(ask, uri);
 	else if (at->t->op == NULL)
-		keep(ask, uri, true);
+		mcp_session_keep(ask, change_subscriptions, kept);
 	else
 		mcp_fetch(ask, at, subscribe_told);
 }
@@ -516,5 +517,5 @@ mcp_resources_unsubscribe(struct ask *ask)
 	if (uri.p == NULL)
 		mcp_fail(ask, RPC_PARAMS, "'uri' is missing: the address of a resource.");
 	else
-		keep(ask, uri, false);
+		mcp_session_keep(ask, change_subscriptions, kept);
 }

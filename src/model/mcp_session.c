@@ -2,7 +2,9 @@
 
 SQL(add, "mcp_session.insert", "INSERT INTO mcp_session (hash, principal, version, client, log_level, subscriptions, began_at, seen_at)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $7)");
-SQL(get, "mcp_session.get", "SELECT principal, version, client, log_level, subscriptions, began_at, seen_at FROM mcp_session WHERE hash = $1 AND seen_at > $2");
+#define FOUND	"SELECT principal, version, client, log_level, subscriptions, began_at, seen_at FROM mcp_session WHERE hash = $1 AND seen_at > $2"
+SQL(get, "mcp_session.get", FOUND);
+SQL(hold, "mcp_session.hold", FOUND "{for_update}");
 SQL(change, "mcp_session.update", "UPDATE mcp_session SET log_level = $2, subscriptions = $3, seen_at = $4 WHERE hash = $1");
 SQL(touch, "mcp_session.touch", "UPDATE mcp_session SET seen_at = $2 WHERE hash = $1 AND seen_at < $2");
 SQL(end, "mcp_session.end", "DELETE FROM mcp_session WHERE hash = $1");
@@ -29,17 +31,32 @@ scan(struct rows *r, struct arena *a, struct mcp_session *ret)
 	ret->seen_at = db_col(r, 6).i;
 }
 
+static enum err
+one(struct rows *r, struct arena *a, const digest *hash, struct mcp_session *ret, bool *found, struct error *e)
+{
+	*ret = (struct mcp_session){ .hash = *hash };
+	*found = db_next(r);
+	if (*found)
+		scan(r, a, ret);
+	return db_done(r, e);
+}
+
 enum err
 mcp_session_get(struct db *db, struct arena *a, const digest *hash, int64_t now, struct mcp_session *ret, bool *found, struct error *e)
 {
 	struct rows r;
 
-	*ret = (struct mcp_session){ .hash = *hash };
 	TRY(db_query(db, get, &r, e, val_digest(hash), V(now - MCP_SESSION_MS)));
-	*found = db_next(&r);
-	if (*found)
-		scan(&r, a, ret);
-	return db_done(&r, e);
+	return one(&r, a, hash, ret, found, e);
+}
+
+enum err
+mcp_session_hold(struct db *db, struct arena *a, const digest *hash, int64_t now, struct mcp_session *ret, bool *found, struct error *e)
+{
+	struct rows r;
+
+	TRY(db_query(db, hold, &r, e, val_digest(hash), V(now - MCP_SESSION_MS)));
+	return one(&r, a, hash, ret, found, e);
 }
 
 enum err

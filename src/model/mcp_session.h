@@ -17,6 +17,8 @@ struct mcp_session {
 };
 MUST_USE enum err mcp_session_insert(struct db *, const struct mcp_session *, struct error *);
 MUST_USE enum err mcp_session_get(struct db *, struct arena *, const digest *, int64_t now, struct mcp_session *ret, bool *found, struct error *);
+/* The same, held until the transaction ends. */
+MUST_USE enum err mcp_session_hold(struct db *, struct arena *, const digest *, int64_t now, struct mcp_session *ret, bool *found, struct error *);
 MUST_USE enum err mcp_session_update(struct db *, const struct mcp_session *, struct error *);	/* log_level, subscriptions, seen_at */
 MUST_USE enum err mcp_session_touch(struct db *, const digest *, int64_t now, struct error *);
 MUST_USE enum err mcp_session_end(struct db *, const digest *, struct error *);

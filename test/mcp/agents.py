@@ -277,8 +277,6 @@ def subscribe(s):
         need(agent('resources/unsubscribe', uri=uri) == {} and agent('resources/unsubscribe', uri=uri) == {}, 'not empty')
         refusal(lambda: agent('resources/subscribe', uri=f'scripe://posts/post_{NOBODY}'), -32002)
         refusal(lambda: agent('resources/subscribe'), -32602)
-        for i in range(100):
-            agent('resources/subscribe', uri='scripe://docs/' + 'api/v1/' * (i % 2) + 'notes' + '.md' * (i // 2 % 2)) if i < 4 else None
         agent.close()
     agent = Agent(s, MODERN)
     refusal(lambda: agent('resources/subscribe', uri=uri), -32601)
@@ -324,6 +322,33 @@ def updated(s):
             need(got == got_old == about, f'{got} and {got_old} instead of {about}')
             need(got_low == (about if seen else set()), f'{got_low} to who may read posts alone')
     c.close()
+
+
+@case('Subscriptions that come at the same time are all kept, up to a hundred')
+def together(s):
+    def spelled(i):
+        """One of many addresses of a page: each letter may stand as it is or encoded."""
+        return 'scripe://docs/' + ''.join(f'%{ord(c):02x}' if i >> k & 1 else c for k, c in enumerate('quickstart'))
+
+    agent = Agent(s, LATE)
+    agent('logging/setLevel', level='debug')
+
+    def one(i):
+        own = Agent.__new__(Agent)
+        own.c, own.version, own.can, own.n, own.session = s.client(s.key), LATE, {}, 1000 * i, agent.session
+        for k in range(10):
+            own('resources/subscribe', uri=spelled(10 * i + k))
+            own('logging/setLevel', level='info' if k % 2 else 'error')
+        own.close()
+
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(one, range(10)))
+    refusal(lambda: agent('resources/subscribe', uri=spelled(100)), -32602, '100')
+    need(agent('resources/subscribe', uri=spelled(99)) == {}, 'one that is there')
+    agent('resources/unsubscribe', uri=spelled(0))
+    need(agent('resources/subscribe', uri=spelled(100)) == {}, 'a place that was free')
+    refusal(lambda: agent('resources/subscribe', uri=spelled(101)), -32602, '100')
+    agent.close()
 
 
 # ---------------------------------------------------------------------------------------------------------- prompts
