@@ -202,6 +202,22 @@ def picker(s):
     c.close()
 
 
+@case('A workspace whose plan has no access is not to be picked, and who has no other can only say no')
+def poor(s):
+    ada = Person(s, workspace=s.workspace('Poor', plan='FREE'))
+    with Browser(s) as b:
+        page = b.sign_in(b.get(App(s).url(Pkce())), ada.email, ada.password)
+        need('nothing to allow' in page.text and not any('allow' == words.lower() for words, _ in page.form('not').buttons), f'{page} {page.form("not").buttons}')
+        back = b.send(page.form('not'), button='not')
+        need(back.query()['error'] == 'access_denied', f'{back}')
+        s.cli('user', 'create', '--workspace', s.id, '--email', ada.email, '--name', 'Ada', '--role', 'Creator')
+        page = b.get(App(s).url(Pkce()))
+        f = page.form('allow')
+        need('Its plan has no access' in page.text and f.value('workspace') == s.id, f'{f.fields} {page.text!r}')
+        poor = next(w for w in f.choices['workspace'] if w != s.id)
+        need(b.send(f, button='Allow', workspace=poor).status == 422, 'it was picked all the same')
+
+
 @case('What was allowed once is not asked again, for as much or less, of a program that is known by more than its name')
 def remembered(s):
     w = world(s)
@@ -301,6 +317,18 @@ def audited(s):
 
 
 # --------------------------------------------------------------------------------------------------------------- tokens
+
+@case('What is shown twice is told to the operator, once')
+def told(s):
+    w, pkce = world(s), Pkce()
+    app = App(s)
+    code = app.code(w.ada, pkce, w.browser)[0]
+    need(app.exchange(code, pkce).status == 200, 'no tokens')
+    for _ in range(3):
+        refused(app.exchange(code, pkce), 'invalid_grant')
+    s.log_wait(rf'event=oauth .*client {app.id} is revoked')
+    need(len(re.findall(rf'event=oauth .*client {app.id} is revoked', s.log_text())) == 1, 'told more than once')
+
 
 @case('A client with a secret shows it in the header, encoded as in a form')
 def basic(s):
