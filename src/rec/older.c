@@ -82,7 +82,7 @@ undo(struct older *o, const struct rec *newer, const struct change *c, struct re
 static const struct rec *
 make(struct older *o, const struct rec *newest, const struct rec *newer)
 {
-	struct field *f = NEW_N(o->a, struct field, FIELDS_MAX);
+	struct field f[FIELDS_MAX];
 	struct rec r = *newer;
 	bool same = true;
 
@@ -107,7 +107,10 @@ make(struct older *o, const struct rec *newest, const struct rec *newer)
 	if (same)
 		return newer;
 	struct rec *ret = NEW(o->a, struct rec);
+	struct field *kept = NEW_N(o->a, struct field, r.n);
+	memcpy(kept, f, sizeof(*f) * (size_t)r.n);
 	*ret = r;
+	ret->f = kept;
 	return ret;
 }
 
