@@ -221,6 +221,8 @@ judge_turn(struct turn *t, struct db *db, const struct client *client, struct er
 		refuse(&t->r, O_INVALID_GRANT, "This refresh token was given to another client.");
 	else if (f->revoked_at != TIME_NONE || now >= f->expires_at || !(f->scopes & SCOPE_OFFLINE) || g->turn > f->turn)
 		refuse(&t->r, O_INVALID_GRANT, "This refresh token has expired or was revoked. Ask the person again.");
+	else if (!resources_ours(face_url(&t->f), f->resource))
+		refuse(&t->r, O_INVALID_GRANT, "This refresh token was given for another address of this server. Ask the person again.");
 	else if (!resources_within(g->resource, f->resource))
 		refuse(&t->r, O_INVALID_TARGET, "The refresh token was not given for this resource.");
 	else if (scope_read(param(&g->p, "scope"), &unknown) & ~f->scopes || unknown)

@@ -102,9 +102,9 @@ begin_round(struct bench *b)
 	b->round++;
 	snprintf(b->secret, sizeof(b->secret), "code%d", b->round);
 	b->code = (struct grant_code){ .hash = secret_hash(b->oauth, "code", str_z(b->secret)), .client = b->client.id, .person = b->person, .consent = b->consent,
-	    .workspace = b->app.h.ws, .scopes = SCOPES_READ | SCOPE_OFFLINE, .redirect = S(REDIRECT), .challenge = S(CHALLENGE), .resource = S("http://t"), .expires_at = now + CODE_MS };
+	    .workspace = b->app.h.ws, .scopes = SCOPES_READ | SCOPE_OFFLINE, .redirect = S(REDIRECT), .challenge = S(CHALLENGE), .resource = str_z(front_url(b->front)), .expires_at = now + CODE_MS };
 	b->family = (struct family){ .id = t_ulid(now, 1000 + b->round), .client = b->client.id, .person = b->person, .consent = b->consent, .workspace = b->app.h.ws,
-	    .scopes = SCOPES_READ | SCOPE_OFFLINE, .resource = S("http://t"), .turn = 7, .turned_at = now - 1000, .expires_at = now + REFRESH_MS };
+	    .scopes = SCOPES_READ | SCOPE_OFFLINE, .resource = str_z(front_url(b->front)), .turn = 7, .turned_at = now - 1000, .expires_at = now + REFRESH_MS };
 	t_write(&b->app.h, put_round, b);
 }
 

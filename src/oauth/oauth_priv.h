@@ -97,6 +97,7 @@ enum refused params_of_body(struct turn *, struct params *);
 /* Of the resources that are asked for: canonical, each once, separated by blanks.  Absent where there is none. */
 enum refused resources_read(struct arena *, const char *origin, const struct params *, str *ret, struct refusal *);
 bool	resources_within(str those, str all);
+bool	resources_ours(const char *origin, str all);	/* what was granted is of this origin, as it is called now */
 
 /* redirect.c */
 enum redirect_kind { REDIRECT_WEB, REDIRECT_LOOPBACK, REDIRECT_APP };

@@ -168,6 +168,8 @@ TEST(resources_are_those_of_this_server)
 			CHECK_STR(got, str_z(row[i].want));
 	}
 	CHECK(resources_within(S("https://s/mcp"), S("https://s https://s/mcp")) && !resources_within(S("https://s/v1"), S("https://s https://s/mcp")));
+	CHECK(resources_ours("https://s", S("https://s")) && resources_ours("https://s", S("https://s/mcp https://s")) && !resources_ours("https://s", S("https://s.evil/mcp")));
+	CHECK(!resources_ours("https://s", S("https://t")) && !resources_ours("https://s", S("")));
 	CHECK(resources_within(STR_NONE, S("https://s")) && !resources_within(S("https://s/mcp https://s/v1"), S("https://s/mcp")));
 	cleanup(&b);
 }

@@ -92,6 +92,14 @@ is_among(str one, str all)
 }
 
 bool
+resources_ours(const char *origin, str all)
+{
+	str path;
+
+	return path_of_ours(origin, str_split(&all, ' '), &path) && (path.n == 0 || path.p[0] == '/');
+}
+
+bool
 resources_within(str those, str all)
 {
 	while (those.n != 0)

@@ -318,6 +318,20 @@ def audited(s):
 
 # --------------------------------------------------------------------------------------------------------------- tokens
 
+@case('Where the server is called otherwise, who refreshes is sent to its person, and not given what nobody takes', alone=True)
+def renamed(s):
+    w = world(s)
+    tokens = w.walk()
+    w.app.close()
+    w.browser.close()
+    s.stop()
+    s.settings['public_url'] = 'https://elsewhere.example'
+    s.start()
+    app = w.app.twin()
+    refused(app.refresh(tokens['refresh_token']), 'invalid_grant', words='another address')
+    app.close()
+
+
 @case('What is shown twice is told to the operator, once')
 def told(s):
     w, pkce = world(s), Pkce()
