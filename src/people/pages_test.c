@@ -206,7 +206,7 @@ session_of(struct house *h, const struct t_answer *r)
 	return t_fmt(&h->app, "Cookie: scriped=%.*s\r\n", STR(value));
 }
 
-SQLITE_TEST(a_session_slides_with_its_use_and_ends_without)
+DB_TEST(a_session_slides_with_its_use_and_ends_without)
 {
 	char hash[CRYPTO_PASSWORD];
 	struct house h;
