@@ -335,9 +335,11 @@ def resource(s):
         need(held(s, tokens), f'a token for {own} does not work')
     pkce = Pkce()
     code = w.code(pkce, resource=s.url + '/mcp')
-    refused(w.app.exchange(code, pkce, resource='https://other.example/'), 'invalid_target')
+    for other in ('https://other.example/', s.url + '/v1'):
+        refused(w.app.exchange(code, pkce, resource=other), 'invalid_target')
     tokens = w.walk(resource=s.url + '/mcp')
-    refused(w.app.refresh(tokens['refresh_token'], resource='https://other.example/'), 'invalid_target')
+    for other in ('https://other.example/', s.url + '/v1'):
+        refused(w.app.refresh(tokens['refresh_token'], resource=other), 'invalid_target')
 
 
 @case('A token of another origin opens nothing here, under the same secret', alone=True)
