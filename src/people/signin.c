@@ -67,6 +67,26 @@ begin(struct face *f, struct db *db, struct error *e)
 	return guest_begin(v, db, v->who.id, guest_now(v), e);
 }
 
+/* Browsers hold a redirect behind a form to where the form's page may lead.  A program that did not say where it waits may be anywhere: then the
+ * browser goes on by itself, from a page. */
+static void
+go_on(struct guest *v)
+{
+	const char *to = v->next.p != NULL ? str_dup(v->f.a, v->next).p : "/account";
+	struct html *h = &v->h;
+
+	if (!rule_of_program(v->next) || rule_leads_to(v->f.a, v->next) != NULL) {
+		page_redirect(v->f.x, to);
+		return;
+	}
+	front_add(v->f.x, "Refresh", str_fmt(v->f.a, "0; url=%s", to).p);
+	guest_page(v, "You are signed in");
+	page_open(h, "a", "class", "button", "href", to, NULL);
+	page_fmt(h, "Go on");
+	page_close(h, "a");
+	page_answer(h, 200);
+}
+
 static void
 begun(struct face *f)
 {
@@ -83,7 +103,7 @@ begun(struct face *f)
 	auth_bust(v->p->api->c.auth);		/* the session that it takes the place of */
 	guest_note(v, "signed in", &v->who.id);
 	guest_set_cookie(v, v->email);
-	page_redirect(f->x, v->next.p != NULL ? str_dup(f->a, v->next).p : "/account");
+	go_on(v);
 }
 
 static void

@@ -29,7 +29,7 @@ def world(s):
     return {
         'ada': [ada.email, ada.password], 'eve': [eve.email, eve.password],
         'new': invite(s, 'new@example.com'), 'late': invite(s, 'late@example.com'), 'known': invite(s, ada.email, workspace=other),
-        'there': there, 'web': app.url(Pkce(), state='a b&c' * 100), 'local': local.url(Pkce()), 'login': app.url(Pkce(), prompt='login'),
+        'there': there, 'web': app.url(Pkce(), state='a b&c' * 100), 'local': local.url(Pkce()), 'silent': app.url(Pkce(), redirect_uri=None), 'login': app.url(Pkce(), prompt='login'),
     }
 
 
