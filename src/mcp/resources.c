@@ -51,13 +51,13 @@ decoded(struct arena *a, str s)
 		if (s.p[i] != '%')
 			continue;
 		int hi = s.n - i > 2 ? hex_of(s.p[i + 1]) : -1, lo = s.n - i > 2 ? hex_of(s.p[i + 2]) : -1;
-		if (hi < 0 || lo < 0 || (hi | lo) == 0)
+		if (hi < 0 || lo < 0)
 			return STR_NONE;
 		to[n] = (char)(hi << 4 | lo);
 		i += 2;
 	}
 	to[n] = '\0';
-	return utf8_ok((str){ to, n }) ? (str){ to, n } : STR_NONE;
+	return memchr(to, '\0', n) == NULL && utf8_ok((str){ to, n }) ? (str){ to, n } : STR_NONE;
 }
 
 /* The variables of a template by name; a page may have slashes in it, everything else is one segment. */
