@@ -116,17 +116,26 @@ remember(struct auth *u, struct crypto_hash tag, int64_t now_us, int64_t touched
 	pthread_mutex_unlock(&s->lock);
 }
 
+static bool
+concerns(const struct principal *p, person_id person, client_id client)
+{
+	return (!id_set(person) || memcmp(p->person.u.s, person.u.s, 26) == 0) && (!id_set(client) || memcmp(p->client.u.s, client.u.s, 26) == 0);
+}
+
 void
-auth_bust(struct auth *u)
+auth_bust_of(struct auth *u, person_id person, client_id client)
 {
 	atomic_fetch_add(&u->generation, 1);
 	for (int i = 0; i < SHARDS; i++) {
 		pthread_mutex_lock(&u->shard[i].lock);
 		for (int k = 0; u->shard[i].e != NULL && k < WAYS; k++)
-			u->shard[i].e[k].loaded_us = LONG_AGO;
+			if (concerns(&u->shard[i].e[k].p, person, client))
+				u->shard[i].e[k].loaded_us = LONG_AGO;
 		pthread_mutex_unlock(&u->shard[i].lock);
 	}
 }
+
+void auth_bust(struct auth *u) { auth_bust_of(u, AUTH_ANYBODY, AUTH_ANYTHING); }
 
 /* --- judging --- */
 

@@ -43,6 +43,11 @@ struct auth;
 struct auth *auth_new(const secret *, const struct sys_clock *);
 void	auth_free(struct auth *);
 void	auth_bust(struct auth *);
+/* The same where only what this person did, or through this program, was changed (unset: any): the others stay warm, however often strangers
+ * end what is theirs. */
+void	auth_bust_of(struct auth *, person_id, client_id);
+#define AUTH_ANYBODY	((person_id){ { "" } })
+#define AUTH_ANYTHING	((client_id){ { "" } })
 
 /* What a request shows of who sends it. */
 struct auth_ask {

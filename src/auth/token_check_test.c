@@ -214,6 +214,24 @@ DB_TEST(what_ends_a_token_holds_at_once)
 	cleanup(&b);
 }
 
+DB_TEST(what_one_person_ends_leaves_the_others_warm)
+{
+	struct bench b;
+
+	setup(&b, t);
+	CHECK_OK(b.e, check(&b));
+	auth_bust_of(b.auth, MK(person, 2), AUTH_ANYTHING);
+	CHECK_OK(b.e, check_warm(&b));
+	auth_bust_of(b.auth, MK(person, 1), MK(client, 2));
+	CHECK_OK(b.e, check_warm(&b));
+	auth_bust_of(b.auth, AUTH_ANYBODY, MK(client, 1));
+	CHECK_ERR(check_warm(&b), E_NEED_DB);
+	CHECK_OK(b.e, check(&b));
+	auth_bust_of(b.auth, MK(person, 1), AUTH_ANYTHING);
+	CHECK_ERR(check_warm(&b), E_NEED_DB);
+	cleanup(&b);
+}
+
 DB_TEST(a_token_is_for_the_server_that_it_names)
 {
 	static const struct { const char *resource; bool ok; } row[] = {

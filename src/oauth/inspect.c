@@ -79,7 +79,7 @@ revoked(struct face *f)
 	struct buf none = { .p = NULL };
 
 	if (f->code == OK && g->revoked)
-		auth_bust(t->o->api->c.auth);
+		auth_bust_of(t->o->api->c.auth, g->f.person, g->f.client);
 	if (f->code != OK)
 		answer_code(t);
 	else if (t->r.code != O_OK)

@@ -230,10 +230,11 @@ static void
 forgotten(struct face *f)
 {
 	struct turn *t = turn_of(f);
+	const struct registration *g = t->own;
 	struct buf none = { .p = NULL };
 
 	if (f->code == OK)
-		auth_bust(t->o->api->c.auth);
+		auth_bust_of(t->o->api->c.auth, AUTH_ANYBODY, g->id);
 	if (f->code != OK)
 		answer_code(t);
 	else if (t->r.code != O_OK)

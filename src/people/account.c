@@ -303,7 +303,7 @@ finish(struct guest *v, const char *note, const char *done)
 		guest_trouble(v);
 		return;
 	}
-	auth_bust(v->p->api->c.auth);
+	auth_bust_of(v->p->api->c.auth, v->me.person, AUTH_ANYTHING);
 	guest_note(v, note, &v->me.person);
 	page_redirect(v->f.x, str_fmt(v->f.a, "/account?done=%s", done).p);
 }

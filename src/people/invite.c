@@ -281,7 +281,7 @@ joined(struct face *f)
 		guest_trouble(v);
 		return;
 	}
-	auth_bust(v->p->api->c.auth);
+	auth_bust_of(v->p->api->c.auth, invite_of(v)->who, AUTH_ANYTHING);
 	guest_note(v, "joined", &invite_of(v)->who);
 	if (v->cookie[0] != '\0')
 		guest_set_cookie(v, invite_of(v)->i.email);

@@ -219,10 +219,14 @@ guest_begin(struct guest *v, struct db *db, person_id who, int64_t now, struct e
 	str old = people_cookie(v->p->api, v->f.x), agent = v->f.x->header[FH_USER_AGENT];
 	struct session s = { .hash = auth_hash(v->p->api->c.auth, str_z(v->cookie)), .person = who, .began_at = now, .ip = face_address(&v->f) };
 
-	if (old.p != NULL) {
-		digest was = auth_hash(v->p->api->c.auth, old);
-		TRY(session_end(db, &was, e));
-	}
+	struct session was;
+	bool found = false;
+
+	if (old.p != NULL)
+		TRY(people_visitor(v->p, v->f.x, db, &was, &found, e));
+	v->left = found ? was.person : AUTH_ANYBODY;
+	if (found)
+		TRY(session_end(db, &was.hash, e));
 	if (agent.p != NULL && utf8_ok(agent))
 		s.agent = utf8_head(agent, 300);
 	return session_insert(db, &s, e);

@@ -49,6 +49,7 @@ struct guest {
 	struct hash_job job;
 	int hashes;			/* that were made or compared so far */
 	char cookie[48];		/* the secret of the session that begins */
+	person_id left;			/* whose session it takes the place of, or unset */
 	void *more;			/* of one kind of page */
 };
 struct people_route { str path; bool below; face_then *show, *act; };

@@ -100,7 +100,8 @@ begun(struct face *f)
 		guest_trouble(v);
 		return;
 	}
-	auth_bust(v->p->api->c.auth);		/* the session that it takes the place of */
+	if (id_set(v->left))
+		auth_bust_of(v->p->api->c.auth, v->left, AUTH_ANYTHING);
 	guest_note(v, "signed in", &v->who.id);
 	guest_set_cookie(v, v->email);
 	go_on(v);
@@ -167,9 +168,10 @@ ended(struct face *f)
 		guest_trouble(v);
 		return;
 	}
-	auth_bust(v->p->api->c.auth);
-	if (v->in)
+	if (v->in) {
+		auth_bust_of(v->p->api->c.auth, v->me.person, AUTH_ANYTHING);
 		guest_note(v, "signed out", &v->me.person);
+	}
 	guest_drop_cookie(v);
 	page_redirect(f->x, v->next.p != NULL ? str_fmt(f->a, "/signin?next=%.*s", STR(rule_escape(f->a, v->next))).p : "/signin");
 }
