@@ -145,6 +145,17 @@ db_scan(const struct rec *rec, struct rows *r, struct arena *a, void *ret)
 	(void)scan_from(rec, r, a, ret, 0);
 }
 
+/* The word that stands here, or NULL. */
+static const struct dialect *
+word_at(const char *sql, const struct dialect *w)
+{
+	if (*sql == '{')
+		for (; w->word != NULL; w++)
+			if (strncmp(sql, w->word, strlen(w->word)) == 0)
+				return w;
+	return NULL;
+}
+
 char *
 db_expand(const char *sql, const struct dialect *words)
 {
@@ -154,16 +165,14 @@ db_expand(const char *sql, const struct dialect *words)
 	if (out == NULL)
 		abort();
 	while (*sql != '\0') {
-		const struct dialect *w = words;
-		while (w->word != NULL && strncmp(sql, w->word, strlen(w->word)) != 0)
-			w++;
-		const char *from = w->word != NULL ? w->text : sql;
-		size_t len = w->word != NULL ? strlen(w->text) : 1;
+		const struct dialect *w = word_at(sql, words);
+		const char *from = w != NULL ? w->text : sql;
+		size_t plain = 1 + strcspn(sql + 1, "{"), len = w != NULL ? strlen(w->text) : plain;
 		if (cap - n < len + 1 && (out = realloc(out, cap = cap * 2 + len)) == NULL)
 			abort();
 		memcpy(out + n, from, len);
 		n += len;
-		sql += w->word != NULL ? strlen(w->word) : 1;
+		sql += w != NULL ? strlen(w->word) : plain;
 	}
 	out[n] = '\0';
 	return out;

@@ -106,7 +106,7 @@ MUST_USE static inline enum err db_done(struct rows *r, struct error *e) { retur
 void	db_scan(const struct rec *, struct rows *, struct arena *, void *ret);
 void	db_val_word(const struct words *, struct val, int *ret);
 
-/* Expand the dialect words of `sql`; malloc'd.  Shared by both engines. */
+/* Expand the dialect words of `sql`, which begin with a brace; malloc'd.  Shared by both engines. */
 struct dialect { const char *word, *text; };
 char	*db_expand(const char *sql, const struct dialect *);
 

@@ -42,7 +42,7 @@ static enum err
 prepare(struct lite *l, const struct stmt *q, struct error *e)
 {
 	struct prepared *p = &l->all[q->id];
-	char *sql = db_expand(q->sql, words), name[16];
+	char *sql = db_expand(q->sql, words);
 	int rc = sqlite3_prepare_v3(l->c, sql, -1, SQLITE_PREPARE_PERSISTENT, &p->s, NULL);
 
 	free(sql);
@@ -51,9 +51,12 @@ prepare(struct lite *l, const struct stmt *q, struct error *e)
 	if ((p->short_text = calloc((size_t)sqlite3_bind_parameter_count(p->s) + 1, SHORT)) == NULL)
 		abort();
 	/* to SQLite $1 is a name: its index is the order of first appearance */
-	for (int i = 1; i <= PARAMS; i++) {
-		snprintf(name, sizeof(name), "$%d", i);
-		p->at[i] = (int8_t)sqlite3_bind_parameter_index(p->s, name);
+	memset(p->at, 0, sizeof(p->at));
+	for (int i = sqlite3_bind_parameter_count(p->s); i > 0; i--) {
+		int n = atoi(sqlite3_bind_parameter_name(p->s, i) + 1);
+		if (n < 1 || n > PARAMS)
+			abort();		/* a statement is a constant: a bug */
+		p->at[n] = (int8_t)i;
 	}
 	return OK;
 }
