@@ -53,8 +53,8 @@ prepare(struct lite *l, const struct stmt *q, struct error *e)
 	/* to SQLite $1 is a name: its index is the order of first appearance */
 	memset(p->at, 0, sizeof(p->at));
 	for (int i = sqlite3_bind_parameter_count(p->s); i > 0; i--) {
-		int n = atoi(sqlite3_bind_parameter_name(p->s, i) + 1);
-		if (n < 1 || n > PARAMS)
+		int64_t n;
+		if (!str_int(str_z(sqlite3_bind_parameter_name(p->s, i) + 1), &n) || n < 1 || n > PARAMS)
 			abort();		/* a statement is a constant: a bug */
 		p->at[n] = (int8_t)i;
 	}
