@@ -414,6 +414,28 @@ def taken_back(s):
     app.close()
 
 
+@case('Who loses a role or the membership takes it from every program, too')
+def removed(s):
+    world(s)                    # somebody else is Admin
+    bob, app = Person(s), App(s)
+    tokens = app.walk(bob, scope='notes:read notes:write offline_access')
+    c = s.client(key='')
+
+    def writes():
+        return c.post('/v1/notes', {'projectId': s.project, 'content': 'x'}, bearer(tokens['access_token']))
+
+    need(writes().status == 200, 'an Admin may not write')
+    s.cli('user', 'edit', bob.id, '--workspace', s.id, '--role', 'Client')
+    a = writes()
+    need(a.status == 403 and a.code() == 'role_missing', f'a Client writes: {a}')
+    s.cli('user', 'remove', bob.id, '--workspace', s.id)
+    need(reads(s, tokens['access_token']) in (401, 403), 'who was removed still reads')
+    again = app.refresh(tokens['refresh_token'])
+    need(again.status == 400 or reads(s, again.json()['access_token']) in (401, 403), f'and by a fresh token: {again}')
+    c.close()
+    app.close()
+
+
 # ------------------------------------------------------------------------------------------------------ bad requests
 
 @case('A parameter that comes twice is refused')
