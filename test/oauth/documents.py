@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'lib'))
 import cases
 from browser import Browser
 from cases import case, need
-from oauthcase import asked, held, on_a_page, rows, world
+from oauthcase import asked, held, on_a_page, processor_time, rows, world
 from people import CALLBACK, App, Person, Pkce, register
 from server import Server
 from stranger import Stranger, head
@@ -45,7 +45,7 @@ def documents(answer, path='/client.json'):
         yield other, url
 
 
-def refuses(s, answer, within=7):
+def refuses(s, answer, within=30):
     """A document that is not taken: the person is told so on a page, of what was answered it shows nothing."""
     w = world(s)
     with documents(answer) as (other, url):
@@ -114,7 +114,7 @@ def slow(s):
             c.close()
             wait([late], 0.2)
         late.result()
-    need(4 < time.monotonic() - began < 8, f'it took {time.monotonic() - began:.1f} s')
+    need(4 < time.monotonic() - began < 30, f'it took {time.monotonic() - began:.1f} s')
 
 
 @case('Nobody who is not signed in has anything fetched, and nobody scans with us', alone=True, oauth_allow_private=True, rate_documents=5)
@@ -178,24 +178,25 @@ def without_end(s):
     w.walk()                    # this one is used, and stays
 
     def some(count):
-        """How long each of them took."""
-        c, took = s.client(key=''), []
+        c = s.client(key='')
         for i in range(count):
-            began = time.monotonic()
             a = c.post('/oauth/register', {'client_name': f'Program {i} ' + 'x' * 150, 'redirect_uris': [CALLBACK], 'token_endpoint_auth_method': 'none'})
             need(a.status == 201, f'{i}: {a}')
-            took.append(time.monotonic() - began)
         c.close()
-        return took
 
-    first = sorted(some(200))[100]
-    before = memory(s)
+    def cost():
+        """Processor time of 200 of them."""
+        began = processor_time(s)
+        some(200)
+        return processor_time(s) - began
+
+    first, before = cost(), memory(s)
     with ThreadPoolExecutor(8) as pool:
         for f in [pool.submit(some, MANY // 8) for _ in range(8)]:
             f.result()
-    last, grown, kept = sorted(some(200))[100], memory(s) - before, rows(s, 'oauth_client')
+    last, grown, kept = cost(), memory(s) - before, rows(s, 'oauth_client')
     need(kept <= KEPT + SLACK, f'{kept} are kept')
-    need(last < 4 * first + 0.005, f'they become slow: {first * 1000:.1f} ms, then {last * 1000:.1f} ms')
+    need(last < 3 * first + 0.05, f'they become slow: 200 took {first * 1000:.0f} ms of the processor, then {last * 1000:.0f} ms')
     need(grown < 20_000, f'{MANY} of them take {grown} KB of memory')
     need(s.database or os.path.getsize(f'{s.data}/scriped.db') < 10_000_000, 'they fill the disk')
     need(held(s, w.walk()), 'one that was used is gone')
