@@ -2,6 +2,7 @@
 #include "crypto/crypto.h"
 #include "db/migrate.h"
 #include <libpq-fe.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 
@@ -66,6 +67,7 @@ on_postgres(const char *base, void (*test)(struct t_db *))
 	snprintf(sql, sizeof(sql), "CREATE SCHEMA %s", t.schema);
 	in_base(sql);
 	test(&t);
+	PQfinish(t.counter);
 	if (t.copied) {
 		snprintf(sql, sizeof(sql), "DROP DATABASE %s WITH (FORCE)", t.schema);
 		in_base(sql);
@@ -163,6 +165,8 @@ copy_template(struct t_db *t, const char *base)
 	PGconn *c = PQconnectdb(base);
 	char name[40], sql[200];
 
+	PQfinish(t->counter);		/* it counted where nothing is any more */
+	t->counter = NULL;
 	name_template(name);
 	run(c, "SET client_min_messages = error");
 	make_template(c, base, name);
@@ -217,26 +221,36 @@ count_sqlite(const char *path, const char *sql)
 	return n;
 }
 
+/* To connect costs PostgreSQL more than to count; a test may have cut the connection meanwhile. */
 static int64_t
-count_postgres(const char *uri, const char *sql)
+count_postgres(struct t_db *t, const char *sql)
 {
-	PGconn *c = PQconnectdb(uri);
-	PGresult *r = PQexec(c, sql);
+	PGresult *r = t->counter != NULL ? PQexec(t->counter, sql) : NULL;
 	int64_t n = -1;
 
+	if (t->counter == NULL || PQstatus(t->counter) != CONNECTION_OK) {
+		PQclear(r);
+		PQfinish(t->counter);
+		t->counter = PQconnectdb(t->uri);
+		r = PQexec(t->counter, sql);
+	}
 	if (PQresultStatus(r) == PGRES_TUPLES_OK && PQntuples(r) == 1)
 		n = atoll(PQgetvalue(r, 0, 0));
 	else
-		t_fail(__FILE__, __LINE__, "%s: %s", sql, PQerrorMessage(c));
+		t_fail(__FILE__, __LINE__, "%s: %s", sql, PQerrorMessage(t->counter));
 	PQclear(r);
-	PQfinish(c);
 	return n;
 }
 
 int64_t
 t_db_count(struct t_db *t, const char *sql)
 {
-	return t->pg ? count_postgres(t->uri, sql) : count_sqlite(t->path, sql);
+	static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER;
+
+	pthread_mutex_lock(&one);
+	int64_t n = t->pg ? count_postgres(t, sql) : count_sqlite(t->path, sql);
+	pthread_mutex_unlock(&one);
+	return n;
 }
 
 ulid

@@ -6,7 +6,7 @@
 #include "db/engine.h"
 #include "t.h"
 
-struct t_db { bool pg; char path[160], uri[800], schema[40]; bool copied; };
+struct t_db { bool pg; char path[160], uri[800], schema[40]; bool copied; void *counter; };	/* counter: the connection of t_db_count */
 void t_db_each(bool sqlite_only, void (*)(struct t_db *));
 #define DB_TEST(id)	static void id##_on(struct t_db *); TEST(id) { t_db_each(false, id##_on); } static void id##_on(struct t_db *t)
 #define SQLITE_TEST(id)	static void id##_on(struct t_db *); TEST(id) { t_db_each(true, id##_on); } static void id##_on(struct t_db *t)
@@ -17,7 +17,7 @@ void	t_db_script(struct t_db *, const char *sql);
 void	t_db_schema(struct t_db *);		/* the program's own tables, before anything else is there */
 struct engine_conf t_db_conf(struct t_db *);	/* on this database: a pool of 4, a queue of 1000, a deadline of 30 s */
 struct engine *t_db_engine(const struct engine_conf *);
-int64_t	t_db_count(struct t_db *, const char *sql);	/* the one number that sql selects, read on a connection of its own */
+int64_t	t_db_count(struct t_db *, const char *sql);	/* the one number that sql selects, read on a connection that nothing else uses */
 
 #define CHECK_OK(e, call) do { if ((call) != OK) t_fail(__FILE__, __LINE__, "%s: %s", #call, (e).detail); } while (0)
 #define CHECK_ERR(call, want) do { enum err got_ = (call); if (got_ != (want)) \
