@@ -216,22 +216,25 @@ id_name_of(const struct op *o)
 static void
 write_tool(struct tools *s, const struct conf *c, struct tool *t)
 {
+	struct arena scratch;		/* what is kept moves out of it, at its size */
 	struct buf b;
 	struct json j;
 
 	t->id_name = id_name_of(t->op);
-	buf_init(&b, &s->a, TOOL_MAX);
+	arena_init(&scratch, (size_t)4 << 20);
+	buf_init(&b, &scratch, TOOL_MAX);
 	jw_begin(&j, &b);
 	jw_obj(&j);
 	jw_key_str(&j, S("name"), str_z(t->op->name));
-	put_description(&s->a, t->op, &j);
-	put_annotations(&s->a, t->op, &j);
+	put_description(&scratch, t->op, &j);
+	put_annotations(&scratch, t->op, &j);
 	put_input(c, t, &j);
 	size_t base = b.n;
-	jw_key_str(&j, S("title"), title_of(&s->a, t->op));
+	jw_key_str(&j, S("title"), title_of(&scratch, t->op));
 	put_output(c, t->op, &j);
-	t->base = str_cut(buf_str(&b), 0, base);
-	t->more = str_cut(buf_str(&b), base, b.n);
+	t->base = str_dup(&s->a, str_cut(buf_str(&b), 0, base));
+	t->more = str_dup(&s->a, str_cut(buf_str(&b), base, b.n));
+	arena_free(&scratch);
 }
 
 struct tools *
