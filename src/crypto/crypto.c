@@ -1,6 +1,5 @@
 #include "crypto/crypto.h"
 #include <sodium.h>
-#include <stdio.h>
 
 bool crypto_init(void) { return sodium_init() >= 0; }
 void crypto_random(void *p, size_t n) { randombytes_buf(p, n); }
@@ -79,36 +78,6 @@ crypto_siphash(const uint8_t key[16], str s)
 	memcpy(&h.lo, out, 8);
 	memcpy(&h.hi, out + 8, 8);
 	return h;
-}
-
-/* --- passwords --- */
-
-_Static_assert(crypto_pwhash_STRBYTES <= CRYPTO_PASSWORD, "a hash has no room");
-#define COST	crypto_pwhash_OPSLIMIT_INTERACTIVE
-#define ROOM	crypto_pwhash_MEMLIMIT_INTERACTIVE
-
-bool crypto_password_hash(str password, char ret[CRYPTO_PASSWORD]) { return crypto_pwhash_str(ret, password.p, password.n, COST, ROOM) == 0; }
-
-/* Sixteen bytes of salt and 32 of hash, all zero: whoever found a password for it had found one for a hash of their choice. */
-static void
-nobody(char ret[CRYPTO_PASSWORD])
-{
-	snprintf(ret, CRYPTO_PASSWORD, "$argon2id$v=19$m=%llu,t=%llu,p=1$%s$%s", (unsigned long long)ROOM / 1024, (unsigned long long)COST,
-	    "AAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
-}
-
-bool
-crypto_password_verify(str hash, str password)
-{
-	char text[CRYPTO_PASSWORD];
-	bool known = hash.n != 0 && hash.n < sizeof(text);
-
-	if (known) {
-		memcpy(text, hash.p, hash.n);
-		text[hash.n] = '\0';
-	} else
-		nobody(text);
-	return crypto_pwhash_str_verify(text, password.p != NULL ? password.p : "", password.n) == 0 && known;
 }
 
 /* --- base64url --- */

@@ -1,4 +1,4 @@
-/* crypto -- libsodium behind the few words that scriped needs.
+/* crypto -- libsodium, and libargon2 for passwords, behind the few words that scriped needs.
  *
  * Secrets are a type of their own: log and json take a str and so cannot be given one by mistake.
  * Threads:  any, after crypto_init.  Layer: includes base. */
@@ -22,12 +22,12 @@ digest	crypto_hmac_of(str key, str);		/* the same under a key of any length, whe
 bool	crypto_same(const digest *, const digest *);	/* constant time */
 void	crypto_hex(char *out, const void *p, size_t n);	/* 2n lower-case digits and a NUL */
 bool	crypto_unhex(str, uint8_t *out, size_t n);	/* exactly n bytes, digits of either case */
-/* Passwords: Argon2id at libsodium's interactive cost (64 MB and some 60 ms each: never on a loop), as text in PHC form.  False: no memory. */
+/* Passwords: Argon2id with two passes over 64 MB (some 80 ms each: never on a loop), as text in PHC form.  False: no memory. */
 #define CRYPTO_PASSWORD	128
 MUST_USE bool crypto_password_hash(str password, char ret[CRYPTO_PASSWORD]);
 /* Whether it is the one.  An absent hash is that of a password nobody has, so that who has no account takes the same time. */
 MUST_USE bool crypto_password_verify(str hash, str password);
-/* From here on this thread keeps the 64 MB of one password for the next one (room.c says why), until it drops them: when there is none for a while, and at its end. */
+/* From here on this thread keeps the 64 MB of one password for the next one (password.c says why), until it drops them: when there is none for a while, and at its end. */
 void	crypto_room_keep(void);
 void	crypto_room_drop(void);
 /* A keyed 128-bit hash (SipHash-2-4-128) for tables keyed by what strangers send. */
