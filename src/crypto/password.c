@@ -75,18 +75,41 @@ unbase64(str s, uint8_t *to, size_t n)
 	return sodium_base642bin(to, n, s.p, s.n, NULL, &got, NULL, sodium_base64_VARIANT_ORIGINAL_NO_PADDING) == 0 && got == n;
 }
 
+/* Whether s goes on with this word, which is then behind it. */
+static bool
+take_word(str *s, str word)
+{
+	bool there = str_starts(*s, word);
+
+	if (there)
+		*s = str_cut(*s, word.n, s->n);
+	return there;
+}
+
+static bool
+take_number(str *s, unsigned most, unsigned *ret)
+{
+	size_t n = 0;
+	int64_t v;
+
+	while (n < s->n && n < 9 && s->p[n] >= '0' && s->p[n] <= '9')
+		n++;
+	if (!str_int(str_cut(*s, 0, n), &v) || v > most)
+		return false;
+	*ret = (unsigned)v;
+	*s = str_cut(*s, n, s->n);
+	return true;
+}
+
 /* $argon2id$v=19$m=65536,t=2,p=1$SALT$HASH.  No more room and passes than we ask for ourselves: a row decides nothing about what a sign-in costs. */
 static bool
 phc_read(str s, struct phc *ret)
 {
-	char head[48];
-	int n = 0;
-
-	snprintf(head, sizeof(head), "%.*s", (int)MIN(s.n, sizeof(head) - 1), s.p != NULL ? s.p : "");
-	if (sscanf(head, "$argon2id$v=19$m=%u,t=%u,p=1$%n", &ret->kb, &ret->passes, &n) != 2 || n == 0 || ret->kb > ROOM_KB || ret->passes > PASSES)
+	if (!take_word(&s, S("$argon2id$v=19$m=")) || !take_number(&s, ROOM_KB, &ret->kb) || !take_word(&s, S(",t=")) ||
+	    !take_number(&s, PASSES, &ret->passes) || !take_word(&s, S(",p=1$")))
 		return false;
-	str rest = str_cut(s, (size_t)n, s.n), salt = str_split(&rest, '$');
-	return unbase64(salt, ret->salt, sizeof(ret->salt)) && rest.p != NULL && unbase64(rest, ret->hash, sizeof(ret->hash));
+	str salt = str_split(&s, '$');
+	return s.p != NULL && unbase64(salt, ret->salt, sizeof(ret->salt)) && unbase64(s, ret->hash, sizeof(ret->hash));
 }
 
 bool
