@@ -352,7 +352,7 @@ decide(struct turn *t)
 		ask_refuse(t, false);
 	} else if (k->sign_in_anew && now - k->me.began_at > ANEW_MS)
 		ask_in(t, true);
-	else if (is_remembered(k))
+	else if (is_remembered(k) && !is_method(t, S("HEAD")))		/* who only looks gets no code */
 		ask_give(t, k->had.workspace);
 	else if (k->never_ask) {
 		refuse(&t->r, O_CONSENT_REQUIRED, "The person has to be asked, and prompt=none forbids it.");

@@ -1,7 +1,8 @@
 /* consent -- the page that asks a person, and what becomes of the answer.
  *
  * It says who asks (a name that anybody could take, and where the answer goes, which nobody can), what for, in which workspace, and how sure this server
- * is of it.  The form carries the text of the request, which is read and judged anew; its CSRF value is of that text and the session. */
+ * is of it.  The form carries the text of the request, which is read and judged anew; its CSRF value is of that text, the session, and what the
+ * page said: a program may say something else of itself while a person reads, and nobody allows what they did not see. */
 #include "oauth/ask.h"
 
 static struct ask *ask_of(const struct turn *t) { return t->own; }
@@ -9,7 +10,8 @@ static struct ask *ask_of(const struct turn *t) { return t->own; }
 static const char *
 action(struct turn *t)
 {
-	digest d = crypto_sha256(ask_of(t)->text);
+	struct ask *k = ask_of(t);
+	digest d = crypto_sha256(str_fmt(t->f.a, "%x %.*s %.*s %.*s", k->scopes, STR(k->redirect), STR(k->client.name), STR(k->text)));
 	char hex[65];
 
 	crypto_hex(hex, d.b, sizeof(d.b));
@@ -215,7 +217,7 @@ looked(struct face *f)
 	else if (ask_judge(t) != O_OK)
 		ask_refuse(t, false);
 	else if (!people_csrf_ok(t->o->people, f->x, action(t), page_pair(&form, "csrf", NULL)))
-		ask_person(t, "This page had been open for too long, or did not come from this server. Look at it again, and decide.");
+		ask_person(t, "This page had been open for too long, did not come from this server, or the program asks for something else by now. Look at it again, and decide.");
 	else
 		answered(t);
 }

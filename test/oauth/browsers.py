@@ -4,6 +4,7 @@
     python3 test/oauth/browsers.py [--only WORDS] [--engine sqlite|postgres]
 
 TAP lines, and `N passed, N failed` at the end."""
+import json
 import os
 import sys
 import urllib.parse
@@ -15,7 +16,7 @@ import cases
 from browser import Browser, Page
 from cases import case, need
 from oauthcase import asked, on_a_page, quickest, rows, sent_back, world
-from people import FORM, App, Person, Pkce, form
+from people import FORM, App, Person, Pkce, bearer, form
 
 ELSEWHERE = {'Origin': 'https://evil.example', 'Sec-Fetch-Site': 'cross-site'}
 
@@ -69,6 +70,40 @@ def forged_consent(s):
     a = w.browser.request('POST', f.action, body, own)
     need('code=' in (a.get('Location') or ''), f'the true one is refused: {a} {a.headers}')
     stranger.close()
+    app.close()
+
+
+def says_else(app, **changed):
+    """The program manages its registration: something else than it said before."""
+    said = {k: v for k, v in app.registered.items() if k in ('client_id', 'client_name', 'redirect_uris', 'token_endpoint_auth_method', 'scope', 'grant_types')}
+    a = app.client.request('PUT', '/oauth/register/' + app.id, json.dumps({**said, **changed}).encode(),
+                           {'Content-Type': 'application/json', **bearer(app.registered['registration_access_token'])})
+    need(a.status == 200, f'{a}')
+
+
+@case('What a program says of itself while the page is open, the click does not allow')
+def swapped(s):
+    w = world(s)
+    for changed in ({'scope': 'notes:read notes:write posts:write'}, {'grant_types': ['authorization_code', 'refresh_token']}, {'redirect_uris': ['https://evil.example/cb']},
+                    {'client_name': 'Your bank'}):
+        app = App(s, scope='notes:read', redirect_uris=['https://app.example.com/cb'])
+        f, body = yes(w.browser.get(app.url(Pkce(), scope=None, redirect_uri=None)))
+        says_else(app, **changed)
+        a = w.browser.request('POST', f.action, body, {'Content-Type': FORM, 'Origin': s.url, 'Sec-Fetch-Site': 'same-origin'})
+        need(a.status == 422 and b'asks for something else' in a.body, f'{changed}: {a} {a.headers}')
+        need(rows(s, f"consent WHERE client = '{app.id[4:]}'") == 0, f'{changed}: it was allowed unseen')
+        app.close()
+
+
+@case('HEAD of the authorization endpoint makes no code')
+def looked_at(s):
+    w, pkce = world(s), Pkce()
+    app = App(s, redirect_uris=['https://app.example.com/cb'])
+    app.code(w.ada, pkce, w.browser)
+    before = rows(s, 'oauth_code')
+    a = w.browser.request('HEAD', app.url(pkce))
+    need(a.status == 200 and not a.get('Location') and rows(s, 'oauth_code') == before, f'{a} {a.headers}')
+    need('code=' in w.browser.request('GET', app.url(pkce)).get('Location', ''), 'it is not remembered')
     app.close()
 
 
