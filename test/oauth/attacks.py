@@ -6,17 +6,23 @@
 Each case says what must happen: the error, and what is taken back or still holds.  The hour of the server is moved, not waited for.
 TAP lines, and `N passed, N failed` at the end."""
 import base64
+import contextlib
 import os
+import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'lib'))
 
 import cases
-from cases import case, need
-from oauthcase import asked, held, lost, on_a_page, reads, refused, sent_back, stored, world
+import pg
+from browser import Browser
+from cases import Skip, case, need
+from oauthcase import asked, held, lost, on_a_page, query, reads, refused, rows, sent_back, stored, world
 from people import CALLBACK, App, Person, Pkce, bearer, form, register
+from server import wait_for
 
 
 # --------------------------------------------------------------------------------------------------------------- codes
@@ -405,12 +411,61 @@ def taken_back(s):
     tokens = app.walk(bob)
     out = s.cli('consent', 'list', '--workspace', s.id, '--json')[1]
     need(app.id in out, f'{out}')
-    from browser import Browser
     with Browser(s) as b:
         b.sign_in(b.get('/account'), bob.email, bob.password)
         page = b.get('/account')
         b.send(page.form('revoke'), button='revoke')
     lost(w, tokens, app)
+    app.close()
+
+
+@contextlib.contextmanager
+def standing(s, sql):
+    """A transaction of somebody else that has run sql, and ends with the block."""
+    p = subprocess.Popen([pg.find('psql'), '-X', '-q', '-At', '-v', 'ON_ERROR_STOP=1', '-d', s.database.url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        p.stdin.write(f"BEGIN; {sql}; SELECT 'stands';\n")
+        p.stdin.flush()
+        need(p.stdout.readline() == 'stands\n', f'{sql}: not run')
+        yield
+        p.stdin.write('COMMIT;\n')
+    finally:
+        p.communicate()
+
+
+def started(s, fn):
+    """fn in a thread that stands still at a lock; what join() returns is what fn did."""
+    sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    before, pool = query(s, sql), ThreadPoolExecutor(1)
+    ret = pool.submit(fn)
+    wait_for(lambda: query(s, sql) != before or ret.done())
+    need(not ret.done(), f'it did not wait: {ret.done() and ret.result()}')
+    pool.shutdown(wait=False)
+    return ret
+
+
+@case('A code that is exchanged while its consent is taken back gives nothing that holds')
+def raced(s):
+    if not s.database:
+        raise Skip('one writer does one after the other')
+    w, pkce = world(s), Pkce()
+    bob, app = Person(s), App(s)
+    code = app.code(bob, pkce)[0]
+    where = f"person = '{bob.id[4:]}'"
+    # who takes it back came first
+    with standing(s, f'UPDATE consent SET revoked_at = 1 WHERE {where}; UPDATE oauth_family SET revoked_at = 1 WHERE {where}'):
+        late = started(s, lambda: app.twin().exchange(code, pkce))
+    refused(late.result(), 'invalid_grant', words='revoked')
+    need(rows(s, f'oauth_family WHERE {where}') == 0, 'a family was made')
+    # the exchange came first: it holds the consent, and the end of it waits
+    code = app.code(bob, pkce)[0]
+    consent = 'cons_' + query(s, f'SELECT id FROM consent WHERE {where}')[0]
+    with standing(s, 'LOCK TABLE oauth_family IN SHARE MODE'):
+        first = started(s, lambda: app.twin().exchange(code, pkce))
+        then = started(s, lambda: s.cli('consent', 'revoke', consent, '--workspace', s.id))
+    need(first.result().status == 200, f'{first.result()}')
+    then.result()
+    lost(w, first.result().json(), app)
     app.close()
 
 
