@@ -4,8 +4,9 @@
 /* A password ends what began before it. */
 #define HOLDS	"s.began_at >= coalesce(p.password_at, 0)"
 
-SQL(insert, "session.insert",
-    "INSERT INTO session (hash, person, began_at, seen_at, expires_at, ip, agent) VALUES ($1, $2, $3, $3, $4, $5, $6)");
+/* A clock that was set back since the password was chosen must not lock its owner out. */
+SQL(insert, "session.insert", "INSERT INTO session (hash, person, began_at, seen_at, expires_at, ip, agent)"
+    " SELECT $1, id, CASE WHEN password_at > $3 THEN password_at ELSE $3 END, $3, $4, $5, $6 FROM person WHERE id = $2");
 SQL(by_hash, "session.by_hash", SESSION " WHERE s.hash = $1 AND s.expires_at > $2 AND " HOLDS);
 SQL(some, "session.page", SESSION " WHERE s.person = $1 AND s.expires_at > $2 AND " HOLDS " ORDER BY s.began_at DESC LIMIT $3");
 SQL(many, "session.count", "SELECT count(*) FROM (SELECT hash FROM session WHERE person = $1 LIMIT $2) n");

@@ -95,6 +95,8 @@ DB_TEST(a_password_ends_the_sessions_before_it)
 	CHECK(!there(&b, 1, now + 2) && there(&b, 2, now + 2));
 	begin(&b, 3, 1, now + 1);			/* the session of who has just changed it */
 	CHECK(there(&b, 3, now + 2));
+	begin(&b, 4, 1, now - day);			/* the clock was set back since then */
+	CHECK(there(&b, 4, now - day) && b.s.seen_at == now - day && b.s.expires_at == now - day + SESSION_IDLE_MS);
 	CHECK_OK(b.e, person_account(&b.db, &b.a, c.id, &c, &b.found, &b.e));
 	CHECK(b.found && c.password_at == now + 1);
 	CHECK_STR(c.password, S("$argon2id$"));

@@ -4,6 +4,7 @@
  * turn before gives, within GRACE_MS, the very pair that was given already, for its answer may have been lost; later it is stolen goods. */
 #include "auth/token.h"
 #include "oauth/oauth_priv.h"
+#include <stdlib.h>
 
 struct exchange_of {
 	struct credentials who;
@@ -202,7 +203,7 @@ turn_on(struct turn *t, struct db *db, struct error *e)
 	int64_t now = now_of(t), before = g->f.turned_at;
 
 	g->f.turn++;
-	g->f.turned_at = g->moment = MAX(now, before);
+	g->f.turned_at = g->moment = now;
 	g->f.expires_at = now + REFRESH_MS;
 	TRY(family_turn(db, &g->f, e));
 	return day(before) != day(now) ? consent_touch(db, g->f.person, g->f.consent, now, e) : OK;
@@ -229,7 +230,7 @@ judge_turn(struct turn *t, struct db *db, const struct client *client, struct er
 		refuse(&t->r, O_INVALID_SCOPE, "A refresh cannot add scopes: send the person through /oauth/authorize again.");
 	else if (g->turn == f->turn)
 		return turn_on(t, db, e);
-	else if (g->turn == f->turn - 1 && now - f->turned_at <= GRACE_MS)
+	else if (g->turn == f->turn - 1 && llabs(now - f->turned_at) <= GRACE_MS)	/* nodes differ, and clocks are set back */
 		g->moment = f->turned_at;
 	else
 		return revoke_all(t, db, &f->id, "This refresh token was used before. All that came of it is revoked: ask the person again.", e);

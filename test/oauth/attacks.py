@@ -234,6 +234,21 @@ def lost_answer(s):
     lost(w, third.json())
 
 
+@case('Where the clock is set back, what was used before is still told from an answer that was lost', alone=True)
+def set_back(s):
+    w = world(s)
+    s.clock.forward(86400)
+    first = w.walk()
+    second = w.app.refresh(first['refresh_token']).json()
+    s.clock.forward(-3600)
+    third = w.app.refresh(second['refresh_token']).json()
+    need(w.app.refresh(second['refresh_token']).json() == third, 'an answer that was lost is not given again')
+    need(held(s, third) and 3590 <= third['expires_in'] <= 3600, f'{third}')
+    s.clock.forward(-3600)
+    refused(w.app.refresh(second['refresh_token']), 'invalid_grant')
+    lost(w, third)
+
+
 @case('Twins at the same moment get the same pair')
 def twins(s):
     w = world(s)
