@@ -157,9 +157,8 @@ mcp_listen(struct ask *k)
 	by->prompts = wanted(filter, "promptsListChanged") && api_conf(k->m->api)->mcp_conformance;
 	by->has_uris = uris != NULL;
 	by->uris = listen_uris(&k->live->a, uris);
-	acknowledge(k->live, by);
 	mcp_count(k);
-	live_listens(k->live, by);
+	live_listens(k->live, by, acknowledge);
 }
 
 /* A stream that a GET opened has no request to answer. */
@@ -175,7 +174,7 @@ listen_session(struct turn *t)
 	struct live *l = k->live;
 	by->tools = by->resources = true;
 	by->prompts = api_conf(k->m->api)->mcp_conformance;
-	live_listens(l, by);
+	live_listens(l, by, NULL);
 	t->live = NULL;
 	live_left(l);
 }

@@ -571,7 +571,7 @@ live_cancel(struct mcp *m, const struct mcp_session *s, str id)
 }
 
 void
-live_listens(struct live *l, struct listener *who)
+live_listens(struct live *l, struct listener *who, void (*first)(struct live *, const struct listener *))
 {
 	struct teller *t = l->k.m->teller;
 
@@ -579,6 +579,8 @@ live_listens(struct live *l, struct listener *who)
 	for (struct live *o = t->all; o != NULL && l->k.session != NULL; o = o->next)
 		if (o->listens != NULL && is_of(o, l->k.session))
 			enqueue(t, o, BY_LEAVING);
+	if (first != NULL)
+		first(l, who);		/* under the lock: nobody tells anything before it, and nothing that happens behind it is missed */
 	l->listens = who;
 	pthread_mutex_unlock(&t->lock);
 }

@@ -59,7 +59,8 @@ void	live_each_listener(struct teller *, bool (*each)(struct live *, void *ctx),
 bool	live_given_up(const struct ask *);	/* cancelled; with the versions that have sessions to be gone is no word against a request */
 void	live_watch_job(struct ask *);		/* progress_tick from now on, until it ends */
 
-void	live_listens(struct live *, struct listener *);	/* from now on; another stream of the same session ends */
+/* From now on, and behind what `first` says (NULL: nothing); another stream of the same session ends. */
+void	live_listens(struct live *, struct listener *, void (*first)(struct live *, const struct listener *));
 
 /* --- listen.c --- */
 struct uris { str *v; int n; };		/* of one with a session they stand in its row */

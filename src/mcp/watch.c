@@ -2,7 +2,8 @@
  *
  * A thread looks once a second, while anybody listens: whether each caller may still listen, whether its rights are others, and what was
  * committed in its workspace, by whichever node.  An event may become visible behind a younger one: the last EVENTS_MS are read again and
- * what was seen is skipped.  The same thread removes sessions that are over. */
+ * what was seen is skipped.
+ * What is younger than the pass itself is left to the next one: who began to listen meanwhile is not in this one, and would miss it. */
 #include "mcp/live.h"
 #include "mcp/resource.h"
 #include "model/ledger.h"
@@ -13,7 +14,7 @@
 #define EVENTS_MOST	500		/* of a workspace in one look */
 #define LOOKS_MOST	20		/* in a pass */
 #define RING		1024
-#define SWEEP_MOST	500		/* sessions that one transaction removes */
+#define SPARE		64		/* who may begin to listen while a pass begins */
 
 struct place { workspace_id w; int64_t since_ms; uint64_t ring[RING]; unsigned n; bool wanted; struct place *next; };
 struct watch {
@@ -23,7 +24,6 @@ struct watch {
 	pthread_cond_t turn;
 	bool stop, runs;
 	struct place *places;		/* this and what follows: the thread's own */
-	int64_t sweep_us;
 };
 
 struct subject { struct address at; bool some, told; };	/* some: an address of ours, of what the caller may read; told: it changed */
@@ -37,7 +37,7 @@ struct heard {
 	struct uris uris;
 	struct subject *on;		/* of uris, one each */
 };
-struct pass { struct watch *w; struct arena a; struct heard *v; int n, most; struct db *db; };
+struct pass { struct watch *w; struct arena a; struct heard *v; int n, most; bool full; int64_t began_ms; struct db *db; };
 
 /* --- a pass: who listens --- */
 
@@ -46,7 +46,7 @@ hear(struct live *l, void *ctx)
 {
 	struct pass *p = ctx;
 
-	if (p->n == p->most)
+	if ((p->full = p->n == p->most))
 		return true;
 	struct heard *h = &p->v[p->n++];
 	*h = (struct heard){ .id = l->id, .by = *l->listens, .was = l->k.who, .is = l->k.who, .uris = { NEW_N(&p->a, str, l->listens->uris.n + 1), 0 } };
@@ -186,6 +186,17 @@ tell_all(struct pass *p, struct place *at, const struct event_seen *v, int n)
 					tell_one(&p->v[k], &v[i]);
 }
 
+/* How many of them are older than the pass; they stand in their order. */
+static int
+settled(const struct pass *p, const struct event_seen *v, int n)
+{
+	ulid bound = ulid_low(p->began_ms);
+
+	while (n > 0 && memcmp(v[n - 1].id.s, bound.s, 26) >= 0)
+		n--;
+	return n;
+}
+
 static void
 look(struct pass *p, struct place *at)
 {
@@ -200,7 +211,7 @@ look(struct pass *p, struct place *at)
 			return;
 		if (n > 0)
 			after = v[n - 1].id;
-		tell_all(p, at, v, n);
+		tell_all(p, at, v, settled(p, v, n));
 	}
 }
 
@@ -289,47 +300,38 @@ apply(struct live *l, void *ctx)
 	return true;
 }
 
+/* All of them: whom a pass leaves out would miss what it reads. */
+static void
+gather(struct pass *p, int streams)
+{
+	do {
+		p->n = 0;
+		p->full = false;
+		p->most = streams + SPARE;
+		p->v = NEW_N(&p->a, struct heard, p->most);
+		p->began_ms = sys_wall_ms(p->w->m->api->c.clock);
+		live_each_listener(p->w->m->teller, hear, p);
+		streams = teller_streams(p->w->m->teller);
+	} while (p->full);
+}
+
 static void
 pass(struct watch *w)
 {
-	struct pass p = { .w = w, .most = teller_streams(w->m->teller) };
+	struct pass p = { .w = w };
 	struct error e;
+	int streams = teller_streams(w->m->teller);
 
-	if (p.most == 0) {
+	if (streams == 0) {
 		forget_places(w);
 		return;
 	}
 	arena_init(&p.a, (size_t)64 << 20);
-	p.v = NEW_N(&p.a, struct heard, p.most);
-	live_each_listener(w->m->teller, hear, &p);
+	gather(&p, streams);
 	if (p.n != 0 && engine_read(w->m->api->c.engine, read_pass, &p, &e) == OK)
 		live_each_listener(w->m->teller, apply, &p);
 	forget_places(w);
 	arena_free(&p.a);
-}
-
-/* --- sessions that are over --- */
-
-static enum err
-sweep_run(void *ctx, struct db *db, struct error *e)
-{
-	const struct watch *w = ctx;
-	int64_t n;
-
-	return mcp_session_sweep(db, sys_wall_ms(w->m->api->c.clock), SWEEP_MOST, &n, e);
-}
-
-/* What fails now is tried again in the next round. */
-static void
-sweep(struct watch *w)
-{
-	int64_t now = sys_mono_us(w->m->api->c.clock);
-	struct error e;
-
-	if (now < w->sweep_us)
-		return;
-	w->sweep_us = now + api_conf(w->m->api)->clean_interval * 1000000;
-	(void)!engine_wait(w->m->api->c.engine, sweep_run, w, &e);
 }
 
 static void *
@@ -344,7 +346,6 @@ watch_all(void *arg)
 			break;
 		pthread_mutex_unlock(&w->lock);
 		pass(w);
-		sweep(w);
 		pthread_mutex_lock(&w->lock);
 	}
 	pthread_mutex_unlock(&w->lock);
@@ -360,7 +361,6 @@ watch_new(struct mcp *m)
 	if (w == NULL)
 		abort();
 	w->m = m;
-	w->sweep_us = sys_mono_us(m->api->c.clock) + api_conf(m->api)->clean_interval * 1000000;
 	pthread_mutex_init(&w->lock, NULL);
 	sys_cond_init(&w->turn);
 	w->runs = sys_thread(&w->thread, "mcp-watch", watch_all, w, &e) == OK;
