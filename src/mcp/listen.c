@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define URIS_MOST	200		/* that one stream may name */
+#define FOLLOWED_MOST	10000		/* that all streams of a workspace may */
 
 /* --- what is said --- */
 
@@ -87,11 +88,12 @@ wanted(const json_t *filter, const char *name)
 static void
 acknowledge(struct live *l, const struct listener *by)
 {
-	struct address at;
+	struct arena a;
 	struct buf b;
 	struct json j;
 
-	buf_init(&b, &l->a, (size_t)1 << 20);
+	arena_init(&a, (size_t)1 << 20);
+	buf_init(&b, &a, (size_t)1 << 20);
 	buf_add(&b, S("\"notifications\":"));
 	jw_begin(&j, &b);
 	jw_obj(&j);
@@ -103,12 +105,12 @@ acknowledge(struct live *l, const struct listener *by)
 		jw_key(&j, S("resourceSubscriptions"));
 		jw_arr(&j);
 		for (int i = 0; i < by->uris.n; i++)
-			if (mcp_address(&l->a, by->uris.v[i], &at))
-				jw_str(&j, by->uris.v[i]);
+			jw_str(&j, by->uris.v[i]);
 		jw_end(&j);
 	}
 	jw_end(&j);
 	listen_say(l, "subscriptions/acknowledged", buf_str(&b));
+	arena_free(&a);
 }
 
 static bool
@@ -120,7 +122,7 @@ are_uris(const json_t *v)
 	if (v != NULL && (!json_is_array(v) || json_array_size(v) > URIS_MOST))
 		return false;
 	json_array_foreach (v, i, one)
-		if (!json_is_string(one) || json_string_length(one) > 1024)
+		if (!json_is_string(one) || json_string_length(one) > URI_MAX)
 			return false;
 	return true;
 }
@@ -137,6 +139,48 @@ listen_uris(struct arena *a, const json_t *list)
 	return u;
 }
 
+/* Those that are addresses of ours: the others nobody will ever tell of. */
+static struct uris
+addresses(struct arena *keep, const json_t *list)
+{
+	struct address at;
+	struct arena a;
+
+	arena_init(&a, (size_t)1 << 20);
+	struct uris all = listen_uris(&a, list), ours = { NEW_N(keep, str, all.n + 1), 0 };
+	for (int i = 0; i < all.n; i++)
+		if (mcp_address(&a, all.v[i], &at))
+			ours.v[ours.n++] = str_dup(keep, all.v[i]);
+	arena_free(&a);
+	return ours;
+}
+
+struct followed { const workspace_id *w; size_t n; };
+
+static bool
+add_up(struct live *l, void *ctx)
+{
+	struct followed *f = ctx;
+
+	if (memcmp(f->w->u.s, l->k.who.workspace.u.s, 26) == 0)
+		f->n += (size_t)l->listens->uris.n;
+	return true;
+}
+
+/* False: refused, and answered.  A pass looks at each of them every second. */
+static bool
+may_follow(struct ask *k, size_t more)
+{
+	struct followed f = { &k->who.workspace, more };
+	struct error e;
+
+	live_each_listener(k->m->teller, add_up, &f);
+	if (f.n <= FOLLOWED_MOST)
+		return true;
+	mcp_refuse(k, E_UNAVAILABLE, (fail(&e, E_UNAVAILABLE, NULL, "The open streams of this workspace may name %d URIs together: close some.", FOLLOWED_MOST), &e));
+	return false;
+}
+
 void
 mcp_listen(struct ask *k)
 {
@@ -144,19 +188,21 @@ mcp_listen(struct ask *k)
 	json_t *uris = json_object_get(filter, "resourceSubscriptions");
 
 	if (!json_is_object(filter) || !are_uris(uris)) {
-		mcp_fail(k, RPC_PARAMS, "'notifications' must be an object; its 'resourceSubscriptions', where given, a list of at most 200 URIs.");
+		mcp_fail(k, RPC_PARAMS, "'notifications' must be an object; its 'resourceSubscriptions', where given, a list of at most %d URIs of at most %d bytes.",
+		    URIS_MOST, URI_MAX);
 		return;
 	}
 	/* a task tells of itself when it is asked: the acknowledgement names none */
 	if (json_object_get(filter, "taskIds") != NULL && !mcp_needs_tasks(k))
 		return;
-	if ((k = mcp_stream(k)) == NULL)
+	if (!may_follow(k, json_array_size(uris)) || (k = mcp_stream(k)) == NULL)
 		return;
 	struct listener *by = listener_of(k->live);
 	by->tools = wanted(filter, "toolsListChanged");
 	by->prompts = wanted(filter, "promptsListChanged") && api_conf(k->m->api)->mcp_conformance;
 	by->has_uris = uris != NULL;
-	by->uris = listen_uris(&k->live->a, uris);
+	by->uris = addresses(&k->live->a, uris);
+	mcp_forget(k);
 	mcp_count(k);
 	live_listens(k->live, by, acknowledge);
 }

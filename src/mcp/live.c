@@ -375,6 +375,14 @@ mcp_stream(struct ask *k)
 	return &l->k;
 }
 
+void
+mcp_forget(struct ask *k)
+{
+	json_decref(k->live->root);
+	k->live->root = NULL;
+	k->params = k->meta = NULL;
+}
+
 /* --- what goes out --- */
 
 void

@@ -117,6 +117,7 @@ void	mcp_session_keep(struct ask *, mcp_change *, mcp_told *then);
 
 /* --- streams --- */
 struct ask *mcp_stream(struct ask *);		/* the ask that goes on; NULL: it was answered, the caller returns */
+void	mcp_forget(struct ask *);		/* what goes on for long keeps nothing of the message that began it: params and meta are gone */
 bool	mcp_gone(const struct ask *);		/* nobody listens any more, or the request was cancelled */
 void	mcp_notify(struct ask *, str method, str params);	/* params: a JSON object */
 void	mcp_progress(struct ask *, double progress, double total, str message);	/* where the request asked for it */

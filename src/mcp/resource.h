@@ -23,6 +23,7 @@ struct template {
 extern const struct template mcp_templates[];
 extern const int mcp_ntemplates;
 
+#define URI_MAX		300		/* bytes of one that is subscribed to: ours have less than 100, and some would percent-encode them */
 struct address { const struct template *t; str id, project; };	/* project: where the address names one beside the thing */
 /* False: no template fits.  The parts are decoded. */
 bool	mcp_address(struct arena *, str uri, struct address *ret);

@@ -421,7 +421,6 @@ mcp_templates_list(struct ask *ask)
 /* --- subscriptions of the versions with sessions --- */
 
 #define SUBSCRIPTIONS_MAX	100
-#define URI_MAX			500
 
 static void
 kept(struct ask *ask, enum err code, const struct error *e)

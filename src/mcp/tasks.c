@@ -312,7 +312,7 @@ mcp_tasks_list(struct ask *ask)
 
 /* --- tasks/result: waits for the end --- */
 
-struct looking { str body; int64_t pause; };
+struct looking { str id, body; int64_t pause; struct arena_mark before; };
 static void look(struct ask *ask);
 
 static void
@@ -334,7 +334,7 @@ read_job(struct ask *ask, struct db *db, struct error *e)
 	struct buf b;
 	struct json j;
 
-	(void)id_parse(ID_job, mcp_text(ask->params, "taskId"), &id.u);
+	(void)id_parse(ID_job, ((struct looking *)ask->own)->id, &id.u);
 	TRY(job_get(db, ask->a, ask->who.workspace, id, &job, e));
 	work_snapshot(mcp_api(ask)->c.work, ask->a, &job);
 	buf_init(&b, ask->a, BODY_MAX);
@@ -374,6 +374,7 @@ looked(struct ask *ask, enum err code, const struct error *why)
 static void
 look(struct ask *ask)
 {
+	arena_back(ask->a, ((struct looking *)ask->own)->before);	/* a job may wait for hours */
 	if (mcp_gone(ask))
 		mcp_fail(ask, RPC_INTERNAL, "Nobody waits for the result any more.");
 	else
@@ -398,6 +399,9 @@ result_told(struct ask *ask)
 	if ((ask = mcp_stream(ask)) == NULL)
 		return;
 	struct looking *at = ask->own = NEW(ask->a, struct looking);
+	at->id = str_dup(ask->a, mcp_text(ask->params, "taskId"));
+	mcp_forget(ask);
+	at->before = arena_mark(ask->a);
 	mcp_later(ask, at->pause = LOOK_MS, look);
 }
 

@@ -274,6 +274,52 @@ def crowd(engine):
             one.close()
 
 
+def memory(s):
+    """KB of its own."""
+    with open(f'/proc/{s.proc.pid}/status') as f:
+        return next(int(line.split()[1]) for line in f if line.startswith('RssAnon'))
+
+
+@case('A stream keeps nothing of the message that began it', own=True)
+def light(engine):
+    with Slow(engine) as s, Talk(s) as t, Talk(s, '2025-11-25') as u:
+        job = u.result('tools/call', {'name': 'generate_post', 'arguments': {'projectId': s.project, 'source': {'text': TEXT}}, 'task': {}})['task']['taskId']
+        many = [{}] * 400_000
+
+        def listen():
+            return t.stream(t.message('subscriptions/listen', {'notifications': {'toolsListChanged': True}, 'many': many}))
+
+        def wait():
+            return u.stream(u.message('tasks/result', {'taskId': job, 'many': many}))
+
+        for begin in (listen, wait):
+            streams, before = [begin()], memory(s)
+            streams += [begin() for _ in range(7)]
+            need(all(st.headers['content-type'] == 'text/event-stream' for st in streams), 'no stream')
+            grown = memory(s) - before
+            need('san/' in os.environ.get('SCRIPED_BIN', '') or grown < 100_000, f'{grown} KB for 7 streams more')
+            for st in streams:
+                st.close()
+
+
+@case('URIs have a limit of length, those of a stream one of number, and those of a workspace, too')
+def followed(s):
+    where = 'scripe://projects/' + s.project
+    with Talk(s) as t, Talk(s, key=s.mint(workspace=s.workspace())) as other:
+        st, _, ack = listening(t, resourceSubscriptions=[where, 'scripe://nothing', 'https://example.com/'])
+        need(ack['params']['notifications']['resourceSubscriptions'] == [where], f'{ack}')
+        st.close()
+        for bad in ([where] * 201, ['scripe://posts/' + 'x' * 300]):
+            a = t.ask('subscriptions/listen', {'notifications': {'resourceSubscriptions': bad}})
+            need(a.json()['error']['code'] == -32602 and '200 URIs of at most 300 bytes' in a.json()['error']['message'], f'{a}')
+        streams = [listening(t, resourceSubscriptions=[where] * 200)[0] for _ in range(50)]
+        a = t.ask('subscriptions/listen', {'notifications': {'resourceSubscriptions': [where]}})
+        need('10000 URIs together' in a.json()['error']['message'], f'{a}')
+        streams += [listening(t, toolsListChanged=True)[0], listening(other, resourceSubscriptions=[where])[0]]
+        for st in streams:
+            st.close()
+
+
 @case('What another node commits is told, too', own=True)
 def nodes(engine):
     if engine != 'postgres':
