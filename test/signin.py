@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.join(HERE, 'lib'))
 import cases
 from browser import Browser
 from cases import case, need
-from people import Person, invite
+from people import App, Person, bearer, invite
 from server import wait_for
 
 FORM = 'application/x-www-form-urlencoded'
@@ -420,6 +420,24 @@ def no_takeover(s):
     s.cli('user', 'create', '--workspace', s.id, '--email', 'ours@example.com', '--name', 'Ours', '--role', 'Client')
     page = b.send(b.get(path).form('join'), button='join', password=GOOD)
     need(page.url.endswith('done=joined') and 'Client' in page.text, f'{page}')
+
+
+@case('Who opened an account at the address of somebody else gets nothing by it')
+def squatted(s):
+    eve, app = Browser(s), App(s)
+    page = eve.send(eve.get(urllib.parse.urlsplit(invite(s, 'ceo@example.com')).path).form('join'), button='join', password=GOOD)
+    need(page.url.endswith('done=joined'), f'{page}')
+    other = s.workspace('Victims')
+    bob = Person(s, workspace=other)
+    own = {'Content-Type': 'application/json', 'Origin': s.url, 'Sec-Fetch-Site': 'same-origin'}
+    a = signed_in(s, bob).request('POST', s.url + '/v1/members', b'{"email": "ceo@example.com", "name": "CEO", "role": "Admin"}', own)
+    need(a.status == 409 and b'make an invitation' in a.body, f'the squatter is Admin: {a}')
+    squatter = Person(s)                                    # of any name: what follows is of whoever had the account
+    tokens = app.walk(squatter)
+    s.cli('user', 'password', '--email', squatter.email, said=GOOD + '\n')
+    need(app.refresh(tokens['refresh_token']).status == 400, 'the program of the one before goes on')
+    need(app.client.get('/v1/projects', bearer(tokens['access_token'])).status == 401, 'its access token works')
+    app.close()
 
 
 # ---------------------------------------------------------------------------------------------------------- account

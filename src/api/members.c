@@ -31,12 +31,27 @@ members_get(struct rq *rq)
 	return reply(rq, &person_rec, &p);
 }
 
+/* Whoever opened a link chose the password of that address, and nobody looked whether it is theirs: such an account joins by a link that reaches its owner, or by
+ * the operator, who gives it another password. */
+static enum err
+joins_by_link(struct rq *rq, person_id id)
+{
+	struct account c;
+	bool found;
+
+	if (auth_is_console(&rq->who))
+		return OK;
+	TRY(person_account(rq->db, rq->a, id, &c, &found, &rq->err));
+	return c.password.n == 0 ? OK : fail(&rq->err, E_CONFLICT, NULL, "There is an account with this address already: make an invitation, and its owner joins by the link.");
+}
+
 enum err
 members_create(struct rq *rq)
 {
 	struct person p;
 
 	TRY(person_join(rq->db, rq->a, rq->who.workspace, IN(rq, person_create), (person_id){ fresh(rq) }, &p, &rq->err));
+	TRY(joins_by_link(rq, p.id));
 	made(rq, ID_person, &p.id.u);
 	return reply(rq, &person_rec, &p);
 }

@@ -102,7 +102,7 @@ const struct op ops[] = {
 	{ M_GET, "/v1/members", "list_members", "Members", 0, BUCKET_READ, OP_LIST | MANAGER, members_list, -1, &persons_query_rec, &person_rec, person_anchor, NULL,
 	  "List members of the workspace", "By creation time of the user, newest first." },
 	{ M_POST, "/v1/members", "create_member", "Members", 0, BUCKET_WRITE, OP_TX | OP_IDEMPOTENT | ADMIN, members_create, -1, &person_create_rec, &person_rec, NULL, ERRORS(E_CONFLICT),
-	  "Add a member", "Makes the user when the e-mail address is new. Who is a member already is not changed: that is a conflict." },
+	  "Add a member", "Makes the user when the e-mail address is new. Who is a member already is not changed: that is a conflict, and so is an account that has a password, which joins by an invitation." },
 	{ M_GET, "/v1/members/{userId}", "get_member", "Members", 0, BUCKET_READ, MANAGER, members_get, ID_person, NULL, &person_rec, NULL, ERRORS(E_NOT_FOUND),
 	  "Get a member", "One member with the role in this workspace." },
 	{ M_PATCH, "/v1/members/{userId}", "update_member", "Members", 0, BUCKET_WRITE, OP_TX | OP_IDEMPOTENT | OP_MATCHES | ADMIN, members_update, ID_person, &person_patch_rec, &person_rec, NULL,

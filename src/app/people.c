@@ -99,6 +99,7 @@ admin_user_password(struct admin *ad, struct db *db, struct error *e)
 		return fail(e, E_NOT_FOUND, NULL, "no user has this e-mail address: scriped user create makes one");
 	TRY(person_set_password(db, c.id, in->hash, sys_wall_ms(ad->clock), e));
 	TRY(session_end_all(db, c.id, NULL, e));
+	TRY(consent_revoke_all(db, c.id, sys_wall_ms(ad->clock), e));	/* whoever had the account until now has nothing of it */
 	memset(top.u.s, 'Z', 26);
 	TRY(person_workspaces(db, ad->a, c.id, top, WORKSPACES, r, &n, e));
 	for (int i = 0; i < n; i++)

@@ -33,6 +33,8 @@ SQL(page_of, "consent.page_of", CONSENT "c.workspace = $1 AND c.revoked_at IS NU
 SQL(anchor, "consent.anchor", "SELECT 1 FROM consent WHERE workspace = $1 AND revoked_at IS NULL AND id = $2");
 SQL(revoke, "consent.revoke", "UPDATE consent SET revoked_at = $3 WHERE person = $1 AND id = $2 AND revoked_at IS NULL");
 SQL(revoke_families, "oauth_family.revoke_of", "UPDATE oauth_family SET revoked_at = $3 WHERE person = $1 AND consent = $2 AND revoked_at IS NULL");
+SQL(revoke_all, "consent.revoke_all", "UPDATE consent SET revoked_at = $2 WHERE person = $1 AND revoked_at IS NULL");
+SQL(revoke_all_families, "oauth_family.revoke_all", "UPDATE oauth_family SET revoked_at = $2 WHERE person = $1 AND revoked_at IS NULL");
 SQL(touch, "consent.touch", "UPDATE consent SET used_at = $3 WHERE person = $1 AND id = $2");
 #define OF_CLIENT "(SELECT person, id FROM consent WHERE client = $1 ORDER BY person, id LIMIT $2)"
 SQL(forget_families, "oauth_family.forget", "DELETE FROM oauth_family WHERE (person, consent) IN " OF_CLIENT);
@@ -92,6 +94,13 @@ consent_revoke(struct db *db, person_id p, consent_id id, int64_t now, struct er
 {
 	TRY(db_run(db, revoke, e, VID(p), VID(id), V(now)));
 	return db_run(db, revoke_families, e, VID(p), VID(id), V(now));
+}
+
+enum err
+consent_revoke_all(struct db *db, person_id p, int64_t now, struct error *e)
+{
+	TRY(db_run(db, revoke_all, e, VID(p), V(now)));
+	return db_run(db, revoke_all_families, e, VID(p), V(now));
 }
 
 enum err
