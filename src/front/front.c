@@ -72,7 +72,10 @@ write_url(struct front *f)
 	const struct sockaddr_in6 *v6 = (const void *)&sa;
 	bool six = sa.ss_family == AF_INET6;
 	inet_ntop(sa.ss_family, six ? (const void *)&v6->sin6_addr : (const void *)&v4->sin_addr, host, sizeof(host));
-	snprintf(f->url, sizeof(f->url), six ? "http://[%s]:%d" : "http://%s:%d", host, ntohs(six ? v6->sin6_port : v4->sin_port));
+	int port = ntohs(six ? v6->sin6_port : v4->sin_port);
+	snprintf(f->url, sizeof(f->url), six ? "http://[%s]:%d" : "http://%s:%d", host, port);
+	if (sys_in_network(S("127.0.0.0/8"), str_z(host)) || sys_in_network(S("::1"), str_z(host)))
+		snprintf(f->local, sizeof(f->local), "http://localhost:%d", port);
 }
 
 static enum err

@@ -72,7 +72,7 @@ struct exchange {
 	str body;
 	bool has_body, body_over;
 	str peer;				/* the address of the other end, without a port */
-	const char *url;			/* of this end: front_url */
+	const char *url;			/* of this end: front_url, or http://localhost:PORT where it was called so */
 	int64_t began_us;			/* mono, when the request line was read */
 	/* what goes: filled by the handler through front_answer */
 	size_t body_max;

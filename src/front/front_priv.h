@@ -86,6 +86,7 @@ struct front {
 	struct front_handler h;			/* of what no face takes */
 	struct front_face faces[FRONT_FACES];
 	char url[sizeof("http://[]:65535") + INET6_ADDRSTRLEN];
+	char local[sizeof("http://localhost:65535")];	/* the same by name, where it listens on loopback; else empty */
 	int listener, poll, bell, spare;	/* spare: a descriptor to give up when there are no others */
 	int lines, dummy;			/* lines: polls the streams' sockets; dummy: what the library gets for one */
 	pthread_t keeper;

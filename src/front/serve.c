@@ -276,6 +276,15 @@ greet(struct turn *t, step *next)
 	}
 }
 
+/* People write localhost, and programs compare: what we say of ourselves then is that name, too.  No other Host is believed. */
+static const char *
+url_of(const struct front *f, str host)
+{
+	str local = str_z(f->local);
+
+	return local.n != 0 && str_ieq(str_cut(local, sizeof("http://") - 1, local.n), host) ? f->local : f->url;
+}
+
 static enum MHD_Result
 begin(struct turn *t, const char *method, const char *version)
 {
@@ -285,7 +294,7 @@ begin(struct turn *t, const char *method, const char *version)
 	if (!head_read(t, method, version, &status))
 		return refuse(t, status);
 	x->peer = t->conn->peer;
-	x->url = t->loop->front->url;
+	x->url = url_of(t->loop->front, x->header[FH_HOST]);
 	front_target(x, x->target);
 	atomic_store_explicit(&t->conn->got, 0, memory_order_relaxed);
 	if (!may_run(t))

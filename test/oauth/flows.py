@@ -56,6 +56,19 @@ def server_metadata(s):
     need('offline_access' in first['scopes_supported'] and first['grant_types_supported'] == ['authorization_code', 'refresh_token'], f'{first}')
 
 
+@case('Who was given localhost finds localhost; no other name is taken from a Host')
+def by_name(s):
+    port = s.url.rsplit(':', 1)[1]
+    for host, origin in ((f'localhost:{port}', f'http://localhost:{port}'), (f'LocalHost:{port}', f'http://localhost:{port}'), ('localhost', s.url),
+                         (f'localhost:{port}0', s.url), (f'evil.example:{port}', s.url), (f'localhost.evil.example:{port}', s.url)):
+        meta = bare(s, 'GET', '/.well-known/oauth-authorization-server', {'Host': host}).json()
+        need(meta['issuer'] == origin and meta['token_endpoint'] == origin + '/oauth/token', f'{host}: {meta}')
+        resource = bare(s, 'GET', '/.well-known/oauth-protected-resource/mcp', {'Host': host}).json()
+        need(resource['resource'] == origin + '/mcp' and resource['authorization_servers'] == [origin], f'{host}: {resource}')
+    a = bare(s, 'POST', '/mcp', {'Host': f'localhost:{port}', 'Content-Type': 'application/json'}, b'{}')
+    need(f'resource_metadata="http://localhost:{port}/' in a.get('WWW-Authenticate'), f'{a.headers}')
+
+
 @case('Every endpoint that the metadata names is there, and takes what it says')
 def endpoints(s):
     meta = found(s, '/.well-known/openid-configuration')
