@@ -365,6 +365,24 @@ def says_who(s):
     need(page.status == 404 and 'href="/signin"' in page.answer.body.decode(), f'{page}')
 
 
+@case('A link ends with the role of who made it')
+def put_out(s):
+    Person(s)                                               # an Admin who stays
+    bob = Person(s)
+    b = signed_in(s, bob)
+    own = {'Content-Type': 'application/json', 'Origin': s.url, 'Sec-Fetch-Site': 'same-origin'}
+    paths = [urllib.parse.urlsplit(b.request('POST', s.url + '/v1/invitations', b'{"email": "back%d@example.com", "role": "Admin"}' % i, own).json()['data']['url']).path
+             for i in range(2)]
+    guest = Browser(s)
+    page = guest.get(paths[0])
+    s.cli('user', 'edit', bob.id, '--workspace', s.id, '--role', 'Creator')
+    need(Browser(s).get(paths[1]).status == 404, 'a Creator invites an Admin')
+    s.cli('user', 'remove', bob.id, '--workspace', s.id)
+    need(b.get(paths[1]).status == 404, 'who was put out comes back')
+    page = guest.send(page.form('join'), button='join', password=GOOD)
+    need(page.status == 404 and 'Admin no more' in page.text, f'{page}')
+
+
 @case('Of many who open a link at once one joins')
 def race(s):
     path = urllib.parse.urlsplit(invite(s, 'raced@example.com')).path

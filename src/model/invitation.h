@@ -1,6 +1,6 @@
 /* invitation -- links that make their reader a member of a workspace.  The only code that names table invitation.
  *
- * The link ends in 32 random bytes in base64url; only the HMAC of that text (auth_hash) is kept.  It works once, for 7 days, and for whoever has it: a
+ * The link ends in 32 random bytes in base64url; only the HMAC of that text (auth_hash) is kept.  It works once, for 7 days, while who made it is Admin, and for whoever has it: a
  * new person chooses a password behind it, one that has an account signs in.  Who is invited is free to become a member under another address: the link
  * is what counts, and email says only where it was meant to go.
  * Layer: includes crypto, db, page, person, words. */

@@ -2,7 +2,7 @@
  *
  * The link counts and not the address that it was sent to: whoever is signed in joins as who they are.  A new person gets an account of the address, with
  * a password of their own.  So does one whose account has no password yet, but only where no other workspace knows it: whoever made the link could
- * otherwise take over what others gave. */
+ * otherwise take over what others gave.  A link is over when whoever made it is Admin no more: who was put out must not come back by a link kept for that. */
 #include "people/people_priv.h"
 #include "model/invitation.h"
 
@@ -12,7 +12,7 @@ struct invite {
 	bool found;
 	enum kind kind;
 	person_id fresh, who;		/* who: that joined */
-	str host;			/* who invites, as the workspace calls them; absent: not a member, or not any more */
+	str host;			/* who invites, as the workspace calls them; absent: the command line */
 };
 static struct invite *invite_of(const struct guest *v) { return v->more; }
 
@@ -62,7 +62,8 @@ find_host(struct face *f, struct db *db, struct error *e)
 	if (!id_parse(ID_person, in->i.invited_by, &id.u))
 		return OK;
 	enum err code = person_get(db, f->a, in->i.workspace, id, &p, e);
-	if (code == OK)
+	in->found = code == OK && p.role == ROLE_ADMIN;
+	if (in->found)
 		in->host = p.name;
 	return code == E_NOT_FOUND ? OK : code;
 }
@@ -78,9 +79,10 @@ look(struct face *f, struct db *db, struct error *e)
 
 	TRY(invitation_by_hash(db, f->a, &hash, guest_now(v), &in->i, &in->found, e));
 	in->kind = GONE;
+	if (in->found)
+		TRY(find_host(f, db, e));
 	if (!in->found)
 		return OK;
-	TRY(find_host(f, db, e));
 	TRY(guest_who(f, db, e));
 	if (!v->in)
 		return kind_for_stranger(f, db, e);
@@ -158,7 +160,7 @@ show_end(struct guest *v)
 	struct html *h = &v->h;
 
 	guest_page(v, "This invitation is over");
-	page_p(h, NULL, "The link was used already, is older than seven days, or is not complete. Ask for another one.");
+	page_p(h, NULL, "The link was used already, is older than seven days, or is not complete, or who made it is Admin no more. Ask for another one.");
 	page_open(h, "p", NULL);
 	page_fmt(h, "If it was you who used it: ");
 	page_link(h, "/signin", "sign in");
