@@ -4,6 +4,7 @@
     python3 test/signin.py [--engine sqlite|postgres] [--only WORDS]
 
 TAP lines, and `N passed, N failed` at the end."""
+import json
 import os
 import re
 import sys
@@ -455,6 +456,26 @@ def squatted(s):
     s.cli('user', 'password', '--email', squatter.email, said=GOOD + '\n')
     need(app.refresh(tokens['refresh_token']).status == 400, 'the program of the one before goes on')
     need(app.client.get('/v1/projects', bearer(tokens['access_token'])).status == 401, 'its access token works')
+    app.close()
+
+
+@case('Who joins by a link, and which program is shut out, is in the audit log of the workspace')
+def audited(s):
+    app, ada = App(s), Person(s)
+    app.walk(ada)
+    there = signed_in(s, ada)
+    there.send(there.get('/account').form('revoke'), button='revoke')
+    b = Browser(s)
+    b.send(b.get(urllib.parse.urlsplit(invite(s, 'seen@example.com')).path).form('join'), button='join', password=GOOD)
+    other = s.workspace('Elsewhere')
+    path = urllib.parse.urlsplit(invite(s, 'seen@example.com', workspace=other)).path
+    b.send(b.get(path).form('join'), button='join')
+    mine, theirs = (json.loads(s.cli('audit', 'list', '--workspace', w, '--json')[1]) for w in (s.id, other))
+    shut = [e for e in mine if e['route'] == '/account']
+    need(len(shut) == 1 and shut[0]['resourceId'].startswith('cons_') and shut[0]['principal'] == ada.id, f'{shut}')
+    for log in (mine, theirs):
+        joined = [e for e in log if e['route'] == '/invite/{token}' and e['principal'] not in (None, ada.id)]
+        need(joined and joined[0]['resourceId'].startswith('inv_') and joined[0]['principal'].startswith('usr_'), f'{log}')
     app.close()
 
 

@@ -95,6 +95,16 @@ face_resumed(void *ctx, struct exchange *x)
 
 void face_end(void *ctx, struct exchange *x) { (void)ctx; api_part(x); }
 
+enum err
+face_audit(struct face *f, struct db *db, const struct face_deed *d, struct error *e)
+{
+	struct audit a = { .id = { sys_ulid(f->api->c.clock) }, .workspace = d->workspace, .principal = id_text(f->a, ID_person, &d->person.u),
+	    .mode = str_z(key_mode_words.v[MODE_LIVE]), .method = S("POST"), .route = str_z(d->route), .request = str_z(api_request_id(f->x)),
+	    .resource = d->resource, .ip = face_address(f), .status = 303, .client = d->client };
+
+	return audit_insert(db, &a, e);
+}
+
 /* --- who it is --- */
 
 static enum err

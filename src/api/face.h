@@ -43,4 +43,8 @@ void	face_who(struct face *, face_then *);
 /* public_url without a slash at its end, or where this server listens: the issuer of tokens. */
 const char *face_url(const struct face *);
 str	face_address(const struct face *);	/* of the caller, behind trusted proxies */
+
+/* What a person did on a page is a write like any other: in its transaction, an entry in the audit log of the workspace that it concerns. */
+struct face_deed { workspace_id workspace; person_id person; client_id client; const char *route; str resource; };
+MUST_USE enum err face_audit(struct face *, struct db *, const struct face_deed *, struct error *);
 #endif

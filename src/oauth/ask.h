@@ -3,7 +3,6 @@
  * The text of its parameters (a query, or a form) is what it is: the consent page carries it, and it is read and judged anew when the answer comes. */
 #ifndef OAUTH_ASK_H
 #define OAUTH_ASK_H
-#include "model/ledger.h"
 #include "model/person.h"
 #include "oauth/oauth_priv.h"
 

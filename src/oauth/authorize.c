@@ -243,16 +243,12 @@ ask_refuse(struct turn *t, bool deliberate)
 
 /* --- giving --- */
 
-/* A consent is a write like any other: the workspace that it opens reads of it in its audit log. */
 static enum err
 audit_consent(struct turn *t, struct db *db, struct error *e)
 {
 	struct ask *k = ask_of(t);
-	struct audit a = { .id = { sys_ulid(t->o->api->c.clock) }, .workspace = k->code.workspace, .principal = id_text(t->f.a, ID_person, &k->me.person.u),
-	    .mode = str_z(key_mode_words.v[MODE_LIVE]), .method = S("POST"), .route = S("/oauth/consent"), .request = str_z(api_request_id(t->f.x)),
-	    .resource = id_text(t->f.a, ID_consent, &k->code.consent.u), .ip = face_address(&t->f), .status = 303, .client = k->client.id };
 
-	return audit_insert(db, &a, e);
+	return face_audit(&t->f, db, &(struct face_deed){ k->code.workspace, k->me.person, k->client.id, "/oauth/consent", id_text(t->f.a, ID_consent, &k->code.consent.u) }, e);
 }
 
 static enum err

@@ -312,7 +312,14 @@ static enum err
 revoke(struct face *f, struct db *db, struct error *e)
 {
 	struct guest *v = guest_of(f);
-	return consent_revoke(db, v->me.person, holdings_of(v)->revoke, guest_now(v), e);
+	struct consent c;
+	enum err code = consent_get(db, f->a, v->me.person, holdings_of(v)->revoke, &c, e);
+
+	if (code == E_NOT_FOUND || (code == OK && c.revoked_at != TIME_NONE))
+		return OK;		/* an old page, or the button pressed twice */
+	TRY(code);
+	TRY(consent_revoke(db, v->me.person, c.id, guest_now(v), e));
+	return face_audit(f, db, &(struct face_deed){ .workspace = c.workspace, .person = v->me.person, .route = "/account", .resource = id_text(f->a, ID_consent, &c.id.u) }, e);
 }
 
 static void revoked(struct face *f) { finish(guest_of(f), "program revoked", "revoked"); }

@@ -227,6 +227,15 @@ invite_show(struct face *f)
 
 /* --- joining --- */
 
+static enum err
+audit(struct guest *v, struct db *db, struct error *e)
+{
+	const struct invite *in = invite_of(v);
+
+	return face_audit(&v->f, db, &(struct face_deed){ .workspace = in->i.workspace, .person = in->who, .route = "/invite/{token}",
+	    .resource = id_text(v->f.a, ID_invitation, &in->i.id.u) }, e);
+}
+
 /* All in one transaction: the link is used up, the person is there, is a member, and signed in. */
 static enum err
 become(struct face *f, struct db *db, struct error *e)
@@ -251,6 +260,7 @@ become(struct face *f, struct db *db, struct error *e)
 		TRY(person_join(db, f->a, in->i.workspace, &(struct person_create){ in->i.email, v->name, in->i.role }, in->fresh, &p, e));
 		in->who = p.id;
 	}
+	TRY(audit(v, db, e));
 	TRY(person_set_password(db, in->who, str_z(v->job.made), now, e));
 	return guest_begin(v, db, in->who, now, e);
 }
@@ -267,7 +277,8 @@ join(struct face *f, struct db *db, struct error *e)
 		return fail(e, E_CONFLICT, NULL, "This link leads elsewhere by now.");
 	in->who = v->me.person;
 	TRY(invitation_accept(db, in->i.workspace, in->i.id, guest_now(v), e));
-	return person_join(db, f->a, in->i.workspace, &(struct person_create){ v->me.email, v->me.name, in->i.role }, in->who, &p, e);
+	TRY(person_join(db, f->a, in->i.workspace, &(struct person_create){ v->me.email, v->me.name, in->i.role }, in->who, &p, e));
+	return audit(v, db, e);
 }
 
 static void
