@@ -590,6 +590,8 @@ live_listens(struct live *l, struct listener *who, void (*first)(struct live *, 
 	if (first != NULL)
 		first(l, who);		/* under the lock: nobody tells anything before it, and nothing that happens behind it is missed */
 	l->listens = who;
+	if (atomic_load(&t->m->api->draining))
+		enqueue(t, l, BY_LEAVING);	/* teller_drain was here already, or will be */
 	pthread_mutex_unlock(&t->lock);
 }
 

@@ -374,8 +374,12 @@ looked(struct ask *ask, enum err code, const struct error *why)
 static void
 look(struct ask *ask)
 {
+	struct error e;
+
 	arena_back(ask->a, ((struct looking *)ask->own)->before);	/* a job may wait for hours */
-	if (mcp_gone(ask))
+	if (atomic_load_explicit(&mcp_api(ask)->draining, memory_order_relaxed))
+		mcp_refuse(ask, E_UNAVAILABLE, (fail(&e, E_UNAVAILABLE, NULL, "The server is about to stop, and the task goes on: ask for its result again."), &e));
+	else if (mcp_gone(ask))
 		mcp_fail(ask, RPC_INTERNAL, "Nobody waits for the result any more.");
 	else
 		mcp_read(ask, read_job, looked);

@@ -131,8 +131,9 @@ def told(engine):
 
 @case('A server that stops answers those who wait, and ends what listens in good order', own=True)
 def stopped(engine):
-    with Slow(engine) as s, Talk(s) as t, Talk(s, '2025-11-25') as u:
-        call, _ = begun(t, generate(t, s), 'RUNNING')
+    with Slow(engine, 'slow-300') as s, Talk(s) as t, Talk(s, '2025-11-25') as u:
+        call, task = begun(t, generate(t, s), 'RUNNING')
+        waits = u.stream(u.message('tasks/result', {'taskId': task}))
         listen = t.stream(t.message('subscriptions/listen', {'notifications': {'toolsListChanged': True}}))
         legacy = u.stream(method='GET')
         need(listen.next()['method'] == 'notifications/subscriptions/acknowledged', 'acknowledged')
@@ -141,6 +142,8 @@ def stopped(engine):
         need(time.monotonic() - began < 8, 'it took long')
         job = json.loads(call.rest()[-1]['result']['content'][0]['text'])['data']
         need(job['status'] in ('RUNNING', 'QUEUED'), f'{job}')
+        e = waits.rest()[-1]['error']
+        need(e['data']['code'] == 'service_unavailable' and 'again' in e['message'], f'{e}')
         last = listen.next()
         need(last['result']['_meta'][META + 'subscriptionId'] == last['id'] and listen.next() is None, f'{last}')
         need(legacy.next() is None, 'the stream of the session')
