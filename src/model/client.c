@@ -31,7 +31,7 @@ SQL(page, "oauth_client.page", "SELECT " COLS " FROM oauth_client WHERE id < $1 
 SQL(by_url, "oauth_client.by_url", "SELECT " COLS " FROM oauth_client WHERE url = $1");
 SQL(update, "oauth_client.update",
     "UPDATE oauth_client SET name = $2, auth_method = $3, scopes = $4, redirects = $5, metadata = $6, secret = $7, registration = $8, fresh_until = $9,"
-    " changed_at = $10 WHERE id = $1");
+    " changed_at = $10, verified = CASE WHEN changed_at = $10 THEN verified ELSE 0 END WHERE id = $1");
 SQL(consented, "oauth_client.consented", "UPDATE oauth_client SET consented_at = $2 WHERE id = $1 AND consented_at IS NULL");
 SQL(verify, "oauth_client.verify", "UPDATE oauth_client SET verified = $2 WHERE id = $1");
 SQL(forget, "oauth_client.delete", "DELETE FROM oauth_client WHERE id = $1");

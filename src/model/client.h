@@ -29,7 +29,8 @@ MUST_USE enum err client_get(struct db *, struct arena *, client_id, struct clie
 MUST_USE enum err client_by_url(struct db *, struct arena *, str url, struct client *ret, bool *found, struct error *);
 /* Newest first, behind `before` (all Z: from the top). */
 MUST_USE enum err client_page(struct db *, struct arena *, client_id before, int limit, struct client *ret, int *n, struct error *);
-/* What it says of itself: name, auth_method, scopes, redirects, metadata, secret, registration, fresh_until, changed_at. */
+/* What it says of itself: name, auth_method, scopes, redirects, metadata, secret, registration, fresh_until, changed_at.  Another changed_at ends what the
+ * operator vouched for; of a document they vouch for who owns its URL. */
 MUST_USE enum err client_update(struct db *, const struct client *, struct error *);
 /* The same of a document, found by its url and made where there is none; changed_at is its own business.  ret->id tells which one it is. */
 MUST_USE enum err client_learn(struct db *, struct arena *, const struct client *, struct client *ret, struct error *);

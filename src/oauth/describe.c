@@ -190,7 +190,7 @@ read_name(struct reading *d)
 	if (read_text(d, "client_name", NAME_MOST, &s) != O_OK || read_text(d, "scope", TEXT_MOST, &d->c->scopes) != O_OK)
 		return d->r->code;
 	trimmed = str_trim(s);
-	d->c->name = trimmed.n != 0 ? str_dup(d->a, trimmed) : str_dup(d->a, redirect_host(client_redirect(d->a, d->c, 0)));
+	d->c->name = page_shows(trimmed) ? str_dup(d->a, trimmed) : str_dup(d->a, redirect_host(client_redirect(d->a, d->c, 0)));
 	if (d->c->scopes.p != NULL)
 		d->c->scopes = str_dup(d->a, d->c->scopes);
 	return O_OK;
@@ -205,7 +205,7 @@ read_identity(struct reading *d, str url)
 	if (!str_eq(text_of(json_object_get(d->in, "client_id")), url))
 		return refuse(d->r, O_INVALID_CLIENT_METADATA, "'client_id' must be the URL of the document, letter by letter.");
 	str name = text_of(json_object_get(d->in, "client_name"));
-	return str_trim(name).n != 0 ? O_OK : refuse(d->r, O_INVALID_CLIENT_METADATA, "'client_name' must be given.");
+	return page_shows(name) ? O_OK : refuse(d->r, O_INVALID_CLIENT_METADATA, "'client_name' must be given.");
 }
 
 enum refused

@@ -16,10 +16,35 @@ static str style(void) { return (str){ page_css, (size_t)(page_css_end - page_cs
 static bool
 sly(uint32_t c)
 {
-	return (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0xAD || c == 0x200B || (c >= 0x2060 && c <= 0x2064) || c == 0xFEFF ||
-	    (c >= 0xE0000 && c <= 0xE007F);
+	static const struct { uint32_t from, to; } all[] = {
+		{ 0xAD, 0xAD }, { 0x34F, 0x34F }, { 0x61C, 0x61C }, { 0x115F, 0x1160 }, { 0x180B, 0x180F }, { 0x200B, 0x200B }, { 0x200E, 0x200F }, { 0x202A, 0x202E },
+		{ 0x2060, 0x206F }, { 0x2800, 0x2800 }, { 0x3164, 0x3164 }, { 0xFEFF, 0xFEFF }, { 0xFFA0, 0xFFA0 }, { 0xE0000, 0xE007F },
+	};
+
+	for (size_t i = 0; i < COUNT(all); i++)
+		if (c >= all[i].from && c <= all[i].to)
+			return true;
+	return false;
 }
 static bool unseen(uint32_t c) { return (c < ' ' && c != '\n' && c != '\t') || (c >= 0x7F && c < 0xA0) || c == 0x2028 || c == 0x2029; }
+
+/* Blanks, and what joins or varies letters and is nothing without them. */
+static bool
+blank(uint32_t c)
+{
+	return c == ' ' || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200D) || c == 0x202F || c == 0x205F || c == 0x3000 || (c >= 0xFE00 && c <= 0xFE0F);
+}
+
+bool
+page_shows(str s)
+{
+	for (size_t i = 0; i < s.n;) {
+		uint32_t c = utf8_next(s, &i);
+		if (c > ' ' && !sly(c) && !unseen(c) && !blank(c))
+			return true;
+	}
+	return false;
+}
 
 static str
 entity(char c)

@@ -39,6 +39,7 @@ extern const char PAGE_ON[], PAGE_OFF[];
 void	page_open(struct html *, const char *element, ...) __attribute__((sentinel));	/* also of what has no end: input */
 void	page_close(struct html *, const char *element);
 void	page_text(struct html *, str);
+bool	page_shows(str);				/* whether anything would be seen of a text */
 void	page_fmt(struct html *, const char *fmt, ...) PRINTF(2, 3);
 /* Shorter forms of what is used most.  class may be NULL. */
 void	page_p(struct html *, const char *class, const char *fmt, ...) PRINTF(3, 4);

@@ -95,6 +95,20 @@ def swapped(s):
         app.close()
 
 
+@case('What the operator vouched for is the program as it was')
+def vouched(s):
+    w, app = world(s), App(s, redirect_uris=['https://app.example.com/cb'])
+    known, warned = 'The operator of this server knows', 'Nobody has verified'
+    s.cli('client', 'verify', app.id)
+    need(known in w.browser.get(app.url(Pkce())).text, 'not vouched for')
+    says_else(app, scope='notes:read')
+    need(known in w.browser.get(app.url(Pkce())).text, 'another scope is asked for on the page anyway')
+    says_else(app, redirect_uris=['https://evil.example/cb'])
+    page = w.browser.get(app.url(Pkce(), redirect_uri='https://evil.example/cb'))
+    need(warned in page.text and known not in page.text, f'{page}')
+    app.close()
+
+
 @case('HEAD of the authorization endpoint makes no code')
 def looked_at(s):
     w, pkce = world(s), Pkce()
@@ -155,6 +169,16 @@ def frames(s):
         need(b'<script' not in h.body.lower() and b' onclick' not in h.body.lower(), f'{p}: a script')
     stranger.close()
     app.close()
+
+
+@case('A program whose name nobody can see is called by its host')
+def nameless(s):
+    w = world(s)
+    for name in ('', ' ', '\u200b', '\u3164\u2800', '\u202e\u2066', '\u00a0\u2003', '\u200f\u061c', '\ufe0f'):
+        app = App(s, client_name=name, redirect_uris=['https://app.example.com/cb'])
+        page, _ = consent_page(w, app)
+        need(page.title.startswith('Allow app.example.com?'), f'{name!r}: {page.title}')
+        app.close()
 
 
 @case('What a program calls itself is text on the page, and its lies are seen')
