@@ -1,4 +1,5 @@
 /* admit -- may this caller: version, token, plan, workspace, scope or role, rate, in the order of contract 12.1. */
+#include "api/face.h"
 #include "api/rq.h"
 #include "api/visit.h"
 #include <stdlib.h>
@@ -59,37 +60,6 @@ take_pin(struct rq *rq)
 		return OK;
 	return version_refused(rq, str_fmt(rq->a, "This key is pinned to version %s, which is no longer supported: "
 	    "pin it to another one, or name one in the 'Scripe-Api-Version' header.", pin).p);
-}
-
-/* --- lastUsedAt: written at most once a minute, riding on another batch --- */
-
-struct touch { struct call call; struct auth_used used; int64_t now; };
-
-static enum err
-touch_run(struct call *c, struct db *db, struct error *e)
-{
-	const struct touch *t = (const struct touch *)c;
-	return auth_touch(db, &t->used, t->now, e);
-}
-
-static void
-touch_done(struct call *c, enum err code, const struct error *why)
-{
-	(void)code, (void)why;		/* the next minute brings another one */
-	free(c);
-}
-
-static void
-touch(const struct rq *rq, const struct auth_ask *ask)
-{
-	struct touch *t = malloc(sizeof(*t));
-	struct error e;
-
-	if (t == NULL)
-		return;
-	*t = (struct touch){ { .run = touch_run, .done = touch_done, .flags = CALL_RIDE }, auth_used(rq->api->c.auth, ask, &rq->who), sys_wall_ms(rq->api->c.clock) };
-	if (engine_submit(rq->api->c.engine, &t->call, &e) != OK)
-		free(t);
 }
 
 /* --- the checks --- */
@@ -262,7 +232,7 @@ identify(struct rq *rq, struct db *db)
 	enum err code = auth_check(rq->api->c.auth, rq->conf, &ask, db, &rq->who, &rq->known, &used, &rq->err);
 
 	if (code == OK && used)
-		touch(rq, &ask);
+		face_used(rq->api, &ask, &rq->who);
 	return code;
 }
 

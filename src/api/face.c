@@ -128,3 +128,34 @@ face_who(struct face *f, face_then *then)
 	else
 		then(f);
 }
+
+/* --- lastUsedAt: written at most once a minute, riding on another batch --- */
+
+struct touch { struct call call; struct auth_used used; int64_t now; };
+
+static enum err
+touch_run(struct call *c, struct db *db, struct error *e)
+{
+	const struct touch *t = (const struct touch *)c;
+	return auth_touch(db, &t->used, t->now, e);
+}
+
+static void
+touch_done(struct call *c, enum err code, const struct error *why)
+{
+	(void)code, (void)why;		/* the next minute brings another one */
+	free(c);
+}
+
+void
+face_used(struct api *api, const struct auth_ask *ask, const struct principal *who)
+{
+	struct touch *t = malloc(sizeof(*t));
+	struct error e;
+
+	if (t == NULL)
+		return;
+	*t = (struct touch){ { .run = touch_run, .done = touch_done, .flags = CALL_RIDE }, auth_used(api->c.auth, ask, who), sys_wall_ms(api->c.clock) };
+	if (engine_submit(api->c.engine, &t->call, &e) != OK)
+		free(t);
+}

@@ -40,6 +40,8 @@ void	face_end(void *ctx, struct exchange *);
 /* Who sends it, by its Authorization header, into f->who; then() finds f->code OK, or the refusal that the API would give.
  * From memory when it is warm: then() may be called before this returns. */
 void	face_who(struct face *, face_then *);
+/* Writes down that a key or a consent was used, with the next commit: once auth_check says that it is due. */
+void	face_used(struct api *, const struct auth_ask *, const struct principal *);
 /* public_url without a slash at its end, or where this server listens: the issuer of tokens. */
 const char *face_url(const struct face *);
 str	face_address(const struct face *);	/* of the caller, behind trusted proxies */

@@ -58,36 +58,6 @@ hear(struct live *l, void *ctx)
 	return true;
 }
 
-/* To listen is to use a key or a consent: that is written down with the next commit. */
-struct touch { struct call call; struct auth_used used; int64_t now; };
-
-static enum err
-touch_run(struct call *c, struct db *db, struct error *e)
-{
-	const struct touch *t = (const struct touch *)c;
-	return auth_touch(db, &t->used, t->now, e);
-}
-
-static void
-touch_done(struct call *c, enum err code, const struct error *why)
-{
-	(void)code, (void)why;		/* the next minute brings another one */
-	free(c);
-}
-
-static void
-touch(struct api *api, const struct heard *h)
-{
-	struct touch *t = malloc(sizeof(*t));
-	struct error e;
-
-	if (t == NULL)
-		return;
-	*t = (struct touch){ { .run = touch_run, .done = touch_done, .flags = CALL_RIDE }, auth_used(api->c.auth, &h->by.by, &h->is), sys_wall_ms(api->c.clock) };
-	if (engine_submit(api->c.engine, &t->call, &e) != OK)
-		free(t);
-}
-
 static void
 judge(struct pass *p, struct heard *h)
 {
@@ -102,8 +72,8 @@ judge(struct pass *p, struct heard *h)
 	h->changed = code == OK && (h->is.scopes != h->was.scopes || h->is.role != h->was.role);
 	if (code != OK)
 		h->is = h->was;
-	else if (used)
-		touch(api, h);
+	else if (used)			/* to listen is to use it */
+		face_used(api, &h->by.by, &h->is);
 }
 
 /* Its subscriptions stand in its row, and it may have ended on another node. */

@@ -44,7 +44,6 @@ SQL(insert, "invitation.insert",
     "INSERT INTO invitation (workspace, id, hash, email, name, role, invited_by, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)");
 SQL(many, "invitation.count", "SELECT count(*) FROM (SELECT id FROM invitation WHERE workspace = $1 LIMIT $2) n");
 SQL(by_hash, "invitation.by_hash", INVITATION " WHERE i.hash = $1 AND i.expires_at > $2 AND i.accepted_at IS NULL");
-SQL(get, "invitation.get", INVITATION " WHERE i.workspace = $1 AND i.id = $2");
 SQL(page, "invitation.page", INVITATION " WHERE i.workspace = $1 AND i.id < $2 ORDER BY i.id DESC LIMIT $3");
 SQL(anchor, "invitation.anchor", "SELECT 1 FROM invitation WHERE workspace = $1 AND id = $2");
 SQL(accept, "invitation.accept", "UPDATE invitation SET accepted_at = $3 WHERE workspace = $1 AND id = $2 AND accepted_at IS NULL AND expires_at > $3");
@@ -79,17 +78,6 @@ invitation_by_hash(struct db *db, struct arena *a, const digest *hash, int64_t n
 	return db_one(db, by_hash, &invitation_rec, a, ret, found, e, val_digest(hash), V(now));
 }
 
-static enum err none(struct error *e) { return fail(e, E_NOT_FOUND, NULL, "Invitation not found."); }
-
-enum err
-invitation_get(struct db *db, struct arena *a, workspace_id w, invitation_id id, struct invitation *ret, struct error *e)
-{
-	bool found;
-
-	TRY(db_one(db, get, &invitation_rec, a, ret, &found, e, VID(w), VID(id)));
-	return found ? OK : none(e);
-}
-
 enum err
 invitation_accept(struct db *db, workspace_id w, invitation_id id, int64_t now, struct error *e)
 {
@@ -101,7 +89,7 @@ enum err
 invitation_delete(struct db *db, workspace_id w, invitation_id id, struct error *e)
 {
 	TRY(db_run(db, gone, e, VID(w), VID(id)));
-	return db->ops->changes(db) == 1 ? OK : none(e);
+	return db->ops->changes(db) == 1 ? OK : fail(e, E_NOT_FOUND, NULL, "Invitation not found.");
 }
 
 enum err

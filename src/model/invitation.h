@@ -25,7 +25,6 @@ extern const struct rec invitations_query_rec;
 MUST_USE enum err invitation_insert(struct db *, const struct invitation *, const digest *, struct error *);
 /* *found: it is there, not accepted, and not over at `now`. */
 MUST_USE enum err invitation_by_hash(struct db *, struct arena *, const digest *, int64_t now, struct invitation *ret, bool *found, struct error *);
-MUST_USE enum err invitation_get(struct db *, struct arena *, workspace_id, invitation_id, struct invitation *ret, struct error *);
 /* First of all in the transaction that makes the member: E_CONFLICT when the link was used meanwhile. */
 MUST_USE enum err invitation_accept(struct db *, workspace_id, invitation_id, int64_t now, struct error *);
 MUST_USE enum err invitation_delete(struct db *, workspace_id, invitation_id, struct error *);	/* E_NOT_FOUND */

@@ -212,6 +212,20 @@ invite(struct bench *b, int w, int n)
 	CHECK_OK(b->e, invitation_insert(&b->db, &i, &h, &b->e));
 }
 
+/* The newest of a workspace. */
+static bool
+newest(struct bench *b, int w, struct invitation *ret)
+{
+	struct rows r;
+
+	CHECK_OK(b->e, invitation_page(&b->db, MK(workspace, w), MK(invitation, 9999), 1, &r, &b->e));
+	bool found = db_next(&r);
+	if (found)
+		db_scan(&invitation_rec, &r, &b->a, ret);
+	CHECK_OK(b->e, db_done(&r, &b->e));
+	return found;
+}
+
 DB_TEST(an_invitation_works_once)
 {
 	struct invitation i;
@@ -232,8 +246,7 @@ DB_TEST(an_invitation_works_once)
 	CHECK_ERR(invitation_accept(&b.db, MK(workspace, 1), MK(invitation, 1), now, &b.e), E_CONFLICT);
 	CHECK_OK(b.e, invitation_by_hash(&b.db, &b.a, &h, now, &i, &b.found, &b.e));
 	CHECK(!b.found);
-	CHECK_OK(b.e, invitation_get(&b.db, &b.a, MK(workspace, 1), MK(invitation, 1), &i, &b.e));
-	CHECK(i.accepted_at == now);
+	CHECK(newest(&b, 1, &i) && i.accepted_at == now);
 	cleanup(&b);
 }
 
@@ -279,11 +292,10 @@ DB_TEST(invitations_are_their_workspaces_alone)
 	CHECK_INT(n, ==, 2);
 	CHECK_OK(b.e, invitation_anchor(&b.db, MK(workspace, 2), &MK(invitation, 1).u, &b.found, &b.e));
 	CHECK(!b.found);
-	CHECK_ERR(invitation_get(&b.db, &b.a, MK(workspace, 2), MK(invitation, 1), &i, &b.e), E_NOT_FOUND);
 	CHECK_ERR(invitation_delete(&b.db, MK(workspace, 2), MK(invitation, 1), &b.e), E_NOT_FOUND);
 	CHECK_OK(b.e, invitation_delete(&b.db, MK(workspace, 1), MK(invitation, 1), &b.e));
 	CHECK_OK(b.e, invitation_sweep(&b.db, now + INVITATION_MS + 2, 10, &gone, &b.e));
 	CHECK_INT(gone, ==, 1);
-	CHECK_OK(b.e, invitation_get(&b.db, &b.a, MK(workspace, 2), MK(invitation, 3), &i, &b.e));
+	CHECK(newest(&b, 2, &i) && memcmp(&i.id, &MK(invitation, 3), sizeof(i.id)) == 0);
 	cleanup(&b);
 }
