@@ -479,6 +479,20 @@ def audited(s):
     app.close()
 
 
+@case('A member who has no password yet gets a link that changes nothing but that and the name, and nobody else does')
+def first_password(s):
+    s.cli('user', 'create', '--workspace', s.id, '--email', 'old.hand@example.com', '--name', 'Old Hand', '--role', 'Manager')
+    path = urllib.parse.urlsplit(invite(s, 'Old.Hand@example.com', 'Admin')).path
+    b = Browser(s)
+    page = b.get(path)
+    need('as Manager' in page.text and 'value="Old Hand"' in page.answer.body.decode(), f'{page}')
+    page = b.send(page.form('join'), button='join', name='Older Hand', password=GOOD)
+    need(page.url.endswith('done=joined') and 'Manager' in page.text and 'Admin' not in page.text, f'{page}')
+    need('Older Hand\tManager' in s.cli('user', 'list', '--workspace', s.id)[1], 'the member has another name or role')
+    code, _, said = s.cli('user', 'invite', '--workspace', s.id, '--email', 'old.hand@example.com', ok=(1,))
+    need(code == 1 and 'member already' in said, f'{code} {said}')
+
+
 # ---------------------------------------------------------------------------------------------------------- account
 
 @case('Another password ends all other sessions, and the old one works no more')

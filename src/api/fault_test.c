@@ -226,7 +226,8 @@ join(void *ctx, struct db *db, struct error *e)
 	struct person_create c = { m->email, S("x"), m->role };
 	struct person p;
 
-	return person_join(db, &m->a->h.a, m->a->h.ws, &c, m->id, &p, e);
+	TRY(person_join(db, &m->a->h.a, m->a->h.ws, &c, m->id, &p, e));
+	return person_set_password(db, m->id, S("x"), 1, e);
 }
 
 static void

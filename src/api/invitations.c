@@ -30,8 +30,9 @@ base(struct rq *rq)
 	return url.n != 0 ? url : str_fmt(rq->a, "http://%s", rq->conf->listen);
 }
 
+/* A member needs no link, except to choose a first password, as whoever `user create` made a member does: *ret is how they stand, or as it was. */
 static enum err
-not_yet_member(struct rq *rq, str email)
+may_invite(struct rq *rq, str email, struct person *ret)
 {
 	struct account c;
 	bool found;
@@ -40,7 +41,11 @@ not_yet_member(struct rq *rq, str email)
 	TRY(person_by_email(rq->db, rq->a, email, &c, &found, &rq->err));
 	if (found)
 		TRY(person_role_in(rq->db, c.id, rq->who.workspace, &role, &found, &rq->err));
-	return found ? fail(&rq->err, E_CONFLICT, NULL, "This person is a member already: change the member instead.") : OK;
+	if (!found)
+		return OK;
+	if (c.password.n != 0)
+		return fail(&rq->err, E_CONFLICT, NULL, "This person is a member already: change the member instead.");
+	return person_get(rq->db, rq->a, rq->who.workspace, c.id, ret, &rq->err);
 }
 
 enum err
@@ -50,13 +55,14 @@ invitations_create(struct rq *rq)
 	str email = person_email(rq->a, in->email), local = email;
 	struct invitation_made m;
 	uint8_t random[32];
+	struct person p = { .name = str_split(&local, '@'), .role = in->role >= 0 ? in->role : ROLE_CREATOR };
 
-	TRY(not_yet_member(rq, email));
+	TRY(may_invite(rq, email, &p));
 	crypto_random(random, sizeof(random));
 	str token = crypto_b64(rq->a, (str){ (const char *)random, sizeof(random) });
 	digest hash = auth_hash(rq->api->c.auth, token);
 	m.invitation = (struct invitation){ .id = { fresh(rq) }, .workspace = rq->who.workspace, .email = email,
-	    .name = in->name.p != NULL ? in->name : str_split(&local, '@'), .role = in->role >= 0 ? in->role : ROLE_CREATOR,
+	    .name = in->name.p != NULL ? in->name : p.name, .role = p.role,
 	    .invited_by = auth_name(rq->a, &rq->who), .expires_at = rq->now + INVITATION_MS, .accepted_at = TIME_NONE };
 	m.url = str_fmt(rq->a, "%.*s/invite/%.*s", STR(base(rq)), STR(token));
 	TRY(invitation_insert(rq->db, &m.invitation, &hash, &rq->err));

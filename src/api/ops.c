@@ -60,7 +60,7 @@ const struct op ops[] = {
 	{ M_GET, "/v1/invitations", "list_invitations", "Members", 0, BUCKET_READ, OP_LIST | MANAGER, invitations_list, -1, &invitations_query_rec, &invitation_rec, invitation_anchor, NULL,
 	  "List invitations", "Newest first, until they are over; accepted ones too. At most 1,000 in a workspace." },
 	{ M_POST, "/v1/invitations", "create_invitation", "Members", 0, BUCKET_WRITE, OP_TX | ADMIN, invitations_create, -1, &invitation_create_rec, &invitation_made_rec, NULL, ERRORS(E_CONFLICT),
-	  "Invite somebody", "The link is in this answer and is kept nowhere: send it to them. It works once, for 7 days, and for whoever has it. It takes no Idempotency-Key: a stored answer would keep the link." },
+	  "Invite somebody", "The link is in this answer and is kept nowhere: send it to them. It works once, for 7 days, and for whoever has it. A member gets one only to choose a first password, and keeps their role. It takes no Idempotency-Key: a stored answer would keep the link." },
 	{ M_DELETE, "/v1/invitations/{invitationId}", "delete_invitation", "Members", 0, BUCKET_WRITE, OP_TX | ADMIN, invitations_delete, ID_invitation, NULL, &deleted_invitation_rec, NULL,
 	  ERRORS(E_NOT_FOUND),
 	  "Take an invitation back", "Its link no longer works. Who has joined by it stays." },

@@ -229,7 +229,7 @@ put_password(struct guest *v)
 	page_p(h, NULL, "Another password signs you out everywhere else.");
 	page_form(h, "/account", people_csrf(v->p, v->f.x, "account"));
 	guest_username(v, v->me.email);
-	page_input(h, &(struct page_field){ .label = "Password until now", .name = "password", .type = "password", .autocomplete = "current-password", .required = true,
+	page_input(h, &(struct page_field){ .label = "Current password", .name = "password", .type = "password", .autocomplete = "current-password", .required = true,
 	    .focus = h->alert });
 	page_input(h, &(struct page_field){ .label = "New password", .name = "new", .type = "password", .autocomplete = "new-password", .required = true,
 	    .hint = str_fmt(v->f.a, "At least %d characters. A few words of your own are best.", PASSWORD_LEAST).p });
@@ -368,15 +368,8 @@ changed(struct face *f)
 static void
 hashed(struct face *f)
 {
-	struct guest *v = guest_of(f);
-
-	if (!v->job.ok) {
-		f->code = fail(&f->err, E_UNAVAILABLE, NULL, "no memory to hash a password");
-		guest_trouble(v);
-		return;
-	}
-	guest_secret(v);
-	face_write(f, change, changed);
+	if (guest_made(guest_of(f)))
+		face_write(f, change, changed);
 }
 
 static void

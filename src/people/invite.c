@@ -1,8 +1,9 @@
 /* invite -- a link that makes its reader a member of a workspace.
  *
  * The link counts and not the address that it was sent to: whoever is signed in joins as who they are.  A new person gets an account of the address, with
- * a password of their own.  So does one whose account has no password yet, but only where no other workspace knows it: whoever made the link could
- * otherwise take over what others gave.  A link is over when whoever made it is Admin no more: who was put out must not come back by a link kept for that. */
+ * a password of their own.  So does one whose account has no password yet, a member of this workspace too, but only where no other workspace knows it:
+ * whoever made the link could otherwise take over what others gave.  A link is over when whoever made it is Admin no more: who was put out must not come
+ * back by a link kept for that. */
 #include "people/people_priv.h"
 #include "model/invitation.h"
 
@@ -256,7 +257,11 @@ become(struct face *f, struct db *db, struct error *e)
 		in->who = v->who.id;
 		TRY(person_role_in(db, in->who, in->i.workspace, &role, &member, e));
 	}
-	if (!member) {
+	if (member) {
+		TRY(person_get(db, f->a, in->i.workspace, in->who, &p, e));
+		p.name = v->name;
+		TRY(person_update(db, in->i.workspace, &p, e));
+	} else {
 		TRY(person_join(db, f->a, in->i.workspace, &(struct person_create){ in->i.email, v->name, in->i.role }, in->fresh, &p, e));
 		in->who = p.id;
 	}
@@ -304,15 +309,8 @@ joined(struct face *f)
 static void
 hashed(struct face *f)
 {
-	struct guest *v = guest_of(f);
-
-	if (!v->job.ok) {
-		f->code = fail(&f->err, E_UNAVAILABLE, NULL, "no memory to hash a password");
-		guest_trouble(v);
-		return;
-	}
-	guest_secret(v);
-	face_write(f, become, joined);
+	if (guest_made(guest_of(f)))
+		face_write(f, become, joined);
 }
 
 static void

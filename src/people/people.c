@@ -319,6 +319,18 @@ guest_hash(struct guest *v, bool make, str hash, str password, face_then *then)
 	guest_stop(v, 503, "One moment", "Many people sign in right now. Wait a few seconds, and try again.");
 }
 
+bool
+guest_made(struct guest *v)
+{
+	if (v->job.ok)
+		guest_secret(v);
+	else {
+		v->f.code = fail(&v->f.err, E_UNAVAILABLE, NULL, "no memory to hash a password");
+		guest_trouble(v);
+	}
+	return v->job.ok;
+}
+
 void
 guest_username(struct guest *v, str email)
 {
