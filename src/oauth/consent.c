@@ -42,7 +42,9 @@ say_how_sure(struct turn *t, struct html *p)
 	struct ask *k = ask_of(t);
 	str site = k->client.url.p != NULL ? redirect_host(k->client.url) : STR_NONE;
 
-	if (k->client.verified)
+	if (k->client.verified && k->kind != REDIRECT_WEB)
+		page_p(p, "hint", "The operator of this server knows this program. The answer goes to your own device: allow it only if you have just started this yourself.");
+	else if (k->client.verified)
 		page_p(p, "hint", "The operator of this server knows this program.");
 	else if (k->kind != REDIRECT_WEB)
 		page_warn(p, "The answer goes to a program on your own device. This server cannot tell which one: any program there may call itself %.*s. "

@@ -179,6 +179,12 @@ def words(s):
     need('app.example.com' in page.text and 'verified' in page.text, f'{page.text!r}')
     page = question(w, App(s, redirect_uris=['cursor://anysphere.cursor-retrieval/oauth/callback']))
     need('cursor' in page.text and 'your own device' in page.text, f'{page.text!r}')
+    for redirect, started in ((CALLBACK, True), (WEB, False)):
+        app = App(s, redirect_uris=[redirect])
+        s.cli('client', 'verify', app.id)
+        text = question(w, app).text
+        need('The operator of this server knows this program' in text and 'Nobody' not in text, f'{text!r}')
+        need(('just started this yourself' in text) == started, f'{redirect}: {text!r}')
 
 
 @case('A role that cannot use a scope is told so')
