@@ -221,9 +221,9 @@ as_query(json_t *arguments)
 	json_t *v;
 	void *next;
 
-	if (json_is_integer(limit)) {
-		char text[24];
-		size_t n = (size_t)snprintf(text, sizeof(text), "%lld", (long long)json_integer_value(limit));
+	if (json_is_number(limit)) {		/* 5.0 is how some write 5 */
+		char text[32];
+		size_t n = (size_t)snprintf(text, sizeof(text), "%.15g", json_number_value(limit));
 		json_object_set_new(arguments, "limit", json_stringn(text, n));
 	}
 	json_object_foreach_safe (arguments, next, name, v)

@@ -497,7 +497,7 @@ mcp_progress(struct ask *k, double progress, double total, str message)
 	jw_f64(&j, progress);
 	jw_key(&j, S("total"));
 	jw_f64(&j, total);
-	if (message.n != 0 && (SINCE(2025_03_26) >> k->version & 1))
+	if (message.n != 0)
 		jw_key_str(&j, S("message"), message);
 	jw_end(&j);
 	mcp_notify(k, S("notifications/progress"), buf_str(&b));

@@ -21,12 +21,22 @@ message_id(const json_t *id, struct arena *a, str *ret)
 	return NULL;
 }
 
+/* What is null is not there: some programs write all members that a message may have. */
 static const char *
-take_params(const json_t *v, struct message *ret)
+take_params(json_t *v, struct message *ret)
 {
+	const char *name;
+	json_t *one;
+	void *next;
+
 	ret->params = json_object_get(v, "params");
+	if (json_is_null(ret->params))
+		ret->params = NULL;
 	if (ret->params != NULL && !json_is_object(ret->params))
 		return "'params' must be an object.";
+	json_object_foreach_safe (ret->params, next, name, one)
+		if (json_is_null(one))
+			json_object_del(ret->params, name);
 	ret->meta = ret->params != NULL ? json_object_get(ret->params, "_meta") : NULL;
 	return ret->meta == NULL || json_is_object(ret->meta) ? NULL : "'_meta' must be an object.";
 }

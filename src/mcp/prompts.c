@@ -5,6 +5,7 @@
 #define PROMPTS_TTL	INT64_C(3600000)
 #define MESSAGES_MAX	((size_t)4 << 20)
 #define TOPIC_MAX	100000
+#define PART_MAX	((size_t)250 << 10)	/* bytes of a part: all of them, escaped once more, have room in MESSAGES_MAX */
 #define PARTS		6
 #define WEEK		(7 * DAY_MS)
 #define SAY(b, ...)	buf_add(b, str_fmt(ask->a, __VA_ARGS__))
@@ -136,6 +137,24 @@ address_of(struct ask *ask, const struct address *at)
 	return str_fmt(ask->a, "%.*s%.*s%s", (int)(open - at->t->uri), at->t->uri, STR(at->id), strchr(open, '}') + 1);
 }
 
+/* A part that would fill a model's window is named, and read by its tool where it is wanted. */
+static void
+put_part(struct ask *ask, const struct address *at)
+{
+	struct json *j = &((struct composing *)ask->own)->j;
+	str address = address_of(ask, at), text = mcp_thing(ask, at);
+
+	begin_message(j, text.n > PART_MAX ? "text" : "resource");
+	if (text.n > PART_MAX) {
+		jw_key_str(j, S("text"), str_fmt(ask->a, "%.*s is too long to stand here: read it by `%s`, a few at a time.", STR(address), at->t->op));
+	} else {
+		jw_key(j, S("resource"));
+		mcp_contents(j, address, at->t->mime, text);
+	}
+	jw_end(j);
+	jw_end(j);
+}
+
 /* The first part must be there; of the others, those that this caller may not read are left out. */
 static void
 part_told(struct ask *ask)
@@ -148,13 +167,8 @@ part_told(struct ask *ask)
 		mcp_refused(ask, address_of(ask, at));
 		return;
 	}
-	if (status == 200) {
-		begin_message(&c->j, "resource");
-		jw_key(&c->j, S("resource"));
-		mcp_contents(&c->j, address_of(ask, at), at->t->mime, mcp_thing(ask, at));
-		jw_end(&c->j);
-		jw_end(&c->j);
-	}
+	if (status == 200)
+		put_part(ask, at);
 	c->at++;
 	gather(ask);
 }

@@ -5,6 +5,7 @@
 #define JSON	"application/json"
 #define MARKDOWN "text/markdown"
 #define SCHEME	S("scripe://")
+#define ADDRESS_MAX	2048		/* bytes; a longer one is none of ours */
 #define PAGE_PROJECTS	"20"		/* each is listed with what belongs to it */
 #define LIST_TTL	INT64_C(60000)
 #define DOCS_TTL	INT64_C(3600000)
@@ -89,7 +90,7 @@ fits(struct arena *a, const struct template *t, str uri, struct address *ret)
 bool
 mcp_address(struct arena *a, str uri, struct address *ret)
 {
-	if (!str_starts(uri, SCHEME))
+	if (!str_starts(uri, SCHEME) || uri.n > ADDRESS_MAX)
 		return false;
 	for (int i = mcp_ntemplates - 1; i >= 0; i--)	/* docs/errors/{code} before docs/{page} */
 		if (fits(a, &mcp_templates[i], uri, ret)) {
@@ -163,10 +164,10 @@ not_found(struct ask *ask, str uri)
 	struct json j;
 	struct buf b;
 
-	buf_init(&b, ask->a, 4096 + 6 * uri.n);
+	buf_init(&b, ask->a, 100 + 6 * ADDRESS_MAX);
 	jw_begin(&j, &b);
 	jw_obj(&j);
-	jw_key_str(&j, S("uri"), uri);
+	jw_key_str(&j, S("uri"), utf8_head(uri, ADDRESS_MAX));
 	jw_end(&j);
 	mcp_fail_data(ask, is_modern(ask->version) ? RPC_PARAMS : RPC_RESOURCE, buf_str(&b),
 	    "Resource not found. resources/templates/list says what addresses there are, list_projects which projects.");

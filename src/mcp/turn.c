@@ -4,6 +4,9 @@
 
 #define METHODS		"GET, POST, DELETE"
 #define BATCH_MAX	50
+#define BATCH_OUT	((size_t)16 << 20)	/* of all answers to a batch */
+#define BATCH_SMALL	((size_t)8 << 10)	/* one that always finds room, such as an error */
+#define BATCH_ARENA	((size_t)32 << 20)
 
 static void on_face(struct turn *t) { t->f.then(&t->f); }
 
@@ -76,7 +79,7 @@ ask_new(struct turn *t, const struct message *g)
 	struct ask *k = arena_raw(t->f.a, sizeof(*k));
 
 	*k = (struct ask){ .m = t->m, .version = t->version, .who = t->f.who, .session = t->session.version.p != NULL ? &t->session : NULL,
-	    .params = g->params, .meta = g->meta, .id = g->id, .a = t->f.a, .turn = t, .method = method_find(g->method) };
+	    .params = g->params, .meta = g->meta, .id = g->id, .a = t->batch ? &t->part : t->f.a, .turn = t, .method = method_find(g->method) };
 	return k;
 }
 
@@ -120,15 +123,23 @@ start(struct turn *t)
 		ask_end(k);		/* nobody waits for an answer */
 	else if (!has)
 		mcp_fail(k, RPC_METHOD, "There is no method '%.*s' in version %.*s.", STR(utf8_head(g->method, 60)), STR(mcp_versions[t->version]));
+	else if (t->full && g->kind == MSG_REQUEST)
+		mcp_fail(k, RPC_INTERNAL, "This was not begun: the answers before it have filled that of the batch. Send it by itself.");
 	else if (g->kind == MSG_REQUEST && is_note(g->method))
 		mcp_fail(k, RPC_REQUEST, "A notification has no 'id'.");
 	else
 		run(t, k);
 }
 
+/* One that does not fit is not told: what it answers was done. */
 static void
 collect(struct turn *t, str answer)
 {
+	if (answer.n > BATCH_SMALL && t->out.n + answer.n + BATCH_MAX * BATCH_SMALL > BATCH_OUT) {
+		t->full = true;
+		answer = answer_error(&t->part, t->ask->id, RPC_INTERNAL, STR_NONE,
+		    "This was done, but its answer does not fit into that of the batch. Ask by itself for what came of it.");
+	}
 	buf_add(&t->out, t->out.n == 0 ? S("[") : S(","));
 	buf_add(&t->out, answer);
 }
@@ -145,6 +156,7 @@ turn_next(struct turn *t)
 	}
 	if (answers)
 		collect(t, buf_str(&k->out));
+	arena_free(&t->part);		/* fifty messages together may not have what one may */
 	if (++t->at < t->nmessages) {
 		start(t);
 		return;
@@ -430,7 +442,8 @@ on_post(struct turn *t)
 		return;
 	}
 	t->batch = json_is_array(t->root);
-	buf_init(&t->out, t->f.a, (size_t)16 << 20);
+	arena_init(&t->part, BATCH_ARENA);
+	buf_init(&t->out, t->f.a, BATCH_OUT);
 	if (!read_messages(t))
 		return;
 	str workspace = mcp_text(t->messages[0].meta, META_WORKSPACE);
@@ -484,6 +497,7 @@ on_end(void *ctx, struct exchange *x)
 	struct turn *t = x->face;
 
 	json_decref(t->root);
+	arena_free(&t->part);
 	face_end(ctx, x);
 }
 

@@ -53,7 +53,9 @@ struct turn {
 	struct message *messages;
 	void (*inside)(struct turn *);	/* when its session is known */
 	struct ask *ask;
-	struct buf out;			/* of a batch */
+	struct arena part;		/* of a batch, as out and full: what belongs to the message at hand */
+	struct buf out;
+	bool full;			/* an answer did not fit: no other message is run */
 	enum mcp_version version;
 	struct mcp_session session;
 	digest session_hash;

@@ -424,6 +424,21 @@ def week(s):
     agent.close()
 
 
+@case('A prompt is read whole, however long the posts of its project are', alone=True)
+def long_posts(s):
+    agent = Agent(s)
+    for _ in range(50):
+        agent.tool('create_post', projectId=s.project, content='"x' * 50_000)
+    r = agent('prompts/get', name='plan_week', arguments={})
+    said = [m['content']['text'] for m in r['messages'] if m['content']['type'] == 'text']
+    need(f'scripe://projects/{s.project}/posts is too long' in said[0] and '`list_posts`' in said[0] and 'Plan the LinkedIn posts' in said[-1], f'{said}')
+    late = Agent(s, LATE)
+    e = refusal(lambda: late('resources/read', uri='scripe://posts/' + 'x' * 3_000_000), -32002, 'not found')
+    need(len(e.data['uri']) == 2048, 'a long address is sent back')
+    agent.close()
+    late.close()
+
+
 @case('Arguments of a prompt are checked')
 def arguments(s):
     agent = Agent(s)

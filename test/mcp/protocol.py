@@ -152,6 +152,34 @@ def batches(s):
         error(t.post([t.message('ping')]), 400, -32600)
 
 
+@case('A batch whose answers are too many ends in words, and what was not done is told', alone=True)
+def large(s):
+    with Talk(s, '2025-03-26') as t:
+        for _ in range(30):
+            t.data('create_post', {'projectId': s.project, 'content': '"x' * 50_000})
+        lists = [t.message('tools/call', {'name': 'list_posts', 'arguments': {'projectId': s.project}}) for _ in range(48)]
+        note = {'name': 'create_note', 'arguments': {'projectId': s.project, 'content': 'unwanted'}}
+        a = t.post([*lists, {'jsonrpc': '2.0', 'method': 'notifications/initialized'}, t.message('tools/call', note)])
+        got = a.json()
+        need(a.status == 200 and [x['id'] for x in got[:48]] == [m['id'] for m in lists] and len(got) == 49 and len(a.body) < 16 << 20, f'{a.status} {len(got)}')
+        first, *rest = [x['error']['message'].split(',')[0].split(':')[0] for x in got if 'error' in x]
+        need('result' in got[0] and 'result' in got[1] and first == 'This was done' and rest and set(rest) == {'This was not begun'}, f'{first} {rest}')
+        need('unwanted' not in json.dumps(t.data('list_notes', {'projectId': s.project})), 'it was begun')
+        need(t.result('ping') == {}, 'the next one')
+
+
+@case('What is null is not there; a limit may be written with a point')
+def null(s):
+    for v in ALL:
+        with Talk(s, v) as t:
+            need(t.result('tools/list', {'cursor': None})['tools'] and t.result('resources/list', {'cursor': None})['resources'], 'cursor')
+            need(t.call('list_projects', None, None)['content'] and t.result('tools/call', {'name': 'list_projects', 'arguments': None})['content'], 'arguments')
+            need(not t.call('list_projects', {'limit': 5.0}).get('isError'), 'limit')
+            fails(t.call('list_projects', {'limit': 5.5}), 'bad_pagination')
+            if v != MODERN:
+                need(t.post({'jsonrpc': '2.0', 'id': 1, 'method': 'ping', 'params': None}).json()['result'] == {}, 'params')
+
+
 # ------------------------------------------------------------------------------------------------------------- tools
 
 @case('Tools are told in a fixed order, each version as much as it knows')
