@@ -226,7 +226,7 @@ put_password(struct guest *v)
 
 	page_open(h, "section", NULL);
 	page_h2(h, "Password");
-	page_p(h, NULL, "Another password signs you out everywhere else.");
+	page_p(h, NULL, "Another password signs you out everywhere else. Programs that you allowed go on until you revoke them.");
 	page_form(h, "/account", people_csrf(v->p, v->f.x, "account"));
 	guest_username(v, v->me.email);
 	page_input(h, &(struct page_field){ .label = "Current password", .name = "password", .type = "password", .autocomplete = "current-password", .required = true,
