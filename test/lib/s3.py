@@ -111,6 +111,8 @@ pipeline = catch_errors proxy-logging cache s3api tempauth copy slo dlo proxy-se
 [app:proxy-server]
 use = egg:swift#proxy
 account_autocreate = true
+conn_timeout = 10
+error_suppression_limit = 1000
 allow_account_management = true
 [filter:catch_errors]
 use = egg:swift#catch_errors
@@ -137,13 +139,14 @@ user_test_tester = {KEY_SECRET} .admin
 ''')
         self.child('proxy')
         self.endpoint = f'http://127.0.0.1:{proxy}'
-        self.wait()
+        for port in (*ports, proxy):
+            self.wait(f'http://127.0.0.1:{port}')
 
-    def wait(self):
+    def wait(self, url):
         until = time.monotonic() + 30
         while time.monotonic() < until:
             try:
-                urllib.request.urlopen(self.endpoint, timeout=2).close()
+                urllib.request.urlopen(url, timeout=10).close()
                 return
             except urllib.error.HTTPError:
                 return

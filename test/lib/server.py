@@ -312,7 +312,7 @@ class Server:
         except FileNotFoundError:
             return ''
 
-    def log_wait(self, pattern, timeout=5):
+    def log_wait(self, pattern, timeout=30):
         """The first match of a regular expression in the log, waiting for it up to timeout seconds."""
         return wait_for(lambda: re.search(pattern, self.log_text(), re.M), timeout)
 
