@@ -15,8 +15,7 @@
 /* Job types from here on are nobody's business: no list shows them, no id finds them, and no row is left of one that ended. */
 #define JT_SHOWN	JT_SOURCE_ANALYSE
 extern const struct words job_kind_words, job_any_words, job_seen_words;	/* job types that a caller may ask for, and may be told; and with NOOP */
-/* Event types from here on are for those who wait inside, agents over MCP: the contract has none of them, and no webhook is told. */
-#define EVENT_TOLD	EVENT_PROJECT_CREATED
+/* Event types from EVENT_PROJECT_CREATED on are for those who wait inside, agents over MCP: the contract has none of them. */
 /* The last scope is no right but a wish: to stay when the person is away.  It is of programs alone; keys have those before it. */
 #define SCOPE_COUNT	SCOPE_OFFLINE_ACCESS
 extern const struct words scope_words;

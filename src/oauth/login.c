@@ -85,7 +85,7 @@ credentials_read(struct turn *t, const struct params *p, struct credentials *ret
 {
 	str header = t->f.x->header[FH_AUTHORIZATION], id = param(p, "client_id"), word = param(p, "client_secret");
 
-	*ret = (struct credentials){ id, word, header.p != NULL };
+	*ret = (struct credentials){ id, word };
 	if (header.p == NULL)
 		return id.p != NULL ? O_OK : refuse(&t->r, O_INVALID_CLIENT, "Say who you are: send client_id, or an Authorization header of type Basic.");
 	if (t->f.x->header_twice[FH_AUTHORIZATION] || !read_header(t->f.a, header, ret))

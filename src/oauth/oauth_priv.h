@@ -127,7 +127,7 @@ bool	client_may_refresh(const struct client *);
 str	client_redirect(struct arena *, const struct client *, int n);
 
 /* login.c */
-struct credentials { str id, secret; bool by_header; };
+struct credentials { str id, secret; };
 /* Reads what a request says of its client, without asking anybody. */
 enum refused credentials_read(struct turn *, const struct params *, struct credentials *);
 /* Inside work: the client whose credentials they are, or t->r. */

@@ -5,7 +5,6 @@
 #include "oauth/oauth_priv.h"
 
 enum { COUNT_EVERY = 64, TRIM_MOST = 1000, FORGET_SLICE = 100 };
-#define RANDOM_TEXT	43		/* 32 bytes in base64url */
 
 struct registration {
 	struct client c;			/* as it is kept */

@@ -52,7 +52,7 @@ void	page_date(struct html *, int64_t ms);		/* the day alone */
 /* A labelled field; the value is not shown again in a password.  autocomplete as HTML names it.  focus: the cursor begins here. */
 struct page_field { const char *label, *name, *type, *autocomplete, *hint; str value; bool required, focus; };
 void	page_input(struct html *, const struct page_field *);
-/* A row to choose, of type "radio" or "checkbox", with what it means in small letters below; hint may be NULL. */
+/* A row to choose, of type "radio" or "checkbox", with what it means in small letters below; hint may be absent. */
 struct page_choice { const char *type, *name; str value, label, hint; bool on, off; };	/* off: cannot be chosen */
 void	page_choose(struct html *, const struct page_choice *);
 void	page_hidden(struct html *, const char *name, str value);
