@@ -420,7 +420,7 @@ conf_print(const struct conf *c, bool json, struct buf *b)
 }
 
 #define COLUMNS	100
-#define INDENT	21
+#define INDENT	25
 
 /* The words of v, broken before COLUMNS; the first line begins where the caller stands, at column INDENT. */
 static void
@@ -446,15 +446,17 @@ wrap(str v, struct buf *b)
 static void
 help_row(const struct setting *s, const struct conf *defaults, struct buf *b)
 {
-	char right[128], name[INDENT];
+	char right[128], name[INDENT], text[512];
+	struct buf value = { .p = text, .cap = sizeof(text), .max = sizeof(text) };
 
 	snprintf(name, sizeof(name), "%s%s", s->name, s->flags & CF_RELOAD ? " *" : "");
 	buf_fmt(b, "  %-*s", INDENT - 2, name);
 	wrap(str_z(s->doc), b);
 	wants(s, right, sizeof(right));
-	buf_fmt(b, "%*s%s, default ", INDENT, "", right);
-	print_value(defaults, s, false, b);
-	buf_char(b, '\n');
+	buf_fmt(&value, "%s, default ", right);
+	print_value(defaults, s, false, &value);
+	buf_fmt(b, "%*s", INDENT, "");
+	wrap(buf_str(&value), b);
 }
 
 void
