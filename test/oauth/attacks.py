@@ -7,6 +7,7 @@ Each case says what must happen: the error, and what is taken back or still hold
 TAP lines, and `N passed, N failed` at the end."""
 import base64
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -21,7 +22,7 @@ import pg
 from browser import Browser
 from cases import Skip, case, need
 from oauthcase import asked, held, lost, on_a_page, query, reads, refused, rows, sent_back, stored, world
-from people import CALLBACK, App, Person, Pkce, bearer, form, register
+from people import CALLBACK, App, Person, Pkce, bearer, form, invite, register
 from server import wait_for
 
 
@@ -247,6 +248,19 @@ def set_back(s):
     s.clock.forward(-3600)
     refused(w.app.refresh(second['refresh_token']), 'invalid_grant')
     lost(w, third)
+
+
+@case('No two turns of a family give the same access token, whatever the clocks of two nodes say', alone=True)
+def moments(s):
+    w = world(s)
+    first = w.walk()
+    second = w.app.refresh(first['refresh_token']).json()
+    s.clock.forward(-2)
+    third = w.app.refresh(second['refresh_token']).json()
+    at = [int(t['access_token'][36:47], 16) for t in (second, third)]
+    need(at[1] == at[0] + 1, f'{at}')
+    need(w.app.refresh(second['refresh_token']).json() == third, 'an answer that was lost is not given again')
+    need(held(s, third), 'it does not hold')
 
 
 @case('Twins at the same moment get the same pair')
@@ -548,9 +562,14 @@ def at_rest(s):
     tokens = w.app.exchange(code, pkce).json()
     again = w.app.refresh(tokens['refresh_token']).json()
     session = next(v for k, v in w.browser.cookies.items() if k in ('scriped', '__Host-scriped'))
+    link = invite(s, 'nobody.yet@example.com').rsplit('/', 1)[1]
+    mcp = {'jsonrpc': '2.0', 'id': 1, 'method': 'initialize', 'params': {'protocolVersion': '2025-06-18', 'capabilities': {}, 'clientInfo': {'name': 'x', 'version': '1'}}}
+    sid = w.app.client.request('POST', '/mcp', json.dumps(mcp).encode(), {'Content-Type': 'application/json', 'Accept': 'application/json, text/event-stream',
+                                                                        **bearer(again['access_token'])}).get('Mcp-Session-Id')
+    need(sid and link, 'no session, or no link')
     for place in (stored(s), s.log_text().encode()):
         for name, word in (('code', code), ('verifier', pkce.verifier), ('access', tokens['access_token']), ('refresh', again['refresh_token']), ('session', session),
-                           ('password', w.ada.password), ('secret', w.other.secret), ('registration', w.app.registered['registration_access_token'])):
+                           ('password', w.ada.password), ('secret', w.other.secret), ('registration', w.app.registered['registration_access_token']), ('link', link), ('session of MCP', sid)):
             need(word.encode() not in place, f'the {name} is kept')
 
 
