@@ -500,7 +500,8 @@ mcp_progress(struct ask *k, double progress, double total, str message)
 	if (message.n != 0)
 		jw_key_str(&j, S("message"), message);
 	jw_end(&j);
-	mcp_notify(k, S("notifications/progress"), buf_str(&b));
+	if (!b.over)		/* a token may be as long as a message */
+		mcp_notify(k, S("notifications/progress"), buf_str(&b));
 	arena_free(&a);
 }
 
