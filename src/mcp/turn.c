@@ -32,16 +32,22 @@ within_rate(struct turn *t, int bucket, int64_t most, const char *what)
 	return false;
 }
 
-/* Messages have a limit of their own, so that those that are no operation are bounded, too. */
+/* Messages have a limit of their own, so that those that are no operation are bounded, too.  What they are is asked last, as everywhere: whoever
+ * looks with an empty POST where to sign in is told that. */
 static void
 known(struct face *f)
 {
 	struct turn *t = (struct turn *)f;
+	bool post = str_eq(f->x->method, S("POST"));
 
 	if (f->code != OK)
 		turn_refuse(t, f->code);
-	else if (within_rate(t, BUCKET_COUNT, f->conf->rate_mcp, "messages"))
-		f->x->body_max = str_eq(f->x->method, S("POST")) ? (size_t)f->conf->body_max_long : 0;
+	else if (!within_rate(t, BUCKET_COUNT, f->conf->rate_mcp, "messages"))
+		return;
+	else if (post && !is_json(f->x->header[FH_CONTENT_TYPE]))
+		turn_fail(t, 415, STR_NONE, RPC_REQUEST, STR_NONE, "A message must be application/json, and the Content-Type must say so.");
+	else
+		f->x->body_max = post ? (size_t)f->conf->body_max_long : 0;
 }
 
 static void
@@ -56,14 +62,11 @@ on_head(void *ctx, struct exchange *x)
 	x->body_max = 0;
 	if (cors_preflight_for(t->f.conf, x, METHODS))
 		return;
-	bool post = str_eq(x->method, S("POST"));
 	if ((bad = door_check(t)) != NULL) {
 		turn_fail(t, 403, STR_NONE, RPC_REQUEST, STR_NONE, bad);
-	} else if (!post && !str_eq(x->method, S("GET")) && !str_eq(x->method, S("DELETE"))) {
+	} else if (!str_eq(x->method, S("POST")) && !str_eq(x->method, S("GET")) && !str_eq(x->method, S("DELETE"))) {
 		front_add(x, "Allow", METHODS);
 		turn_fail(t, 405, STR_NONE, RPC_REQUEST, STR_NONE, "This path takes messages by POST.");
-	} else if (post && !is_json(x->header[FH_CONTENT_TYPE])) {
-		turn_fail(t, 415, STR_NONE, RPC_REQUEST, STR_NONE, "A message must be application/json, and the Content-Type must say so.");
 	} else {
 		face_who(&t->f, known);
 	}

@@ -332,6 +332,8 @@ def challenged(s):
         need(f'resource_metadata="{s.url}/.well-known/oauth-protected-resource/mcp"' in challenge, challenge)
         t.path = '/api/mcp'
         need('oauth-protected-resource/api/mcp"' in t.ask('tools/list').get('WWW-Authenticate'), 'the other path')
+        a = t.client.request('POST', t.path)
+        need(a.status == 401 and 'resource_metadata=' in (a.get('WWW-Authenticate') or ''), f'an empty POST leads nowhere: {a}')
     key = s.mint()
     with Talk(s, key=key) as t:
         need(t.ask('tools/list').status == 200, 'a fresh key')
