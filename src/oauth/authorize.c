@@ -1,8 +1,8 @@
 /* authorize -- the request of a browser, until it is known what to do with it (RFC 6749 4.1.1, RFC 7636, 8707, 9207, 9700).
  *
  * First the client and where it may be answered: what is wrong there a page tells, and nobody is sent anywhere.  Everything else goes back to the client, but
- * not at once to any place that a stranger wrote down a minute ago: as long as nobody ever allowed the client anything, an error that no person saw leads
- * to loopback only, and otherwise to a page with a link.
+ * not at once to any place that a stranger wrote down a minute ago: unless this person allowed the client something, or the operator vouches for it, an error
+ * that no person saw leads to loopback only, and otherwise to a page with a link.
  *
  * A consent is remembered, but not for clients that could be anybody: a program on the person's own machine is known by nothing but its client_id (RFC 8252 8.6). */
 #include "oauth/ask.h"
@@ -235,7 +235,7 @@ ask_refuse(struct turn *t, bool deliberate)
 	    { S("iss"), str_z(face_url(&t->f)) } };
 	const char *to = redirect_with(t->f.a, k->redirect, v, COUNT(v));
 
-	if (deliberate || k->kind == REDIRECT_LOOPBACK || k->client.verified || k->client.consented_at != TIME_NONE)
+	if (deliberate || k->kind == REDIRECT_LOOPBACK || k->client.verified || k->has)
 		lead_back(t, to);
 	else
 		offer_way_back(t, to);

@@ -18,7 +18,7 @@
  *	resource	this origin and its /mcp, /api/mcp, /v1, which are one; without any, the origin
  *	narrowing	a refresh may ask for less and is told what its token can do, which is all of it
  *	consent		remembered where the answer goes to https, the client has a secret, or the operator vouches for it; asked anew when name or addresses changed
- *	errors		before anybody ever allowed a client anything, one that no person saw leads to loopback, or to a page with a link: no open redirector by registration
+ *	errors		where this person allowed the client nothing, one that no person saw leads to loopback, or to a page with a link: no open redirector by registration
  *	secrets		of clients and registrations are kept as hashes, so reading a registration does not tell the secret; replacing it makes another one
  *
  * Limits:     rate_register of a network, rate_documents of a network and a person, rate_codes of a person; oauth_clients_unused; forms of 64 KB, 40 parameters.

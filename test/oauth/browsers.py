@@ -231,6 +231,12 @@ def open_redirector(s):
     app.code(w.ada, Pkce(), w.browser)
     a = asked(w, app, response_type='nonsense')
     need((a.get('Location') or '').startswith('https://evil.example/cb?error='), f'once it was allowed something: {a} {a.headers}')
+    bob, stranger = Person(s), Browser(s)
+    for changed in ({'response_type': 'nonsense'}, {'prompt': 'none'}):
+        on_a_page(stranger.request('GET', app.url(Pkce(), **changed)))         # what one allowed is not what all did
+    stranger.sign_in(stranger.get('/account'), bob.email, bob.password)
+    on_a_page(stranger.request('GET', app.url(Pkce(), response_type='nonsense')))
+    stranger.close()
     app.close()
 
 
