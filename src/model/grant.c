@@ -27,9 +27,11 @@ SQL(give, "consent.give", "INSERT INTO consent (person, id, client, workspace, s
     " ON CONFLICT (person, client) DO UPDATE SET workspace = excluded.workspace, scopes = excluded.scopes, given_at = excluded.given_at, revoked_at = NULL");
 SQL(by_client, "consent.by_client", CONSENT "c.person = $1 AND c.client = $2");
 SQL(by_id, "consent.get", CONSENT "c.person = $1 AND c.id = $2");
-SQL(by_id_of, "consent.get_of", CONSENT "c.workspace = $1 AND c.id = $2 AND c.revoked_at IS NULL");
+/* Who left is no business of the workspace any more. */
+#define OF_MEMBER " AND EXISTS (SELECT 1 FROM membership m WHERE m.workspace = c.workspace AND m.person = c.person)"
+SQL(by_id_of, "consent.get_of", CONSENT "c.workspace = $1 AND c.id = $2 AND c.revoked_at IS NULL" OF_MEMBER);
 SQL(page, "consent.page", CONSENT "c.person = $1 AND c.revoked_at IS NULL AND c.id < $2 ORDER BY c.id DESC LIMIT $3");
-SQL(page_of, "consent.page_of", CONSENT "c.workspace = $1 AND c.revoked_at IS NULL AND c.id < $2 ORDER BY c.id DESC LIMIT $3");
+SQL(page_of, "consent.page_of", CONSENT "c.workspace = $1 AND c.revoked_at IS NULL AND c.id < $2" OF_MEMBER " ORDER BY c.id DESC LIMIT $3");
 SQL(anchor, "consent.anchor", "SELECT 1 FROM consent WHERE workspace = $1 AND revoked_at IS NULL AND id = $2");
 SQL(revoke, "consent.revoke", "UPDATE consent SET revoked_at = $3 WHERE person = $1 AND id = $2 AND revoked_at IS NULL");
 SQL(revoke_families, "oauth_family.revoke_of", "UPDATE oauth_family SET revoked_at = $3 WHERE person = $1 AND consent = $2 AND revoked_at IS NULL");

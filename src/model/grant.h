@@ -58,7 +58,7 @@ MUST_USE enum err consent_get(struct db *, struct arena *, person_id, consent_id
 MUST_USE enum err consent_revoke(struct db *, person_id, consent_id, int64_t now, struct error *);		/* with its families; again: nothing */
 MUST_USE enum err consent_revoke_all(struct db *, person_id, int64_t now, struct error *);		/* of a person, in all workspaces */
 MUST_USE enum err consent_touch(struct db *, person_id, consent_id, int64_t now, struct error *);	/* used_at, which is to the minute */
-/* Those of one person that hold, newest first; of a workspace: those whose default it is, with the person in them. */
+/* Those of one person that hold, newest first; of a workspace: those whose default it is, of its members. */
 MUST_USE enum err consent_page(struct db *, person_id, consent_id before, int limit, struct rows *ret, struct error *);
 MUST_USE enum err consent_page_of(struct db *, workspace_id, consent_id before, int limit, struct rows *ret, struct error *);
 MUST_USE enum err consent_get_of(struct db *, struct arena *, workspace_id, consent_id, struct consent *ret, struct error *);	/* E_NOT_FOUND */

@@ -209,6 +209,7 @@ DB_TEST(consents_are_listed_by_person_and_by_workspace_and_go_with_their_client_
 {
 	struct bench b;
 	struct consent c;
+	struct person p;
 	struct rows r;
 	consent_id top = { { "" } };
 	bool found;
@@ -225,6 +226,9 @@ DB_TEST(consents_are_listed_by_person_and_by_workspace_and_go_with_their_client_
 	put_family(&b, 2, 2, 4, now + 100);
 	CHECK_INT(listed(&b, consent_page(&b.db, MK(person, 1), top, 10, &r, &b.e), &r), ==, 3);
 	CHECK_INT(listed(&b, consent_page(&b.db, MK(person, 1), MK(consent, 3), 1, &r, &b.e), &r), ==, 1);
+	CHECK_INT(listed(&b, consent_page_of(&b.db, MK(workspace, 2), top, 10, &r, &b.e), &r), ==, 1);	/* the other one's person is no member there */
+	CHECK_ERR(consent_get_of(&b.db, &b.a, MK(workspace, 2), MK(consent, 3), &c, &b.e), E_NOT_FOUND);
+	CHECK_OK(b.e, person_join(&b.db, &b.a, MK(workspace, 2), &(struct person_create){ S("p1@example.com"), S("P"), ROLE_CLIENT }, MK(person, 1), &p, &b.e));
 	CHECK_INT(listed(&b, consent_page_of(&b.db, MK(workspace, 2), top, 10, &r, &b.e), &r), ==, 2);
 	CHECK_OK(b.e, consent_anchor(&b.db, MK(workspace, 2), &MK(consent, 4).u, &found, &b.e));
 	CHECK(found);

@@ -448,6 +448,19 @@ def taken_back(s):
     app.close()
 
 
+@case('What somebody allowed who left is no business of the workspace any more')
+def left(s):
+    w, app = world(s), App(s)
+    bob = Person(s, role='Creator')
+    app.walk(bob)
+    consent = 'cons_' + query(s, f"SELECT id FROM consent WHERE person = '{bob.id[4:]}'")[0]
+    need(consent in s.cli('consent', 'list', '--workspace', s.id, '--json')[1], 'not listed')
+    s.cli('user', 'remove', bob.id, '--workspace', s.id)
+    need(consent not in s.cli('consent', 'list', '--workspace', s.id, '--json')[1], 'it is still listed')
+    need('not found' in s.cli('consent', 'revoke', consent, '--workspace', s.id, ok=(1,))[2], 'it can be revoked from there')
+    app.close()
+
+
 @contextlib.contextmanager
 def standing(s, sql):
     """A transaction of somebody else that has run sql, and ends with the block."""
