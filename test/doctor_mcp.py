@@ -350,6 +350,8 @@ def judge(url, expected, options, ok):
     for r in rows:
         need(r['result'] == 'ok' or r['check'] == 'removed' or r.get('mend'), f'nothing mends {r}')
         need('{' not in r.get('mend', ''), f'a place was not filled in: {r}')
+    names = set(re.findall(r'set public_url = (\S+)', shown))
+    need(len(names) < 2 and all(url.startswith(name) for name in names), f'hosts are given {url}, and public_url should be any of {names}')
 
 
 def of_lie(proxy, key, row):

@@ -221,8 +221,11 @@ static void
 check_people(struct doctor *d)
 {
 	const char *url = d->conf.public_url, *cookie = visit_cookie_name(&d->conf);
+	str listen = str_z(d->conf.listen);
 
-	if (!str_starts(str_z(cookie), S("__Host-")))
+	if (url[0] == '\0' && (str_starts(listen, S("0.0.0.0:")) || str_starts(listen, S("[::]:"))))
+		tell(d, WARN, "people", "links and what programs are told lead to http://%s, which is no address to call: set public_url to how this server is reached", d->conf.listen);
+	else if (!str_starts(str_z(cookie), S("__Host-")))
 		tell(d, url[0] != '\0' ? WARN : GOOD, "people", "sign in from this machine and private addresses only, with the cookie %s, which other servers on this host may read:"
 		    " for others set public_url to an https address", cookie);
 	else if (d->conf.trusted_proxies[0] == '\0')

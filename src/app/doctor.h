@@ -12,12 +12,12 @@
 #include "dial/dial.h"
 
 enum health { GOOD, WARN, BAD };
-struct doctor { struct conf conf; struct home home; struct arena a; struct json j; struct buf out; bool json, colour; enum health worst; };
+struct doctor { const char *given; struct conf conf; struct home home; struct arena a; struct json j; struct buf out; bool json, colour; enum health worst; };
 /* One line; in JSON an object that may be given more members until it is closed. */
 void	doctor_open(struct doctor *, enum health, const char *check, const char *text);
 void	doctor_close(struct doctor *);
 
-/* What mends it.  In a row's texts {origin}, {host}, {path} and {there} are those of the URL that was asked. */
+/* What mends it.  In a row's texts {origin}, {host}, {path} and {there} are those of the URL that was asked, {given} is the origin that hosts are given. */
 enum mend {
 	MEND_NONE,
 #define MEND(id, words, caddy, nginx) MEND_##id,

@@ -159,10 +159,10 @@ legible(struct arena *a, str s)
 
 /* The words of a row with what stands in braces filled in. */
 static const char *
-filled(const struct probe *p, const char *words)
+filled(const struct doctor *d, const struct probe *p, const char *words)
 {
 	const struct { const char *name; const char *value; } places[] = {
-		{ "{origin}", p->at.origin }, { "{host}", p->at.host }, { "{path}", p->at.path }, { "{there}", p->r.location },
+		{ "{origin}", p->at.origin }, { "{host}", p->at.host }, { "{path}", p->at.path }, { "{there}", p->r.location }, { "{given}", d->given },
 	};
 	struct buf b;
 
@@ -184,9 +184,9 @@ show(struct doctor *d, const struct probe *p, const char *key, const char *label
 	if (words == NULL)
 		return;
 	if (d->json)
-		jw_key_str(&d->j, str_z(key), str_z(filled(p, words)));
+		jw_key_str(&d->j, str_z(key), str_z(filled(d, p, words)));
 	else
-		printf("%20s%s%s\n", "", label, filled(p, words));
+		printf("%20s%s%s\n", "", label, filled(d, p, words));
 }
 
 void

@@ -118,6 +118,7 @@ look_at_place(struct walk *w)
 		return false;
 	}
 	p.at = w->at;
+	w->d->given = w->at.origin;
 	guard_system(bare_host(w), &found);
 	if (found.n == 0)
 		probe_tell(w->d, BAD, "address", &p, MEND_DNS, "nobody knows an address of %s", w->at.host);
