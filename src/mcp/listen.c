@@ -66,14 +66,21 @@ listen_ask_copy(struct arena *a, struct auth_ask from)
 	return from;
 }
 
+struct auth_ask
+listen_by(struct live *l)
+{
+	const struct exchange *x = l->over;
+
+	return listen_ask_copy(&l->a, (struct auth_ask){ .authorization = x->header[FH_AUTHORIZATION], .workspace = x->header[FH_SCRIPE_WORKSPACE_ID],
+	    .address = face_address(x->face), .url = api_origin(api_conf(l->k.m->api), x) });
+}
+
 static struct listener *
 listener_of(struct live *l)
 {
 	struct listener *who = NEW(&l->a, struct listener);
-	const struct exchange *x = l->over;
 
-	who->by = listen_ask_copy(&l->a, (struct auth_ask){ .authorization = x->header[FH_AUTHORIZATION], .workspace = x->header[FH_SCRIPE_WORKSPACE_ID],
-	    .address = face_address(x->face), .url = api_origin(api_conf(l->k.m->api), x) });
+	who->by = listen_by(l);
 	who->began_ms = sys_wall_ms(l->k.m->api->c.clock);
 	return who;
 }

@@ -66,6 +66,7 @@ void	live_listens(struct live *, struct listener *, void (*first)(struct live *,
 struct uris { str *v; int n; };		/* of one with a session they stand in its row */
 struct listener { bool tools, prompts, resources, has_uris; struct uris uris; struct auth_ask by; int64_t began_ms; };
 void	listen_say(struct live *, const char *method, str members);	/* notifications/METHOD with these members of params */
+struct auth_ask listen_by(struct live *);	/* who asked, to be asked again while it goes on; in the first step */
 struct auth_ask listen_ask_copy(struct arena *, struct auth_ask);
 struct uris listen_uris(struct arena *, const json_t *list);
 void	listen_session(struct turn *);		/* GET: what is not an answer, to a client with a session */

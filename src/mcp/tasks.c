@@ -1,5 +1,5 @@
 #include "mcp/fixture.h"
-#include "mcp/turn.h"
+#include "mcp/live.h"
 
 #define POLL_MS		1000		/* how often a client may look, where nothing is known of how long it takes */
 #define POLL_LEAST	500
@@ -312,7 +312,7 @@ mcp_tasks_list(struct ask *ask)
 
 /* --- tasks/result: waits for the end --- */
 
-struct looking { str id, body; int64_t pause; struct arena_mark before; };
+struct looking { str id, body; struct auth_ask by; int64_t pause; struct arena_mark before; };
 static void look(struct ask *ask);
 
 static void
@@ -325,18 +325,23 @@ result_of(struct ask *ask, const json_t *job, str body)
 	mcp_done(ask);
 }
 
-/* The row and its progress, as the API shows it. */
+/* The row and its progress, as the API shows it, to who may still ask. */
 static enum err
 read_job(struct ask *ask, struct db *db, struct error *e)
 {
+	struct api *api = mcp_api(ask);
+	struct principal is = ask->who;
 	job_id id = { { "-" } };
+	enum auth_known known;
+	bool used;
 	struct job job;
 	struct buf b;
 	struct json j;
 
+	TRY(auth_check(api->c.auth, api_conf(api), &((struct looking *)ask->own)->by, db, &is, &known, &used, e));
 	(void)id_parse(ID_job, ((struct looking *)ask->own)->id, &id.u);
 	TRY(job_get(db, ask->a, ask->who.workspace, id, &job, e));
-	work_snapshot(mcp_api(ask)->c.work, ask->a, &job);
+	work_snapshot(api->c.work, ask->a, &job);
 	buf_init(&b, ask->a, BODY_MAX);
 	jw_begin(&j, &b);
 	jw_obj(&j);
@@ -385,7 +390,7 @@ look(struct ask *ask)
 		mcp_read(ask, read_job, looked);
 }
 
-/* The first look is asked of the API, with all that is asked of a request; those while it waits are not. */
+/* The first look is asked of the API, with all that is asked of a request; those while it waits count for nothing. */
 static void
 result_told(struct ask *ask)
 {
@@ -404,6 +409,7 @@ result_told(struct ask *ask)
 		return;
 	struct looking *at = ask->own = NEW(ask->a, struct looking);
 	at->id = str_dup(ask->a, mcp_text(ask->params, "taskId"));
+	at->by = listen_by(ask->live);
 	mcp_forget(ask);
 	at->before = arena_mark(ask->a);
 	mcp_later(ask, at->pause = LOOK_MS, look);

@@ -252,6 +252,20 @@ def rights(s):
         need([e for e in deaf.rest() if 'method' in e] == [], 'told what it did not ask for')
 
 
+@case('Whose key is revoked waits for no result any more', own=True)
+def revoked(engine):
+    with Slow(engine) as s:
+        key = s.mint(name='revoked')
+        with Talk(s) as t, Talk(s, '2025-11-25', key=key) as u:
+            first, _ = begun(t, generate(t, s), 'RUNNING')
+            task = u.result('tools/call', {'name': 'generate_post', 'arguments': {'projectId': s.project, 'source': {'text': TEXT}}, 'task': {}})['task']['taskId']
+            waits = u.stream(u.message('tasks/result', {'taskId': task}))
+            s.revoke([k['id'] for k in s.keys() if k['last4'] == key[-4:]][0])
+            e = waits.rest()[-1]
+            need('error' in e and 'revoked' in e['error']['message'], f'{e}')
+            first.close()
+
+
 @case('Half of the connections are not for streams, and of the others no workspace has more than half', own=True)
 def crowd(engine):
     asked = {'notifications': {'toolsListChanged': True}}
