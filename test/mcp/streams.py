@@ -299,9 +299,9 @@ def memory(s):
 
 @case('A stream keeps nothing of the message that began it', own=True)
 def light(engine):
-    with Slow(engine) as s, Talk(s) as t, Talk(s, '2025-11-25') as u:
+    with Slow(engine, 'slow-1000') as s, Talk(s) as t, Talk(s, '2025-11-25') as u:
         job = u.result('tools/call', {'name': 'generate_post', 'arguments': {'projectId': s.project, 'source': {'text': TEXT}}, 'task': {}})['task']['taskId']
-        many = [{}] * 400_000
+        many = [{}] * 200_000
 
         def listen():
             return t.stream(t.message('subscriptions/listen', {'notifications': {'toolsListChanged': True}, 'many': many}))
