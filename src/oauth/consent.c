@@ -31,7 +31,7 @@ say_who(struct turn *t, struct html *p)
 	if (k->client.url.p != NULL)
 		page_fmt(p, ", the program of %.*s,", STR(redirect_host(k->client.url)));
 	page_fmt(p, " wants to use scriped in your name, %.*s. The answer goes to ", STR(k->me.email));
-	page_bold(p, k->kind == REDIRECT_APP ? str_fmt(t->f.a, "the app behind %.*s:", STR(host)) : host);
+	page_bold(p, k->kind == REDIRECT_APP ? str_fmt(t->f.a, "the app that opens %.*s: links", STR(host)) : host);
 	page_text(p, S("."));
 	page_close(p, "p");
 }
@@ -85,9 +85,11 @@ useless(struct turn *t, int role)
 
 	buf_init(&b, t->f.a, 1024);
 	buf_fmt(&b, "You are %s here", role_words.v[role]);
-	for (int i = 0, n = 0; i < GRANT_COUNT; i++)
+	for (int i = 0, n = 0; i < GRANT_COUNT; i++) {
+		const char *words = people_scope(i);
 		if (cut & 1u << i)
-			buf_fmt(&b, "%s%s", n++ == 0 ? ", so it could not: " : "; ", people_scope(i));
+			buf_fmt(&b, "%s%c%s", n++ == 0 ? ", so it could not: " : " · ", words[0] | 0x20, words + 1);
+	}
 	buf_add(&b, S("."));
 	return buf_str(&b);
 }

@@ -13,9 +13,11 @@ const char *
 people_scope(int scope)
 {
 	static const char *const words[GRANT_COUNT] = {
-		[SCOPE_NOTES_READ] = "Read your notes", [SCOPE_NOTES_WRITE] = "Write and change notes", [SCOPE_POSTS_READ] = "Read your posts and drafts",
-		[SCOPE_POSTS_WRITE] = "Write, change and schedule posts, and have posts generated", [SCOPE_SOURCES_WRITE] = "Add sources: texts, files, pages and recordings",
-		[SCOPE_KNOWLEDGE_READ] = "Read and search your knowledge", [SCOPE_KNOWLEDGE_WRITE] = "Add to your knowledge", [SCOPE_WEBHOOKS_MANAGE] = "Manage webhooks",
+		[SCOPE_NOTES_READ] = "Read your notes and sources", [SCOPE_NOTES_WRITE] = "Write notes; make, change and delete folders",
+		[SCOPE_POSTS_READ] = "Read your posts and drafts, the board and the voice of projects",
+		[SCOPE_POSTS_WRITE] = "Write, change, schedule and generate posts; change the voice; make, change and delete samples, pillars and columns of the board",
+		[SCOPE_SOURCES_WRITE] = "Add sources: texts, files, pages and recordings", [SCOPE_KNOWLEDGE_READ] = "Read and search your knowledge",
+		[SCOPE_KNOWLEDGE_WRITE] = "Add to your knowledge, and delete from it", [SCOPE_WEBHOOKS_MANAGE] = "Manage webhooks",
 		[SCOPE_OFFLINE_ACCESS] = "Stay connected while you are away",
 	};
 	return scope >= 0 && scope < GRANT_COUNT && words[scope] != NULL ? words[scope] : "Something that this server has no words for";

@@ -103,6 +103,14 @@ static _Atomic int woken;
 static void wake(struct exchange *x) { (void)x; woken++; }
 static void until(int n) { while (woken < n) usleep(1000); }
 
+TEST(what_a_scope_deletes_its_words_say)
+{
+	for (int i = 0; i < nops; i++)
+		for (int k = 0; k < GRANT_COUNT; k++)
+			if (ops[i].method == M_DELETE && (ops[i].scopes & 1u << k) && strstr(people_scope(k), "delete") == NULL)
+				t_fail(__FILE__, __LINE__, "%s: '%s'", ops[i].name, people_scope(k));
+}
+
 TEST(passwords_are_hashed_and_compared_on_threads_of_their_own)
 {
 	struct exchange x = { .wake = wake };
