@@ -170,6 +170,24 @@ json_nesting(str t, int most)
 	return deepest;
 }
 
+int
+json_values(str t, int most)
+{
+	bool quoted = false;
+	int n = 1;
+
+	for (size_t i = 0; i < t.n && n <= most; i++) {
+		char c = t.p[i];
+		if (quoted && c == '\\')
+			i++;
+		else if (c == '"')
+			quoted = !quoted;
+		else
+			n += !quoted && (c == ',' || c == '{' || c == '[');
+	}
+	return n;
+}
+
 enum err
 json_read(str text, json_t **ret, struct error *e)
 {
@@ -185,6 +203,8 @@ json_read(str text, json_t **ret, struct error *e)
 	/* jansson's own limit is 2,048 levels of recursion, fixed when it was compiled */
 	if (json_nesting(text, JSON_DEPTH) > JSON_DEPTH)
 		return fail(e, E_INVALID_REQUEST, NULL, "The body nests deeper than %d levels.", JSON_DEPTH);
+	if (json_values(text, JSON_VALUES) > JSON_VALUES)
+		return fail(e, E_INVALID_REQUEST, NULL, "The body has more than %d values.", JSON_VALUES);
 	if (text.n != 0 && memchr(text.p, '\0', text.n) != NULL)	/* jansson reads over one between tokens */
 		return fail(e, E_INVALID_REQUEST, NULL, "The body holds a NUL byte.");
 	j = json_loadb(text.n != 0 ? text.p : "", text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);

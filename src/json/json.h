@@ -2,7 +2,7 @@
  *
  * Writer:   jw_ (json_ is jansson's).  Keys, commas and nesting are its business; the caller says what comes.  A call that would break the
  *           grammar (a value where a key must stand) is a bug and stops a debug build.
- * Reader:   refuses what contract 12.1 refuses: duplicate keys, NUL, invalid UTF-8, nesting over 32.
+ * Reader:   refuses what contract 12.1 refuses: duplicate keys, NUL, invalid UTF-8, nesting over 32; and more than JSON_VALUES values, for a tree of empty objects takes 55 times its text.
  * Ownership: the writer writes into the caller's buf.  A json_t is counted by jansson: json_decref it.
  * Threads:  none of its own.  Layer: includes base. */
 #ifndef JSON_H
@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #define JSON_DEPTH	32
+#define JSON_VALUES	400000	/* vectors of 64 texts with 4,096 dimensions, and some more */
 
 struct json { struct buf *b; uint64_t objects; int depth; bool comma, key; };	/* objects: one bit a level, set inside {} */
 void	jw_begin(struct json *, struct buf *);
@@ -37,6 +38,8 @@ json_t	*json_quick(str text);
 size_t	json_plain(const char *, size_t);
 /* How deep arrays and objects nest in `text`, looking at brackets outside strings only; stops counting at `most` + 1. */
 int	json_nesting(str text, int most);
+/* At most how many values are in `text`; stops counting behind `most`. */
+int	json_values(str text, int most);
 /* Canonical form (keys sorted, no blanks) handed to `sink` in pieces. */
 void	json_canonical(const json_t *, void (*sink)(void *ctx, str piece), void *ctx);
 #endif

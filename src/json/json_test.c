@@ -146,3 +146,27 @@ TEST(the_quick_reader_nests_as_deep_as_is_allowed)
 		json_decref(v);
 	}
 }
+
+TEST(a_body_has_so_many_values_and_no_more)
+{
+	struct arena a;
+	struct error e;
+	json_t *v;
+
+	CHECK_INT(json_values(S("{\"a\":[1,\"[,{\\\",\",{}],\"b\":0}"), 100), ==, 7);
+	CHECK_INT(json_values(S("[[[[[["), 3), ==, 4);
+	arena_init(&a, 4 << 20);
+	for (int n = JSON_VALUES - 1; n <= JSON_VALUES; n++) {		/* and the array that they are in */
+		struct buf b;
+		buf_init(&b, &a, 2 << 20);
+		buf_char(&b, '[');
+		for (int i = 0; i < n; i++)
+			buf_add(&b, i > 0 ? S(",1") : S("1"));
+		buf_char(&b, ']');
+		bool takes = json_read(buf_str(&b), &v, &e) == OK;
+		CHECK_INT(takes, ==, n < JSON_VALUES);
+		if (takes)
+			json_decref(v);
+	}
+	arena_free(&a);
+}

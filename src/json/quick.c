@@ -3,7 +3,7 @@
 #include "json/json.h"
 #include <stdlib.h>
 
-struct reader { const char *p, *end; };
+struct reader { const char *p, *end; int values; };
 
 static json_t *value(struct reader *, int depth);
 
@@ -185,6 +185,8 @@ static json_t *
 value(struct reader *r, int depth)
 {
 	blanks(r);
+	if (++r->values > JSON_VALUES)
+		return NULL;
 	switch (r->p < r->end ? *r->p : '\0') {
 	case '{':
 	case '[':
@@ -209,7 +211,7 @@ json_quick(str s)
 {
 	if (s.n == 0)
 		return NULL;
-	struct reader r = { s.p, s.p + s.n };
+	struct reader r = { s.p, s.p + s.n, 0 };
 	json_t *v = value(&r, 0);
 	blanks(&r);
 	if (v == NULL || r.p == r.end)
