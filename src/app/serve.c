@@ -287,6 +287,7 @@ drain(struct server *s)
 	atomic_store(&s->api->draining, true);
 	front_quiesce(s->front);
 	mcp_drain(s->mcp);
+	oauth_drain(s->oauth);
 	work_release(s->work);
 	while (front_busy(s->front) > 0 && sys_mono_us(&sys_clock_real) < until)
 		usleep(PAUSE_US);

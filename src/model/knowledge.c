@@ -104,6 +104,7 @@ SQL(enter, "knowledge_unlisted.insert",
 SQL(read, "knowledge_unlisted.read", "UPDATE knowledge_unlisted SET name = $3, body = $4, url = $5, marks = $6 WHERE workspace = $1 AND id = $2");
 SQL(unlisted, "knowledge_unlisted.get", "SELECT id, job, project, type, name, body, url, upload, marks FROM knowledge_unlisted WHERE workspace = $1 AND id = $2");
 SQL(away, "knowledge_unlisted.delete", "DELETE FROM knowledge_unlisted WHERE workspace = $1 AND id = $2");
+SQL(hold_unlisted, "knowledge_unlisted.hold", "SELECT 1 FROM knowledge_unlisted WHERE workspace = $1 AND id = $2{for_update}");
 SQL(some, "knowledge_unlisted.some", "SELECT id FROM knowledge_unlisted WHERE workspace = $1 ORDER BY id LIMIT $2");
 /* of all workspaces: the keeper's */
 SQL(next, "knowledge_unlisted.next",
@@ -139,6 +140,12 @@ enum err
 unlisted_get(struct db *db, struct arena *a, workspace_id w, document_id id, struct unlisted *ret, bool *found, struct error *e)
 {
 	return db_one(db, unlisted, &unlisted_rec, a, ret, found, e, VID(w), VID(id));
+}
+
+enum err
+unlisted_hold(struct db *db, workspace_id w, document_id id, bool *found, struct error *e)
+{
+	return db_any(db, hold_unlisted, found, e, VID(w), VID(id));
 }
 
 enum err

@@ -53,6 +53,8 @@ MUST_USE enum err unlisted_insert(struct db *, workspace_id, const struct unlist
 MUST_USE enum err unlisted_get(struct db *, struct arena *, workspace_id, document_id, struct unlisted *ret, bool *found, struct error *);
 /* Its text was read: name, body, url and marks. */
 MUST_USE enum err unlisted_read(struct db *, workspace_id, const struct unlisted *, struct error *);
+/* Whether it is unlisted still; held until the transaction ends. */
+MUST_USE enum err unlisted_hold(struct db *, workspace_id, document_id, bool *found, struct error *);
 MUST_USE enum err unlisted_forget(struct db *, workspace_id, document_id, struct error *);
 /* Of all workspaces, behind *w and *d: the keeper's. */
 MUST_USE enum err unlisted_next(struct db *, workspace_id *w, document_id *d, job_id *job, bool *found, struct error *);

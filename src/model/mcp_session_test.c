@@ -5,23 +5,6 @@
 
 static const int64_t now = INT64_C(1778803200000);		/* 2026-05-15 00:00 UTC */
 
-struct bench { struct db db; struct arena a; struct error e; };
-
-static void
-setup(struct bench *b, struct t_db *t)
-{
-	t_db_schema(t);
-	*b = (struct bench){ .db = t_db_open(t) };
-	arena_init(&b->a, 1 << 20);
-}
-
-static void
-finish(struct bench *b)
-{
-	arena_free(&b->a);
-	b->db.ops->close(&b->db);
-}
-
 static struct mcp_session
 one(int n)
 {
@@ -33,7 +16,7 @@ one(int n)
 }
 
 static bool
-there(struct bench *b, int n, int64_t at, struct mcp_session *ret)
+there(struct t_bench *b, int n, int64_t at, struct mcp_session *ret)
 {
 	struct mcp_session want = one(n);
 	bool found;
@@ -44,10 +27,10 @@ there(struct bench *b, int n, int64_t at, struct mcp_session *ret)
 
 DB_TEST(a_session_is_kept_changed_and_ended)
 {
-	struct bench b;
+	struct t_bench b;
 	struct mcp_session s = one(1), got;
 
-	setup(&b, t);
+	t_bench_open(&b, t);
 	CHECK(!there(&b, 1, now, &got));
 	CHECK_OK(b.e, mcp_session_insert(&b.db, &s, &b.e));
 	CHECK(there(&b, 1, now, &got));
@@ -66,15 +49,15 @@ DB_TEST(a_session_is_kept_changed_and_ended)
 	CHECK_INT(got.seen_at, ==, now + 5);
 	CHECK_OK(b.e, mcp_session_end(&b.db, &s.hash, &b.e));
 	CHECK(!there(&b, 1, now, &got));
-	finish(&b);
+	t_bench_close(&b);
 }
 
 DB_TEST(a_session_is_over_a_day_after_its_last_use)
 {
-	struct bench b;
+	struct t_bench b;
 	struct mcp_session s = one(1), got;
 
-	setup(&b, t);
+	t_bench_open(&b, t);
 	CHECK_OK(b.e, mcp_session_insert(&b.db, &s, &b.e));
 	CHECK(there(&b, 1, now + MCP_SESSION_MS - 1, &got));
 	CHECK(!there(&b, 1, now + MCP_SESSION_MS, &got));
@@ -82,16 +65,16 @@ DB_TEST(a_session_is_over_a_day_after_its_last_use)
 	CHECK(there(&b, 1, now + MCP_SESSION_MS, &got));
 	CHECK_OK(b.e, mcp_session_touch(&b.db, &s.hash, now + 500, &b.e));	/* a late one takes nothing back */
 	CHECK(there(&b, 1, now + MCP_SESSION_MS, &got));
-	finish(&b);
+	t_bench_close(&b);
 }
 
 DB_TEST(sessions_that_are_over_are_removed_some_at_a_time)
 {
-	struct bench b;
+	struct t_bench b;
 	struct mcp_session got;
 	int64_t n;
 
-	setup(&b, t);
+	t_bench_open(&b, t);
 	for (int i = 1; i <= 5; i++) {
 		struct mcp_session s = one(i);
 		s.began_at = now + i;
@@ -104,5 +87,5 @@ DB_TEST(sessions_that_are_over_are_removed_some_at_a_time)
 	CHECK(there(&b, 5, now + MCP_SESSION_MS, &got));
 	CHECK_OK(b.e, mcp_session_sweep(&b.db, now + 4 + MCP_SESSION_MS, 3, &n, &b.e));
 	CHECK_INT(n, ==, 0);
-	finish(&b);
+	t_bench_close(&b);
 }

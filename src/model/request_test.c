@@ -6,26 +6,9 @@
 static const int64_t now = INT64_C(1778803200000);		/* 2026-05-15 00:00 UTC */
 #define WS(n)	((workspace_id){ t_ulid(1000, n) })
 
-struct bench { struct db db; struct arena a; struct error e; };
-
-static void
-setup(struct bench *b, struct t_db *t)
-{
-	t_db_schema(t);
-	*b = (struct bench){ .db = t_db_open(t) };
-	arena_init(&b->a, 1 << 20);
-}
-
-static void
-finish(struct bench *b)
-{
-	arena_free(&b->a);
-	b->db.ops->close(&b->db);
-}
-
 /* Row i of a workspace: GET and POST in turn, every fifth an error, two principals. */
 static bool
-put(struct bench *b, int w, int i, int64_t ms)
+put(struct t_bench *b, int w, int i, int64_t ms)
 {
 	struct request_log r = { .id = { t_ulid(ms, i) }, .principal = i % 3 == 0 ? S("key_b") : S("key_a"), .mode = MODE_LIVE,
 	    .method = i % 2 == 0 ? HTTP_GET : HTTP_POST, .idempotency = KEY_USE_NONE, .operation = i % 2 == 0 ? S("get_note") : S("create_note"),
@@ -37,7 +20,7 @@ put(struct bench *b, int w, int i, int64_t ms)
 }
 
 static int
-matching(struct bench *b, const struct request_logs_query *q, const char *who)
+matching(struct t_bench *b, const struct request_logs_query *q, const char *who)
 {
 	ulid top = { "" };
 	struct page p = page_between(&top, q->from, q->to, 1000);
@@ -53,11 +36,11 @@ matching(struct bench *b, const struct request_logs_query *q, const char *who)
 
 DB_TEST(each_filter_and_all_of_them)
 {
-	struct bench b;
+	struct t_bench b;
 	struct request_logs_query all = { .from = TIME_NONE, .to = TIME_NONE };
 #define Q(...)	(&(struct request_logs_query){ .from = TIME_NONE, .to = TIME_NONE, __VA_ARGS__ })
 
-	setup(&b, t);
+	t_bench_open(&b, t);
 	for (int i = 0; i < 60; i++) {
 		CHECK(put(&b, 1, i, now + i));
 		CHECK(put(&b, 2, i, now + i));
@@ -77,7 +60,7 @@ DB_TEST(each_filter_and_all_of_them)
 	CHECK_INT(matching(&b, Q(.operation = S("get_note")), NULL), ==, 30);
 	CHECK_INT(matching(&b, Q(.operation = S("get_note"), .status = S("4xx"), .method = 1u << HTTP_GET), "key_b"), ==, 2);
 	CHECK_INT(matching(&b, &(struct request_logs_query){ .from = now + 50, .to = now + 55 }, NULL), ==, 5);
-	finish(&b);
+	t_bench_close(&b);
 }
 
 static int64_t
@@ -88,10 +71,10 @@ size_of(struct t_db *t)
 
 DB_TEST(the_oldest_go_when_there_are_too_many_and_when_they_are_too_old)
 {
-	struct bench b;
+	struct t_bench b;
 	int64_t gone;
 
-	setup(&b, t);
+	t_bench_open(&b, t);
 	for (int i = 0; i < 50; i++)
 		CHECK(put(&b, 1, i, now + i * DAY_MS));
 	CHECK(!put(&b, 1, 7, now + 7 * DAY_MS));		/* written once, however often */
@@ -109,7 +92,7 @@ DB_TEST(the_oldest_go_when_there_are_too_many_and_when_they_are_too_old)
 	CHECK_INT(gone, ==, 3);
 	CHECK_INT(size_of(t), ==, 30);
 	CHECK_INT(t_db_count(t, "SELECT count(*) FROM request_log"), ==, 30);
-	finish(&b);
+	t_bench_close(&b);
 }
 
 DB_TEST(a_sum_that_is_written_twice_says_the_same)
@@ -117,11 +100,11 @@ DB_TEST(a_sum_that_is_written_twice_says_the_same)
 	ulid one = t_ulid(now, 1), two = t_ulid(now, 2);
 	struct usage u = { 10, 4, 1 };
 	struct usage_day d[5];
-	struct bench b;
+	struct t_bench b;
 	int64_t gone;
 	int n;
 
-	setup(&b, t);
+	t_bench_open(&b, t);
 	CHECK_OK(b.e, usage_put(&b.db, WS(1), 100, &one, &u, &b.e));
 	CHECK_OK(b.e, usage_put(&b.db, WS(1), 100, &one, &u, &b.e));
 	CHECK_OK(b.e, usage_put(&b.db, WS(1), 100, &two, &u, &b.e));
@@ -136,5 +119,5 @@ DB_TEST(a_sum_that_is_written_twice_says_the_same)
 	CHECK_INT(gone, ==, 1);
 	CHECK_OK(b.e, usage_days(&b.db, WS(1), 0, 200, 5, d, &n, &b.e));
 	CHECK_INT(n, ==, 1);
-	finish(&b);
+	t_bench_close(&b);
 }

@@ -4,25 +4,8 @@
 
 #define MK(type, n)	((type##_id){ t_ulid(1000, n) })
 
-struct bench { struct db db; struct arena a; struct error e; };
-
 static void
-setup(struct bench *b, struct t_db *t)
-{
-	t_db_schema(t);
-	*b = (struct bench){ .db = t_db_open(t) };
-	arena_init(&b->a, 1 << 20);
-}
-
-static void
-teardown(struct bench *b)
-{
-	arena_free(&b->a);
-	b->db.ops->close(&b->db);
-}
-
-static void
-make(struct bench *b, int w, int n, bool external, int64_t since)
+make(struct t_bench *b, int w, int n, bool external, int64_t since)
 {
 	struct upload u = { .id = MK(upload, n), .state = UP_WAITING, .content_type = S("text/plain"), .max_size = 10, .expires_at = since + 900000,
 		.since = since, .external = external };
@@ -31,7 +14,7 @@ make(struct bench *b, int w, int n, bool external, int64_t since)
 }
 
 static int
-state(struct bench *b, int w, int n)
+state(struct t_bench *b, int w, int n)
 {
 	struct upload u;
 
@@ -56,7 +39,7 @@ TEST(each_type_has_its_cap_and_others_have_none)
 
 /* By the statement that makes this move; E_CONFLICT where there is none, or it moves nothing. */
 static enum err
-move(struct bench *b, int n, int from, int to, bool external)
+move(struct t_bench *b, int n, int from, int to, bool external)
 {
 	workspace_id w = MK(workspace, n);
 	struct upload u = { .id = MK(upload, n), .external = external };
@@ -77,7 +60,7 @@ move(struct bench *b, int n, int from, int to, bool external)
 }
 
 static void
-bring_to(struct bench *b, int n, int from, bool external)
+bring_to(struct t_bench *b, int n, int from, bool external)
 {
 	struct upload u = { .id = MK(upload, n), .external = external };
 	struct upload_doomed doomed;
@@ -96,10 +79,10 @@ bring_to(struct bench *b, int n, int from, bool external)
 /* Every pair of states, by the statements that move them: they go where the table says, and nowhere else. */
 DB_TEST(an_upload_goes_only_where_the_table_says)
 {
-	struct bench b;
+	struct t_bench b;
 	int n = 0;
 
-	setup(&b, t);
+	t_bench_open(&b, t);
 	for (int external = 0; external < 2; external++)
 		for (int from = UP_WAITING; from <= UP_DOOMED; from++)
 			for (int to = UP_WAITING; to <= UP_DOOMED; to++, n++) {
@@ -111,16 +94,16 @@ DB_TEST(an_upload_goes_only_where_the_table_says)
 				CHECK_INT(move(&b, n, from, to, external), ==, may ? OK : E_CONFLICT);
 				CHECK_INT(state(&b, n, n), ==, may ? to : from);
 			}
-	teardown(&b);
+	t_bench_close(&b);
 }
 
 DB_TEST(one_attempt_completes_an_upload_and_may_say_so_twice)
 {
-	struct bench b;
+	struct t_bench b;
 	ulid first = t_ulid(3, 1), second = t_ulid(3, 2);
 	bool ours = false;
 
-	setup(&b, t);
+	t_bench_open(&b, t);
 	make(&b, 1, 1, false, 1000);
 	CHECK_INT(upload_store(&b.db, MK(workspace, 2), MK(upload, 1), &first, 3, 1000, &b.e), ==, E_CONFLICT);
 	CHECK_OK(b.e, upload_store(&b.db, MK(workspace, 1), MK(upload, 1), &first, 3, 1000, &b.e));
@@ -130,15 +113,15 @@ DB_TEST(one_attempt_completes_an_upload_and_may_say_so_twice)
 	CHECK(ours);
 	CHECK_OK(b.e, upload_stored_by(&b.db, MK(workspace, 2), MK(upload, 1), &first, &ours, &b.e));
 	CHECK(!ours);
-	teardown(&b);
+	t_bench_close(&b);
 }
 
 DB_TEST(what_is_old_is_condemned_first_and_listed_in_the_next_transaction)
 {
-	struct bench b;
+	struct t_bench b;
 	struct upload_doomed doomed;
 
-	setup(&b, t);
+	t_bench_open(&b, t);
 	make(&b, 1, 1, false, 1000);
 	make(&b, 1, 2, false, 5000);
 	make(&b, 2, 1, false, 1000);
@@ -156,5 +139,5 @@ DB_TEST(what_is_old_is_condemned_first_and_listed_in_the_next_transaction)
 	CHECK_INT(state(&b, 1, 2), ==, UP_WAITING);
 	CHECK_OK(b.e, upload_forget(&b.db, MK(workspace, 1), doomed.id[0], &b.e));
 	CHECK_INT(t_db_count(t, "SELECT count(*) FROM upload"), ==, 2);
-	teardown(&b);
+	t_bench_close(&b);
 }

@@ -147,6 +147,11 @@ fetch(struct documents *d, struct fetch *f)
 	const char *why;
 
 	dial(t->f.a, clock, &rq, &r);
+	if (!alive(d)) {
+		refuse(&t->r, O_UNAVAILABLE, "This server is about to stop. Try again in a moment.");
+		t->r.retry_s = 1;
+		return;
+	}
 	read_document(f, &r, &why);
 	if (why != NULL) {
 		log_note(d->o->api->c.log, LOG_INFO, "oauth", "the client document %.*s is not taken: %s", (int)MIN(f->url.n, 200), f->url.p, why);
@@ -245,14 +250,20 @@ documents_new(struct oauth *o, struct documents **ret, struct error *e)
 }
 
 void
-documents_free(struct documents *d)
+documents_drain(struct documents *d)
 {
-	if (d == NULL)
-		return;
 	pthread_mutex_lock(&d->lock);
 	d->stop = true;
 	pthread_cond_broadcast(&d->some);
 	pthread_mutex_unlock(&d->lock);
+}
+
+void
+documents_free(struct documents *d)
+{
+	if (d == NULL)
+		return;
+	documents_drain(d);
 	for (int i = 0; i < d->threads; i++)
 		pthread_join(d->thread[i], NULL);
 	pthread_mutex_destroy(&d->lock);

@@ -165,9 +165,11 @@ exchange_code(struct face *f, struct db *db, struct error *e)
 		return OK;
 	/* written before it is read: who takes it back at this moment waits, and finds the family */
 	TRY(consent_touch(db, c.person, c.consent, now_of(t), e));
-	TRY(consent_get(db, f->a, c.person, c.consent, &consent, e));
-	if (consent.revoked_at == TIME_NONE)
+	enum err code = consent_get(db, f->a, c.person, c.consent, &consent, e);
+	if (code == OK && consent.revoked_at == TIME_NONE)
 		return make_family(t, db, &c, e);
+	if (code != OK && code != E_NOT_FOUND)
+		return code;
 	refuse(&t->r, O_INVALID_GRANT, "The consent behind this code was revoked.");
 	return OK;
 }

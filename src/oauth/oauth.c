@@ -128,6 +128,8 @@ oauth_new(struct api *api, struct people *people, const secret *s, struct oauth 
 	return OK;
 }
 
+void oauth_drain(struct oauth *o) { documents_drain(o->documents); }
+
 void
 oauth_free(struct oauth *o)
 {

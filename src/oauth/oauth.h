@@ -33,6 +33,7 @@
 
 struct oauth;
 MUST_USE enum err oauth_new(struct api *, struct people *, const secret *, struct oauth **ret, struct error *);
+void	oauth_drain(struct oauth *);	/* nobody waits for a document any more: the server is about to stop */
 void	oauth_free(struct oauth *);
 #define OAUTH_FACES	8
 void	oauth_faces(struct oauth *, struct front_face ret[OAUTH_FACES]);

@@ -139,6 +139,7 @@ digest	secret_hash(const struct oauth *, const char *kind, str text);
 /* document.c */
 struct documents;
 MUST_USE enum err documents_new(struct oauth *, struct documents **ret, struct error *);
+void	documents_drain(struct documents *);	/* who waits for one is told to come again */
 void	documents_free(struct documents *);
 /* Fetches it, parked; then() finds t->r, or *ret filled as describe() fills it, with url and fresh_until.  It may be called before this returns. */
 void	document_fetch(struct turn *, str url, struct client *ret, face_then *then);

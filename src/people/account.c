@@ -397,16 +397,7 @@ find(struct face *f, struct db *db, struct error *e)
 	return person_account(db, f->a, v->me.person, &v->who, &v->known, e);
 }
 
-static void
-found(struct face *f)
-{
-	struct guest *v = guest_of(f);
-
-	if (f->code != OK)
-		guest_trouble(v);
-	else
-		guest_hash(v, false, v->known ? v->who.password : STR_NONE, v->password, judged);
-}
+static void found(struct face *f) { guest_compare(guest_of(f), judged); }
 
 static void
 ask_password(struct guest *v)

@@ -321,6 +321,15 @@ guest_hash(struct guest *v, bool make, str hash, str password, face_then *then)
 	guest_stop(v, 503, "One moment", "Many people sign in right now. Wait a few seconds, and try again.");
 }
 
+void
+guest_compare(struct guest *v, face_then *then)
+{
+	if (v->f.code != OK)
+		guest_trouble(v);
+	else
+		guest_hash(v, false, v->known ? v->who.password : STR_NONE, v->password, then);
+}
+
 bool
 guest_made(struct guest *v)
 {

@@ -56,6 +56,8 @@ struct people_route { str path; bool below; face_then *show, *act; };
 static inline struct guest *guest_of(struct face *f) { return (struct guest *)f; }
 
 void	guest_hash(struct guest *, bool make, str hash, str password, face_then *then);
+/* Behind a look for the account: the password that was given against its own, or against nobody's, which takes as long. */
+void	guest_compare(struct guest *, face_then *then);
 bool	guest_made(struct guest *);			/* then(): there is a hash to keep, and the secret of a session.  False: answered */
 /* One more try of an address and, unless absent, an account; the latter of a browser that knows the account is its own.  False: answered with 429. */
 bool	guest_may_try(struct guest *, str account);

@@ -122,16 +122,7 @@ judged(struct face *f)
 }
 
 /* Whether there is such an account or not: the same work from here on, up to the same words. */
-static void
-found(struct face *f)
-{
-	struct guest *v = guest_of(f);
-
-	if (f->code != OK)
-		guest_trouble(v);
-	else
-		guest_hash(v, false, v->known ? v->who.password : STR_NONE, v->password, judged);
-}
+static void found(struct face *f) { guest_compare(guest_of(f), judged); }
 
 void
 signin_do(struct face *f)

@@ -234,6 +234,24 @@ DB_TEST(the_keeper_leaves_nothing_of_what_is_deleted_cancelled_or_failed)
 	t_house_close(&h);
 }
 
+/* The keeper looks at an unlisted document, and then at its job; in between the job may have listed it. */
+DB_TEST(a_document_that_is_listed_while_the_keeper_looks_is_not_emptied)
+{
+	struct t_house h;
+
+	t_house_open(&h, t, T_HANDS, "job_poll=20 clean_interval=1");
+	for (int i = 0; i < 60; i++) {
+		job_id id = submit(&h, str_fmt(&h.a, "Text %d about one thing.", i), NULL);
+		work_wake(h.work);
+		T_UNTIL((t_move(&h, 1000), status_of(&h, id) == JS_DONE));
+	}
+	T_UNTIL((t_move(&h, 1000), t_count(&h, "knowledge_unlisted") == 0));
+	CHECK_INT(t_count(&h, "knowledge"), ==, 60);
+	CHECK_INT(t_count(&h, "knowledge WHERE id NOT IN (SELECT document FROM knowledge_passage)"), ==, 0);
+	CHECK_INT(t_count(&h, "knowledge WHERE id NOT IN (SELECT document FROM knowledge_slice)"), ==, 0);
+	t_house_close(&h);
+}
+
 DB_TEST(a_document_whose_job_still_waits_is_left_alone)
 {
 	struct t_house h;

@@ -31,6 +31,7 @@ import tempfile
 import threading
 import time
 import urllib.parse
+from contextlib import contextmanager
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LIFTED = {'rate_read': 0, 'rate_write': 0, 'rate_jobs': 0, 'rate_uploads': 0, 'rate_unknown': 0, 'rate_mcp': 0, 'rate_signin_account': 0,
@@ -315,6 +316,17 @@ class Server:
     def log_wait(self, pattern, timeout=30):
         """The first match of a regular expression in the log, waiting for it up to timeout seconds."""
         return wait_for(lambda: re.search(pattern, self.log_text(), re.M), timeout)
+
+    @contextmanager
+    def twin(self):
+        """Another node on the same database, with a folder of its own and the same key."""
+        other = Server({}, db='sqlite')
+        other.where, other.database, other.key = ['--db', self.database.url, '--data', other.data], None, self.key
+        try:
+            other.start()
+            yield other
+        finally:
+            other.close()
 
     # clients
 

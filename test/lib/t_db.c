@@ -262,3 +262,18 @@ t_ulid(int64_t ms, int n)
 		rnd[9 - i] = (uint8_t)(n >> 8 * i);
 	return ulid_from(ms, rnd);
 }
+
+void
+t_bench_open(struct t_bench *b, struct t_db *t)
+{
+	t_db_schema(t);
+	*b = (struct t_bench){ .db = t_db_open(t) };
+	arena_init(&b->a, 1 << 20);
+}
+
+void
+t_bench_close(struct t_bench *b)
+{
+	arena_free(&b->a);
+	b->db.ops->close(&b->db);
+}

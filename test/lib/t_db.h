@@ -19,6 +19,11 @@ struct engine_conf t_db_conf(struct t_db *);	/* on this database: a pool of 4, a
 struct engine *t_db_engine(const struct engine_conf *);
 int64_t	t_db_count(struct t_db *, const char *sql);	/* the one number that sql selects, read on a connection that nothing else uses */
 
+/* One connection to a database with our tables, and what a test of a table needs beside it. */
+struct t_bench { struct db db; struct arena a; struct error e; };
+void	t_bench_open(struct t_bench *, struct t_db *);
+void	t_bench_close(struct t_bench *);
+
 #define CHECK_OK(e, call) do { if ((call) != OK) t_fail(__FILE__, __LINE__, "%s: %s", #call, (e).detail); } while (0)
 #define CHECK_ERR(call, want) do { enum err got_ = (call); if (got_ != (want)) \
 	t_fail(__FILE__, __LINE__, "%s: %d, not %s", #call, (int)got_, #want); } while (0)

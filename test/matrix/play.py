@@ -220,6 +220,7 @@ def signature(a):
     text = re.sub(r'scripe_sk_(live|test)_[0-9a-f]{64}', r'scripe_sk_\1_…', text)
     text = re.sub(r'(X-Amz-(?:Credential|Date|Signature))=[^&"]*', r'\1=…', text)
     text = re.sub(r'("maxSizeBytes":\d+,"expiresAt"):"[^"]*"', r'\1:…', text)
+    text = re.sub(r'/invite/[\w-]{43}', '/invite/…', text)
     text = re.sub(r'"expiresAt":"[^"]*"(,"acceptedAt")', r'"expiresAt":…\1', text)
     text = RECENT.sub(r'"\1":…', ID.sub('…', text))
     text = re.sub(r'"next_cursor":"[^"]*"', '"next_cursor":…', text)

@@ -77,19 +77,12 @@ def sessions(s):
 def nodes(engine):
     if engine != 'postgres':
         raise Skip('one node only')
-    with Server({}, db='postgres') as a:
-        b = Server({}, db='sqlite')
-        b.where, b.database = ['--db', a.database.url, '--data', b.data], None
-        try:
-            b.start()
-            with Talk(a, '2025-11-25') as t, Talk(b, '2025-11-25', key=a.key, begin=False) as u:
-                u.sid = t.sid
-                need(u.result('ping') == {} and u.data('list_projects'), 'the other node does not know the session')
-                u.result('logging/setLevel', {'level': 'error'})
-                need(t.client.request('DELETE', '/mcp', None, t.headers()).status == 204, 'DELETE')
-                need(wait_for(lambda: u.ask('ping').status == 404, 10), 'the session lives on at the other node')
-        finally:
-            b.close()
+    with Server({}, db='postgres') as a, a.twin() as b, Talk(a, '2025-11-25') as t, Talk(b, '2025-11-25', begin=False) as u:
+        u.sid = t.sid
+        need(u.result('ping') == {} and u.data('list_projects'), 'the other node does not know the session')
+        u.result('logging/setLevel', {'level': 'error'})
+        need(t.client.request('DELETE', '/mcp', None, t.headers()).status == 204, 'DELETE')
+        need(wait_for(lambda: u.ask('ping').status == 404, 10), 'the session lives on at the other node')
 
 
 @case('2026-07-28: a request says all there is to know, and its headers the same')

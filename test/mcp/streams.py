@@ -341,20 +341,12 @@ def followed(s):
 def nodes(engine):
     if engine != 'postgres':
         raise Skip('one node only')
-    with Server({}, db='postgres') as a:
-        b = Server({}, db='sqlite')
-        b.where, b.database = ['--db', a.database.url, '--data', b.data], None
-        try:
-            b.start()
-            b.key = a.key
-            with Talk(a) as t, Talk(b) as u:
-                post = t.data('create_post', {'projectId': a.project, 'content': 'x'})
-                st, _, _ = listening(u, resourceSubscriptions=['scripe://posts/' + post['id']])
-                t.data('update_post', {'postId': post['id'], 'content': 'y'})
-                need(st.next()['params']['uri'] == 'scripe://posts/' + post['id'], 'not told')
-                st.close()
-        finally:
-            b.close()
+    with Server({}, db='postgres') as a, a.twin() as b, Talk(a) as t, Talk(b) as u:
+        post = t.data('create_post', {'projectId': a.project, 'content': 'x'})
+        st, _, _ = listening(u, resourceSubscriptions=['scripe://posts/' + post['id']])
+        t.data('update_post', {'postId': post['id'], 'content': 'y'})
+        need(st.next()['params']['uri'] == 'scripe://posts/' + post['id'], 'not told')
+        st.close()
 
 
 if __name__ == '__main__':

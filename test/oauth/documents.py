@@ -19,7 +19,7 @@ from browser import Browser
 from cases import case, need
 from oauthcase import asked, held, on_a_page, processor_time, rows, world
 from people import CALLBACK, App, Person, Pkce, register
-from server import Server
+from server import Server, wait_for
 from stranger import Stranger, head
 
 LIFTED = {'rate_register': 0, 'rate_documents': 0}
@@ -115,6 +115,18 @@ def slow(s):
             wait([late], 0.2)
         late.result()
     need(4 < time.monotonic() - began < 30, f'it took {time.monotonic() - began:.1f} s')
+
+
+@case('A server that stops waits for nobody else: who waits for a document is told to come again', own=True)
+def stops(engine):
+    with Server(OPEN, db=engine) as s, documents(lambda url: lambda c: c.recv(1)) as (other, url), ThreadPoolExecutor(1) as pool:
+        late = pool.submit(asked, world(s), client_id=url)
+        need(wait_for(lambda: other.requests), 'nothing was fetched')
+        began = time.monotonic()
+        s.stop()
+        need(time.monotonic() - began < 3, f'it took {time.monotonic() - began:.1f} s')
+        a = late.result()
+        need(a.status == 503 and a.get('Retry-After') == '1', f'{a} {a.headers}')
 
 
 @case('Nobody who is not signed in has anything fetched, and nobody scans with us', alone=True, oauth_allow_private=True, rate_documents=5)
