@@ -7,7 +7,7 @@
 extern char **environ;
 
 /* Flags that stand for a setting, so that --data DIR and --set data=DIR are the same. */
-static const char *const shorts[] = { "data", "listen", "db" };
+static const char *const shorts[] = { "data", "listen", "db", "role", "kv", "blob" };
 
 static bool
 is_short(str name)

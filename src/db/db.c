@@ -28,6 +28,11 @@ db_stmts(struct stmt *const **ret)
 	return (int)(__stop_scriped_stmts - __start_scriped_stmts);
 }
 
+static _Atomic int schema;
+
+int db_schema(void) { return schema; }
+void db_schema_is(int number) { schema = number; }
+
 static _Atomic int64_t asked;
 
 int64_t db_asked(void) { return atomic_load_explicit(&asked, memory_order_relaxed); }
@@ -48,6 +53,28 @@ db_run_(struct db *db, const struct stmt *q, struct error *e, const struct val *
 	while (db_next(&r))
 		;
 	return db_done(&r, e);
+}
+
+enum err
+db_touch_(struct db *db, const struct stmt *q, int64_t *n, struct error *e, const struct val *v, int nv)
+{
+	TRY(db_run_(db, q, e, v, nv));
+	*n = db->ops->changes(db);
+	return OK;
+}
+
+enum err
+db_must_(struct db *db, const struct stmt *q, const struct miss *miss, struct error *e, const struct val *v, int n)
+{
+	int64_t before = db->ops->written(db);
+	struct rows r;
+
+	TRY(db_query_(db, q, &r, e, v, n));
+	bool hit = db_next(&r);
+	while (db_next(&r))
+		;
+	TRY(db_done(&r, e));
+	return hit || db->ops->written(db) > before ? OK : fail(e, miss->code, miss->field, "%s", miss->detail);
 }
 
 enum err
@@ -186,6 +213,7 @@ db_prepare_all(struct db *db, struct error *e)
 
 	/* A query of no values and an id below is prepared only: see the engines. */
 	for (int i = 0; i < n; i++)
-		TRY(db->ops->query(db, all[i], NULL, -1, NULL, e));
+		if (all[i]->since <= db_schema())
+			TRY(db->ops->query(db, all[i], NULL, -1, NULL, e));
 	return OK;
 }

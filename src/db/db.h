@@ -6,6 +6,7 @@
  *
  *	{pg} … {/pg}: what PostgreSQL alone needs; a comment to SQLite
  *	{i64} {bytes} {skip_locked} {for_update} {strict}	{id}: TEXT, compared by byte	{clustered}: strict, and kept in its key
+ *	{unlogged}: not kept over a crash of PostgreSQL
  *
  * SQL() also enters the statement into a list that the linker collects, so that all are prepared when an engine
  * opens (on its first connection; the others prepare what they are asked for), and a tool can ask for the plan of each.
@@ -20,9 +21,12 @@
 #include "crypto/crypto.h"
 #include "rec/rec.h"
 
-struct stmt { const char *name, *sql; int id; };	/* id: its place in the list, set by db_init */
-#define SQL(var, nm, text) \
-	static struct stmt var = { nm, "" text, -1 }; \
+struct stmt { const char *name, *sql; int id, since; };	/* id: its place in the list, set by db_init */
+#define SQL(var, nm, text) SQL_SINCE(0, var, nm, text)
+/* One that needs this schema: on PostgreSQL nodes of a new release run on the schema of the last one until the operator migrates, and
+ * who uses it asks db_schema() before. */
+#define SQL_SINCE(number, var, nm, text) \
+	static struct stmt var = { nm, "" text, -1, number }; \
 	static struct stmt *const var##_listed __attribute__((section("scriped_stmts"), used)) = &var
 
 enum vtype { V_NULL, V_I64, V_TEXT, V_BYTES };
@@ -71,6 +75,8 @@ struct db_ops {
 };
 
 void	db_init(void);				/* numbers the statements; once */
+int	db_schema(void);			/* of the database that this process has opened: it grows while we run */
+void	db_schema_is(int);			/* whoever looked */
 int	db_stmts(struct stmt *const **ret);
 #define DB_SLOTS(n)	((n) + 2)		/* prepared statements of a connection: two more for migrate */
 
@@ -96,6 +102,16 @@ int64_t	db_asked(void);				/* statements run so far, of all connections of this 
 #define db_run(db, q, e, ...) db_run_((db), &(q), (e), VALS(__VA_ARGS__))
 /* Whether there is a row at all. */
 #define db_any(db, q, ret, e, ...) db_any_((db), &(q), (ret), (e), VALS(__VA_ARGS__))
+/* A statement whose rows nobody needs.  PostgreSQL sends it with the next one that waits for an answer, or with COMMIT, and its fault
+ * comes with that one's: so a transaction of many writes takes one round trip.  SQLite runs it at once.
+ *	db_run	 whatever it does
+ *	db_must	 it must find, or change, a row: else the next one that waits, at the latest the end of the transaction, fails as `miss` says
+ *	db_touch waits, and tells how many rows it changed */
+struct miss { enum err code; const char *field, *detail; };
+MUST_USE enum err db_must_(struct db *, const struct stmt *, const struct miss *, struct error *, const struct val *, int);
+MUST_USE enum err db_touch_(struct db *, const struct stmt *, int64_t *n, struct error *, const struct val *, int);
+#define db_must(db, q, miss, e, ...) db_must_((db), &(q), &(miss), (e), VALS(__VA_ARGS__))
+#define db_touch(db, q, n, e, ...) db_touch_((db), &(q), (n), (e), VALS(__VA_ARGS__))
 /* At most one row into a record; *found tells.  The arena may be NULL only for a record without texts: the row is gone. */
 #define db_one(db, q, rec, a, to, found, e, ...) db_one_((db), &(q), (rec), (a), (to), (found), (e), VALS(__VA_ARGS__))
 static inline bool db_next(struct rows *r) { return r->db->ops->next(r); }

@@ -31,8 +31,8 @@ static const char create[] =
     "CREATE TABLE IF NOT EXISTS schema_version (number {i64} NOT NULL PRIMARY KEY, name TEXT NOT NULL, hash TEXT NOT NULL,"
     " applied_at {i64} NOT NULL){strict}";
 /* not SQL(): these are needed before the tables exist that all other statements are prepared against */
-static struct stmt applied = { "schema.applied", "SELECT number, hash FROM schema_version ORDER BY number", -1 };
-static struct stmt apply = { "schema.apply", "INSERT INTO schema_version (number, name, hash, applied_at) VALUES ($1, $2, $3, $4)", -1 };
+static struct stmt applied = { "schema.applied", "SELECT number, hash FROM schema_version ORDER BY number", -1, 0 };
+static struct stmt apply = { "schema.apply", "INSERT INTO schema_version (number, name, hash, applied_at) VALUES ($1, $2, $3, $4)", -1, 0 };
 
 static void
 hash_of(const struct migration *m, char hex[65])
@@ -166,5 +166,6 @@ migrate(struct db *db, const struct migration *list, int n, const char *snapshot
 			code = highest(db, list, n, &at, e);
 		TRY(code);
 	}
+	db_schema_is((int)MAX(at, list[n - 1].number));
 	return OK;
 }

@@ -7,7 +7,7 @@
 /* Text is compared by byte everywhere, so that keyset pages are the same on both engines. */
 static const struct dialect words[] = {
 	{ "{i64}", "BIGINT" }, { "{bytes}", "BYTEA" }, { "{strict}", "" }, { "{pg}", "" }, { "{/pg}", "" }, { "{clustered}", "" },
-	{ "{id}", "TEXT COLLATE \"C\"" }, { "{skip_locked}", " FOR UPDATE SKIP LOCKED" }, { "{for_update}", " FOR UPDATE" }, { NULL, NULL },
+	{ "{unlogged}", "UNLOGGED" }, { "{id}", "TEXT COLLATE \"C\"" }, { "{skip_locked}", " FOR UPDATE SKIP LOCKED" }, { "{for_update}", " FOR UPDATE" }, { NULL, NULL },
 };
 #define PARAMS	80
 struct pg { PGconn *c; bool *prepared; int64_t changes, written; char begin[80]; };

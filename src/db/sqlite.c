@@ -8,7 +8,7 @@
 
 static const struct dialect words[] = {
 	{ "{i64}", "INTEGER" }, { "{bytes}", "BLOB" }, { "{strict}", " STRICT" }, { "{clustered}", " STRICT, WITHOUT ROWID" },
-	{ "{id}", "TEXT" }, { "{pg}", "/*" }, { "{/pg}", "*/" }, { "{skip_locked}", "" }, { "{for_update}", "" }, { NULL, NULL },
+	{ "{id}", "TEXT" }, { "{unlogged}", "" }, { "{pg}", "/*" }, { "{/pg}", "*/" }, { "{skip_locked}", "" }, { "{for_update}", "" }, { NULL, NULL },
 };
 enum { BEGIN_READ, BEGIN_WRITE, COMMIT, ROLLBACK, MARK, RELEASE, REWIND, VERBS };
 static const char *const verbs[VERBS] = {

@@ -104,8 +104,10 @@ client_consented(struct db *db, client_id id, int64_t now, struct error *e)
 enum err
 client_verify(struct db *db, client_id id, bool verified, bool *found, struct error *e)
 {
-	TRY(db_run(db, verify, e, VID(id), V(verified)));
-	*found = db->ops->changes(db) == 1;
+	int64_t n;
+
+	TRY(db_touch(db, verify, &n, e, VID(id), V(verified)));
+	*found = n == 1;
 	return OK;
 }
 
@@ -118,8 +120,7 @@ client_delete(struct db *db, client_id id, struct error *e)
 enum err
 client_sweep(struct db *db, int64_t now, int most, int64_t *n, struct error *e)
 {
-	TRY(db_run(db, sweep, e, V(now - CLIENT_ORPHAN_MS), V(most)));
-	*n = db->ops->changes(db);
+	TRY(db_touch(db, sweep, n, e, V(now - CLIENT_ORPHAN_MS), V(most)));
 	return OK;
 }
 
@@ -136,7 +137,6 @@ client_trim(struct db *db, int64_t keep, int most, int64_t *n, struct error *e)
 	TRY(db_done(&r, e));
 	if (there <= keep)
 		return OK;
-	TRY(db_run(db, trim, e, V(there - keep)));
-	*n = db->ops->changes(db);
+	TRY(db_touch(db, trim, n, e, V(there - keep)));
 	return OK;
 }

@@ -133,8 +133,7 @@ enum err
 grant_forget(struct db *db, client_id c, int most, int64_t *n, struct error *e)
 {
 	TRY(db_run(db, forget_families, e, VID(c), V(most)));
-	TRY(db_run(db, forget, e, VID(c), V(most)));
-	*n = db->ops->changes(db);
+	TRY(db_touch(db, forget, n, e, VID(c), V(most)));
 	return OK;
 }
 
@@ -244,17 +243,20 @@ family_turn(struct db *db, const struct family *f, struct error *e)
 enum err
 family_revoke(struct db *db, const ulid *id, int64_t now, bool *was, struct error *e)
 {
-	TRY(db_run(db, revoke_family, e, val_ulid(id), V(now)));
-	*was = db->ops->changes(db) == 1;
+	int64_t n;
+
+	TRY(db_touch(db, revoke_family, &n, e, val_ulid(id), V(now)));
+	*was = n == 1;
 	return OK;
 }
 
 enum err
 grant_sweep(struct db *db, int64_t now, int most, int64_t *n, struct error *e)
 {
-	TRY(db_run(db, sweep_codes, e, V(now - CODE_KEEP_MS), V(most)));
-	*n = db->ops->changes(db);
-	TRY(db_run(db, sweep_families, e, V(now), V(most)));
-	*n += db->ops->changes(db);
+	int64_t families;
+
+	TRY(db_touch(db, sweep_codes, n, e, V(now - CODE_KEEP_MS), V(most)));
+	TRY(db_touch(db, sweep_families, &families, e, V(now), V(most)));
+	*n += families;
 	return OK;
 }

@@ -81,15 +81,17 @@ invitation_by_hash(struct db *db, struct arena *a, const digest *hash, int64_t n
 enum err
 invitation_accept(struct db *db, workspace_id w, invitation_id id, int64_t now, struct error *e)
 {
-	TRY(db_run(db, accept, e, VID(w), VID(id), V(now)));
-	return db->ops->changes(db) == 1 ? OK : fail(e, E_CONFLICT, NULL, "This invitation has been used or is over: ask for another one.");
+	static const struct miss used = { E_CONFLICT, NULL, "This invitation has been used or is over: ask for another one." };
+
+	return db_must(db, accept, used, e, VID(w), VID(id), V(now));
 }
 
 enum err
 invitation_delete(struct db *db, workspace_id w, invitation_id id, struct error *e)
 {
-	TRY(db_run(db, gone, e, VID(w), VID(id)));
-	return db->ops->changes(db) == 1 ? OK : fail(e, E_NOT_FOUND, NULL, "Invitation not found.");
+	static const struct miss unknown = { E_NOT_FOUND, NULL, "Invitation not found." };
+
+	return db_must(db, gone, unknown, e, VID(w), VID(id));
 }
 
 enum err
@@ -107,7 +109,6 @@ invitation_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, st
 enum err
 invitation_sweep(struct db *db, int64_t now, int most, int64_t *n, struct error *e)
 {
-	TRY(db_run(db, over, e, V(now), V(most)));
-	*n = db->ops->changes(db);
+	TRY(db_touch(db, over, n, e, V(now), V(most)));
 	return OK;
 }

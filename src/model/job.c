@@ -202,55 +202,44 @@ job_claim(struct db *db, struct arena *a, str worker, int64_t now, int64_t lease
 	return tasks(&r, a, limit, ret, n, e);
 }
 
-static enum err lost_lease(struct error *e) { return fail(e, E_CONFLICT, NULL, "the lease of this job was lost"); }
-static enum err fenced(struct db *db, struct error *e) { return db->ops->changes(db) == 1 ? OK : lost_lease(e); }
+static const struct miss lost_lease = { E_CONFLICT, NULL, "the lease of this job was lost" };
 
 #define HELD(t)	VID((t)->workspace), VID((t)->id), V((t)->worker), V((t)->attempts)
 
 enum err
 job_held(struct db *db, const struct job_task *t, struct error *e)
 {
-	struct rows r;
-
-	TRY(db_query(db, held, &r, e, HELD(t)));
-	bool ours = db_next(&r);
-	TRY(db_done(&r, e));
-	return ours ? OK : lost_lease(e);
+	return db_must(db, held, lost_lease, e, HELD(t));
 }
 
 enum err
 job_done(struct db *db, const struct job_task *t, int64_t now, str result, str receipt, struct error *e)
 {
-	TRY(db_run(db, done, e, HELD(t), V(now), V(result), V(receipt)));
-	return fenced(db, e);
+	return db_must(db, done, lost_lease, e, HELD(t), V(now), V(result), V(receipt));
 }
 
 enum err
 job_failed(struct db *db, const struct job_task *t, int64_t now, str code, str message, str receipt, struct error *e)
 {
-	TRY(db_run(db, failed, e, HELD(t), V(now), V(code), V(message), V(receipt)));
-	return fenced(db, e);
+	return db_must(db, failed, lost_lease, e, HELD(t), V(now), V(code), V(message), V(receipt));
 }
 
 enum err
 job_drop(struct db *db, const struct job_task *t, struct error *e)
 {
-	TRY(db_run(db, drop, e, HELD(t)));
-	return fenced(db, e);
+	return db_must(db, drop, lost_lease, e, HELD(t));
 }
 
 enum err
 job_again(struct db *db, const struct job_task *t, int64_t now, int64_t run_at, bool undo_start, struct error *e)
 {
-	TRY(db_run(db, again, e, HELD(t), V(now), V(run_at), V((int)undo_start)));
-	return fenced(db, e);
+	return db_must(db, again, lost_lease, e, HELD(t), V(now), V(run_at), V((int)undo_start));
 }
 
 enum err
 job_give_back(struct db *db, const struct job_task *t, int64_t now, struct error *e)
 {
-	TRY(db_run(db, give_back, e, HELD(t), V(now)));
-	return fenced(db, e);
+	return db_must(db, give_back, lost_lease, e, HELD(t), V(now));
 }
 
 enum err
@@ -335,7 +324,6 @@ job_clean(struct db *db, workspace_id w, int64_t before, int slice, int64_t *ret
 {
 	ulid low = ulid_low(before);
 
-	TRY(db_run(db, clean, e, VID(w), val_ulid(&low), V(before), V(slice)));
-	*ret = db->ops->changes(db);
+	TRY(db_touch(db, clean, ret, e, VID(w), val_ulid(&low), V(before), V(slice)));
 	return OK;
 }

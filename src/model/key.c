@@ -208,8 +208,9 @@ key_find(struct db *db, key_id id, workspace_id *ret, struct error *e)
 enum err
 key_revoke(struct db *db, workspace_id w, key_id id, int64_t now, str by, str reason, struct error *e)
 {
-	TRY(db_run(db, revoke, e, VID(w), VID(id), V(now), V(by), V(reason)));
-	return db->ops->changes(db) == 1 ? OK : fail(e, E_CONFLICT, NULL, "This API key is revoked already.");
+	static const struct miss already = { E_CONFLICT, NULL, "This API key is revoked already." };
+
+	return db_must(db, revoke, already, e, VID(w), VID(id), V(now), V(by), V(reason));
 }
 
 enum err

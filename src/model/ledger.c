@@ -64,11 +64,12 @@ idem_claim(struct db *db, struct arena *a, workspace_id w, const struct idem_nam
     struct idem *ret, struct error *e)
 {
 	struct rows r;
+	int64_t n;
 
 	*ret = (struct idem){ .fresh = db->ops->sole(db) };
 	if (!ret->fresh) {
-		TRY(db_run(db, claim, e, VID(w), val_name(name), val_digest(hash), V(now), V(now - keep_ms)));
-		if ((ret->fresh = db->ops->changes(db) == 1))
+		TRY(db_touch(db, claim, &n, e, VID(w), val_name(name), val_digest(hash), V(now), V(now - keep_ms)));
+		if ((ret->fresh = n == 1))
 			return OK;
 	}
 	TRY(db_query(db, standing, &r, e, VID(w), val_name(name), V(now - keep_ms)));
@@ -296,12 +297,11 @@ ledger_clean(struct db *db, workspace_id w, int64_t idem_before, int64_t audit_b
     int64_t *ret, struct error *e)
 {
 	ulid audit_low = ulid_low(audit_before), event_low = ulid_low(event_before);
+	int64_t records, entries, events;
 
-	TRY(db_run(db, idem_clean, e, VID(w), V(idem_before), V(slice)));
-	*ret = db->ops->changes(db);
-	TRY(db_run(db, audit_clean, e, VID(w), val_ulid(&audit_low), V(slice)));
-	*ret += db->ops->changes(db);
-	TRY(db_run(db, event_clean, e, VID(w), val_ulid(&event_low), V(slice)));
-	*ret += db->ops->changes(db);
+	TRY(db_touch(db, idem_clean, &records, e, VID(w), V(idem_before), V(slice)));
+	TRY(db_touch(db, audit_clean, &entries, e, VID(w), val_ulid(&audit_low), V(slice)));
+	TRY(db_touch(db, event_clean, &events, e, VID(w), val_ulid(&event_low), V(slice)));
+	*ret = records + entries + events;
 	return OK;
 }

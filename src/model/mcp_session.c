@@ -80,7 +80,6 @@ mcp_session_end(struct db *db, const digest *hash, struct error *e)
 enum err
 mcp_session_sweep(struct db *db, int64_t now, int most, int64_t *n, struct error *e)
 {
-	TRY(db_run(db, sweep, e, V(now - MCP_SESSION_MS), V(most)));
-	*n = db->ops->changes(db);
+	TRY(db_touch(db, sweep, n, e, V(now - MCP_SESSION_MS), V(most)));
 	return OK;
 }

@@ -94,7 +94,9 @@ note_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, struct e
 enum err
 note_leave_folder(struct db *db, workspace_id w, project_id p, folder_id f, int64_t now, int limit, int *n, struct error *e)
 {
-	TRY(db_run(db, leave, e, VID(w), VID(p), VID(f), V(now), V(limit)));
-	*n = (int)db->ops->changes(db);
+	int64_t moved;
+
+	TRY(db_touch(db, leave, &moved, e, VID(w), VID(p), VID(f), V(now), V(limit)));
+	*n = (int)moved;
 	return OK;
 }

@@ -82,14 +82,15 @@ person_join(struct db *db, struct arena *a, workspace_id w, const struct person_
 {
 	str email = person_email(a, c->email);
 	struct rows r;
+	int64_t n;
 
 	TRY(db_run(db, insert, e, VID(fresh), V(email), V(c->name)));
 	TRY(db_query(db, by_email, &r, e, V(email)));
 	if (db_next(&r))
 		memcpy(fresh.u.s, db_col(&r, 0).s.p, 26);
 	TRY(db_done(&r, e));
-	TRY(db_run(db, join, e, VID(w), VID(fresh), val_word(&role_words, c->role >= 0 ? c->role : ROLE_CREATOR), V(c->name)));
-	if (db->ops->changes(db) == 0)
+	TRY(db_touch(db, join, &n, e, VID(w), VID(fresh), val_word(&role_words, c->role >= 0 ? c->role : ROLE_CREATOR), V(c->name)));
+	if (n == 0)
 		return fail(e, E_CONFLICT, NULL, "This person is a member already: change the member instead.");
 	return person_get(db, a, w, fresh, ret, e);
 }
@@ -189,8 +190,9 @@ person_password_ok(str s, struct error *e)
 enum err
 person_set_password(struct db *db, person_id id, str hash, int64_t now, struct error *e)
 {
-	TRY(db_run(db, set_password, e, VID(id), V(hash), V(now)));
-	return db->ops->changes(db) == 1 ? OK : fail(e, E_NOT_FOUND, NULL, "User not found.");
+	static const struct miss unknown = { E_NOT_FOUND, NULL, "User not found." };
+
+	return db_must(db, set_password, unknown, e, VID(id), V(hash), V(now));
 }
 
 enum err

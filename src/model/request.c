@@ -71,10 +71,12 @@ SQL(older, "request_log.older", REMOVE " AND id < $2 ORDER BY id LIMIT $3)");
 enum err
 request_log_insert(struct db *db, workspace_id w, const struct request_log *r, bool *added, struct error *e)
 {
-	TRY(db_run(db, insert, e, VID(w), VID(r->id), V(r->principal), val_word(&key_mode_words, r->mode), val_word(&http_method_words, r->method),
+	int64_t n;
+
+	TRY(db_touch(db, insert, &n, e, VID(w), VID(r->id), V(r->principal), val_word(&key_mode_words, r->mode), val_word(&http_method_words, r->method),
 	    V(r->operation), V(r->path), V(r->query), V(r->status), V(r->error), V(r->us), V(r->bytes_in), V(r->bytes_out), V(r->ip), V(r->agent),
 	    V(r->version), val_word(&key_use_words, r->idempotency), V(r->ignored), V(r->weight), VID(r->client), r->status >= 400 ? VID(r->id) : V(STR_NONE)));
-	*added = db->ops->changes(db) == 1;
+	*added = n == 1;
 	return OK;
 }
 
@@ -102,8 +104,7 @@ request_log_trim(struct db *db, workspace_id w, int added, int64_t most, int sli
 	TRY(count_on(db, w, added, &n, e));
 	if (n <= most)
 		return OK;
-	TRY(db_run(db, oldest, e, VID(w), V(MIN(n - most, slice))));
-	*ret = db->ops->changes(db);
+	TRY(db_touch(db, oldest, ret, e, VID(w), V(MIN(n - most, slice))));
 	return count_on(db, w, -*ret, &n, e);
 }
 
@@ -113,8 +114,7 @@ request_log_clean(struct db *db, workspace_id w, int64_t before, int slice, int6
 	ulid low = ulid_low(before);
 	int64_t n;
 
-	TRY(db_run(db, older, e, VID(w), val_ulid(&low), V(slice)));
-	*ret = db->ops->changes(db);
+	TRY(db_touch(db, older, ret, e, VID(w), val_ulid(&low), V(slice)));
 	return *ret > 0 ? count_on(db, w, -*ret, &n, e) : OK;
 }
 
@@ -240,7 +240,6 @@ usage_days(struct db *db, workspace_id w, int64_t from, int64_t to, int most, st
 enum err
 usage_clean(struct db *db, workspace_id w, int64_t before_day, int slice, int64_t *ret, struct error *e)
 {
-	TRY(db_run(db, clean_usage, e, VID(w), V(before_day), V(slice)));
-	*ret = db->ops->changes(db);
+	TRY(db_touch(db, clean_usage, ret, e, VID(w), V(before_day), V(slice)));
 	return OK;
 }

@@ -96,7 +96,6 @@ session_end_all(struct db *db, person_id person, const digest *but, struct error
 enum err
 session_sweep(struct db *db, int64_t now, int most, int64_t *n, struct error *e)
 {
-	TRY(db_run(db, over, e, V(now), V(most)));
-	*n = db->ops->changes(db);
+	TRY(db_touch(db, over, n, e, V(now), V(most)));
 	return OK;
 }

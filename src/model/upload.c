@@ -146,8 +146,10 @@ upload_store(struct db *db, workspace_id w, upload_id id, const ulid *attempt, i
 {
 	bool ours;
 
-	TRY(db_run(db, store, e, VID(w), VID(id), word(UP_STORED), word(UP_WAITING), val_ulid(attempt), V(size), V(now)));
-	if (db->ops->changes(db) == 1)
+	int64_t n;
+
+	TRY(db_touch(db, store, &n, e, VID(w), VID(id), word(UP_STORED), word(UP_WAITING), val_ulid(attempt), V(size), V(now)));
+	if (n == 1)
 		return OK;
 	TRY(upload_stored_by(db, w, id, attempt, &ours, e));
 	return ours ? OK : fail(e, E_CONFLICT, NULL, "This URL was used already: its upload is complete.");
@@ -158,8 +160,10 @@ upload_use(struct db *db, workspace_id w, const struct upload *u, job_id job, in
 {
 	int from = u->external ? UP_WAITING : UP_STORED;
 
-	TRY(db_run(db, use, e, VID(w), VID(u->id), word(UP_USED), word(from), V(now), VID(job), V(u->external)));
-	return db->ops->changes(db) == 1 ? OK : fail(e, E_CONFLICT, NULL, "The upload is not %s any more.", upload_state_words.v[from]);
+	int64_t n;
+
+	TRY(db_touch(db, use, &n, e, VID(w), VID(u->id), word(UP_USED), word(from), V(now), VID(job), V(u->external)));
+	return n == 1 ? OK : fail(e, E_CONFLICT, NULL, "The upload is not %s any more.", upload_state_words.v[from]);
 }
 
 enum err

@@ -79,39 +79,37 @@ vectors_want(struct db *db, str model, int64_t now, struct vectors_wanted *ret, 
 	return wanted(&r, ret, found, e);
 }
 
-static enum err
-held(struct db *db, struct error *e)
-{
-	return db->ops->changes(db) == 1 ? OK : fail(e, E_CONFLICT, NULL, "the document is gone, or somebody else makes its vectors");
-}
+static const struct miss not_held = { E_CONFLICT, NULL, "the document is gone, or somebody else makes its vectors" };
 
 enum err
 vectors_claim(struct db *db, struct vectors_wanted *v, int64_t until, struct error *e)
 {
-	TRY(db_run(db, claim, e, VID(v->workspace), VID(v->id), V(v->claim), V(until)));
-	return held(db, e);
+	return db_must(db, claim, not_held, e, VID(v->workspace), VID(v->id), V(v->claim), V(until));
 }
 
 enum err
 vectors_begin(struct db *db, const struct vectors_wanted *v, struct error *e)
 {
-	TRY(db_run(db, begin, e, VID(v->workspace), VID(v->id), V(v->claim)));
-	return db->ops->changes(db) == 1 ? knowledge_size_add(db, v->workspace, 0, 0, e) : OK;
+	int64_t n;
+
+	TRY(db_touch(db, begin, &n, e, VID(v->workspace), VID(v->id), V(v->claim)));
+	return n == 1 ? knowledge_size_add(db, v->workspace, 0, 0, e) : OK;
 }
 
 enum err
 vectors_whole(struct db *db, const struct vectors_wanted *v, str model, int64_t now, struct error *e)
 {
-	TRY(db_run(db, whole, e, VID(v->workspace), VID(v->id), V(v->claim), V(model), V(now)));
-	TRY(held(db, e));
+	TRY(db_must(db, whole, not_held, e, VID(v->workspace), VID(v->id), V(v->claim), V(model), V(now)));
 	return knowledge_size_add(db, v->workspace, 0, 0, e);
 }
 
 enum err
 vectors_forget(struct db *db, workspace_id w, int most, int *n, struct error *e)
 {
-	TRY(db_run(db, forget, e, VID(w), V(most)));
-	*n = (int)db->ops->changes(db);
+	int64_t gone;
+
+	TRY(db_touch(db, forget, &gone, e, VID(w), V(most)));
+	*n = (int)gone;
 	return *n > 0 ? knowledge_size_add(db, w, 0, 0, e) : OK;
 }
 

@@ -107,8 +107,9 @@ workspace_page(struct db *db, struct arena *a, workspace_id before, int limit, s
 enum err
 workspace_set_plan(struct db *db, workspace_id id, int plan, int64_t now, struct error *e)
 {
-	TRY(db_run(db, set_plan, e, VID(id), val_word(&plan_words, plan), V(now)));
-	return db->ops->changes(db) == 1 ? OK : fail(e, E_NOT_FOUND, NULL, "Workspace not found.");
+	static const struct miss unknown = { E_NOT_FOUND, NULL, "Workspace not found." };
+
+	return db_must(db, set_plan, unknown, e, VID(id), val_word(&plan_words, plan), V(now));
 }
 
 

@@ -1,4 +1,5 @@
 #include "sys/sys.h"
+#include <stdatomic.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -37,6 +38,18 @@ real_mono_us(const struct sys_clock *c)
 }
 
 const struct sys_clock sys_clock_real = { real_wall_us, real_mono_us };
+
+static int64_t
+shared_wall_us(const struct sys_clock *c)
+{
+	return real_wall_us(c) + atomic_load_explicit(&((const struct sys_clock_shared *)c)->ahead_us, memory_order_relaxed);
+}
+
+void
+sys_clock_shared_init(struct sys_clock_shared *c)
+{
+	*c = (struct sys_clock_shared){ .c = { shared_wall_us, real_mono_us } };
+}
 
 /* The clock is the first member, so that its address is the test clock's. */
 static int64_t test_us(const struct sys_clock *c) { return ((const struct sys_clock_test *)c)->ms * 1000; }

@@ -17,6 +17,11 @@ static inline int64_t sys_mono_us(const struct sys_clock *c) { return c->mono_us
 struct sys_clock_test { struct sys_clock c; _Atomic int64_t ms; };
 void	sys_clock_test_init(struct sys_clock_test *, int64_t ms);
 
+/* The clock of many nodes: this machine's, moved by as much as the database's is ahead of it, so that leases, ids and days are the same
+ * whatever the machines say.  mono_us is this machine's. */
+struct sys_clock_shared { struct sys_clock c; _Atomic int64_t ahead_us; };
+void	sys_clock_shared_init(struct sys_clock_shared *);
+
 /* Ids made by one process ascend, also within a millisecond and when the wall clock is set back. */
 ulid	sys_ulid(const struct sys_clock *);
 void	sys_random(void *p, size_t n);

@@ -1,0 +1,42 @@
+/* bus -- short words from one node to all others, over LISTEN and NOTIFY of PostgreSQL.
+ *
+ * A word is a hint, never the truth: that is in the database, and whoever waits for a word also looks there by itself now and then.  So a
+ * word may be lost (a link that breaks, a node that is killed between its commit and its word), may come twice, and comes in any order.
+ * When words may have been lost, each listener hears one without a text: look for yourself.
+ *
+ * Words are said by a thread of the bus on a connection of its own, outside of any transaction: NOTIFY inside one would have all commits of
+ * the database wait for each other.  What is said while one NOTIFY is under way goes out together with the next.  A node hears its own words
+ * no more than once: bus_say does not call its own listeners.
+ *
+ * With the embedded database there is nobody to talk to: a bus of no URI takes words and does nothing.
+ *
+ * Ownership:  texts are copied.  A listener belongs to who adds it and lives as long as the bus.
+ * Limits:     a text is at most BUS_TEXT bytes; BUS_QUEUED words wait at most, beyond that the oldest give way to one "look for yourself".
+ * Threads:    bus_say from any thread, never waits.  Listeners are called on the thread of the bus and must be quick: no database, no lock held for long.
+ * Layer:      includes base, sys, log. */
+#ifndef BUS_H
+#define BUS_H
+#include "log/log.h"
+
+#define BUS_TEXT	120
+#define BUS_QUEUED	4096
+enum bus_topic {
+	BUS_JOB,		/* a job is QUEUED; no text */
+	BUS_ENDED,		/* a job ended: its id */
+	BUS_BUST,		/* what is remembered of keys, sessions and consents is not true any more: of whom (auth.h), or of all */
+	BUS_CANCEL,		/* a caller gave up a request of MCP: whose, and which */
+	BUS_TOPICS
+};
+struct bus_listener {
+	struct bus_listener *next;	/* the bus's */
+	enum bus_topic topic;
+	void (*heard)(struct bus_listener *, str text);		/* text.p NULL: words may have been lost */
+};
+struct bus_conf { const char *uri; struct log *log; const struct sys_clock *clock; };	/* uri NULL: nobody to talk to */
+struct bus;
+MUST_USE enum err bus_open(const struct bus_conf *, struct bus **ret, struct error *);
+void	bus_listen(struct bus *, struct bus_listener *);
+void	bus_say(struct bus *, enum bus_topic, str text);
+bool	bus_hears(const struct bus *);		/* whether the link stands */
+void	bus_close(struct bus *);
+#endif
