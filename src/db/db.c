@@ -56,6 +56,17 @@ db_run_(struct db *db, const struct stmt *q, struct error *e, const struct val *
 }
 
 enum err
+db_ask_(struct db *db, const struct stmt *q, struct rows *ret, struct error *e, const struct val *v, int n)
+{
+	if (db->ops->ask == NULL)
+		return db_query_(db, q, ret, e, v, n);
+	atomic_fetch_add_explicit(&asked, 1, memory_order_relaxed);
+	return db->ops->ask(db, q, v, n, ret, e);
+}
+
+enum err db_settle(struct db *db, struct error *e) { return db->ops->settle != NULL ? db->ops->settle(db, e) : OK; }
+
+enum err
 db_touch_(struct db *db, const struct stmt *q, int64_t *n, struct error *e, const struct val *v, int nv)
 {
 	TRY(db_run_(db, q, e, v, nv));

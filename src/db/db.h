@@ -13,7 +13,7 @@
  *
  * Ownership:  rows belong to the query and die with db_done; text read from them is borrowed until the next row
  *             unless db_scan is given an arena.  Texts over 32 bytes and bytes that are bound live until db_done.
- * Errors:     E_DUPLICATE, E_RETRY, E_FULL, E_STORAGE, E_UNCERTAIN, whatever the engine.
+ * Errors:     E_DUPLICATE, E_TAKEN (a statement divided by zero: that is how one says no to all that come behind it), E_RETRY, E_FULL, E_STORAGE, E_UNCERTAIN, whatever the engine.
  * Threads:    a struct db belongs to one thread at a time.
  * Layer:      includes base, crypto, rec, sys. */
 #ifndef DB_H
@@ -63,6 +63,8 @@ struct db_ops {
 	bool	 (*sole)(struct db *);		/* nobody else writes: what is not there now comes only from us */
 	bool	 (*broken)(struct db *);	/* the transaction is gone, whatever the mark said */
 	enum err (*query)(struct db *, const struct stmt *, const struct val *, int, struct rows *ret, struct error *);
+	enum err (*ask)(struct db *, const struct stmt *, const struct val *, int, struct rows *ret, struct error *);	/* db_ask; NULL: query does it */
+	enum err (*settle)(struct db *, struct error *);	/* db_settle; NULL: nothing is ever deferred */
 	bool	 (*next)(struct rows *);
 	struct val (*col)(struct rows *, int);
 	enum err (*done)(struct rows *, struct error *);
@@ -110,6 +112,12 @@ int64_t	db_asked(void);				/* statements run so far, of all connections of this 
 struct miss { enum err code; const char *field, *detail; };
 MUST_USE enum err db_must_(struct db *, const struct stmt *, const struct miss *, struct error *, const struct val *, int);
 MUST_USE enum err db_touch_(struct db *, const struct stmt *, int64_t *n, struct error *, const struct val *, int);
+/*	db_settle waits until all misses are told: a no-op where no db_must is unanswered.  Who must know how its statements went before it goes on
+ *	db_ask	 a query whose answer is not waited for before db_next asks for its first row: several of them take one round trip.  Its fault comes
+ *		 with db_done at the latest.  Each is read to its end before db_done; a statement can be asked once at a time */
+MUST_USE enum err db_ask_(struct db *, const struct stmt *, struct rows *, struct error *, const struct val *, int);
+MUST_USE enum err db_settle(struct db *, struct error *);
+#define db_ask(db, q, ret, e, ...) db_ask_((db), &(q), (ret), (e), VALS(__VA_ARGS__))
 #define db_must(db, q, miss, e, ...) db_must_((db), &(q), &(miss), (e), VALS(__VA_ARGS__))
 #define db_touch(db, q, n, e, ...) db_touch_((db), &(q), (n), (e), VALS(__VA_ARGS__))
 /* At most one row into a record; *found tells.  The arena may be NULL only for a record without texts: the row is gone. */

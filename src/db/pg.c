@@ -21,7 +21,7 @@ code_of(const char *state)
 {
 	static const struct { const char *state; enum err code; } row[] = {
 		{ "23505", E_DUPLICATE }, { "40001", E_RETRY }, { "40P01", E_RETRY }, { "55P03", E_LOCKED },
-		{ "53100", E_FULL }, { "53300", E_RETRY },
+		{ "53100", E_FULL }, { "22012", E_TAKEN }, { "53300", E_RETRY },
 	};
 	for (size_t i = 0; state != NULL && i < COUNT(row); i++)
 		if (strcmp(row[i].state, state) == 0)
