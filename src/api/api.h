@@ -144,7 +144,7 @@ struct api {
 	struct slow *slow;
 	struct op_stats *stats;			/* one per op, and one more for requests without */
 	_Atomic int64_t *of_version;		/* requests, by row of `versions` */
-	_Atomic bool draining;
+	_Atomic bool leaving, draining;		/* leaving: /readyz says so and all goes on; draining: new work is refused */
 };
 MUST_USE enum err api_open(const struct api_conf *, const struct conf *, struct api **ret, struct error *);
 void	api_close(struct api *);
@@ -163,6 +163,9 @@ void	api_part(struct exchange *);
 const char *api_url(const struct api *, struct exchange *);
 str	api_origin(const struct conf *, const struct exchange *);	/* the same, borrowed */
 bool	etag_listed(str list, const char *tag);	/* of If-None-Match or If-Match, which may say `*` or W/ */
+/* /livez and /readyz, for a front of ours: without a key, a log line or a count (ready.c). */
+#define READY_FACES	2
+void	ready_faces(struct api *, struct front_face ret[READY_FACES]);
 void	api_metrics(struct api *, int connections, int streams, struct buf *);	/* the Prometheus page */
 static inline const struct conf *api_conf(const struct api *a) { return atomic_load_explicit(&a->conf, memory_order_acquire); }
 #endif

@@ -71,7 +71,7 @@ metrics_run(void *ctx, struct exchange *x)
 		mcp_metrics(s->mcp, &b);
 	}
 	front_add(x, "Content-Type", hit ? "text/plain; version=0.0.4; charset=utf-8" : "text/plain; charset=utf-8");
-	front_answer(x, hit ? 200 : 404, hit ? buf_str(&b) : S("Only /metrics is here.\n"));
+	front_answer(x, hit ? 200 : 404, hit ? buf_str(&b) : S("Only /metrics, /livez and /readyz are here.\n"));
 }
 
 static void metrics_end(void *ctx, struct exchange *x) { (void)ctx, (void)x; }
@@ -165,12 +165,15 @@ open_front(struct server *s, struct error *e)
 {
 	const struct conf *c = s->confs[0];
 	struct front_handler api, metrics = { metrics_head, metrics_run, metrics_run, metrics_end, s };
-	struct front_face faces[FRONT_FACES];
+	struct front_face faces[FRONT_FACES], probes[READY_FACES];
 	int n = 0;
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
 	s->desk = (struct desk){ s->home.engine, &s->home.secret, &sys_clock_real, s->auth, s->api };
 	api_front(s->api, &api);
+	ready_faces(s->api, probes);
+	ready_faces(s->api, &faces[n]);
+	n += READY_FACES;
 	oauth_faces(s->oauth, &faces[n]);	/* before /mcp: the first that takes a path has it */
 	n += OAUTH_FACES;
 	docs_faces(s->docs, &faces[n]);
@@ -184,7 +187,7 @@ open_front(struct server *s, struct error *e)
 	TRY(listen_on(s, c->listen, c->threads != 0 ? (int)c->threads : (int)MAX(cores, 1), &api, faces, n, &s->front, e));
 	s->api->url = front_url(s->front);
 	if (c->metrics_listen[0] != '\0')
-		TRY(listen_on(s, c->metrics_listen, 1, &metrics, NULL, 0, &s->metrics, e));
+		TRY(listen_on(s, c->metrics_listen, 1, &metrics, probes, READY_FACES, &s->metrics, e));
 	if (c->data[0] != '\0')
 		TRY(control_open(c, &s->desk, s->log, &s->control, e));
 	return OK;
@@ -260,6 +263,26 @@ wait_for_end(struct server *s)
 
 	while (sigwait(&s->signals, &sig) == 0 && sig == SIGHUP)
 		reload(s);
+}
+
+/* Whoever sends callers here hears of it by /readyz and needs a moment; until then they are served.  A second signal cuts it short. */
+static void
+give_notice(struct server *s)
+{
+	int64_t until = sys_mono_us(&sys_clock_real) + settings(s)->drain_delay * 1000000, left;
+	int sig = SIGHUP;
+
+	atomic_store(&s->api->leaving, true);
+	if (settings(s)->drain_delay > 0)
+		log_note(s->log, LOG_INFO, "stop", "in %lld s: /readyz says so, requests go on", (long long)settings(s)->drain_delay);
+	while (sig == SIGHUP && (left = until - sys_mono_us(&sys_clock_real)) > 0) {
+		struct timespec t = { left / 1000000, left % 1000000 * 1000 };
+		sig = sigtimedwait(&s->signals, NULL, &t);
+		if (sig == SIGHUP)
+			reload(s);
+		else if (sig < 0 && errno == EINTR)
+			sig = SIGHUP;		/* neither: wait on */
+	}
 	log_note(s->log, LOG_INFO, "stop", "draining");
 }
 
@@ -345,6 +368,7 @@ serve_run(const struct command *c, struct options *o)
 		printf("metrics on %s/metrics\n", front_url(s.metrics));
 	fflush(stdout);
 	wait_for_end(&s);
+	give_notice(&s);
 	leave_by_the_clock(&s);
 	if (!drain(&s)) {
 		log_note(s.log, LOG_WARN, "stop", "%d requests did not end in time", front_busy(s.front));

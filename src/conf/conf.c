@@ -1,5 +1,6 @@
-#include "conf/conf.h"
+#include "conf/conf_priv.h"
 #include <stdio.h>
+#include <stdlib.h>
 
 #define FILE_MAX	256000
 #define VALUE_MAX	4096
@@ -33,6 +34,7 @@ static const struct setting rows[] = {
 };
 
 #define ROWS_END	(rows + COUNT(rows))
+_Static_assert(COUNT(rows) <= 8 * sizeof(((struct conf *)0)->given), "conf.given is too small");
 
 static void *member(struct conf *c, const struct setting *s) { return (char *)c + s->at; }
 static const void *value_of(const struct conf *c, const struct setting *s) { return (const char *)c + s->at; }
@@ -116,6 +118,19 @@ take(struct conf *c, const struct setting *s, str v)
 		break;
 	}
 	return false;
+}
+
+static bool
+same(const struct conf *a, const struct conf *b, const struct setting *s)
+{
+	switch (s->kind) {
+	case TEXT:	return strcmp(text_of(a, s), text_of(b, s)) == 0;
+	case NUMBER:	return *(const int64_t *)value_of(a, s) == *(const int64_t *)value_of(b, s);
+	case YESNO:	return *(const bool *)value_of(a, s) == *(const bool *)value_of(b, s);
+	case WORD:	return *(const int *)value_of(a, s) == *(const int *)value_of(b, s);
+	case GROUP:	break;
+	}
+	return true;
 }
 
 /* What a value may be, in words: for errors and for the manual. */
@@ -219,7 +234,42 @@ assign(struct conf *c, const char *place, str name, str v, struct error *e)
 
 	if (s == NULL)
 		return unknown(place, name, e);
+	c->given[(s - rows) / 64] |= UINT64_C(1) << (s - rows) % 64;
 	return take(c, s, v) ? OK : refuse(place, s, v, e);
+}
+
+/* --- for what fills several of them --- */
+
+static const struct setting *
+must_find(const char *name)
+{
+	const struct setting *s = find(str_z(name));
+
+	if (s == NULL)
+		abort();
+	return s;
+}
+
+bool
+conf_given(const struct conf *c, const char *name)
+{
+	ptrdiff_t i = must_find(name) - rows;
+
+	return c->given[i / 64] >> i % 64 & 1;
+}
+
+bool conf_set(struct conf *c, const char *name, str v) { return take(c, must_find(name), v); }
+
+bool
+conf_says(const struct conf *c, const char *name, str v)
+{
+	const struct setting *s = must_find(name);
+	struct conf other = { 0 };
+
+	arena_init(&other.a, VALUE_MAX + 64);
+	bool yes = take(&other, s, v) && same(c, &other, s);
+	arena_free(&other.a);
+	return yes;
 }
 
 /* --- where they come from --- */
@@ -227,6 +277,7 @@ assign(struct conf *c, const char *place, str name, str v, struct error *e)
 static void
 set_defaults(struct conf *c)
 {
+	memset(c->given, 0, sizeof(c->given));
 	for (const struct setting *s = rows; s < ROWS_END; s++) {
 		if (s->kind == TEXT)
 			*(const char **)member(c, s) = s->text;
@@ -328,7 +379,8 @@ load(struct conf *c, const char *file, char *const *env, const char *const *sets
 	if (file != NULL)
 		TRY(take_file(c, file, e));
 	TRY(take_env(c, env, e));
-	return take_sets(c, sets, n, e);
+	TRY(take_sets(c, sets, n, e));
+	return blob_uri(c, e);
 }
 
 enum err
@@ -475,19 +527,6 @@ conf_help(struct buf *b)
 		else
 			help_row(s, &defaults, b);
 	}
-}
-
-static bool
-same(const struct conf *a, const struct conf *b, const struct setting *s)
-{
-	switch (s->kind) {
-	case TEXT:	return strcmp(text_of(a, s), text_of(b, s)) == 0;
-	case NUMBER:	return *(const int64_t *)value_of(a, s) == *(const int64_t *)value_of(b, s);
-	case YESNO:	return *(const bool *)value_of(a, s) == *(const bool *)value_of(b, s);
-	case WORD:	return *(const int *)value_of(a, s) == *(const int *)value_of(b, s);
-	case GROUP:	break;
-	}
-	return true;
 }
 
 str

@@ -4,6 +4,7 @@
  * detail names the place ("scriped.conf:12: …", "SCRIPED_LISTEN: …", "--set listen: …") and what would be right.
  * A file has lines `name = value`; `#` starts a comment line; a value may stand in double quotes, which are taken off.
  * A whole number may end in k, M or G (thousands).  Of a name given twice in one place the last one counts.
+ * `blob` fills the settings blob_… that it stands for (bloburi.c).
  * SCRIPED_TEST_… and SCRIPED_BENCH_… are no settings and are passed over, and so are SCRIPED_URL, _KEY and _PROJECT, which the
  * examples of the documentation export in the shell of who also runs the commands.
  *
@@ -17,6 +18,7 @@
 enum { CF_RELOAD = 1, CF_SECRET = 2 };
 struct conf {
 	struct arena a;
+	uint64_t given[4];		/* a bit per row: said by the file, the environment or the command line */
 #define SET_GROUP(title)
 #define SET_STR(name, def, flags, doc) const char *name;
 #define SET_INT(name, def, min, max, unit, flags, doc) int64_t name;

@@ -206,6 +206,50 @@ TEST(the_manual_is_100_columns_wide_and_complete)
 	arena_free(&a);
 }
 
+/* What a URI says is what the settings say: the same members, however it was given. */
+TEST(a_uri_of_a_bucket_fills_the_settings_that_it_stands_for)
+{
+	const char *set[] = { "blob=s3://team-files?endpoint=https%3A%2F%2Fs3.example.com:9000&region=eu-central-1&path_style=true", "blob_key_id=AK" };
+	const char *half[] = { "blob=s3://files/", "blob_region=eu-west-3", "blob_bucket=files" };
+	struct conf c;
+
+	CHECK(conf_load(&c, NULL, NULL, set, COUNT(set), &e) == OK);
+	CHECK_STR(str_z(c.blob_bucket), S("team-files"));
+	CHECK_STR(str_z(c.blob_endpoint), S("https://s3.example.com:9000"));
+	CHECK_STR(str_z(c.blob_region), S("eu-central-1"));
+	CHECK(c.blob_path_style);
+	conf_free(&c);
+	CHECK(conf_load(&c, NULL, NULL, half, COUNT(half), &e) == OK);
+	CHECK_STR(str_z(c.blob_bucket), S("files"));
+	CHECK_STR(str_z(c.blob_region), S("eu-west-3"));
+	CHECK(c.blob_endpoint[0] == '\0' && !c.blob_path_style);
+	conf_free(&c);
+}
+
+TEST(a_uri_of_a_bucket_that_cannot_be_right_is_refused)
+{
+	static const struct { const char *set[2], *says; } row[] = {
+		{ { "blob=files" }, "blob must be s3://BUCKET" }, { { "blob=https://s3.example.com/files" }, "blob must be s3://BUCKET" },
+		{ { "blob=s3://" }, "the name of a bucket" }, { { "blob=s3://Files" }, "the name of a bucket" }, { { "blob=s3://files/folder" }, "the name of a bucket" },
+		{ { "blob=s3://fi" }, "the name of a bucket" }, { { "blob=s3://-files" }, "the name of a bucket" },
+		{ { "blob=s3://AKIA:secret@files" }, "access keys belong in blob_key_id and blob_key_secret" },
+		{ { "blob=s3://files?" }, "has the parameters" }, { { "blob=s3://files?key=AK" }, "access keys belong in" },
+		{ { "blob=s3://files?region" }, "?region= needs one value" }, { { "blob=s3://files?region=" }, "?region= needs one value" },
+		{ { "blob=s3://files?region=%4" }, "?region= needs one value" }, { { "blob=s3://files?region=a&region=a" }, "?region= needs one value" },
+		{ { "blob=s3://files?region=%0A" }, "no value of blob_region" }, { { "blob=s3://files?path_style=maybe" }, "no value of blob_path_style" },
+		{ { "blob=s3://files?endpoint=s3.example.com" }, "must be an http:// or https:// URL" },
+		{ { "blob=s3://files", "blob_bucket=others" }, "blob and blob_bucket say different things" },
+		{ { "blob=s3://files?region=eu", "blob_region=us-east-1" }, "blob and blob_region say different things" },
+		{ { "blob=s3://files?path_style=on", "blob_path_style=off" }, "blob and blob_path_style say different things" },
+	};
+	for (size_t i = 0; i < COUNT(row); i++) {
+		struct conf c;
+		CHECK_INT(conf_load(&c, NULL, NULL, (const char *const *)row[i].set, row[i].set[1] != NULL ? 2 : 1, &e), ==, E_USAGE);
+		CHECK(strstr(e.detail, row[i].says) != NULL);
+		CHECK(strstr(e.detail, "secret@") == NULL);
+	}
+}
+
 TEST(what_needs_a_restart_is_named_and_stays)
 {
 	const char *set[] = { "listen=:1", "threads=3", "rate_read=1", "bench=on", "log_format=json", "openai_key=x" };
