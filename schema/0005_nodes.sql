@@ -21,3 +21,15 @@ CREATE TABLE duty (
 ){strict};
 
 -- --- what nodes count and remember together where there is no Valkey: gone after a crash, and no loss ---
+
+-- --- importing: which exports are in, or on their way in ---
+
+-- chunk: the last one that is in, written in its transaction, so that an import that was interrupted goes on behind it.  hash: the
+-- chain of all chunks up to there (src/move/format.h).
+CREATE TABLE moved (
+	export  {id}    NOT NULL PRIMARY KEY,
+	scope   {id}    NOT NULL,
+	chunk   {i64}   NOT NULL,
+	hash    {bytes} NOT NULL,
+	done_at {i64}
+){strict};

@@ -1,0 +1,502 @@
+/* move -- the commands that carry a workspace, or everything, from one database to another. */
+#include "app/app.h"
+#include "blob/bucket.h"
+#include "move/move.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DB_FILE		"scriped.db"
+#define NODE_ALIVE_MS	60000
+
+struct export_opts { str workspace, to, secret; };
+static const struct field export_fields[] = {
+	F_STR(export_opts, workspace, "workspace", NULL, 0, 1, 40, "The workspace, or all, which it is when left out", "org_01J9ZAB12CD34E56F7G8H9JKMN"),
+	F_STR(export_opts, to, "to", NULL, 0, 1, 4000, "The file; standard output when left out", "scriped.export"),
+	F_STR(export_opts, secret, "secret", NULL, 0, 1, 4000, "A file for the server secret, without which the keys are worthless elsewhere", "scriped.secret"),
+};
+const struct rec export_rec = REC(export_opts, export_fields, "What to export");
+
+struct import_opts { str from, workspace, secret; };
+static const struct field import_fields[] = {
+	F_STR(import_opts, from, "from", NULL, F_REQ, 1, 4000, "The file; - is standard input", "scriped.export"),
+	F_STR(import_opts, workspace, "workspace", NULL, 0, 1, 40, "The workspace that it must be of", NULL),
+	F_STR(import_opts, secret, "secret", NULL, 0, 1, 4000, "The file with the server secret that export wrote, into an empty database", "scriped.secret"),
+};
+const struct rec import_rec = REC(import_opts, import_fields, "What to import");
+
+/* --- what both share --- */
+
+struct moving {
+	struct options *o;
+	struct conf conf;
+	struct home home;
+	struct side side;
+	struct move_conf move;
+	struct move_result r;
+	char scope[27];
+	bool told;
+};
+
+static volatile sig_atomic_t stopped;
+static void on_stop(int sig) { (void)sig; stopped = 1; }
+static bool alive(void *ctx) { (void)ctx; return !stopped; }
+
+static void
+tell(void *ctx, const struct move_told *t)
+{
+	struct moving *m = ctx;
+
+	if (!isatty(STDERR_FILENO) || m->o->json)
+		return;
+	fprintf(stderr, "\r\033[K%s: %lld rows, %.1f MB", t->table, (long long)t->rows, (double)t->bytes / 1e6);
+	m->told = true;
+}
+
+static void
+clear_line(struct moving *m)
+{
+	if (m->told)
+		fprintf(stderr, "\r\033[K");
+}
+
+static str
+option(const struct options *o, const char *name)
+{
+	str found = STR_NONE;
+
+	for (int i = 0; i < o->nfields; i++)
+		if (str_eq(o->fields[i].name, str_z(name)))
+			found = o->fields[i].value;
+	return found;
+}
+
+/* "all" or org_…, as a move knows it. */
+static enum err
+take_scope(struct moving *m, str text, struct error *e)
+{
+	ulid id;
+
+	if (str_eq(text, S(MOVE_EVERYTHING)))
+		snprintf(m->scope, sizeof(m->scope), MOVE_EVERYTHING);
+	else if (id_parse(ID_workspace, text, &id))
+		memcpy(m->scope, id.s, sizeof(m->scope));
+	else
+		return fail(e, E_USAGE, NULL, "--workspace is org_… or all");
+	m->move.scope = m->scope;
+	return OK;
+}
+
+static enum err
+read_secret(const char *path, secret *ret, struct error *e)
+{
+	struct arena a;
+	str text;
+
+	arena_init(&a, 4096);
+	enum err code = sys_read_file(&a, path, sizeof(ret->b), &text, e);
+	if (code == E_NOT_FOUND)
+		code = fail(e, E_SYS, NULL, "%s: there is no such file", path);
+	else if (code == OK && text.n != sizeof(ret->b))
+		code = fail(e, E_SYS, NULL, "%s does not hold a server secret, which is exactly 32 bytes", path);
+	else if (code == OK)
+		memcpy(ret->b, text.p, sizeof(ret->b));
+	arena_free(&a);
+	return code;
+}
+
+/* The secret of the server of a database that is only looked at: nothing is made. */
+static enum err
+find_secret(struct moving *m, struct error *e)
+{
+	const struct conf *c = &m->conf;
+	struct val v;
+
+	if (c->secret_file[0] != '\0')
+		return read_secret(c->secret_file, &m->home.secret, e);
+	if (home_pg(c) == NULL)
+		return read_secret(home_path(&m->conf.a, c, "secret").p, &m->home.secret, e);
+	TRY(side_one(&m->side, &m->o->a, "SELECT value FROM server_fact WHERE name = 'secret'", NULL, 0, &v, e));
+	if (v.s.n != sizeof(m->home.secret.b))
+		return fail(e, E_STORAGE, NULL, "the database has no server secret: scriped setup makes it");
+	memcpy(m->home.secret.b, v.s.p, v.s.n);
+	return OK;
+}
+
+/* --- the bytes of uploads --- */
+
+static enum err
+uploads_path(struct moving *m, struct arena *a, str workspace, str upload, const char *tail, const char **ret, struct error *e)
+{
+	if (m->conf.data[0] == '\0')
+		return fail(e, E_USAGE, NULL, "uploads are bytes of files: name a data folder for them (--data DIR)");
+	*ret = str_fmt(a, "%s/uploads/%.*s-%.*s%s", m->conf.data, STR(workspace), STR(upload), tail).p;
+	return OK;
+}
+
+static str
+bucket_key(struct arena *a, str workspace, str upload)
+{
+	return str_fmt(a, "%.*s%.*s/%.*s%.*s", STR(id_prefix(ID_workspace)), STR(workspace), STR(id_prefix(ID_upload)), STR(upload));
+}
+
+/* A file without a name for what comes out of a bucket. */
+static enum err
+scratch(struct moving *m, int *ret, struct error *e)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	*ret = open(m->conf.data[0] != '\0' ? m->conf.data : tmp != NULL ? tmp : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	return *ret >= 0 ? OK : fail(e, E_SYS, NULL, "no place for a file: %s", strerror(errno));
+}
+
+static enum err
+open_upload(void *ctx, struct arena *a, str workspace, str upload, int *ret, struct error *e)
+{
+	struct moving *m = ctx;
+	struct bucket_client b = { .conf = &m->conf, .clock = &sys_clock_real, .a = a };
+	const char *path = NULL;
+
+	if (!blobs_external(&m->conf)) {
+		TRY(uploads_path(m, a, workspace, upload, "", &path, e));
+		if ((*ret = open(path, O_RDONLY | O_CLOEXEC)) >= 0)
+			return OK;
+		return errno == ENOENT ? fail(e, E_NOT_FOUND, NULL, "%s", path) : fail(e, E_SYS, NULL, "%s: %s", path, strerror(errno));
+	}
+	TRY(scratch(m, ret, e));
+	enum bucket_end end = bucket_read(&b, bucket_key(a, workspace, upload), *ret, INT64_MAX / 2);
+	if (end == BUCKET_OK)
+		return OK;
+	close(*ret);
+	return end == BUCKET_MISSING ? fail(e, E_NOT_FOUND, NULL, "upl_%.*s", STR(upload)) : fail(e, E_SYS, NULL, "the bucket %s: %s", m->conf.blob_bucket, b.why);
+}
+
+/* Into NAME.part at its place, however often; whole and synced it gets its name. */
+static enum err
+put_upload(void *ctx, str workspace, str upload, int64_t from, str bytes, int64_t size, struct error *e)
+{
+	struct moving *m = ctx;
+	struct arena a;
+	const char *part = NULL, *path = NULL;
+
+	arena_init(&a, 1 << 16);
+	enum err code = uploads_path(m, &a, workspace, upload, ".part", &part, e);
+	if (code == OK)
+		code = uploads_path(m, &a, workspace, upload, "", &path, e);
+	int fd = code == OK ? open(part, O_WRONLY | O_CREAT | O_CLOEXEC, 0600) : -1;
+	if (code == OK && (fd < 0 || pwrite(fd, bytes.p, bytes.n, from) != (ssize_t)bytes.n || fdatasync(fd) != 0))
+		code = fail(e, errno == ENOSPC ? E_FULL : E_SYS, NULL, "%s: %s", part, strerror(errno));
+	if (code == OK && from + (int64_t)bytes.n == size && (ftruncate(fd, size) != 0 || rename(part, path) != 0))
+		code = fail(e, E_SYS, NULL, "%s: %s", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	arena_free(&a);
+	return code;
+}
+
+static enum err
+make_uploads(struct moving *m, struct error *e)
+{
+	return m->conf.data[0] != '\0' ? sys_mkdir_private(home_path(&m->conf.a, &m->conf, "uploads").p, e) : OK;
+}
+
+/* --- the result --- */
+
+static void
+report(struct moving *m, FILE *to, const char *verb)
+{
+	const struct move_result *r = &m->r;
+	struct json j;
+	struct buf b;
+
+	clear_line(m);
+	if (!m->o->json) {
+		fprintf(to, "%s %lld rows%s in %lld chunks, %.1f MB; sha256 %s%s\n", verb, (long long)r->total, r->blobs > 0 ? " and uploads" : "", (long long)r->chunks,
+		    (double)r->bytes / 1e6, r->sum, r->already ? "; they were in already" : r->snapshots > 1 ? "; it was interrupted, so its rows are of several moments" : "");
+		return;
+	}
+	buf_init(&b, &m->o->a, 1 << 16);
+	jw_begin(&j, &b);
+	jw_obj(&j);
+	jw_key(&j, S("workspace"));
+	if (strcmp(r->scope, MOVE_EVERYTHING) == 0)
+		jw_str(&j, S(MOVE_EVERYTHING));
+	else
+		jw_raw2(&j, id_prefix(ID_workspace), str_z(r->scope));
+	jw_key(&j, S("rows"));
+	jw_obj(&j);
+	for (int i = 0; i < nmoved_tables; i++)
+		if (r->rows[i] > 0)
+			jw_key_i64(&j, str_z(moved_tables[i].name), r->rows[i]);
+	jw_end(&j);
+	jw_key_i64(&j, S("total"), r->total);
+	jw_key_i64(&j, S("uploads"), r->blobs);
+	jw_key_i64(&j, S("bytes"), r->bytes);
+	jw_key_i64(&j, S("chunks"), r->chunks);
+	jw_key_i64(&j, S("snapshots"), r->snapshots);
+	jw_key(&j, S("resumed"));
+	jw_bool(&j, r->resumed);
+	jw_key(&j, S("already"));
+	jw_bool(&j, r->already);
+	jw_key_str(&j, S("sha256"), str_z(r->sum));
+	jw_end(&j);
+	fprintf(to, "%.*s\n", STR(buf_str(&b)));
+}
+
+static void
+close_moving(struct moving *m)
+{
+	side_close(&m->side);
+	home_close(&m->home);
+	conf_free(&m->conf);
+}
+
+static enum err
+begin(struct moving *m, struct error *e)
+{
+	struct sigaction stop = { .sa_handler = on_stop };
+
+	sigaction(SIGINT, &stop, NULL);
+	sigaction(SIGTERM, &stop, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	umask(0077);
+	TRY(options_conf(m->o, &m->conf, e));
+	m->home = (struct home){ .conf = &m->conf, .clock = &sys_clock_real, .lock = -1, .make = true };
+	m->move = (struct move_conf){ .clock = &sys_clock_real, .secret = &m->home.secret, .tell = tell, .alive = alive, .ctx = m };
+	return OK;
+}
+
+/* --- export --- */
+
+static enum err
+open_source(struct moving *m, struct error *e)
+{
+	const char *path = home_path(&m->conf.a, &m->conf, DB_FILE).p;
+
+	if (home_pg(&m->conf) != NULL)
+		TRY(side_pg(home_pg(&m->conf), SIDE_READ, &m->side, e));
+	else if (m->conf.data[0] == '\0')
+		return fail(e, E_USAGE, NULL, "no database: say --data DIR or --db URI");
+	else if (access(path, F_OK) != 0)
+		return fail(e, E_NOT_FOUND, NULL, "there is no database %s", path);
+	else
+		TRY(side_lite(path, SIDE_READ, &m->side, e));
+	return find_secret(m, e);
+}
+
+static enum err
+sync_folder(const char *path, struct error *e)
+{
+	char folder[4096];
+	const char *slash = strrchr(path, '/');
+
+	snprintf(folder, sizeof(folder), "%.*s", slash == NULL ? 1 : slash == path ? 1 : (int)(slash - path), slash == NULL ? "." : path);
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool ok = fd >= 0 && fsync(fd) == 0;
+	if (fd >= 0)
+		close(fd);
+	return ok ? OK : fail(e, E_SYS, NULL, "the folder %s: %s", folder, strerror(errno));
+}
+
+/* FILE.part, in which an interrupted export goes on; whole and synced it becomes FILE. */
+static enum err
+export_to_file(struct moving *m, const char *path, struct error *e)
+{
+	const char *part = str_fmt(&m->o->a, "%s.part", path).p;
+
+	if (access(path, F_OK) == 0)
+		return fail(e, E_CONFLICT, NULL, "%s is there already: remove it, or name another file", path);
+	int fd = open(part, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return fail(e, E_SYS, NULL, "%s: %s", part, strerror(errno));
+	enum err code = flock(fd, LOCK_EX | LOCK_NB) == 0 ? OK : fail(e, E_CONFLICT, NULL, "another process writes %s", part);
+	if (code == OK)
+		code = move_export(&m->side, &m->move, fd, true, &m->r, e);
+	if (code == OK && (fsync(fd) != 0 || rename(part, path) != 0))
+		code = fail(e, E_SYS, NULL, "%s: %s", path, strerror(errno));
+	if (code == OK)
+		code = sync_folder(path, e);
+	close(fd);
+	return code;
+}
+
+static enum err
+export_all(struct moving *m, struct error *e)
+{
+	str to = option(m->o, "to"), scope = option(m->o, "workspace"), key = option(m->o, "secret");
+	struct move_blobs blobs = { open_upload, put_upload, m };
+
+	TRY(begin(m, e));
+	TRY(take_scope(m, scope.p != NULL ? scope : S(MOVE_EVERYTHING), e));
+	if (to.p == NULL && isatty(STDOUT_FILENO))
+		return fail(e, E_USAGE, NULL, "an export is no text for a terminal: say --to FILE");
+	TRY(open_source(m, e));
+	if (m->o->blobs)
+		m->move.blobs = &blobs;
+	if (key.p != NULL)
+		TRY(sys_write_file(key.p, (str){ (const char *)m->home.secret.b, sizeof(m->home.secret.b) }, e));
+	return to.p != NULL ? export_to_file(m, to.p, e) : move_export(&m->side, &m->move, STDOUT_FILENO, false, &m->r, e);
+}
+
+int
+export_run(const struct command *c, struct options *o)
+{
+	struct moving m = { .o = o, .home.lock = -1 };
+	struct error e;
+
+	(void)c;
+	enum err code = export_all(&m, &e);
+	if (code == OK)
+		report(&m, option(o, "to").p != NULL ? stdout : stderr, "exported");
+	else
+		clear_line(&m);
+	close_moving(&m);
+	return code == OK ? EXIT_DONE : complain(&e);
+}
+
+/* --- import --- */
+
+/* The tables and the secret are made as serve would make them.  A server that runs on the folder is let be: one workspace may come beside it. */
+static enum err
+open_target(struct moving *m, struct error *e)
+{
+	const char *path = home_path(&m->conf.a, &m->conf, DB_FILE).p;
+	int pid = 0;
+	enum err code = home_lock(&m->home, &pid, e);
+
+	if (code == E_CONFLICT && home_pg(&m->conf) == NULL) {
+		if (strcmp(m->scope, MOVE_EVERYTHING) == 0)
+			return code;
+		TRY(side_lite(path, SIDE_WRITE, &m->side, e));
+		return find_secret(m, e);
+	}
+	if (code != OK && code != E_CONFLICT)
+		return code;
+	TRY(home_open(&m->home, e));
+	engine_close(m->home.engine);
+	m->home.engine = NULL;
+	return home_pg(&m->conf) != NULL ? side_pg(home_pg(&m->conf), SIDE_WRITE, &m->side, e) : side_lite(path, SIDE_ALONE, &m->side, e);
+}
+
+/* A server that runs already holds the secret it began with. */
+static enum err
+no_server_runs(struct moving *m, struct error *e)
+{
+	struct val since = val_i64(sys_wall_ms(&sys_clock_real) - NODE_ALIVE_MS), v;
+
+	if (home_pg(&m->conf) == NULL)
+		return OK;		/* the folder is ours */
+	TRY(side_one(&m->side, &m->o->a, "SELECT id FROM node WHERE seen_at > $1 LIMIT 1", &since, 1, &v, e));
+	return v.t == V_NULL ? OK : fail(e, E_CONFLICT, NULL, "a server runs on this database, with the secret it has: stop it before another secret is brought");
+}
+
+static enum err
+keep_secret(struct moving *m, const secret *s, struct error *e)
+{
+	str text = { (const char *)s->b, sizeof(s->b) };
+	struct val v = val_bytes(text);
+	int64_t n;
+
+	if (m->conf.secret_file[0] != '\0')
+		return fail(e, E_CONFLICT, NULL, "the setting secret_file names another secret: put the one of the export there");
+	TRY(no_server_runs(m, e));
+	if (home_pg(&m->conf) == NULL)
+		TRY(sys_write_file(home_path(&m->conf.a, &m->conf, "secret").p, text, e));
+	else
+		TRY(m->side.ops->change(&m->side, "UPDATE server_fact SET value = $1 WHERE name = 'secret'", &v, 1, &n, e));
+	m->home.secret = *s;
+	return OK;
+}
+
+/* The secret of the export becomes that of this database while nothing here depends on another one. */
+static enum err
+bring_secret(struct moving *m, str path, struct error *e)
+{
+	secret s;
+	bool empty;
+
+	if (path.p == NULL)
+		return OK;
+	TRY(read_secret(path.p, &s, e));
+	if (memcmp(s.b, m->home.secret.b, sizeof(s.b)) == 0)
+		return OK;
+	TRY(move_empty(&m->side, &empty, e));
+	enum err code = empty ? keep_secret(m, &s, e)
+	    : fail(e, E_CONFLICT, NULL, "this database has workspaces whose keys depend on its own secret: leave out --secret, and the keys (--without-keys)");
+	crypto_wipe(&s, sizeof(s));
+	return code;
+}
+
+static enum err
+import_from(struct moving *m, int fd, struct error *e)
+{
+	struct move_blobs blobs = { open_upload, put_upload, m };
+
+	TRY(open_target(m, e));
+	TRY(bring_secret(m, option(m->o, "secret"), e));
+	TRY(make_uploads(m, e));
+	m->move.without_keys = m->o->without_keys;
+	if (m->conf.data[0] != '\0')
+		m->move.blobs = &blobs;
+	return move_import(&m->side, &m->move, (struct export_source){ export_fd, &fd }, &m->r, e);
+}
+
+/* The head decides how the database is opened; from a pipe it cannot be read twice, so there it is taken for everything. */
+static enum err
+peek(struct moving *m, int fd, struct error *e)
+{
+	char print[MOVE_PRINT];
+
+	if (lseek(fd, 0, SEEK_CUR) < 0) {
+		snprintf(m->scope, sizeof(m->scope), "%s", m->move.scope != NULL ? m->move.scope : MOVE_EVERYTHING);
+		return OK;
+	}
+	TRY(move_peek((struct export_source){ export_fd, &fd }, print, m->scope, e));
+	return lseek(fd, 0, SEEK_SET) == 0 ? OK : fail(e, E_SYS, NULL, "the export cannot be read: %s", strerror(errno));
+}
+
+static enum err
+import_all(struct moving *m, struct error *e)
+{
+	str from = option(m->o, "from"), scope = option(m->o, "workspace");
+	char wanted[27];
+
+	TRY(begin(m, e));
+	if (from.p == NULL)
+		return fail(e, E_USAGE, NULL, "say which file: --from FILE");
+	if (scope.p != NULL) {
+		TRY(take_scope(m, scope, e));
+		memcpy(wanted, m->scope, sizeof(wanted));
+		m->move.scope = wanted;
+	}
+	int fd = str_eq(from, S("-")) ? dup(STDIN_FILENO) : open(from.p, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return fail(e, E_SYS, NULL, "%s: %s", from.p, strerror(errno));
+	enum err code = peek(m, fd, e);
+	if (code == OK)
+		code = import_from(m, fd, e);
+	m->move.scope = NULL;
+	close(fd);
+	return code;
+}
+
+int
+import_run(const struct command *c, struct options *o)
+{
+	struct moving m = { .o = o, .home.lock = -1 };
+	struct error e;
+
+	(void)c;
+	enum err code = import_all(&m, &e);
+	if (code == OK)
+		report(&m, stdout, "imported");
+	else
+		clear_line(&m);
+	close_moving(&m);
+	return code == OK ? EXIT_DONE : complain(&e);
+}

@@ -1,0 +1,59 @@
+/* move -- export and import: one workspace, or everything, from one database to another of either engine.
+ *
+ * Export reads one snapshot while the server serves, table by table in the order of their keys, and writes a file (format.h).  One that was
+ * interrupted goes on behind the last whole chunk of its file, from another snapshot then, which the footer says.
+ * Import writes each chunk in one transaction with a row of table `moved` that says how far it is: whoever is killed goes on behind
+ * the last chunk that is in.  Ids, times, versions and hashes stay as they are.
+ *
+ * What is refused, with words: a workspace that is there already, everything into a database that is not empty, a file of a newer schema, a
+ * file that was changed or is not whole, rows of another workspace than the file says, another server secret while the file holds keys.
+ *
+ * Memory:   a chunk, which is a megabyte, or one row where that is longer.
+ * Errors:   E_SYS, E_STORAGE, E_FULL, E_CONFLICT, E_USAGE with what to do.
+ * Threads:  a call blocks its thread.  Layer: includes base, crypto, json, sys, db. */
+#ifndef MOVE_MOVE_H
+#define MOVE_MOVE_H
+#include "move/format.h"
+#include "move/side.h"
+#include "move/table.h"
+
+#define MOVE_EVERYTHING	"all"
+#define MOVE_PRINT	33		/* hex digits of a fingerprint, with its NUL */
+/* What tells two server secrets apart and neither of them. */
+void	move_fingerprint(const secret *, char ret[MOVE_PRINT]);
+
+struct move_told { const char *table; int64_t rows, bytes; };	/* so far */
+struct move_blobs {
+	/* The bytes of a file of the store, to read from; E_NOT_FOUND: there is none. */
+	enum err (*open)(void *ctx, struct arena *, str workspace, str upload, int *ret, struct error *);
+	/* A stretch of one that comes in; whole: it was the last. */
+	enum err (*put)(void *ctx, str workspace, str upload, int64_t from, str bytes, int64_t size, struct error *);
+	void *ctx;
+};
+struct move_conf {
+	const struct sys_clock *clock;
+	const char *scope;		/* MOVE_EVERYTHING, or the 26 letters of a workspace; import: NULL for what the file holds */
+	const secret *secret;		/* of the database's server */
+	bool without_keys;		/* import: leave out what another secret makes worthless */
+	const struct move_blobs *blobs;	/* NULL: the bytes of uploads stay */
+	void (*tell)(void *ctx, const struct move_told *);	/* after each chunk; may be NULL */
+	bool (*alive)(void *ctx);	/* false stops behind the chunk; may be NULL */
+	void *ctx;
+};
+struct move_result {
+	int64_t rows[64];		/* by the place of the table in moved_tables */
+	int64_t total, bytes, chunks, blobs;
+	int64_t snapshots;
+	bool resumed, already;		/* already: the import had been whole before */
+	char sum[65];
+	char scope[27];
+};
+/* fd: the file, at its beginning; what stands in it already is gone on with, so it is empty or that of an export that was interrupted.
+ * Not resumable where it cannot be read (a pipe). */
+MUST_USE enum err move_export(struct side *, const struct move_conf *, int fd, bool resumable, struct move_result *, struct error *);
+MUST_USE enum err move_import(struct side *, const struct move_conf *, struct export_source, struct move_result *, struct error *);
+/* Whether the database has no workspace yet: whoever comes first may bring a secret along. */
+MUST_USE enum err move_empty(struct side *, bool *ret, struct error *);
+/* The fingerprint in the head of a file. */
+MUST_USE enum err move_peek(struct export_source, char print[MOVE_PRINT], char scope[27], struct error *);
+#endif
