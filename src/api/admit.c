@@ -155,43 +155,50 @@ api_budget(const struct principal *p, int bucket)
 {
 	struct limit_key k = p->budget;
 
-	k.lo += (uint64_t)bucket * UINT64_C(0x9E3779B97F4A7C15);
-	k.hi ^= (uint64_t)bucket;
+	k.part = (unsigned)bucket;
 	return k;
 }
 
 void
-bucket_look(const struct rq *rq, enum bucket b, struct limit_state *ret)
+bucket_ask(const struct rq *rq, enum bucket b, struct limit_ask *ret)
 {
-	limits_look(rq->api->c.limits, api_budget(&rq->who, b), limit_of(rq->conf, b), sys_mono_us(rq->api->c.clock) / 1000, ret);
+	*ret = (struct limit_ask){ .key = api_budget(&rq->who, b), .limit = limit_of(rq->conf, b), .look = true, .now_ms = sys_mono_us(rq->api->c.clock) / 1000 };
 }
 
-static enum err
-check_rate(struct rq *rq)
+static void
+rate_told(struct limit_ask *q)
 {
-	if (auth_is_console(&rq->who))
-		return OK;
-	int64_t now = sys_mono_us(rq->api->c.clock) / 1000;
+	front_wake(((struct rq *)((char *)q - offsetof(struct rq, rate_ask)))->x);
+}
 
-	limits_take(rq->api->c.limits, api_budget(&rq->who, rq->op->bucket), limit_of(rq->conf, rq->op->bucket), now, &rq->rate);
+/* A refusal costs nothing, but tells how the bucket stands. */
+bool
+rate_ask(struct rq *rq, enum err code)
+{
+	rq->admission = code;
+	if (rq->known != AUTH_KNOWN || auth_is_console(&rq->who))
+		return true;
+	bucket_ask(rq, rq->op->bucket, &rq->rate_ask);
+	rq->rate_ask.look = code != OK;
+	rq->rate_ask.done = rate_told;
+	return limits_ask(rq->api->c.limits, &rq->rate_ask);
+}
+
+enum err
+rate_judge(struct rq *rq)
+{
+	if (rq->known != AUTH_KNOWN || auth_is_console(&rq->who))
+		return rq->admission;
+	rq->rate = rq->rate_ask.st;
 	rq->counted = rq->rate.limit > 0;
+	if (rq->admission != OK)
+		return rq->admission;
 	rq->charged = !rq->rate.refused;
 	if (rq->charged)
 		return OK;
 	enum err code = fail(&rq->err, E_RATE_LIMITED, NULL, "Rate limit of %d requests per minute reached. Try again in %d s.",
 	    rq->rate.limit, rq->rate.reset_s);
 	rq->err.retry_s = rq->rate.reset_s;
-	return code;
-}
-
-/* A refusal costs nothing, but tells how the bucket stands. */
-static enum err
-refuse(struct rq *rq, enum err code)
-{
-	if (auth_is_console(&rq->who))
-		return code;
-	bucket_look(rq, rq->op->bucket, &rq->rate);
-	rq->counted = rq->rate.limit > 0;
 	return code;
 }
 
@@ -205,9 +212,7 @@ admit_known(struct rq *rq)
 		code = check_workspace(rq);
 	if (code == OK)
 		code = check_scope(rq);
-	if (code == OK)
-		code = check_role(rq);
-	return code == OK ? check_rate(rq) : refuse(rq, code);
+	return code == OK ? check_role(rq) : code;
 }
 
 struct auth_ask
@@ -257,5 +262,5 @@ admit(struct rq *rq, struct db *db)
 		return code;
 	if (code == OK)
 		code = check_origin(rq);
-	return code == OK ? admit_known(rq) : refuse(rq, code);
+	return code == OK ? admit_known(rq) : code;
 }

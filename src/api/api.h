@@ -41,7 +41,7 @@ enum {
 	OP_WAITS      = 1 << 8,	/* may wait for the job it makes */
 	OP_BARE       = 1 << 9,	/* its answer is not wrapped in `data` */
 	OP_MATCHES    = 1 << 10,	/* takes If-Match: its handler calls check_match before the meaning of the body */
-	OP_MEMORY     = 1 << 11,	/* a read that tries without a database first: its handler may say E_NEED_DB */
+	OP_MEMORY     = 1 << 11,	/* a read that tries without a database first: its handler may say E_NEED_DB, or E_NEED_OTHERS when it asked other nodes */
 	OP_SLOW       = 1 << 12,	/* a read that may take long: on a thread of its own, with OP_MEMORY first without a database */
 	OP_LONG       = 1 << 15,	/* body up to body_max_long */
 	OP_PEOPLE     = 1 << 23,	/* people only: keys are refused, whatever their scopes */
@@ -125,6 +125,7 @@ struct api_conf {
 	const struct sys_clock *clock;
 	const struct blobs *blobs;	/* NULL: no embedded store */
 	struct near *near;		/* NULL: searches look for words alone */
+	struct kv *kv;			/* NULL: nobody to count with */
 };
 struct blobs;
 struct near;

@@ -65,7 +65,14 @@ api_call_begin(struct api *api, struct api_call *c)
 	rq->version_named = true;	/* by those inside: a pin is for requests */
 	if (c->op->id_kind >= 0 && !id_parse((enum id_kind)c->op->id_kind, c->id, &rq->id))
 		rq->id = (ulid){ "-" };		/* no row has it */
-	enum err code = admit_known(rq);
+	rq_admit(rq, admit_known(rq));
+}
+
+void
+call_admitted(struct rq *rq, enum err code)
+{
+	const struct api_call *c = rq->inside;
+
 	if (code == OK && c->op->id_kind >= 0 && c->id.p == NULL)
 		code = id_missing(rq);
 	rq->stage = AT_BODY;

@@ -129,6 +129,25 @@ face_who(struct face *f, face_then *then)
 		then(f);
 }
 
+/* --- how often --- */
+
+static void
+rate_told(struct limit_ask *q)
+{
+	front_wake(((struct face *)((char *)q - offsetof(struct face, rate)))->x);
+}
+
+void
+face_rate(struct face *f, struct limits *l, struct limit_key k, int64_t limit, face_then *then)
+{
+	f->then = then;
+	f->rate = (struct limit_ask){ .key = k, .limit = (int)limit, .now_ms = sys_mono_us(f->api->c.clock) / 1000, .done = rate_told };
+	if (limits_ask(l, &f->rate))
+		then(f);
+	else
+		front_park(f->x);
+}
+
 /* --- lastUsedAt: written at most once a minute, riding on another batch --- */
 
 struct touch { struct call call; struct auth_used used; int64_t now; };

@@ -30,6 +30,7 @@ struct face {
 	struct error err;
 	struct arena_mark mark;
 	struct principal who;		/* of face_who */
+	struct limit_ask rate;		/* of face_rate */
 };
 void	face_greet(struct face *, struct api *, struct exchange *);
 void	face_read(struct face *, face_work *, face_then *);
@@ -40,6 +41,8 @@ void	face_end(void *ctx, struct exchange *);
 /* Who sends it, by its Authorization header, into f->who; then() finds f->code OK, or the refusal that the API would give.
  * From memory when it is warm: then() may be called before this returns. */
 void	face_who(struct face *, face_then *);
+/* Takes one of that limit, and calls then() with f->rate.st; from memory, or where it is lifted, before this returns. */
+void	face_rate(struct face *, struct limits *, struct limit_key, int64_t limit, face_then *then);
 /* Writes down that a key or a consent was used, with the next commit: once auth_check says that it is due. */
 void	face_used(struct api *, const struct auth_ask *, const struct principal *);
 /* public_url without a slash at its end, or where this server listens: the issuer of tokens. */

@@ -48,12 +48,46 @@ operations_of(struct rq *rq, enum bucket b)
 	return (struct rec_list){ o, n };
 }
 
+/* --- how the buckets stand: other nodes may have to be asked --- */
+
+struct bucket_question { struct limit_ask q; struct standing *all; };
+struct standing { struct exchange *x; _Atomic int open; struct bucket_question of[BUCKET_COUNT]; };
+
+static void
+one_told(struct limit_ask *q)
+{
+	struct standing *s = ((struct bucket_question *)q)->all;
+
+	if (atomic_fetch_sub(&s->open, 1) == 1)
+		front_wake(s->x);
+}
+
+/* One is open as long as we still ask, so that who answers in between does not wake. */
+bool
+standing_ask(struct rq *rq)
+{
+	struct standing *s = rq->standing = NEW(rq->a, struct standing);
+
+	s->x = rq->x;
+	s->open = 1;
+	for (enum bucket b = 0; b < BUCKET_COUNT; b++) {
+		if (buckets[b].limit == 0)
+			continue;
+		bucket_ask(rq, b, &s->of[b].q);
+		s->of[b].q.done = one_told;
+		s->of[b].all = s;
+		atomic_fetch_add(&s->open, 1);
+		if (limits_ask(rq->api->c.limits, &s->of[b].q))
+			atomic_fetch_sub(&s->open, 1);
+	}
+	return atomic_fetch_sub(&s->open, 1) == 1;
+}
+
 static struct rate_limit
 state_of(struct rq *rq, enum bucket b)
 {
-	struct limit_state st;
+	struct limit_state st = rq->standing->of[b].q.st;
 
-	bucket_look(rq, b, &st);
 	return (struct rate_limit){ .name = str_z(buckets[b].name), .limit = st.limit > 0 ? st.limit : INT_NONE,
 	    .remaining = st.limit > 0 ? st.remaining : INT_NONE, .reset_s = st.reset_s, .window_s = LIMIT_WINDOW_MS / 1000,
 	    .operations = operations_of(rq, b) };
@@ -82,6 +116,8 @@ rate_limits_get(struct rq *rq)
 	struct rate_limit *b = NEW_N(rq->a, struct rate_limit, BUCKET_COUNT);
 	struct rate_limits all = { .buckets = { b, 0 } };
 
+	if (rq->standing == NULL && !standing_ask(rq))
+		return E_NEED_OTHERS;
 	TRY(spend_now(rq, &all.spend));
 	for (enum bucket i = 0; i < BUCKET_COUNT; i++)
 		if (buckets[i].limit != 0)

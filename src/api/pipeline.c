@@ -273,6 +273,11 @@ begin_read(struct rq *rq)
 	}
 	if (rq->op->flags & OP_MEMORY)
 		code = rq->op->handler(rq);
+	if (code == E_NEED_OTHERS) {
+		rq->stage = AT_STANDING;
+		front_park(rq->x);
+		return;
+	}
 	if (code != E_NEED_DB) {
 		answer(rq, code);
 		return;
@@ -292,6 +297,27 @@ admitted(struct rq *rq, enum err code)
 		rq->x->body_max = body_cap(rq);
 	else
 		rq_stop(rq, code);
+}
+
+static void
+rated(struct rq *rq)
+{
+	enum err code = rate_judge(rq);
+
+	if (unlikely(rq->inside != NULL))
+		call_admitted(rq, code);
+	else
+		admitted(rq, code);
+}
+
+void
+rq_admit(struct rq *rq, enum err code)
+{
+	rq->stage = AT_RATE;
+	if (likely(rate_ask(rq, code)))
+		rated(rq);
+	else
+		front_park(rq->x);
 }
 
 /* With a cold cache and no database on this thread it parks: a body is not read before it is known who sends it. */
@@ -316,7 +342,7 @@ on_head(void *ctx, struct exchange *x)
 	if (code == E_NEED_DB)
 		submit(rq, run_read, read_done, CALL_READ);
 	else
-		admitted(rq, code);
+		rq_admit(rq, code);
 }
 
 static void
@@ -437,7 +463,13 @@ rq_resumed(struct rq *rq)
 {
 	switch (rq->stage) {
 	case AT_ADMIT:
-		admitted(rq, rq->err.code);
+		rq_admit(rq, rq->err.code);
+		return;
+	case AT_RATE:
+		rated(rq);
+		return;
+	case AT_STANDING:
+		begin_read(rq);
 		return;
 	case AT_WAIT:
 		if (rq->wait_ms > 0) {

@@ -7,7 +7,8 @@
 #include "model/ledger.h"
 
 struct meaning_ask;
-enum stage { AT_ADMIT, AT_BODY, AT_WRITE, AT_READ, AT_WAIT, AT_ANSWER };
+struct standing;
+enum stage { AT_ADMIT, AT_RATE, AT_BODY, AT_STANDING, AT_WRITE, AT_READ, AT_WAIT, AT_ANSWER };
 
 struct rq {
 	struct call call;		/* first: the engine gives it back */
@@ -23,6 +24,8 @@ struct rq {
 	enum auth_known known;
 	str address;			/* of the caller, behind trusted proxies */
 	bool proxied;			/* the other end is one of them */
+	struct limit_ask rate_ask;
+	enum err admission;		/* what was said of all but the rate */
 	struct limit_state rate;
 	bool counted;			/* rate is filled */
 	bool charged;			/* it passed the check of its rate: what comes now was paid for */
@@ -52,6 +55,7 @@ struct rq {
 	/* the answer */
 	int status;
 	struct buf out;
+	struct standing *standing;	/* of all buckets: see limits.c */
 	const struct meaning_ask *meaning;	/* of a search: the vector of the question */
 	str resource;			/* id of what was made, for the audit log */
 	bool replayed, first;		/* of an idempotency key */
@@ -115,11 +119,14 @@ struct page page_of(const struct rq *, int64_t from, int64_t to);
 	F_ID   (S, client, client, "clientId", NULL, F_OMIT | F_MORE, "The program that acts for the user")
 
 /* --- for the pipeline --- */
-enum err admit(struct rq *, struct db *);	/* token to rate; E_NEED_DB on a cold cache */
-void	bucket_look(const struct rq *, enum bucket, struct limit_state *ret);
+enum err admit(struct rq *, struct db *);	/* token to scope; E_NEED_DB on a cold cache */
+void	bucket_ask(const struct rq *, enum bucket, struct limit_ask *ret);	/* how it stands; whoever asks sets `done` */
+/* The rate, after what was said of all else: true, rate_judge has its answer; false, the exchange is woken for it. */
+bool	rate_ask(struct rq *, enum err);
+enum err rate_judge(struct rq *);		/* the answer to rate_ask: OK, or why it is refused */
 struct auth_ask rq_ask(const struct rq *);	/* what it shows of who sends it */
 enum err identify(struct rq *, struct db *);	/* rq->who, by its token; E_NEED_DB on a cold cache */
-enum err admit_known(struct rq *);		/* workspace to rate, of rq->who */
+enum err admit_known(struct rq *);		/* workspace to scope, of rq->who */
 size_t	body_cap(const struct rq *);
 enum err take_media(struct rq *);		/* known before the body comes, so that it need not come */
 enum err take_body(struct rq *);		/* JSON, record, fingerprint */
@@ -139,9 +146,16 @@ struct audit audit_entry(const struct rq *, int status);
 /* pipeline.c, for call.c */
 struct rq *rq_new(struct api *, struct exchange *);
 void	rq_stop(struct rq *, enum err);		/* answers with an error */
+void	rq_admit(struct rq *, enum err);	/* its rate is the last question */
 void	rq_go_on(struct rq *);			/* admitted, the body is here */
 void	rq_resumed(struct rq *);
 void	rq_ended(struct rq *);			/* counted and logged */
+
+/* call.c: a call from inside is known, and within its rate, or refused */
+void	call_admitted(struct rq *, enum err);
+
+/* limits.c: asks how all buckets stand, then wakes the exchange unless it says true */
+bool	standing_ask(struct rq *);
 
 /* negotiate.c */
 const char *etag_of(struct rq *);

@@ -30,6 +30,7 @@ struct server {
 	struct home home;
 	struct log *log;
 	struct auth *auth;
+	struct kv *kv;
 	struct limits *limits;
 	struct near *near;
 	struct work *work;
@@ -133,9 +134,15 @@ open_work(struct server *s, struct error *e)
 	struct work_conf wc = { settings, s, s->home.engine, s->log, &sys_clock_real, s->blobs.disk, s->near };
 	struct api_conf ac = { .engine = s->home.engine, .log = s->log, .clock = &sys_clock_real, .blobs = &s->blobs, .near = s->near };
 
+	struct kv_conf kc = { s->confs[0]->kv, s->home.engine, s->log, &sys_clock_real };
+
 	ingest_sweep(s->confs[0]);
+	TRY(kv_open(&kc, &s->kv, e));
+	ac.kv = s->kv;
 	ac.auth = s->auth = auth_new(&s->home.secret, &sys_clock_real);
+	auth_share(s->auth, s->kv);
 	ac.limits = s->limits = limits_new(LIMIT_KEYS);
+	limits_share(s->limits, s->kv, 'w');
 	TRY(work_open(&wc, &s->work, e));
 	ac.work = s->work;
 	TRY(api_open(&ac, s->confs[0], &s->api, e));
@@ -340,6 +347,7 @@ close_all(struct server *s)
 		api_close(s->api);
 	if (s->near != NULL)
 		near_free(s->near);
+	kv_close(s->kv);
 	home_close(&s->home);
 	if (s->auth != NULL)
 		auth_free(s->auth);

@@ -21,7 +21,7 @@ struct shard { pthread_mutex_t lock; struct entry *e; };	/* WAYS entries, made a
 struct auth {
 	const struct sys_clock *clock;
 	secret secret;
-	uint8_t tag_key[16];
+	uint8_t tag_key[16], stranger_key[16];
 	_Atomic uint64_t generation;	/* counts edits of keys */
 	struct limits *strangers;
 	struct shard shard[SHARDS];
@@ -38,10 +38,14 @@ auth_new(const secret *s, const struct sys_clock *clock)
 	u->secret = *s;
 	u->strangers = limits_new(ADDRESSES);
 	crypto_random(u->tag_key, sizeof(u->tag_key));
+	digest d = crypto_hmac(s, S("strangers"));	/* the same on all nodes */
+	memcpy(u->stranger_key, d.b, sizeof(u->stranger_key));
 	for (int i = 0; i < SHARDS; i++)
 		pthread_mutex_init(&u->shard[i].lock, NULL);
 	return u;
 }
+
+void auth_share(struct auth *u, struct kv *kv) { limits_share(u->strangers, kv, 's'); }
 
 void
 auth_free(struct auth *u)
@@ -65,7 +69,7 @@ auth_budget(const workspace_id *w, int bucket)
 	memcpy(v, w->u.s, 26);		/* a ulid is random enough: mix its parts */
 	uint64_t h = (v[0] ^ v[1] * UINT64_C(0x9E3779B97F4A7C15)) + (v[2] ^ v[3] << 17) * UINT64_C(0xC2B2AE3D27D4EB4F) + (uint64_t)bucket;
 	h ^= h >> 29;
-	return (struct limit_key){ h * UINT64_C(0xBF58476D1CE4E5B9), v[2] * UINT64_C(0x94D049BB133111EB) ^ v[1] ^ v[3] ^ (uint64_t)bucket << 56 };
+	return (struct limit_key){ h * UINT64_C(0xBF58476D1CE4E5B9), v[2] * UINT64_C(0x94D049BB133111EB) ^ v[1] ^ v[3] ^ (uint64_t)bucket << 56, 0 };
 }
 
 str
@@ -171,15 +175,14 @@ verdict(const struct principal *p, int64_t now_ms, struct error *e)
 static struct limit_key
 address_key(const struct auth *u, str address)
 {
-	struct crypto_hash h = crypto_siphash(u->tag_key, address);
-	return (struct limit_key){ h.lo, h.hi };
+	struct crypto_hash h = crypto_siphash(u->stranger_key, address);
+	return (struct limit_key){ h.lo, h.hi, 0 };
 }
 
 static void
 suspect(struct auth *u, const struct conf *c, str address, int64_t now_us)
 {
-	struct limit_state st;
-	limits_take(u->strangers, address_key(u, address), (int)c->rate_unknown, now_us / 1000, &st);
+	limits_tell(u->strangers, address_key(u, address), (int)c->rate_unknown, now_us / 1000);
 }
 
 static enum err

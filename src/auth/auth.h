@@ -41,6 +41,7 @@ static inline int auth_role(const struct principal *p) { return p->type == PRINC
 str	auth_name(struct arena *, const struct principal *);
 struct auth;
 struct auth *auth_new(const secret *, const struct sys_clock *);
+void	auth_share(struct auth *, struct kv *);	/* how many unknown secrets an address showed, all nodes count together */
 void	auth_free(struct auth *);
 void	auth_bust(struct auth *);
 /* The same where only what this person did, or through this program, was changed (unset: any): the others stay warm, however often strangers

@@ -8,11 +8,12 @@ struct window {
 	struct window *next;
 	struct limit_key key;
 	int64_t last_ms;
+	int64_t full_until_ms;		/* so the other nodes said */
 	int cap, head, n;		/* ring: the oldest at head */
 	int64_t at[];
 };
 struct shard { pthread_mutex_t lock; struct window *slot[SLOTS]; int n; };
-struct limits { int max_per_shard; int64_t window_ms; struct shard shard[SHARDS]; };
+struct limits { int max_per_shard; int64_t window_ms; struct kv *kv; char kind; struct shard shard[SHARDS]; };
 
 struct limits *limits_new(int max_keys) { return limits_over(max_keys, LIMIT_WINDOW_MS); }
 
@@ -31,6 +32,13 @@ limits_over(int max_keys, int64_t window_ms)
 }
 
 void
+limits_share(struct limits *l, struct kv *kv, char kind)
+{
+	l->kv = kv_together(kv) ? kv : NULL;
+	l->kind = kind;
+}
+
+void
 limits_free(struct limits *l)
 {
 	for (int i = 0; l != NULL && i < SHARDS; i++) {
@@ -44,12 +52,14 @@ limits_free(struct limits *l)
 	free(l);
 }
 
+static bool same(struct limit_key a, struct limit_key b) { return a.lo == b.lo && a.hi == b.hi && a.part == b.part; }
+
 static struct window **
 place(struct shard *s, struct limit_key k)
 {
 	struct window **at = &s->slot[k.hi % SLOTS];
 
-	while (*at != NULL && ((*at)->key.lo != k.lo || (*at)->key.hi != k.hi))
+	while (*at != NULL && !same((*at)->key, k))
 		at = &(*at)->next;
 	return at;
 }
@@ -99,6 +109,7 @@ resized(struct window *old, struct limit_key k, int limit)
 		return w;
 	w->next = old->next;
 	w->last_ms = old->last_ms;
+	w->full_until_ms = old->full_until_ms;
 	int skip = MAX(old->n - limit, 0);
 	for (int i = skip; i < old->n; i++)
 		w->at[w->n++] = old->at[(old->head + i) % old->cap];
@@ -122,38 +133,139 @@ window_of(struct limits *l, struct shard *s, struct limit_key k, int limit, int6
 	return *at;
 }
 
+enum use { LOOK, TAKE, NOTE };		/* NOTE: it was taken already, whatever we think */
+
 static void
-use(struct limits *l, struct limit_key k, int limit, int64_t now, bool take, struct limit_state *ret)
+leave(struct window *w, int64_t until_ms)
 {
-	struct shard *s = &l->shard[k.lo % SHARDS];
+	while (w->n > 0 && w->at[w->head] <= until_ms) {
+		w->head = (w->head + 1) % w->cap;
+		w->n--;
+	}
+}
+
+/* `share`: how many of the limit may be taken here. */
+static void
+use(struct limits *l, struct limit_key k, int limit, int share, int64_t now, enum use what, struct limit_state *ret)
+{
+	struct shard *s = &l->shard[(k.lo + k.part) % SHARDS];
 
 	*ret = (struct limit_state){ .limit = limit };
 	if (limit <= 0)
 		return;
 	pthread_mutex_lock(&s->lock);
 	struct window *w = window_of(l, s, k, limit, now);
-	while (w->n > 0 && w->at[w->head] <= now - l->window_ms) {
-		w->head = (w->head + 1) % w->cap;
-		w->n--;
-	}
-	ret->refused = w->n >= limit;
-	if (take && !ret->refused)
+	leave(w, now - l->window_ms);
+	ret->refused = w->n >= share;
+	if (what == NOTE && w->n == w->cap)
+		leave(w, w->at[w->head]);
+	if (what == NOTE || (what == TAKE && !ret->refused))
 		w->at[(w->head + w->n++) % w->cap] = now;
 	w->last_ms = now;
-	ret->remaining = limit - w->n;
+	ret->remaining = MAX(share - w->n, 0);
 	if (w->n > 0)
 		ret->reset_s = (int)((w->at[w->head] + l->window_ms - now + 999) / 1000);
+	if (unlikely(w->full_until_ms > now))
+		*ret = (struct limit_state){ limit, 0, (int)((w->full_until_ms - now + 999) / 1000), true };
 	pthread_mutex_unlock(&s->lock);
 }
 
 void
 limits_take(struct limits *l, struct limit_key k, int limit, int64_t now_ms, struct limit_state *ret)
 {
-	use(l, k, limit, now_ms, true, ret);
+	use(l, k, limit, limit, now_ms, TAKE, ret);
 }
 
 void
 limits_look(struct limits *l, struct limit_key k, int limit, int64_t now_ms, struct limit_state *ret)
 {
-	use(l, k, limit, now_ms, false, ret);
+	use(l, k, limit, limit, now_ms, LOOK, ret);
+}
+
+/* --- with other nodes --- */
+
+/* Nobody can be asked. */
+static void
+by_share(struct limit_ask *q)
+{
+	use(q->l, q->key, q->limit, kv_share(q->l->kv, q->limit), q->now_ms, q->look ? LOOK : TAKE, &q->st);
+	q->wrote = KV_UNKNOWN;
+}
+
+static void
+answered(struct limit_ask *q)
+{
+	const struct kv_take *t = &q->take;
+	struct limit_state mine;
+
+	if (!t->ok) {
+		by_share(q);
+		return;
+	}
+	if (!t->look && !t->refused)
+		use(q->l, q->key, q->limit, q->limit, q->now_ms, NOTE, &mine);
+	q->st = (struct limit_state){ q->limit, t->left, (int)((t->reset_us + 999999) / 1000000), t->refused };
+	q->wrote = t->wrote;
+}
+
+static void
+taken(struct kv_take *t)
+{
+	struct limit_ask *q = (struct limit_ask *)t;
+
+	answered(q);
+	q->done(q);
+}
+
+bool
+limits_ask(struct limits *l, struct limit_ask *q)
+{
+	q->l = l;
+	q->wrote = KV_UNKNOWN;
+	if (likely(l->kv == NULL) || q->limit <= 0) {
+		use(l, q->key, q->limit, q->limit, q->now_ms, q->look ? LOOK : TAKE, &q->st);
+		return true;
+	}
+	q->take = (struct kv_take){ .name = { q->key.lo, q->key.hi, q->key.part, l->kind }, .limit = q->limit, .window_us = l->window_ms * 1000,
+	    .look = q->look, .ask_wrote = q->ask_wrote, .done = taken };
+	switch (kv_take(l->kv, &q->take)) {
+	case KV_LATER: return false;
+	case KV_NOW: answered(q); return true;
+	case KV_AWAY: break;
+	}
+	by_share(q);
+	return true;
+}
+
+static void
+keep_full(struct limits *l, struct limit_key k, int limit, int64_t now_ms, int64_t until_ms)
+{
+	struct shard *s = &l->shard[(k.lo + k.part) % SHARDS];
+
+	pthread_mutex_lock(&s->lock);
+	window_of(l, s, k, limit, now_ms)->full_until_ms = until_ms;
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void
+told(struct limit_ask *q)
+{
+	if (q->take.ok && q->take.left == 0)
+		keep_full(q->l, q->key, q->limit, q->now_ms, q->now_ms + q->take.reset_us / 1000);
+	free(q);
+}
+
+void
+limits_tell(struct limits *l, struct limit_key k, int limit, int64_t now_ms)
+{
+	struct limit_state st;
+	struct limit_ask *q;
+
+	if (l->kv == NULL || limit <= 0 || (q = calloc(1, sizeof(*q))) == NULL) {
+		limits_take(l, k, limit, now_ms, &st);
+		return;
+	}
+	*q = (struct limit_ask){ .key = k, .limit = limit, .now_ms = now_ms, .done = told };
+	if (limits_ask(l, q))
+		told(q);
 }

@@ -8,7 +8,7 @@ TEST(the_count_is_exact_over_any_sixty_seconds)
 	enum { LIMIT = 7, TAKES = 4000 };
 	static int64_t taken[TAKES];
 	struct limits *l = limits_new(1000);
-	struct limit_key k = { 1, 2 };
+	struct limit_key k = { 1, 2, 0 };
 	int n = 0;
 	int64_t now = 0;
 
@@ -36,7 +36,7 @@ TEST(a_limit_of_zero_counts_nothing)
 	struct limit_state st;
 
 	for (int i = 0; i < 1000; i++)
-		limits_take(l, (struct limit_key){ 1, 1 }, 0, i, &st);
+		limits_take(l, (struct limit_key){ 1, 1, 0 }, 0, i, &st);
 	CHECK(!st.refused && st.limit == 0 && st.reset_s == 0);
 	limits_free(l);
 }
@@ -44,7 +44,7 @@ TEST(a_limit_of_zero_counts_nothing)
 TEST(a_changed_limit_keeps_what_was_counted)
 {
 	struct limits *l = limits_new(10);
-	struct limit_key k = { 3, 3 };
+	struct limit_key k = { 3, 3, 0 };
 	struct limit_state st;
 
 	for (int i = 0; i < 5; i++)
@@ -62,7 +62,7 @@ TEST(strangers_do_not_fill_the_memory)
 	struct limit_state st;
 
 	for (uint64_t i = 0; i < 100000; i++)
-		limits_take(l, (struct limit_key){ i, i * 7 }, 60, 5, &st);
+		limits_take(l, (struct limit_key){ i, i * 7, 0 }, 60, 5, &st);
 	CHECK_INT(st.remaining, ==, 59);
 	limits_free(l);
 }

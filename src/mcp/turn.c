@@ -18,16 +18,22 @@ is_json(str type)
 	return type.p == NULL || str_ieq(str_trim(str_split(&type, ';')), S("application/json"));
 }
 
-static bool
-within_rate(struct turn *t, int bucket, int64_t most, const char *what)
+static void
+ask_rate(struct turn *t, int bucket, int64_t most, face_then *then)
 {
-	struct limit_state st;
+	t->go = on_face;
+	face_rate(&t->f, t->m->api->c.limits, api_budget(&t->f.who, bucket), most, then);
+}
 
-	limits_take(t->m->api->c.limits, api_budget(&t->f.who, bucket), (int)most, sys_mono_us(t->m->api->c.clock) / 1000, &st);
-	if (!st.refused)
+static bool
+within_rate(struct turn *t, const char *what)
+{
+	const struct limit_state *st = &t->f.rate.st;
+
+	if (!st->refused)
 		return true;
-	(void)fail(&t->f.err, E_RATE_LIMITED, NULL, "Limit of %d %s per minute reached. Try again in %d s.", st.limit, what, st.reset_s);
-	t->f.err.retry_s = st.reset_s;
+	(void)fail(&t->f.err, E_RATE_LIMITED, NULL, "Limit of %d %s per minute reached. Try again in %d s.", st->limit, what, st->reset_s);
+	t->f.err.retry_s = st->reset_s;
 	turn_refuse(t, E_RATE_LIMITED);
 	return false;
 }
@@ -35,19 +41,28 @@ within_rate(struct turn *t, int bucket, int64_t most, const char *what)
 /* Messages have a limit of their own, so that those that are no operation are bounded, too.  What they are is asked last, as everywhere: whoever
  * looks with an empty POST where to sign in is told that. */
 static void
-known(struct face *f)
+counted(struct face *f)
 {
 	struct turn *t = (struct turn *)f;
 	bool post = str_eq(f->x->method, S("POST"));
 
-	if (f->code != OK)
-		turn_refuse(t, f->code);
-	else if (!within_rate(t, BUCKET_COUNT, f->conf->rate_mcp, "messages"))
+	if (!within_rate(t, "messages"))
 		return;
-	else if (post && !is_json(f->x->header[FH_CONTENT_TYPE]))
+	if (post && !is_json(f->x->header[FH_CONTENT_TYPE]))
 		turn_fail(t, 415, STR_NONE, RPC_REQUEST, STR_NONE, "A message must be application/json, and the Content-Type must say so.");
 	else
 		f->x->body_max = post ? (size_t)f->conf->body_max_long : 0;
+}
+
+static void
+known(struct face *f)
+{
+	struct turn *t = (struct turn *)f;
+
+	if (f->code != OK)
+		turn_refuse(t, f->code);
+	else
+		ask_rate(t, BUCKET_COUNT, f->conf->rate_mcp, counted);
 }
 
 static void
@@ -400,6 +415,15 @@ read_messages(struct turn *t)
 	return t->batch || t->messages[0].bad == NULL;
 }
 
+static void
+session_counted(struct face *f)
+{
+	struct turn *t = (struct turn *)f;
+
+	if (within_rate(t, "writes, as which a session counts,"))
+		start(t);
+}
+
 /* Which version they are of, and on with them. */
 static void
 take_messages(struct turn *t)
@@ -412,8 +436,7 @@ take_messages(struct turn *t)
 			start(t);
 	} else if (!t->batch && g->kind == MSG_REQUEST && str_eq(g->method, S("initialize"))) {
 		t->version = version_for(mcp_text(g->params, "protocolVersion"));
-		if (within_rate(t, BUCKET_WRITE, t->f.conf->rate_write, "writes, as which a session counts,"))
-			start(t);
+		ask_rate(t, BUCKET_WRITE, t->f.conf->rate_write, session_counted);
 	} else {
 		enter(t, inside);
 	}

@@ -98,17 +98,22 @@ answer_page(struct turn *t, const char *title)
 	page_answer(&p, status == 401 ? 400 : status);		/* nobody here could show a credential */
 }
 
-bool
-take_turn(struct turn *t, str who, int purpose, int64_t limit)
+void
+take_turn(struct turn *t, str who, int purpose, int64_t limit, face_then *then)
 {
 	struct crypto_hash h = crypto_siphash(t->o->hash_key, who);
-	struct limit_key k = { h.lo, h.hi ^ (uint64_t)purpose };
-	struct limit_state s;
 
-	limits_take(t->o->limits, k, (int)limit, sys_mono_us(t->o->api->c.clock) / 1000, &s);
-	if (!s.refused)
+	face_rate(&t->f, t->o->limits, (struct limit_key){ h.lo, h.hi, (unsigned)purpose }, limit, then);
+}
+
+bool
+has_turn(struct turn *t)
+{
+	const struct limit_state *s = &t->f.rate.st;
+
+	if (!s->refused)
 		return true;
-	refuse(&t->r, O_TOO_MANY, "Too many of these requests. Try again in %d seconds.", s.reset_s);
-	t->r.retry_s = s.reset_s;
+	refuse(&t->r, O_TOO_MANY, "Too many of these requests. Try again in %d seconds.", s->reset_s);
+	t->r.retry_s = s->reset_s;
 	return false;
 }

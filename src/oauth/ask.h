@@ -29,6 +29,7 @@ struct ask {
 	bool fetched;				/* the document of the client, for this request */
 	struct client learned;
 	/* what is given */
+	workspace_id into;
 	struct grant_code code;
 	char secret[CODE_TEXT + 1];
 	bool widens;				/* a consent, with it */

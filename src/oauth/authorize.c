@@ -294,23 +294,33 @@ given(struct face *f)
 	lead_back(t, redirect_with(f->a, k->redirect, v, COUNT(v)));
 }
 
-void
-ask_give(struct turn *t, workspace_id w)
+static void
+may_give(struct face *f)
 {
+	struct turn *t = turn_of(f);
 	struct ask *k = ask_of(t);
 	str asked = param(&k->p, "redirect_uri");
 	uint8_t rnd[32];
 
-	if (!take_turn(t, (str){ k->me.person.u.s, 26 }, LIMIT_CODE, t->f.conf->rate_codes)) {
+	if (!has_turn(t)) {
 		answer_page(t, "Not now");
 		return;
 	}
 	crypto_random(rnd, sizeof(rnd));
 	memcpy(k->secret, crypto_b64(t->f.a, (str){ (const char *)rnd, sizeof(rnd) }).p, CODE_TEXT + 1);
 	k->fresh = (consent_id){ sys_ulid(t->o->api->c.clock) };
-	k->code = (struct grant_code){ .hash = secret_hash(t->o, "code", str_z(k->secret)), .client = k->client.id, .person = k->me.person, .workspace = w,
+	k->code = (struct grant_code){ .hash = secret_hash(t->o, "code", str_z(k->secret)), .client = k->client.id, .person = k->me.person, .workspace = k->into,
 	    .scopes = k->scopes, .redirect = asked.p != NULL ? asked : S(""), .challenge = k->challenge, .resource = k->resource, .expires_at = now_of(t) + CODE_MS };
 	face_write(&t->f, give, given);
+}
+
+void
+ask_give(struct turn *t, workspace_id w)
+{
+	struct ask *k = ask_of(t);
+
+	k->into = w;
+	take_turn(t, (str){ k->me.person.u.s, 26 }, LIMIT_CODE, t->f.conf->rate_codes, may_give);
 }
 
 /* --- which way --- */
@@ -394,6 +404,29 @@ fetched(struct face *f)
 	face_write(f, learn, learned);
 }
 
+static void
+person_may(struct face *f)
+{
+	struct turn *t = turn_of(f);
+	struct ask *k = ask_of(t);
+
+	if (has_turn(t))
+		document_fetch(t, k->client_id, &k->learned, fetched);
+	else
+		answer_page(t, STOPPED);
+}
+
+static void
+address_may(struct face *f)
+{
+	struct turn *t = turn_of(f);
+
+	if (has_turn(t))
+		take_turn(t, (str){ ask_of(t)->me.person.u.s, 26 }, LIMIT_DOCUMENT, f->conf->rate_documents, person_may);
+	else
+		answer_page(t, STOPPED);
+}
+
 /* Only for people: a stranger makes this server call nobody. */
 static void
 fetch(struct turn *t)
@@ -406,11 +439,8 @@ fetch(struct turn *t)
 		answer_page(t, STOPPED);
 	} else if (!k->in)
 		ask_in(t, false);
-	else if (!take_turn(t, people_group(t->f.a, face_address(&t->f)), LIMIT_DOCUMENT, t->f.conf->rate_documents) ||
-	    !take_turn(t, (str){ k->me.person.u.s, 26 }, LIMIT_DOCUMENT, t->f.conf->rate_documents))
-		answer_page(t, STOPPED);
 	else
-		document_fetch(t, k->client_id, &k->learned, fetched);
+		take_turn(t, people_group(t->f.a, face_address(&t->f)), LIMIT_DOCUMENT, t->f.conf->rate_documents, address_may);
 }
 
 static void

@@ -118,7 +118,9 @@ oauth_new(struct api *api, struct people *people, const secret *s, struct oauth 
 	o->people = people;
 	o->secret = *s;
 	o->limits = limits_new(ADDRESSES);
-	crypto_random(o->hash_key, sizeof(o->hash_key));
+	limits_share(o->limits, api->c.kv, 'o');
+	digest d = crypto_hmac(s, S("turns of clients"));	/* the same on all nodes */
+	memcpy(o->hash_key, d.b, sizeof(o->hash_key));
 	enum err code = documents_new(o, &o->documents, e);
 	if (code != OK) {
 		oauth_free(o);

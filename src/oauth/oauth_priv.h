@@ -82,8 +82,9 @@ void	answer_json(struct turn *, int status, const struct buf *);	/* never stored
 void	answer_refusal(struct turn *);			/* t->r */
 void	answer_code(struct turn *);			/* f.code, of the database */
 void	answer_page(struct turn *, const char *title);	/* t->r, for a person: where no redirect may be believed */
-/* So many a minute of who is named; false: t->r is filled. */
-bool	take_turn(struct turn *, str who, int purpose, int64_t limit);
+/* So many a minute of who is named; then() asks has_turn.  False: t->r is filled. */
+void	take_turn(struct turn *, str who, int purpose, int64_t limit, face_then *then);
+bool	has_turn(struct turn *);
 enum { LIMIT_REGISTER = 1, LIMIT_DOCUMENT = 2, LIMIT_CODE = 3 };
 
 /* param.c */

@@ -132,14 +132,13 @@ begin(struct turn *t)
 	return g;
 }
 
-void
-register_run(struct turn *t)
+static void
+registered(struct face *f)
 {
-	struct registration *g = begin(t);
+	struct turn *t = turn_of(f);
+	struct registration *g = t->own;
 
-	enum refused code = read_body(t);
-	json_decref(g->body);
-	if (code != O_OK || !take_turn(t, people_group(t->f.a, face_address(&t->f)), LIMIT_REGISTER, t->f.conf->rate_register)) {
+	if (!has_turn(t)) {
 		answer_refusal(t);
 		return;
 	}
@@ -151,6 +150,19 @@ register_run(struct turn *t)
 	g->c.registration = (str){ (const char *)g->token_hash.b, sizeof(g->token_hash.b) };
 	g->count = atomic_fetch_add(&t->o->registered, 1) % COUNT_EVERY == 0;
 	face_write(&t->f, insert, inserted);
+}
+
+void
+register_run(struct turn *t)
+{
+	struct registration *g = begin(t);
+
+	enum refused code = read_body(t);
+	json_decref(g->body);
+	if (code == O_OK)
+		take_turn(t, people_group(t->f.a, face_address(&t->f)), LIMIT_REGISTER, t->f.conf->rate_register, registered);
+	else
+		answer_refusal(t);
 }
 
 /* --- managing --- */

@@ -399,14 +399,16 @@ find(struct face *f, struct db *db, struct error *e)
 
 static void found(struct face *f) { guest_compare(guest_of(f), judged); }
 
+static void tried(struct face *f) { face_read(f, find, found); }
+
 static void
 ask_password(struct guest *v)
 {
 	v->password = guest_field(v, "password");
 	if (v->password.n == 0 || v->password.n > 4 * PASSWORD_MOST || guest_field(v, "new").n > 4 * PASSWORD_MOST)
 		show(v, 422, "Type in both passwords: the one until now, and the new one.");
-	else if (guest_may_try(v, v->me.email))
-		face_read(&v->f, find, found);
+	else
+		guest_try(v, v->me.email, tried);
 }
 
 static void

@@ -314,6 +314,13 @@ hashed(struct face *f)
 }
 
 static void
+tried(struct face *f)
+{
+	struct guest *v = guest_of(f);
+	guest_hash(v, true, STR_NONE, v->password, hashed);
+}
+
+static void
 decide(struct face *f)
 {
 	struct guest *v = guest_of(f);
@@ -339,8 +346,8 @@ decide(struct face *f)
 	const char *why = rule_name_ok(v->name) ? rule_password(f->a, v->password, in->i.email) : "Type in your name, in one line.";
 	if (why != NULL)
 		show(v, 422, why);
-	else if (guest_may_try(v, STR_NONE))
-		guest_hash(v, true, STR_NONE, v->password, hashed);
+	else
+		guest_try(v, STR_NONE, tried);
 }
 
 void

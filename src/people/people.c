@@ -269,40 +269,59 @@ void guest_drop_cookie(struct guest *v) { set_cookie(v->p->api, v->f.x, visit_co
 
 /* --- tries --- */
 
-static bool
-spend(struct people *p, char kind, str whom, int limit, int64_t now_ms, int *wait_s)
+static void
+spend(struct guest *v, char kind, str whom, int64_t limit, face_then *then)
 {
-	struct limit_state st;
-	struct arena a;
+	struct crypto_hash h = crypto_siphash(v->p->limit_key, str_fmt(v->f.a, "%c%.*s", kind, STR(whom)));
 
-	arena_init(&a, 4096);
-	struct crypto_hash h = crypto_siphash(p->limit_key, str_fmt(&a, "%c%.*s", kind, STR(whom)));
-	arena_free(&a);
-	limits_take(p->tries, (struct limit_key){ h.lo, h.hi }, limit, now_ms, &st);
-	*wait_s = st.reset_s;
-	return !st.refused;
+	face_rate(&v->f, v->p->tries, (struct limit_key){ h.lo, h.hi, (unsigned char)kind }, limit, then);
 }
 
-bool
-guest_may_try(struct guest *v, str account)
+static bool
+may_try(struct guest *v)
 {
-	int64_t now = sys_mono_us(v->p->api->c.clock) / 1000;
-	const struct conf *c = v->f.conf;
-	int wait_s;
+	int wait_s = v->f.rate.st.reset_s;
 
-	bool may = spend(v->p, 'a', people_group(v->f.a, face_address(&v->f)), (int)c->rate_signin_address, now, &wait_s);
-	str browser = known_browser(v, account);
-	if (may && browser.p != NULL)
-		may = spend(v->p, 'b', browser, (int)c->rate_signin_account, now, &wait_s);
-	else if (may && account.p != NULL)
-		may = spend(v->p, 'e', account, (int)c->rate_signin_account, now, &wait_s);
-	if (may)
+	if (!v->f.rate.st.refused)
 		return true;
 	guest_note(v, "too many tries", NULL);
 	front_add(v->f.x, "Retry-After", str_fmt(v->f.a, "%d", wait_s).p);
 	int minutes = MAX((wait_s + 59) / 60, 1);
 	guest_stop(v, 429, "Too many tries", "There were too many tries to sign in. Wait %d minute%s, and try again.", minutes, minutes == 1 ? "" : "s");
 	return false;
+}
+
+static void
+account_counted(struct face *f)
+{
+	struct guest *v = guest_of(f);
+
+	if (may_try(v))
+		v->tried(f);
+}
+
+static void
+address_counted(struct face *f)
+{
+	struct guest *v = guest_of(f);
+	str browser = known_browser(v, v->trying);
+
+	if (!may_try(v))
+		return;
+	if (browser.p != NULL)
+		spend(v, 'b', browser, f->conf->rate_signin_account, account_counted);
+	else if (v->trying.p != NULL)
+		spend(v, 'e', v->trying, f->conf->rate_signin_account, account_counted);
+	else
+		v->tried(f);
+}
+
+void
+guest_try(struct guest *v, str account, face_then *then)
+{
+	v->trying = account;
+	v->tried = then;
+	spend(v, 'a', people_group(v->f.a, face_address(&v->f)), v->f.conf->rate_signin_address, address_counted);
 }
 
 /* --- a guest --- */
@@ -541,8 +560,10 @@ people_new(struct api *api, const secret *s, struct people **ret, struct error *
 	p->api = api;
 	digest d = crypto_hmac(s, S("forms of pages"));
 	memcpy(p->secret.b, d.b, sizeof(p->secret.b));
-	crypto_random(p->limit_key, sizeof(p->limit_key));
+	d = crypto_hmac(s, S("tries to sign in"));
+	memcpy(p->limit_key, d.b, sizeof(p->limit_key));
 	p->tries = limits_over(TRIES_KEYS, QUARTER_MS);
+	limits_share(p->tries, api->c.kv, 't');
 	enum err code = hasher_new((int)api_conf(api)->signin_threads, &p->hasher, e);
 	if (code != OK) {
 		limits_free(p->tries);

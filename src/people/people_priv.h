@@ -50,6 +50,8 @@ struct guest {
 	int hashes;			/* that were made or compared so far */
 	char cookie[48];		/* the secret of the session that begins */
 	person_id left;			/* whose session it takes the place of, or unset */
+	str trying;			/* of guest_try */
+	face_then *tried;
 	void *more;			/* of one kind of page */
 };
 struct people_route { str path; bool below; face_then *show, *act; };
@@ -59,8 +61,9 @@ void	guest_hash(struct guest *, bool make, str hash, str password, face_then *th
 /* Behind a look for the account: the password that was given against its own, or against nobody's, which takes as long. */
 void	guest_compare(struct guest *, face_then *then);
 bool	guest_made(struct guest *);			/* then(): there is a hash to keep, and the secret of a session.  False: answered */
-/* One more try of an address and, unless absent, an account; the latter of a browser that knows the account is its own.  False: answered with 429. */
-bool	guest_may_try(struct guest *, str account);
+/* One more try of an address and, unless absent, an account; the latter of a browser that knows the account is its own.  One too many is answered
+ * with 429, and then() is not called. */
+void	guest_try(struct guest *, str account, face_then *then);
 bool	guest_form_ok(struct guest *, const char *action);	/* of the field `csrf` */
 str	guest_field(const struct guest *, const char *name);	/* one that was sent twice is absent */
 void	guest_username(struct guest *, str email);	/* in a form: whose password it is, for who keeps passwords */

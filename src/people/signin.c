@@ -124,6 +124,8 @@ judged(struct face *f)
 /* Whether there is such an account or not: the same work from here on, up to the same words. */
 static void found(struct face *f) { guest_compare(guest_of(f), judged); }
 
+static void tried(struct face *f) { face_read(f, find, found); }
+
 void
 signin_do(struct face *f)
 {
@@ -135,8 +137,8 @@ signin_do(struct face *f)
 		form(v, 403, "This form had been open for too long, or your browser keeps no cookies. Try again.");
 	else if (v->email.n == 0 || v->email.n > 254 || v->password.n == 0 || v->password.n > 4 * PASSWORD_MOST)
 		form(v, 422, "Type in your e-mail address and your password.");
-	else if (guest_may_try(v, v->email))
-		face_read(f, find, found);
+	else
+		guest_try(v, v->email, tried);
 }
 
 /* --- good-bye --- */

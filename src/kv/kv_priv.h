@@ -1,0 +1,28 @@
+/* kv_priv -- what the files of kv/ share.  Not for others. */
+#ifndef KV_PRIV_H
+#define KV_PRIV_H
+#include "kv/kv.h"
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+/* What a backend provides. */
+struct kv_ops {
+	enum kv_backend backend;
+	enum kv_when (*take)(void *, struct kv_take *);
+	void (*wrote)(void *, struct kv_name, int64_t lsn);	/* NULL: it keeps none */
+	void (*stats)(void *, struct kv_stats *);
+	void (*close)(void *);
+};
+struct kv {
+	struct kv_conf c;
+	const struct kv_ops *ops;		/* NULL: memory */
+	void *h;
+	_Atomic int nodes;
+	_Atomic int64_t takes, late, away, us, bins[KV_BINS];
+};
+
+/* A backend has an answer to what it said KV_LATER of. */
+void	kv_answer(struct kv *, struct kv_take *);
+
+#endif
