@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+"""run.py -- many nodes under load, and what can go wrong between them; a checker decides (check.py).
+
+    python3 test/cluster/run.py                     each fault once
+    python3 test/cluster/run.py --rounds 200        rounds of one or two faults by lot
+    python3 test/cluster/run.py --seed S --first N --rounds 1       one round of another run again
+    python3 test/cluster/run.py --only 'killed'     the faults whose names contain it
+
+A round: a workspace of its own; clients (load.py) write, read, change and wait, each asking any of the nodes; one or two faults (faults.py); everything is healed;
+the clients come to their ends; jobs end; acknowledged calls are asked again with their keys; then history and rows are judged.  At the end the rows of all
+rounds are judged once more: what comes late must not do any harm either.
+
+A round that fails keeps its history, its rows and the logs of the nodes in build/cluster.  TAP, and `N passed, N failed` at the end."""
+import argparse
+import json
+import os
+import random
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+from typing import NamedTuple
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path[:0] = [os.path.join(HERE, '..', 'lib'), HERE]
+
+import check
+import faults
+import pg
+import state
+from cluster import Cluster
+from load import Caller, Load
+from server import Failure, Server, wait_for
+from tap import Tap
+
+KEPT = os.path.join(ROOT, 'build', 'cluster')
+LIMIT = 20              # uploads a minute
+REPLAYS = 40            # keys that are sent again in each round
+SETTINGS = {'bench': True, 'rate_uploads': LIMIT, 'lease': 1500, 'heartbeat': 400, 'job_poll': 200, 'job_backoff': 100, 'job_attempts': 20, 'job_lost_leases': 1000,
+            'db_deadline': 4000, 'db_lock': 4000, 'db_pool': 4, 'workers': 4, 'clean_interval': 2, 'writer': 'openai', 'openai_price_in': 60,
+            'openai_price_out': 240, 'drain_time': 5, 'threads': 2}
+
+
+class Tenant(NamedTuple):
+    """The workspace of a round."""
+    round: int
+    id: str
+    project: str
+    key: str
+
+
+class Writer:
+    """The model that writes posts, in a process of its own: slowly, so that jobs last."""
+
+    def __enter__(self):
+        self.proc = subprocess.Popen([sys.executable, os.path.join(HERE, '..', 'provider', 'provider.py'), '--until-eof'], stdin=subprocess.PIPE,
+                                     stdout=subprocess.PIPE, text=True)
+        return f'http://127.0.0.1:{int(self.proc.stdout.readline())}/slow-5/v1'
+
+    def __exit__(self, *_):
+        self.proc.stdin.close()
+        self.proc.wait()
+        self.proc.stdout.close()
+
+
+class Run:
+    def __init__(self, args, cluster, tap):
+        self.args, self.c, self.tap, self.past = args, cluster, tap, []
+        self.office = Server({}, data=cluster.dir)          # for commands: past the proxy, and of no node
+        state.watch(cluster)
+
+    def tenant(self, number):
+        self.office.where = ['--db', self.c.pg[self.c.primary].url('scriped', 'scriped')]
+        w = self.office.workspace(f'Round {number}')
+        return Tenant(number, w, self.office.new_project(w), self.office.mint(workspace=w))
+
+    def apis(self):
+        return [n for n in self.c.nodes.values() if n.role == 'api' and n.port]
+
+    def round(self, number, chosen):
+        """A title and what is wrong."""
+        began, rng = time.monotonic(), faults.seeded(self.args.seed, number)
+        title = f'round {number}: ' + ', then '.join(f.name for f in chosen)
+        tenant, since = self.tenant(number), state.now(self.c)
+        load = Load(tenant, self.apis, f'{self.args.seed}/{number}', self.args.clients, bool(self.c.s3))
+        load.start()
+        try:
+            time.sleep(rng.uniform(0.1, 0.5))               # the moment is what is tested; there is nothing to wait for
+            self.harm(chosen, rng)
+            time.sleep(rng.uniform(0.2, 0.6))
+            wrong = self.quiet(load, tenant, rng)
+        except (Failure, RuntimeError, OSError) as e:
+            load.rest.set()
+            wrong = [f'the cluster: {e!r}']
+        meta = {'limit': LIMIT, 'forgets': sum(f.forgets for f in chosen), 'away': any(f.away for f in chosen), 'stops': any(f.stops for f in chosen),
+                'stored': all(f.stored for f in chosen)}
+        rows = state.read(self.c, tenant.id, since)
+        wrong += check.check(load.history.calls, rows, meta)
+        if wrong:
+            self.keep(number, load.history.calls, rows, meta, wrong)
+        else:
+            self.past.append((number, tenant, since, load.history.calls, meta))
+        acknowledged = sum(c['outcome'] == 'ok' for c in load.history.calls)
+        return f'{title} ({acknowledged} of {len(load.history.calls)} calls answered, {time.monotonic() - began:.1f} s)', wrong
+
+    def harm(self, chosen, rng):
+        ends = []
+        for f in chosen:
+            if faults.possible(self.c, f):
+                ends.append(f.do(self.c, rng))
+        for end in ends:
+            if end:
+                end()
+        self.c.heal()
+
+    def quiet(self, load, tenant, rng):
+        """Everything comes to its end; gives what does not."""
+        wrong = [f'{n.name} does not answer after all was healed' for n in self.c.served()]
+        wrong += load.stop()
+        if not wait_for(lambda: state.unfinished(self.c, tenant.id) == 0, 30, 0.05):
+            wrong.append('there are jobs that do not end')
+        self.again(load, rng)
+        return wrong
+
+    def again(self, load, rng):
+        """Some acknowledged calls once more, with their keys."""
+        done = [c for c in load.history.calls if c.get('key') and c['outcome'] == 'ok']
+        caller = Caller(load, -1, rng)
+        for c in rng.sample(done, min(REPLAYS, len(done))):
+            caller.call('replay', 'PATCH' if c['op'] == 'post.patch' else 'POST', c['path'], c['body'], c['key'], match=c.get('match'))
+
+    def keep(self, number, calls, rows, meta, wrong):
+        into = os.path.join(KEPT, f'{self.args.seed}-{number}')
+        os.makedirs(into, exist_ok=True)
+        for name, what in (('history', calls), ('rows', rows), ('meta', meta), ('verdict', wrong)):
+            with open(f'{into}/{name}.json', 'w', encoding='utf-8') as f:
+                json.dump(what, f, indent=1)
+        for n in self.c.nodes.values():
+            shutil.copy(n.log, into)
+        for p in self.c.pg.values():
+            shutil.copy(p.log, f'{into}/pg-{p.name}.log')
+
+    def once_more(self):
+        """The rows of all rounds, when all is over."""
+        wrong = []
+        for number, tenant, since, calls, meta in self.past:
+            rows = state.read(self.c, tenant.id, since)
+            late = check.check(calls, {**rows, 'witness': []}, {**meta, 'stops': True})
+            if late:
+                self.keep(number, calls, rows, meta, late)
+            wrong += [f'round {number}: {w}' for w in late]
+        return wrong
+
+    def alone(self):
+        """The rounds: each fault once, two at a time."""
+        all_ = [f for f in faults.FAULTS if self.args.only in f.name]
+        for f in all_:
+            if not faults.possible(self.c, f):
+                self.tap.line(f.name, RuntimeError('needs ' + ' and '.join(f.needs)))
+        there = [f for f in all_ if faults.possible(self.c, f)]
+        random.Random(self.args.seed).shuffle(there)
+        return [there[i:i + self.args.together] for i in range(0, len(there), self.args.together)]
+
+    def by_lot(self):
+        for number in range(self.args.first, self.args.first + self.args.rounds):
+            rng = faults.seeded(self.args.seed, number, 'lot')
+            lot = [f for f in faults.FAULTS if self.args.only in f.name and faults.possible(self.c, f)]
+            yield rng.sample(lot, min(len(lot), rng.choice((1, 2))))
+
+    def all(self):
+        for number, chosen in enumerate(self.by_lot() if self.args.rounds else self.alone(), self.args.first):
+            title, wrong = self.round(number, chosen)
+            self.tap.line(title, '\n'.join(wrong[:12] + ([f'and {len(wrong) - 12} more'] if len(wrong) > 12 else [])) or None)
+        wrong = self.once_more()
+        self.tap.line('the rows of all rounds, once more', '\n'.join(wrong[:12]) or None)
+
+
+def arguments():
+    p = argparse.ArgumentParser(description='Many nodes, and what can go wrong between them.')
+    p.add_argument('--rounds', type=int, default=0, help='rounds by lot; without it each fault once')
+    p.add_argument('--first', type=int, default=1, help='number of the first round')
+    p.add_argument('--seed', default=secrets.token_hex(4))
+    p.add_argument('--clients', type=int, default=10)
+    p.add_argument('--only', default='', help='faults whose names contain this')
+    p.add_argument('--together', type=int, default=1, help='faults in a round when each has its turn')
+    return p.parse_args()
+
+
+def main():
+    args = arguments()
+    if not pg.find('initdb'):
+        print('1..0 # SKIP no PostgreSQL on this machine')
+        return 0
+    tap = Tap()
+    print(f'# seed {args.seed}; what fails is kept in {os.path.relpath(KEPT)}', flush=True)
+    with Writer() as writer, Cluster({**SETTINGS, 'openai_url': writer}) as c:
+        Run(args, c, tap).all()
+    return tap.end()
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""redis.py -- a Valkey or Redis that keeps nothing, for a test that stops, kills and revives it.
+
+    with Redis() as r: … r.url … r.kill(); r.start()
+
+It listens on a port of 127.0.0.1 that stays the same.  Needs valkey-server or redis-server."""
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+
+def program():
+    return shutil.which('valkey-server') or shutil.which('redis-server')
+
+
+class Redis:
+    def __init__(self, log=os.devnull):
+        self.log, self.proc = log, None
+        with socket.socket() as s:
+            s.bind(('127.0.0.1', 0))
+            self.port = s.getsockname()[1]
+        self.url = f'redis://127.0.0.1:{self.port}'
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+
+    def start(self):
+        with open(self.log, 'ab') as log:
+            self.proc = subprocess.Popen([program(), '--port', str(self.port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--daemonize', 'no'],
+                                         stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        end = time.monotonic() + 20
+        while not self.answers():
+            if self.proc.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f'{program()} does not start; see {self.log}')
+            time.sleep(0.01)        # it says nothing that one could wait for
+
+    def answers(self):
+        try:
+            with socket.create_connection(('127.0.0.1', self.port), 1) as s:
+                s.sendall(b'PING\r\n')
+                return s.recv(7) == b'+PONG\r\n'
+        except OSError:
+            return False
+
+    def kill(self):
+        """kill -9: all that it remembered is gone."""
+        if self.proc:
+            self.proc.kill()
+            self.proc.wait()
+            self.proc = None
+
+    def pause(self, on):
+        self.proc.send_signal(signal.SIGSTOP if on else signal.SIGCONT)
