@@ -100,7 +100,7 @@ explain(struct db *db, const struct stmt *q)
 
 	if (asprintf(&sql, "EXPLAIN QUERY PLAN %s", q->sql) < 0)
 		abort();
-	struct stmt ask = { q->name, sql, q->id };	/* its place is free: nothing else is prepared on this connection */
+	struct stmt ask = { .name = q->name, .sql = sql, .id = q->id };	/* its place is free: nothing else is prepared on this connection */
 	need(db_query_(db, &ask, &r, &e, NULL, 0), &e);
 	for (int number = 0; db_next(&r); number++) {
 		str line = db_col(&r, 3).s;

@@ -406,7 +406,7 @@ wait_for_job(struct rq *rq)
 		atomic_store_explicit(&rq->inside->waiting, true, memory_order_release);
 	}
 	rq->stage = AT_WAIT;
-	rq->wait = (struct work_wait){ .job = rq->job, .deadline_us = mono(rq) + rq->wait_ms * 1000, .wake = waited };
+	rq->wait = (struct work_wait){ .workspace = rq->who.workspace, .job = rq->job, .deadline_us = mono(rq) + rq->wait_ms * 1000, .wake = waited };
 	work_wait(rq->api->c.work, &rq->wait);
 }
 

@@ -131,7 +131,7 @@ static enum err
 open_work(struct server *s, struct error *e)
 {
 	s->near = near_new(s->confs[0]->embed_cache * 1000000);
-	struct work_conf wc = { settings, s, s->home.engine, s->log, &sys_clock_real, s->blobs.disk, s->near };
+	struct work_conf wc = { .settings = settings, .ctx = s, .engine = s->home.engine, .log = s->log, .clock = &sys_clock_real, .disk = s->blobs.disk, .near = s->near };
 	struct api_conf ac = { .engine = s->home.engine, .log = s->log, .clock = &sys_clock_real, .blobs = &s->blobs, .near = s->near };
 
 	struct kv_conf kc = { s->confs[0]->kv, s->home.engine, s->log, &sys_clock_real };

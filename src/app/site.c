@@ -31,7 +31,7 @@ open_here(struct site *s, struct error *e)
 	TRY(log_open("/dev/null", LOG_LOGFMT, LOG_ERROR, clock, &s->log, e));
 	s->desk = (struct desk){ .engine = s->home.engine, .secret = &s->home.secret, .clock = clock, .auth = auth_new(&s->home.secret, clock) };
 	s->limits = limits_new(LIMIT_KEYS);
-	s->work = work_idle(&(struct work_conf){ settings, s, s->home.engine, s->log, clock, NULL, NULL });
+	s->work = work_idle(&(struct work_conf){ .settings = settings, .ctx = s, .engine = s->home.engine, .log = s->log, .clock = clock });
 	struct api_conf ac = { s->home.engine, s->work, s->desk.auth, s->limits, s->log, clock, NULL, NULL, NULL };
 	return api_open(&ac, &s->conf, &s->desk.api, e);
 }

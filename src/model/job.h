@@ -35,6 +35,11 @@ MUST_USE enum err job_anchor(struct db *, workspace_id, const ulid *, bool *foun
 /* E_NOT_CANCELLABLE unless QUEUED.  *reserved: to be given back. */
 MUST_USE enum err job_cancel(struct db *, struct arena *, workspace_id, job_id, int64_t now, struct job *ret, int64_t *reserved, struct error *);
 
+/* Which of these have ended; at most JOBS_ASKED. */
+#define JOBS_ASKED	32
+struct job_key { workspace_id workspace; job_id id; };
+MUST_USE enum err job_ended(struct db *, const struct job_key *, int n, bool *ret, struct error *);
+
 /* What a worker holds. */
 struct job_task {
 	workspace_id workspace;

@@ -17,6 +17,7 @@ struct board {
 	struct progress *progress;	/* by hash of the id; a newer job takes the slot of an older one */
 	struct durations took[JT_COUNT];
 	struct work_wait *wait[SLOTS];	/* by hash of the job: there may be as many as connections */
+	int nwaits;
 	int64_t next_us;		/* no wait runs out before */
 	bool released;
 	job_id ended[ENDED];
@@ -123,10 +124,11 @@ board_duration(struct board *b, int type, int64_t ms)
 
 /* Moves a wait from its chain to `out`. */
 static void
-take(struct work_wait **at, struct work_wait **out)
+take(struct board *b, struct work_wait **at, struct work_wait **out)
 {
 	struct work_wait *w = *at;
 
+	b->nwaits--;
 	*at = w->next;
 	w->next = *out;
 	*out = w;
@@ -142,7 +144,7 @@ take_due(struct board *b, int64_t until_us)
 	for (size_t i = 0; i < SLOTS; i++)
 		for (struct work_wait **at = &b->wait[i]; *at != NULL;) {
 			if ((*at)->deadline_us <= until_us) {
-				take(at, &out);
+				take(b, at, &out);
 				continue;
 			}
 			b->next_us = MIN(b->next_us, (*at)->deadline_us);
@@ -180,7 +182,7 @@ over(struct board *b, const job_id *job)
 	b->ended[b->nended++ % ENDED] = *job;
 	for (struct work_wait **at = &b->wait[slot(job)]; *at != NULL;)
 		if (same(&(*at)->job, job))
-			take(at, &out);
+			take(b, at, &out);
 		else
 			at = &(*at)->next;
 	return out;
@@ -258,11 +260,41 @@ board_wait(struct board *b, struct work_wait *w)
 	if (!ended) {
 		w->next = *chain;
 		*chain = w;
+		b->nwaits++;
 	}
 	pthread_mutex_unlock(&b->lock);
 	if (ended)
 		w->wake(w);
 	return first;
+}
+
+int
+board_waited(struct board *b, int *at, struct job_key *ret, int most)
+{
+	int n = 0;
+
+	pthread_mutex_lock(&b->lock);
+	for (; *at < SLOTS; ++*at) {
+		int before = n;
+		const struct work_wait *w = b->wait[*at];
+		for (; w != NULL && n < most; w = w->next)
+			ret[n++] = (struct job_key){ w->workspace, w->job };
+		if (w != NULL && before != 0) {		/* this chain goes with the next ones */
+			n = before;
+			break;
+		}
+	}
+	pthread_mutex_unlock(&b->lock);
+	return n;
+}
+
+bool
+board_waits(struct board *b)
+{
+	pthread_mutex_lock(&b->lock);
+	bool any = b->nwaits != 0;
+	pthread_mutex_unlock(&b->lock);
+	return any;
 }
 
 int64_t

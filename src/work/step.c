@@ -90,6 +90,8 @@ step(struct work *w, struct run *r, bool take, bool *took, struct error *e)
 	if (code == OK) {
 		if (r->verdict != V_NONE)
 			board_ended(w->board, r);
+		if (r->verdict == V_DONE || r->verdict == V_FAILED)
+			work_ended(w, &r->task.id);
 		arena_free(&r->a);
 		*r = (struct run){ .w = w, .a = s.a, .task = s.next };
 		*took = s.took;
@@ -146,6 +148,6 @@ step_lost(struct work *w, int64_t now, int *ret, struct error *e)
 	if (code == OK)
 		board_lost(w->board, l.n);
 	for (int i = 0; code == OK && i < l.nfailed; i++)
-		board_gone(w->board, &l.failed[i]);
+		work_gone(w, &l.failed[i]);
 	return code;
 }

@@ -1,19 +1,10 @@
 #include "model/ledger.h"
 #include "work/work_priv.h"
-#include "model/knowledge.h"
 #include "model/project.h"
-#include "model/request.h"
-#include "model/upload.h"
-#include "model/vacate.h"
 #include <stdio.h>
 #include <stdlib.h>
 
-#define RUN_BUDGET	((size_t)64 << 20)
-#define SLICE		500		/* rows of a table deleted in one transaction, */
-#define STEP		8		/* and in one statement where others wait for the writer; */
-#define HOLD_US		1500		/* then no other statement is begun after that, and with its commit it is under 5 ms */
 #define PAUSE_US	1000000		/* after a step that the database refused */
-#define CLEAN_US	20000		/* after that cleaning makes room for the keeper's other duties */
 #define BACKOFF_MOST	DAY_MS
 
 static const struct conf *settings(const struct work *w) { return w->c.settings(w->c.ctx); }
@@ -168,8 +159,10 @@ static bool
 take_token(struct work *w)
 {
 	pthread_mutex_lock(&w->lock);
+	w->idle++;
 	while (w->tokens == 0 && !w->stopping)
 		pthread_cond_wait(&w->jobs, &w->lock);
+	w->idle--;
 	bool go = !w->stopping;
 	if (go)
 		w->tokens--;
@@ -235,347 +228,68 @@ worker(void *arg)
 	return NULL;
 }
 
-void
-work_wake(struct work *w)
+/* Whether there is somebody to take it at once. */
+static bool
+wake_one(struct work *w)
 {
 	pthread_mutex_lock(&w->lock);
+	bool at_once = w->tokens < w->idle;
 	if (w->tokens < w->nthreads) {
 		w->tokens++;
 		pthread_cond_signal(&w->jobs);
 	}
 	pthread_mutex_unlock(&w->lock);
+	return at_once;
 }
 
-/* --- the keeper --- */
+void work_wake_here(struct work *w) { (void)wake_one(w); }
 
-static enum err
-renew(void *ctx, struct db *db, struct error *e)
+void
+work_wake(struct work *w)
 {
-	struct work *w = ctx;
-	int64_t until = sys_wall_ms(w->c.clock) + settings(w)->lease;
-	ulid held[HANDS_MAX];
-	int n = board_held(w->board, held);
-
-	for (int i = 0; i < n; i++)
-		TRY(job_renew(db, (str){ held[i].s, 26 }, until, e));
-	return OK;
+	if (!wake_one(w))
+		bus_say(w->c.bus, BUS_JOB, S(""));
 }
 
-struct cleaning {
-	struct work *w;
-	workspace_id at, next;
-	int64_t gone;
-	bool last;
-	workspace_id of;
-	struct upload_doomed doomed;	/* of that workspace: their bytes are next */
-};
+/* --- what other nodes say --- */
 
-static enum err
-sweep_requests(struct db *db, const struct conf *conf, workspace_id w, int64_t now, int slice, int64_t *ret, struct error *e)
+static void
+miss(struct work *w)
 {
-	int64_t gone;
-
-	TRY(request_log_clean(db, w, now - conf->request_log_days * DAY_MS, slice, ret, e));
-	TRY(request_log_trim(db, w, 0, conf->request_log_rows, slice, &gone, e));
-	*ret += gone;
-	TRY(usage_clean(db, w, now / DAY_MS - conf->keep_usage, slice, &gone, e));
-	*ret += gone;
-	return OK;
+	pthread_mutex_lock(&w->lock);
+	w->missed = true;
+	pthread_cond_signal(&w->keeper);
+	pthread_mutex_unlock(&w->lock);
 }
 
-/* At most `slice` rows of each table. */
-static enum err
-sweep(struct db *db, const struct conf *conf, workspace_id w, int64_t now, int slice, int64_t *ret, struct error *e)
+static void
+job_there(struct bus_listener *l, str text)
 {
-	int64_t jobs, requests;
+	struct work *w = (struct work *)((char *)l - offsetof(struct work, hears_jobs));
 
-	TRY(ledger_clean(db, w, now - conf->keep_idempotency * 3600000, now - conf->keep_audit * DAY_MS, now - conf->keep_events * DAY_MS, slice, ret, e));
-	TRY(job_clean(db, w, now - conf->keep_jobs * DAY_MS, slice, &jobs, e));
-	TRY(sweep_requests(db, conf, w, now, slice, &requests, e));
-	*ret += jobs + requests;
-	return OK;
+	(void)text;
+	work_wake_here(w);
 }
 
-/* Where one writer serves all, few rows at a time and a look at the clock: how long rows take depends on their sizes and on the
- * disk.  A transaction of its own holds up nobody. */
-static enum err
-sweep_a_while(struct cleaning *c, struct db *db, workspace_id w, struct error *e)
+static void
+job_ended_there(struct bus_listener *l, str text)
 {
-	const struct sys_clock *clock = c->w->c.clock;
-	int64_t began = sys_mono_us(clock), gone = 1;
-	int step = engine_embedded(c->w->c.engine) ? STEP : SLICE;
+	struct work *w = (struct work *)((char *)l - offsetof(struct work, hears_ends));
+	job_id id;
 
-	c->of = w;
-	int64_t now = sys_wall_ms(clock);
-	TRY(upload_doom(db, w, now - settings(c->w)->keep_uploads * 3600000, now, &c->doomed, e));
-	c->gone = c->doomed.met;
-	for (int rows = 0; gone > 0 && rows < SLICE && sys_mono_us(clock) - began <= HOLD_US; rows += step) {
-		TRY(sweep(db, settings(c->w), w, sys_wall_ms(clock), step, &gone, e));
-		c->gone += gone;
+	if (text.p == NULL)
+		miss(w);
+	else if (ulid_ok(text)) {
+		id = (job_id){ 0 };
+		memcpy(id.u.s, text.p, 26);
+		board_gone(w->board, &id);
 	}
-	return OK;
 }
 
-/* One workspace, one slice. */
-static enum err
-clean(void *ctx, struct db *db, struct error *e)
+void
+work_ended(struct work *w, const job_id *id)
 {
-	struct cleaning *c = ctx;
-	struct workspace ws;
-	struct arena a;
-	int n;
-
-	arena_init(&a, 1 << 16);
-	enum err code = workspace_page(db, &a, c->at, 1, &ws, &n, e);
-	c->last = n == 0;
-	c->next = c->at;
-	if (code == OK && n == 1) {
-		code = sweep_a_while(c, db, ws.id, e);
-		if (c->gone == 0)
-			c->next = ws.id;	/* nothing left here: on to the next one */
-	}
-	arena_free(&a);
-	return code;
-}
-
-static enum err
-forget_uploads(void *ctx, struct db *db, struct error *e)
-{
-	const struct cleaning *c = ctx;
-
-	for (int i = 0; i < c->doomed.n; i++) {
-		if (c->doomed.external[i])
-			TRY(remove_enqueue(c->w, db, c->of, c->doomed.id[i], e));
-		TRY(upload_forget(db, c->of, c->doomed.id[i], e));
-	}
-	return OK;
-}
-
-/* Bytes first: a row that is still there is met again.  Never in a transaction: to remove a large file takes its time.  What is in a
- * bucket is left to a job, for the keeper must not wait for a network. */
-static enum err
-clear_uploads(struct cleaning *c, struct error *e)
-{
-	struct disk *disk = c->w->c.disk;
-
-	for (int i = 0; disk != NULL && i < c->doomed.n; i++)
-		TRY(disk_remove(disk, blobs_file(&c->of, &c->doomed.id[i]).s, e));
-	return c->doomed.n > 0 ? engine_wait(c->w->c.engine, forget_uploads, c, e) : OK;
-}
-
-static void clean_from_the_top(struct work *w) { memset(w->clean_at.u.s, 'Z', 26); }
-
-/* Up to the first slice that held something. */
-static bool
-clean_some(struct work *w)
-{
-	struct cleaning c = { .w = w };
-	struct error e;
-
-	for (int64_t until = sys_mono_us(w->c.clock) + CLEAN_US; !w->stopping && c.gone == 0 && sys_mono_us(w->c.clock) < until; w->clean_at = c.next) {
-		c.at = w->clean_at;
-		c.doomed.n = 0;
-		enum err code = engine_wait(w->c.engine, clean, &c, &e);
-		if (code == OK)
-			code = clear_uploads(&c, &e);
-		if (code != OK)
-			log_note(w->c.log, LOG_WARN, "clean", "%s", e.detail);
-		if (code != OK || c.last) {
-			clean_from_the_top(w);
-			return false;
-		}
-	}
-	return true;
-}
-
-/* --- notes and posts of what was deleted move on --- */
-
-struct moving { struct work *w; struct vacated v; bool found; int moved; };
-
-static enum err
-find_vacated(void *ctx, struct db *db, struct error *e)
-{
-	struct moving *m = ctx;
-	return vacate_next(db, &m->v, &m->found, e);
-}
-
-static enum err
-move_slice(void *ctx, struct db *db, struct error *e)
-{
-	struct moving *m = ctx;
-	struct arena a;
-
-	arena_init(&a, RUN_BUDGET);
-	enum err code = vacate_step(db, &a, m->w->c.clock, &m->v, &m->moved, e);
-	arena_free(&a);
-	return code;
-}
-
-static bool
-move_on(struct work *w)
-{
-	struct moving m = { .w = w };
-	struct error e;
-
-	for (int64_t until = sys_mono_us(w->c.clock) + CLEAN_US; !w->stopping && sys_mono_us(w->c.clock) < until; w->move_at = m.v) {
-		m.v = w->move_at;
-		enum err code = engine_read(w->c.engine, find_vacated, &m, &e);
-		if (code == OK && m.found)
-			code = engine_wait(w->c.engine, move_slice, &m, &e);
-		if (code != OK)
-			log_note(w->c.log, LOG_WARN, "move", "%s", e.detail);
-		if (code != OK || !m.found) {
-			bool again = code == OK && w->moved;
-			w->move_at = (struct vacated){ .since = 0 };
-			w->moved = false;
-			return again;
-		}
-		w->moved |= m.moved > 0;
-	}
-	return true;
-}
-
-/* --- knowledge documents that nobody writes any more are emptied --- */
-
-struct emptying { struct work *w; workspace_id workspace; document_id document; job_id job; bool found, left, more; };
-
-/* The next unlisted document, and whether its job will do nothing to it any more. */
-static enum err
-find_unlisted(void *ctx, struct db *db, struct error *e)
-{
-	struct emptying *m = ctx;
-	struct arena a;
-	struct job j;
-
-	TRY(unlisted_next(db, &m->workspace, &m->document, &m->job, &m->found, e));
-	m->left = m->found && !id_set(m->job);
-	if (!m->found || m->left)
-		return OK;
-	arena_init(&a, RUN_BUDGET);
-	enum err code = job_get(db, &a, m->workspace, m->job, &j, e);
-	m->left = code == E_NOT_FOUND || (code == OK && j.status != JS_QUEUED && j.status != JS_RUNNING);
-	arena_free(&a);
-	return code == E_NOT_FOUND ? OK : code;
-}
-
-/* Asked anew in the transaction itself: between the two looks of find_unlisted the job may have listed its document and ended, and that is nobody's to empty. */
-static enum err
-empty_slice(void *ctx, struct db *db, struct error *e)
-{
-	struct emptying *m = ctx;
-	struct arena a;
-
-	TRY(unlisted_hold(db, m->workspace, m->document, &m->more, e));
-	if (!m->more)
-		return OK;
-	arena_init(&a, RUN_BUDGET);
-	enum err code = document_empty(db, &a, m->workspace, m->document, &m->more, e);
-	if (code == OK && !m->more)
-		code = unlisted_forget(db, m->workspace, m->document, e);
-	arena_free(&a);
-	return code;
-}
-
-/* Goes on where it was: many documents may be waiting for their jobs, and to look at each takes a while, too. */
-static bool
-empty_some(struct work *w)
-{
-	struct emptying m = { .w = w, .workspace = w->empty_at, .document = w->empty_behind, .found = true };
-	bool emptied = false;
-	struct error e;
-
-	for (int64_t until = sys_mono_us(w->c.clock) + CLEAN_US; !w->stopping && m.found && sys_mono_us(w->c.clock) < until;) {
-		enum err code = engine_read(w->c.engine, find_unlisted, &m, &e);
-		m.more = code == OK && m.left;
-		while (code == OK && m.more && !w->stopping) {
-			code = engine_wait(w->c.engine, empty_slice, &m, &e);
-			emptied = true;
-		}
-		if (code != OK) {
-			log_note(w->c.log, LOG_WARN, "knowledge", "%s", e.detail);
-			return false;
-		}
-	}
-	w->empty_at = m.found ? m.workspace : (workspace_id){ .u = { "" } };
-	w->empty_behind = m.found ? m.document : (document_id){ .u = { "" } };
-	return m.found && emptied;
-}
-
-/* Duties with a period each; run returns whether there is more to do.  Then it rests for as long as it took. */
-struct duty { bool (*run)(struct work *); int64_t (*period_us)(const struct conf *); int64_t due; };
-
-static bool
-sign_of_life(struct work *w)
-{
-	struct work_stats st;
-	struct error e;
-
-	board_stats(w->board, &st);
-	if (st.running > 0 && engine_wait(w->c.engine, renew, w, &e) != OK)
-		log_note(w->c.log, LOG_WARN, "lease", "not renewed: %s", e.detail);
-	return false;
-}
-
-static bool
-give_back(struct work *w)
-{
-	struct error e;
-	int n;
-
-	if (step_lost(w, sys_wall_ms(w->c.clock), &n, &e) != OK)
-		log_note(w->c.log, LOG_WARN, "lease", "%s", e.detail);
-	else if (n > 0)
-		work_wake(w);
-	return false;
-}
-
-static bool look(struct work *w) { work_wake(w); return false; }
-
-static int64_t heartbeat_us(const struct conf *c) { return MIN(c->heartbeat, MAX(c->lease / 3, 1)) * 1000; }
-static int64_t reap_us(const struct conf *c) { return MAX(c->lease / 3, 50) * 1000; }
-static int64_t poll_us(const struct conf *c) { return c->job_poll * 1000; }
-static int64_t clean_us(const struct conf *c) { return c->clean_interval * 1000000; }
-
-static int64_t
-do_duties(struct work *w, struct duty *d, size_t n, int64_t now)
-{
-	int64_t next = INT64_MAX;
-
-	for (size_t i = 0; i < n; i++) {
-		if (d[i].due <= now) {
-			int64_t began = sys_mono_us(w->c.clock);
-			bool more = d[i].run(w);
-			int64_t ended = sys_mono_us(w->c.clock);
-			d[i].due = ended + (more ? ended - began : d[i].period_us(settings(w)));
-		}
-		next = MIN(next, d[i].due);
-	}
-	return next;
-}
-
-static void *
-keep(void *arg)
-{
-	struct work *w = arg;
-	struct duty duties[] = {
-		{ sign_of_life, heartbeat_us, 0 }, { give_back, reap_us, 0 }, { look, poll_us, 0 }, { clean_some, clean_us, 0 },
-		{ move_on, poll_us, 0 }, { empty_some, poll_us, 0 }, { sweep_over, clean_us, 0 },
-	};
-
-	while (!w->stopping) {
-		int64_t now = sys_mono_us(w->c.clock), next = do_duties(w, duties, COUNT(duties), now), wait;
-		now = sys_mono_us(w->c.clock);
-		int64_t expire = board_expire(w->board);
-		wait = MAX(next - now, 1000);
-		if (expire >= 0)
-			wait = MIN(wait, MAX(expire, 100));
-		pthread_mutex_lock(&w->lock);
-		if (!w->stopping && !w->poke)
-			(void)sys_cond_wait_us(&w->keeper, &w->lock, wait);
-		w->poke = false;
-		pthread_mutex_unlock(&w->lock);
-	}
-	return NULL;
+	bus_say(w->c.bus, BUS_ENDED, (str){ id->u.s, 26 });
 }
 
 /* --- open and close --- */
@@ -610,18 +324,24 @@ take_back(struct work *w, struct error *e)
 static enum err
 start(struct work *w, struct error *e)
 {
-	int n = (int)settings(w)->workers;
+	int n = w->c.no_workers ? 0 : (int)settings(w)->workers;
 
-	if ((w->thread = calloc((size_t)n, sizeof(*w->thread))) == NULL)
+	if ((w->thread = calloc((size_t)MAX(n, 1), sizeof(*w->thread))) == NULL)
 		abort();
 	TRY(engine_wait(w->c.engine, recall, w, e));
+	w->hears_jobs = (struct bus_listener){ .topic = BUS_JOB, .heard = job_there };
+	w->hears_ends = (struct bus_listener){ .topic = BUS_ENDED, .heard = job_ended_there };
+	bus_listen(w->c.bus, &w->hears_jobs);
+	bus_listen(w->c.bus, &w->hears_ends);
 	if (engine_embedded(w->c.engine))
 		TRY(take_back(w, e));
 	for (; w->nthreads < n; w->nthreads++)
 		TRY(sys_thread(&w->thread[w->nthreads], "job", worker, w, e));
-	TRY(sys_thread(&w->keeper_thread, "keeper", keep, w, e));
+	TRY(sys_thread(&w->keeper_thread, "keeper", keeper_do, w, e));
 	w->keeper_runs = true;
-	if (w->c.near != NULL) {
+	TRY(sys_thread(&w->duty_thread, "duty", duties_do, w, e));
+	w->duty_runs = true;
+	if (w->c.near != NULL && n != 0) {
 		TRY(sys_thread(&w->embed_thread, "embed", embed_later, w, e));
 		w->embed_runs = true;
 	}
@@ -640,6 +360,8 @@ work_idle(const struct work_conf *c)
 	pthread_mutex_init(&w->lock, NULL);
 	sys_cond_init(&w->jobs);
 	sys_cond_init(&w->keeper);
+	sys_cond_init(&w->duties);
+	w->live = 1;
 	sys_cond_init(&w->pause);
 	clean_from_the_top(w);
 	return w;
@@ -666,18 +388,26 @@ work_close(struct work *w)
 	w->stopping = true;
 	pthread_cond_broadcast(&w->jobs);
 	pthread_cond_broadcast(&w->keeper);
+	pthread_cond_broadcast(&w->duties);
 	pthread_cond_broadcast(&w->pause);
 	pthread_mutex_unlock(&w->lock);
 	for (int i = 0; i < w->nthreads; i++)
 		pthread_join(w->thread[i], NULL);
 	if (w->keeper_runs)
 		pthread_join(w->keeper_thread, NULL);
+	if (w->duty_runs)
+		pthread_join(w->duty_thread, NULL);
 	if (w->embed_runs)
 		pthread_join(w->embed_thread, NULL);
+	if (w->keeper_runs)
+		duties_leave(w);
+	bus_unlisten(w->c.bus, &w->hears_jobs);
+	bus_unlisten(w->c.bus, &w->hears_ends);
 	board_release(w->board);
 	board_free(w->board);
 	pthread_cond_destroy(&w->jobs);
 	pthread_cond_destroy(&w->keeper);
+	pthread_cond_destroy(&w->duties);
 	pthread_cond_destroy(&w->pause);
 	pthread_mutex_destroy(&w->lock);
 	free(w->thread);
@@ -686,7 +416,15 @@ work_close(struct work *w)
 
 void work_snapshot(struct work *w, struct arena *a, struct job *j) { board_snapshot(w->board, a, j); }
 void work_release(struct work *w) { board_release(w->board); }
-void work_gone(struct work *w, const job_id *job) { board_gone(w->board, job); }
+int work_nodes(struct work *w) { return w->live; }
+
+void
+work_gone(struct work *w, const job_id *job)
+{
+	board_gone(w->board, job);
+	work_ended(w, job);
+}
+
 void work_stats(struct work *w, struct work_stats *ret) { board_stats(w->board, ret); }
 
 void

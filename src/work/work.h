@@ -5,18 +5,21 @@
  * nothing and doubles nothing; a job that it held comes back when its lease ends, or when the embedded server starts.
  *
  *	worker threads	step (transaction) -> run the job, without the database -> step -> …; idle ones sleep until woken
- *	the keeper	signs of life for all jobs held, lost leases, polling as the net under the wake-ups, waits that
- *			run out, cleaning in slices
+ *	the keeper	signs of life, for all jobs held and for this node; polling as the net under the wake-ups; waits that run out
+ *	duties		what one node does for all (duty.c): lost leases, cleaning in slices
  *
- * A wake-up is published after COMMIT only, by whoever committed.
- * Threads:  all functions from any thread.  Layer: includes base, text, json, rec, sys, log, conf, db, blob, model, know, write, ingest. */
+ * A wake-up is published after COMMIT only, by whoever committed.  It goes to an idle worker of this node, and to the other nodes (bus.h)
+ * only when there is none: so a job starts at once, and no herd runs for it.  That a job ended is said to all, who may have waits for it.
+ * Threads:  all functions from any thread.  Layer: includes base, text, json, rec, sys, log, conf, bus, db, blob, model, know, write, ingest. */
 #ifndef WORK_H
 #define WORK_H
 #include "blob/blob.h"
+#include "bus/bus.h"
 #include "conf/conf.h"
 #include "db/engine.h"
 #include "log/log.h"
 #include "model/job.h"
+#include "model/node.h"
 #include "model/workspace.h"
 
 struct near;
@@ -30,6 +33,9 @@ struct work_conf {
 	const struct sys_clock *clock;
 	struct disk *disk;		/* the embedded store; NULL: there is none */
 	struct near *near;		/* NULL: knowledge has no vectors */
+	struct bus *bus;		/* NULL: no other nodes */
+	struct node node;		/* this one, as its row has it; without an id it has none */
+	bool no_workers;		/* jobs are run by other nodes */
 };
 struct work;
 MUST_USE enum err work_open(const struct work_conf *, struct work **ret, struct error *);
@@ -45,6 +51,7 @@ void	work_snapshot(struct work *, struct arena *, struct job *);	/* fills progre
 /* A wait for the end of a job: wake is called once, when it ended, at the deadline, or by work_release; on any thread. */
 struct work_wait {
 	struct work_wait *next;
+	workspace_id workspace;
 	job_id job;
 	int64_t deadline_us;
 	void (*wake)(struct work_wait *);
@@ -52,6 +59,8 @@ struct work_wait {
 void	work_wait(struct work *, struct work_wait *);
 void	work_release(struct work *);			/* wakes all waits, now and from now on at once */
 void	work_gone(struct work *, const job_id *);	/* it was cancelled, and that is committed */
+
+int	work_nodes(struct work *);			/* how many nodes live, this one included */
 
 #define WORK_BINS	12
 /* Histograms: bin i counts what took at most 2^i ms (start: 2^i * 100 us), the last one the rest. */

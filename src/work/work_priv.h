@@ -5,10 +5,13 @@
 #include "ingest/ingest.h"
 #include "know/know.h"
 #include "model/knowledge.h"
+#include "model/node.h"
 #include "model/vacate.h"
 #include "model/voice.h"
 #include "text/marked.h"
 #include "write/write.h"
+
+#define RUN_BUDGET	((size_t)64 << 20)
 
 enum verdict { V_NONE, V_DONE, V_FAILED, V_AGAIN, V_RETURNED };
 
@@ -79,6 +82,9 @@ void	board_gone(struct board *, const job_id *);	/* ended without a run; wakes w
 #define HANDS_MAX	256		/* the most that the setting `workers` allows */
 int	board_held(struct board *, ulid ret[HANDS_MAX]);	/* the workers of the jobs that run here */
 void	board_duration(struct board *, int type, int64_t ms);
+/* Some of what is waited for, from *at on, which goes on; 0: that was all. */
+int	board_waited(struct board *, int *at, struct job_key *ret, int most);
+bool	board_waits(struct board *);		/* whether anybody waits */
 int64_t	board_expire(struct board *);		/* wakes waits that ran out; us until the next one, or -1 */
 void	board_snapshot(struct board *, struct arena *, struct job *);
 bool	board_wait(struct board *, struct work_wait *);	/* true: it is the next one to run out */
@@ -96,8 +102,20 @@ void	*embed_later(void *work);
 /* remove.c: the bytes of that upload in the bucket are to go */
 MUST_USE enum err remove_enqueue(struct work *, struct db *, workspace_id, upload_id, struct error *);
 
-/* over.c: what is over and of no workspace; whether there is more of it. */
-bool	sweep_over(struct work *);
+/* What duties do (duty.c); whether there is more of it.  over.c: what is over and of no workspace */
+#define CLEAN_US	20000		/* after that a duty makes room for the others */
+bool	sweep_over(struct work *), clean_some(struct work *), move_on(struct work *), empty_some(struct work *);
+void	clean_from_the_top(struct work *);
+
+/* duty.c */
+#define DUTIES_MAX	16
+#define DUTY_MS		20000		/* how long a duty is held without a sign of life */
+struct duty_held { int64_t until, due_us; };	/* ms of the clock of all nodes: 0, it is another one's; when it is due, here */
+void	duties_hold(struct work *), duties_leave(struct work *);
+void	*duties_do(void *work), *keeper_do(void *work);
+
+void	work_ended(struct work *, const job_id *);	/* says it to the other nodes */
+void	work_wake_here(struct work *);		/* workers of this node alone: a job may be ready */
 
 /* input.c: what a job is given, as it is kept */
 str	input_text(struct arena *, const struct rec *, const void *, size_t max);
@@ -115,18 +133,21 @@ struct work {
 	struct work_conf c;
 	struct board *board;
 	pthread_mutex_t lock;
-	pthread_cond_t jobs, keeper, pause;	/* pause: those whom the database refused, who must not take a wake-up of jobs */
-	int tokens;			/* wake-ups not yet taken */
+	pthread_cond_t jobs, keeper, duties, pause;	/* pause: those whom the database refused, who must not take a wake-up of jobs */
+	int tokens, idle;		/* wake-ups not yet taken; workers that wait for one */
 	_Atomic bool stopping;
 	_Atomic int lengthy;		/* workers that are at a lengthy job */
 	int64_t held_until;		/* ms: when the last lengthy job that was sent away comes back */
 	int nthreads;
-	pthread_t *thread, keeper_thread, embed_thread;
-	bool keeper_runs, embed_runs, poke;
-	struct vacated move_at;		/* the keeper's: what it moved from last, and whether there was anything in this round */
+	pthread_t *thread, keeper_thread, duty_thread, embed_thread;
+	bool keeper_runs, duty_runs, embed_runs, poke, missed;	/* missed: words of other nodes may be lost */
+	struct bus_listener hears_jobs, hears_ends;
+	_Atomic int live;		/* nodes, this one included */
+	struct duty_held duty[DUTIES_MAX];
+	struct vacated move_at;		/* the duties': what it moved from last, and whether there was anything in this round */
 	bool moved;
-	workspace_id empty_at;		/* the keeper's: the unlisted document that it looked at last */
+	workspace_id empty_at;		/* the duties': the unlisted document that it looked at last */
 	document_id empty_behind;
-	workspace_id clean_at;		/* the keeper's: the workspace whose turn is over */
+	workspace_id clean_at;		/* the duties': the workspace whose turn is over */
 };
 #endif

@@ -142,33 +142,18 @@ load_conf(struct t_house *h, const char *sets)
 
 static const struct conf *settings(void *ctx) { return &((struct t_house *)ctx)->conf; }
 
-/* As work_open makes one, but nobody works in it. */
-static struct work *
-without_hands(const struct work_conf *c)
-{
-	struct work *w = calloc(1, sizeof(*w));
-
-	if (w == NULL)
-		abort();
-	w->c = *c;
-	w->board = board_new(c->clock);
-	pthread_mutex_init(&w->lock, NULL);
-	sys_cond_init(&w->jobs);
-	sys_cond_init(&w->keeper);
-	w->nthreads = 1;		/* room for one token */
-	return w;
-}
-
 void
 t_work_open(struct t_house *h, unsigned flags)
 {
-	struct work_conf wc = { settings, h, h->engine, h->log, &h->clock.c, NULL, NULL };
+	struct work_conf wc = { .settings = settings, .ctx = h, .engine = h->engine, .log = h->log, .clock = &h->clock.c };
 	struct error e;
 
 	if (flags & T_HANDS)
 		need(work_open(&wc, &h->work, &e), &e);
-	else
-		h->work = without_hands(&wc);
+	else {
+		h->work = work_idle(&wc);
+		h->work->nthreads = 1;		/* room for one token */
+	}
 }
 
 static void

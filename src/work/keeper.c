@@ -1,0 +1,147 @@
+/* keeper -- what each node does for itself: signs of life for the jobs that it runs and for itself, polling under the wake-ups, waits
+ * that run out or whose job ended on another node. */
+#include "work/work_priv.h"
+
+#define PULSE_MS	5000		/* between two signs of life of this node */
+#define BURY_MS		DAY_MS		/* after which the row of a dead node goes */
+
+static const struct conf *settings(const struct work *w) { return w->c.settings(w->c.ctx); }
+
+/* --- signs of life --- */
+
+static enum err
+renew(void *ctx, struct db *db, struct error *e)
+{
+	struct work *w = ctx;
+	int64_t until = sys_wall_ms(w->c.clock) + settings(w)->lease;
+	ulid held[HANDS_MAX];
+	int n = board_held(w->board, held);
+
+	for (int i = 0; i < n; i++)
+		TRY(job_renew(db, (str){ held[i].s, 26 }, until, e));
+	return OK;
+}
+
+static void
+sign_of_life(struct work *w)
+{
+	struct work_stats st;
+	struct error e;
+
+	board_stats(w->board, &st);
+	if (st.running > 0 && engine_wait(w->c.engine, renew, w, &e) != OK)
+		log_note(w->c.log, LOG_WARN, "lease", "not renewed: %s", e.detail);
+}
+
+/* This node's own, and who else is there. */
+static enum err
+pulse(void *ctx, struct db *db, struct error *e)
+{
+	struct work *w = ctx;
+	struct node me = w->c.node, *all;
+	struct arena a;
+	int n, live = 0;
+
+	me.seen_at = sys_wall_ms(w->c.clock);
+	TRY(node_say(db, &me, e));
+	arena_init(&a, 4 << 20);
+	all = NEW_N(&a, struct node, NODES_MAX);
+	enum err code = node_list(db, &a, all, &n, e);
+	for (int i = 0; code == OK && i < n; i++) {
+		live += me.seen_at - all[i].seen_at < NODE_DEAD_MS;
+		if (me.seen_at - all[i].seen_at > BURY_MS)
+			code = node_bury(db, all[i].id, me.seen_at - BURY_MS, e);
+	}
+	arena_free(&a);
+	w->live = MAX(live, 1);
+	return code;
+}
+
+static void
+be_there(struct work *w)
+{
+	struct error e;
+
+	if (!id_set(w->c.node.id) || engine_embedded(w->c.engine) || db_schema() < NODE_SCHEMA)
+		return;
+	if (engine_wait(w->c.engine, pulse, w, &e) != OK)
+		log_note(w->c.log, LOG_WARN, "node", "%s", e.detail);
+	duties_hold(w);
+}
+
+/* --- polling --- */
+
+/* What this node waits for may have ended on another one, and its word may be lost. */
+static enum err
+look_at_waited(void *ctx, struct db *db, struct error *e)
+{
+	struct work *w = ctx;
+	struct job_key some[JOBS_ASKED];
+	bool ended[JOBS_ASKED];
+	int n, at = 0;
+
+	while ((n = board_waited(w->board, &at, some, JOBS_ASKED)) != 0) {
+		TRY(job_ended(db, some, n, ended, e));
+		for (int i = 0; i < n; i++)
+			if (ended[i])
+				board_gone(w->board, &some[i].id);
+	}
+	return OK;
+}
+
+static void
+look(struct work *w)
+{
+	struct error e;
+
+	work_wake_here(w);
+	if (!engine_embedded(w->c.engine) && board_waits(w->board) && engine_read(w->c.engine, look_at_waited, w, &e) != OK)
+		log_note(w->c.log, LOG_WARN, "wait", "%s", e.detail);
+}
+
+/* --- the thread --- */
+
+static int64_t heartbeat_us(const struct conf *c) { return MIN(c->heartbeat, MAX(c->lease / 3, 1)) * 1000; }
+static int64_t poll_us(const struct conf *c) { return c->job_poll * 1000; }
+static int64_t pulse_us(const struct conf *c) { (void)c; return PULSE_MS * 1000; }
+
+struct round { void (*run)(struct work *); int64_t (*period_us)(const struct conf *); int64_t due; };
+
+static int64_t
+go_round(struct work *w, struct round *r, size_t n, int64_t now)
+{
+	int64_t next = INT64_MAX;
+
+	for (size_t i = 0; i < n; i++) {
+		if (r[i].due <= now) {
+			r[i].run(w);
+			r[i].due = sys_mono_us(w->c.clock) + r[i].period_us(settings(w));
+		}
+		next = MIN(next, r[i].due);
+	}
+	return next;
+}
+
+void *
+keeper_do(void *arg)
+{
+	struct work *w = arg;
+	struct round rounds[] = { { sign_of_life, heartbeat_us, 0 }, { be_there, pulse_us, 0 }, { look, poll_us, 0 } };
+
+	while (!w->stopping) {
+		int64_t now = sys_mono_us(w->c.clock), next = go_round(w, rounds, COUNT(rounds), now), wait;
+		now = sys_mono_us(w->c.clock);
+		int64_t expire = board_expire(w->board);
+		wait = MAX(next - now, 1000);
+		if (expire >= 0)
+			wait = MIN(wait, MAX(expire, 100));
+		pthread_mutex_lock(&w->lock);
+		if (!w->stopping && !w->poke && !w->missed)
+			(void)sys_cond_wait_us(&w->keeper, &w->lock, wait);
+		if (w->missed)
+			rounds[2].due = 0;
+		w->poke = w->missed = false;
+		pthread_mutex_unlock(&w->lock);
+	}
+	return NULL;
+}
