@@ -137,7 +137,7 @@ explain_all(struct db *db)
 			printf("%s: two statements have this name\n", list[i]->name);
 			bad++;
 		}
-		if (explain(db, list[i]) == 0)
+		if (list[i]->pg || explain(db, list[i]) == 0)
 			continue;
 		if (waived(list[i]->name) != NULL)
 			let++;

@@ -1,7 +1,8 @@
 /* health -- the state of the service, from memory and at most a second old (contract 6.2, 12.1).
  *
  * A thread sends a probe through the engine, like any request, every 900 ms; what it took and how the last transactions
- * ended is what callers see.  After a failed transaction the probe writes a row, for a full disk still reads. */
+ * ended is what callers see.  It also learns when the operator has migrated the database.  After a failed transaction the
+ * probe writes a row, for a full disk still reads. */
 #include "api/rq.h"
 #include "model/server.h"
 #include <stdlib.h>
@@ -72,14 +73,12 @@ struct health_state {
 	int64_t sent_us, took_us;
 };
 
-SQL(probe, "health.probe", "SELECT 1");
-
 static enum err
 probe_run(struct call *c, struct db *db, struct error *e)
 {
 	const struct health_state *h = (const struct health_state *)c;
 
-	return (h->call.flags & CALL_READ) ? db_run_(db, &probe, e, NULL, 0) : server_probe(db, sys_wall_ms(h->api->c.clock), e);
+	return (h->call.flags & CALL_READ) ? server_schema(db, e) : server_probe(db, sys_wall_ms(h->api->c.clock), e);
 }
 
 static void

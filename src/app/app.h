@@ -11,6 +11,7 @@
  *	people.c	those for people and programs: passwords, OAuth clients
  *	site.c		where either is done: here, or in the server that holds the data folder
  *	control.c	the socket of that server
+ *	migrate.c	the schema, brought forward
  *	serve.c		the server: wiring, signals, drain
  *	extract.c	what the server would read of a file
  *	move.c		export and import
@@ -109,7 +110,7 @@ MUST_USE enum err admin_audit(struct admin *, struct db *, workspace_id, const c
 /* A password from standard input, as the field `hash`. */
 MUST_USE enum err password_read(struct options *, struct error *);
 extern const struct rec password_set_rec, client_verify_rec, client_delete_rec;
-extern const struct rec doctor_rec, extract_rec, openapi_rec, setup_rec, plan_set_rec, list_rec, reembed_rec, export_rec, import_rec;
+extern const struct rec doctor_rec, extract_rec, openapi_rec, setup_rec, migrate_rec, plan_set_rec, list_rec, reembed_rec, export_rec, import_rec;
 
 /* --- the data folder --- */
 struct home {
@@ -117,6 +118,7 @@ struct home {
 	const struct sys_clock *clock;
 	int lock;				/* file descriptor, -1: not held */
 	bool make;				/* a data folder that is not there yet is made */
+	bool first;				/* so are the tables, in a PostgreSQL that has none */
 	secret secret;
 	struct engine *engine;
 };
@@ -136,6 +138,7 @@ MUST_USE enum err control_call(struct arena *, const struct conf *, const struct
 
 /* --- the others --- */
 int	serve_run(const struct command *, struct options *);
+int	migrate_run(const struct command *, struct options *);
 int	doctor_run(const struct command *, struct options *);
 int	conf_run(const struct command *, struct options *);
 int	openapi_run(const struct command *, struct options *);

@@ -21,6 +21,8 @@ const struct command commands[] = {
 	RUNS("serve", serve_run, "scriped serve --data ./var --listen 127.0.0.1:8080", "Serve the API until SIGTERM; SIGHUP reloads settings"),
 	ADMIN("setup", NULL, admin_setup, setup_rec, NULL,
 	    "scriped setup --data ./var --workspace Acme --project Ada", "Make the first workspace, project and key, once; prints one JSON object"),
+	{ .noun = "migrate", .run = migrate_run, .in = &migrate_rec, .example = "scriped migrate --db postgres://…",
+	  .summary = "Bring the database to the schema of this program, while nodes serve; --check: only say what would be done, exit status 1 if anything" },
 	ADMIN("workspace", "create", admin_workspace_create, workspace_create_rec, "id",
 	    "scriped workspace create --data ./var --name Acme --plan BUSINESS", "Make a workspace"),
 	ADMIN("workspace", "list", admin_workspace_list, list_rec, NULL, "scriped workspace list --data ./var --json", "List workspaces"),

@@ -121,18 +121,32 @@ load_secret(struct home *h, struct db *db, struct error *e)
 
 /* --- the database --- */
 
+/* The embedded database is ours alone, and brought forward whenever it is opened.  On PostgreSQL other nodes may run on the schema as it
+ * is, so that only the operator changes it (scriped migrate); setup makes it where there is none. */
+static enum err
+right_schema(struct home *h, struct db *db, const char *path, struct error *e)
+{
+	const struct migration *list;
+	int n = migrate_list(&list), at = 0;
+
+	if (home_pg(h->conf) != NULL) {
+		TRY(migrate_look(db, list, n, &at, e));
+		if (at != 0 || !h->first)
+			return migrate_fits(db, list, n, e);
+		path = NULL;
+	}
+	TRY(migrate(db, list, n, path, sys_wall_ms(h->clock), e));
+	return ledger_adopt(db, e);
+}
+
 static enum err
 prepare(struct home *h, const char *path, struct error *e)
 {
 	struct db_sqlite_conf lite = { path, false, 2000, 0 };
-	const struct migration *list;
-	int n = migrate_list(&list);
 	struct db db;
 
 	TRY(home_pg(h->conf) != NULL ? db_pg_open(home_pg(h->conf), &db, e) : db_sqlite_open(&lite, &db, e));
-	enum err code = migrate(&db, list, n, home_pg(h->conf) != NULL ? NULL : path, sys_wall_ms(h->clock), e);
-	if (code == OK)
-		code = ledger_adopt(&db, e);
+	enum err code = right_schema(h, &db, path, e);
 	if (code == OK)
 		code = load_secret(h, &db, e);
 	db.ops->close(&db);

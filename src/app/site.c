@@ -273,7 +273,7 @@ site_run(const struct command *c, struct options *o)
 	if (options_conf(o, &s.conf, &e) != OK)
 		return complain(&e);
 	s.home.conf = &s.conf;
-	s.home.make = c->admin == admin_setup || c->admin == admin_workspace_create;
+	s.home.first = s.home.make = c->admin == admin_setup || c->admin == admin_workspace_create;
 	enum err code = c->asks != NULL ? c->asks(o, &e) : OK;
 	if (code == OK && (code = fetch(&s, o, c, &v, &e)) == OK) {
 		print_result(c, o, v);

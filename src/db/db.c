@@ -30,6 +30,7 @@ db_stmts(struct stmt *const **ret)
 
 static _Atomic int schema;
 
+bool db_is_pg(const struct db *db) { return strcmp(db->ops->name, "postgres") == 0; }
 int db_schema(void) { return schema; }
 void db_schema_is(int number) { schema = number; }
 
@@ -224,7 +225,7 @@ db_prepare_all(struct db *db, struct error *e)
 
 	/* A query of no values and an id below is prepared only: see the engines. */
 	for (int i = 0; i < n; i++)
-		if (all[i]->since <= db_schema())
+		if (all[i]->since <= db_schema() && (!all[i]->pg || db_is_pg(db)))
 			TRY(db->ops->query(db, all[i], NULL, -1, NULL, e));
 	return OK;
 }

@@ -21,12 +21,16 @@
 #include "crypto/crypto.h"
 #include "rec/rec.h"
 
-struct stmt { const char *name, *sql; int id, since; };	/* id: its place in the list, set by db_init */
+struct stmt { const char *name, *sql; int id, since; bool pg; };	/* id: its place in the list, set by db_init */
 #define SQL(var, nm, text) SQL_SINCE(0, var, nm, text)
 /* One that needs this schema: on PostgreSQL nodes of a new release run on the schema of the last one until the operator migrates, and
  * who uses it asks db_schema() before. */
 #define SQL_SINCE(number, var, nm, text) \
-	static struct stmt var = { nm, "" text, -1, number }; \
+	static struct stmt var = { nm, "" text, -1, number, false }; \
+	static struct stmt *const var##_listed __attribute__((section("scriped_stmts"), used)) = &var
+/* One that PostgreSQL alone has: what asks its catalogs or its clock.  Never run on SQLite, which does not prepare it. */
+#define SQL_PG(number, var, nm, text) \
+	static struct stmt var = { nm, "" text, -1, number, true }; \
 	static struct stmt *const var##_listed __attribute__((section("scriped_stmts"), used)) = &var
 
 enum vtype { V_NULL, V_I64, V_TEXT, V_BYTES };
@@ -47,6 +51,7 @@ static inline struct val val_digest(const digest *d) { return (struct val){ V_BY
 enum tx { TX_READ, TX_WRITE };
 struct db_ops;
 struct db { const struct db_ops *ops; void *h; };
+bool	db_is_pg(const struct db *);
 struct rows { struct db *db; void *h; int row, n; };	/* row and n are the engine's */
 
 /* What an engine provides; nothing above this line knows which. */

@@ -1,13 +1,14 @@
 #include "db/migrate.h"
 #include "t_db.h"
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 static const struct migration steps[] = {
-	{ 1, "0001_first.sql", S_INIT("CREATE TABLE a (id {i64} NOT NULL PRIMARY KEY){strict}; INSERT INTO a (id) VALUES (1)") },
-	{ 2, "0002_second.sql", S_INIT("CREATE TABLE b (id {id} NOT NULL PRIMARY KEY){clustered}; INSERT INTO a (id) VALUES (2)") },
-	{ 3, "0003_third.sql", S_INIT("INSERT INTO a (id) VALUES (3); CREATE INDEX b_id ON b (id)") },
+	{ 1, "0001_first.sql", S_INIT("CREATE TABLE a (id {i64} NOT NULL PRIMARY KEY){strict}; INSERT INTO a (id) VALUES (1)"), M_WHOLE },
+	{ 2, "0002_second.sql", S_INIT("CREATE TABLE b (id {id} NOT NULL PRIMARY KEY){clustered}; INSERT INTO a (id) VALUES (2)"), M_WHOLE },
+	{ 3, "0003_third.sql", S_INIT("INSERT INTO a (id) VALUES (3); CREATE INDEX b_id ON b (id)"), M_WHOLE },
 };
 static const char sum_a[] = "SELECT sum(id) FROM a";
 
@@ -199,4 +200,108 @@ SQLITE_TEST(a_file_that_is_no_database_is_left_alone)
 	CHECK(strstr(e.detail, "not a database") != NULL && strstr(e.detail, t->path) != NULL);
 	CHECK((f = fopen(t->path, "r")) != NULL && fgets(back, sizeof(back), f) != NULL && fclose(f) == 0);
 	CHECK_STR(str_z(back), str_z(text));
+}
+
+/* --- on PostgreSQL, while others are there --- */
+
+static const struct migration apart[] = {
+	{ 1, "0001_first.sql", S_INIT("CREATE TABLE a (id {i64} NOT NULL PRIMARY KEY, n {i64}){strict}; INSERT INTO a (id, n) VALUES (1, 1)"), M_WHOLE },
+	{ 2, "0002_index.sql", S_INIT("-- an index without a lock\nCREATE INDEX {pg}CONCURRENTLY {/pg}IF NOT EXISTS a_n ON a (n);\nINSERT INTO a (id, n) VALUES (2, 2)\n ON CONFLICT (id) DO NOTHING;\n"), M_APART },
+};
+static const char valid[] = "SELECT count(*) FROM pg_index WHERE indexrelid = to_regclass('a_n') AND indisvalid";
+
+DB_TEST(what_is_apart_runs_by_itself_and_again_after_it_was_cut_short)
+{
+	struct error e = { 0 };
+
+	CHECK_OK(e, up_to(t, apart, 1, 1, &e));
+	if (t->pg) {	/* as a kill -9 leaves it: the row is in, the index is half made, and nothing is written down */
+		t_db_script(t, "INSERT INTO a (id, n) VALUES (2, 2)");
+		t_db_script(t, "CREATE INDEX a_n ON a (n)");
+		t_db_script(t, "UPDATE pg_index SET indisvalid = false WHERE indexrelid = to_regclass('a_n')");
+		CHECK_INT(t_db_count(t, valid), ==, 0);
+	}
+	CHECK_OK(e, up_to(t, apart, 2, 2, &e));
+	CHECK_INT(t_db_count(t, "SELECT sum(n) FROM a"), ==, 3);
+	CHECK_INT(t_db_count(t, "SELECT max(number) FROM schema_version"), ==, 2);
+	if (t->pg)
+		CHECK_INT(t_db_count(t, valid), ==, 1);
+}
+
+struct holder { struct db db; atomic_bool asked; };
+
+static void
+note_asked(void *ctx, const char *what)
+{
+	(void)what;
+	((struct holder *)ctx)->asked = true;
+}
+
+/* It is tried again and again, each time so shortly that nobody who stands behind it notices. */
+static void *
+hold_a_while(void *arg)
+{
+	struct holder *h = arg;
+	struct error e;
+
+	while (!h->asked)
+		usleep(10000);
+	usleep(900000);
+	CHECK_OK(e, h->db.ops->commit(&h->db, &e));
+	return NULL;
+}
+
+DB_TEST(who_holds_a_table_goes_first_and_nobody_stands_behind_us_for_long)
+{
+	static const struct migration list[] = {
+		{ 1, "0001_first.sql", S_INIT("CREATE TABLE a (id {i64} NOT NULL PRIMARY KEY){strict}"), M_WHOLE },
+		{ 2, "0002_column.sql", S_INIT("ALTER TABLE a ADD COLUMN n {i64}"), M_WHOLE },
+	};
+	struct migrate_job j = { .list = list, .n = 2, .tell = note_asked };
+	struct error e = { 0 };
+	struct holder h = { .asked = false };
+	pthread_t thread;
+
+	CHECK_OK(e, up_to(t, list, 1, 1, &e));
+	if (!t->pg)
+		return;
+	h.db = t_db_open(t);
+	CHECK_OK(e, h.db.ops->begin(&h.db, TX_WRITE, &e));
+	CHECK_OK(e, h.db.ops->script(&h.db, "INSERT INTO a (id) VALUES (1)", &e));
+	CHECK_OK(e, sys_thread(&thread, "holder", hold_a_while, &h, &e));
+	struct db db = t_db_open(t);
+	j.ctx = &h;
+	CHECK_OK(e, migrate_do(&db, &j, &e));
+	pthread_join(thread, NULL);
+	CHECK_INT(t_db_count(t, "SELECT count(*) FROM a WHERE n IS NULL"), ==, 1);
+	CHECK_INT(j.at, ==, 2);
+	db.ops->close(&db);
+	h.db.ops->close(&h.db);
+}
+
+DB_TEST(a_start_on_postgresql_says_whether_it_can_serve_and_changes_nothing)
+{
+	const struct migration *list;
+	int n = migrate_list(&list), at;
+	struct error e = { 0 };
+
+	if (!t->pg)
+		return;
+	struct db db = t_db_open(t);
+	CHECK_ERR(migrate_fits(&db, list, n, &e), E_STORAGE);
+	CHECK(strstr(e.detail, "empty") != NULL && strstr(e.detail, "setup") != NULL);
+	CHECK_INT(t_db_count(t, "SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace"), ==, 0);
+	CHECK_OK(e, migrate_do(&db, &(struct migrate_job){ .list = list, .n = n, .to = schema_oldest - 1 }, &e));
+	CHECK_ERR(migrate_fits(&db, list, n, &e), E_STORAGE);
+	CHECK(strstr(e.detail, "scriped migrate") != NULL);
+	CHECK_OK(e, migrate_do(&db, &(struct migrate_job){ .list = list, .n = n, .to = schema_oldest }, &e));
+	CHECK_OK(e, migrate_fits(&db, list, n, &e));
+	CHECK_INT(db_schema(), ==, schema_oldest);
+	CHECK_OK(e, migrate_look(&db, list, n, &at, &e));
+	CHECK_INT(at, ==, schema_oldest);
+	t_db_script(t, "INSERT INTO schema_version (number, name, hash, applied_at) VALUES (9999, 'later', '', 1)");
+	CHECK_ERR(migrate_fits(&db, list, n, &e), E_STORAGE);
+	CHECK(strstr(e.detail, "newer") != NULL);
+	db.ops->close(&db);
+	db_schema_is(n);
 }

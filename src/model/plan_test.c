@@ -44,7 +44,7 @@ static int
 explain(struct db *db, const struct stmt *q, const char *table, const struct shape *s)
 {
 	char sql[16384], want[200];
-	struct stmt ask = { q->name, sql, q->id };	/* its place on this connection is free for it */
+	struct stmt ask = { .name = q->name, .sql = sql, .id = q->id };	/* its place on this connection is free for it */
 	struct error e;
 	struct rows r;
 	int arms = 0;

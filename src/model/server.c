@@ -5,6 +5,8 @@ SQL(get, "server_fact.get", "SELECT value FROM server_fact WHERE name = $1");
 
 SQL(probe, "server_fact.probe", "INSERT INTO server_fact (name, value) VALUES ('probe', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value");
 
+SQL(schema, "schema.newest", "SELECT number FROM schema_version WHERE number > $1 ORDER BY number DESC LIMIT 1");
+
 static struct val bytes(const void *p, size_t n) { return (struct val){ V_BYTES, 0, { p, n } }; }
 
 /* Exactly n bytes, or not found. */
@@ -64,4 +66,18 @@ enum err
 server_probe(struct db *db, int64_t now, struct error *e)
 {
 	return db_run(db, probe, e, bytes(&now, sizeof(now)));
+}
+
+enum err
+server_schema(struct db *db, struct error *e)
+{
+	struct rows r;
+	int64_t n = db_schema();
+
+	TRY(db_query(db, schema, &r, e, V(n)));
+	if (db_next(&r))
+		n = db_col(&r, 0).i;
+	TRY(db_done(&r, e));
+	db_schema_is((int)n);
+	return OK;
 }

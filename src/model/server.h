@@ -11,4 +11,6 @@ MUST_USE enum err setup_recall(struct db *, workspace_id *, project_id *, bool *
 MUST_USE enum err setup_remember(struct db *, workspace_id, project_id, struct error *);
 /* Writes a row of no meaning: whether writing works at all. */
 MUST_USE enum err server_probe(struct db *, int64_t now, struct error *);
+/* Looks which schema the database has by now: a node goes on while it is migrated, and uses what is new (db_schema). */
+MUST_USE enum err server_schema(struct db *, struct error *);
 #endif

@@ -117,7 +117,7 @@ all_tables(struct t_db *t)
 	int n = migrate_list(&list);
 	struct error e;
 
-	need(migrate(&db, list, n, NULL, 0, &e), &e);
+	need(migrate(&db, list, n, NULL, sys_wall_ms(&sys_clock_real), &e), &e);
 	db.ops->close(&db);
 }
 
@@ -163,6 +163,7 @@ static void
 copy_template(struct t_db *t, const char *base)
 {
 	PGconn *c = PQconnectdb(base);
+	const struct migration *list;
 	char name[40], sql[200];
 
 	PQfinish(t->counter);		/* it counted where nothing is any more */
@@ -173,6 +174,7 @@ copy_template(struct t_db *t, const char *base)
 	snprintf(sql, sizeof(sql), "CREATE DATABASE %s TEMPLATE %s%s", t->schema, name, PQserverVersion(c) >= 150000 ? " STRATEGY file_copy" : "");
 	t->copied = run(c, sql) >= 0;
 	PQfinish(c);
+	db_schema_is(migrate_list(&list));	/* numbers are without a gap */
 	snprintf(t->uri, sizeof(t->uri), "%s%sdbname=%s&application_name=%s", base, more(base), t->schema, t->schema);
 }
 

@@ -1,0 +1,5 @@
+-- Audit, events, the request log and jobs by time.
+--
+-- On PostgreSQL these become tables of partitions by ranges of the id, which carries its time: what is too old is dropped with its
+-- partition.  src/db/partition.c does that while others read and write; src/db/partition.def says how wide they are.  Each plain table
+-- becomes the oldest partition, with all its rows where they are.  Nothing changes on SQLite.
