@@ -4,7 +4,7 @@
 
 calls: a history as load.py writes it, replays included.  state: rows of one workspace, {table: [dict]}, as state.py reads them.  meta: {'limit': uploads a minute,
 'forgets': how often the counts of rates were lost, 'away': whether any node counted by itself, 'stored': False when the bucket was away, 'stops': whether workers were
-stopped in the middle of a job, 'stale_reads': whether reads may come from a replica}.
+stopped in the middle of a job, 'stale_reads': whether reads may come from a replica, 'since' and 'until': the round by the clock of the database, in ms}.
 
 Nothing here asks a server or looks at a clock: a history from a file gives the same verdict."""
 import collections
@@ -17,6 +17,8 @@ CREATES = {'note.create': 'note', 'post.create': 'post', 'folder.create': 'folde
 # Answers that are no 2xx and yet right, under whatever faults.
 REFUSALS = {'note.create': {422}, 'post.patch': {412}, 'cancel': {409}, 'folder.delete': {404}, 'upload': {429}}
 WINDOW = 60.0
+REVOKED_S = 5.0
+CLOCK_MS = 1000         # by which a node may err about the time of all
 DRIFT_MS = 60           # by which two nodes may be apart that have learned one clock
 
 
@@ -219,6 +221,11 @@ def jobs(case):
     asked = sum(1 for c in case.by_op['noop'])
     if sum(j['type'] == 'NOOP' for j in rows.values()) > asked:
         yield f'{asked} jobs NOOP were asked for, and there are more'
+    for c in case.by_op['generate']:
+        told = c['data'] if c['outcome'] == 'ok' else {}
+        row = rows.get(bare(told['id'])) if told else None
+        if row and told['status'] in TERMINAL and (row['status'] != told['status'] or json.loads(row['result'] or 'null') != told['result']):
+            yield f"{told['id']} was answered as {told['status']} {told['result']}, and is {row['status']} {row['result']}"
     for j in rows.values():
         yield from job(case, j, posts_of[j['id']])
     for ident, made in posts_of.items():
@@ -305,7 +312,7 @@ def replays(case):
 def refusals(case):
     """No fault turns into an answer that a good client takes for its own mistake, or for ours."""
     for c in case.calls:
-        if c['outcome'] == 'no' and c['op'] not in ('walk', 'page') and c['status'] not in REFUSALS.get(c['op'], ()) and not c['op'].endswith('.get'):
+        if c['outcome'] == 'no' and c['op'] not in ('walk', 'page', 'revoked') and c['status'] not in REFUSALS.get(c['op'], ()) and not c['op'].endswith('.get'):
             yield f"{c['op']} {c['rid']} was refused with {c['status']} {c['code']}: {c['answer'][:200]}"
         for t in c['tries']:
             if t['status'] == 500:
@@ -336,11 +343,37 @@ def leases(case):
                    f"and the lease held for another {w['was_until'] - w['at']} ms")
 
 
+def revoked(case):
+    """A key that is revoked opens nothing five seconds later, on any node."""
+    for c in case.by_op['revoked']:
+        if c['outcome'] == 'ok' and c['t0'] > c['since'] + REVOKED_S:
+            yield f"{c['tries'][0]['node']} took a key {c['t0'] - c['since']:.1f} s after it was revoked ({c['rid']})"
+
+
+def moments(case):
+    """The moment in an id is of the clock that all nodes share, whatever their own clocks say."""
+    if 'since' not in case.meta:
+        return
+    first, last = case.meta['since'] - CLOCK_MS, case.meta['until'] + CLOCK_MS
+    for table in ('note', 'post', 'job', 'event', 'audit', 'folder'):
+        off = [(r['id'], moment(r['id'])) for r in case.state[table] if not first <= moment(r['id']) <= last]
+        if off:
+            ident, ms = off[0]
+            yield f'{len(off)} rows of {table} have ids of another time, {ident} is {(ms - first) / 1000 if ms < first else (ms - last) / 1000:+.1f} s off'
+
+
+def moment(ulid):
+    ms = 0
+    for c in ulid[:10]:
+        ms = ms * 32 + '0123456789ABCDEFGHJKMNPQRSTVWXYZ'.index(c)
+    return ms
+
+
 def partitions(case):
     yield from (f"partition {p['name']} is the default one and holds rows" for p in case.state['default_rows'])
 
 
-CHECKS = (notes, posts, folders, events, chains, linearizable, reads, jobs, cancels, spend, audit, replays, refusals, rates, leases, partitions)
+CHECKS = (notes, posts, folders, events, chains, linearizable, reads, jobs, cancels, spend, audit, replays, refusals, rates, leases, revoked, moments, partitions)
 
 
 def check(calls, state, meta):

@@ -42,8 +42,8 @@ def innocent():
     read = call('post.get', 7, 8, id='post_P', data={'content': 'p2'})
     got = call('note.get', 3, 4, id='note_N', own='n1', data={'content': 'n1'})
     walk = dict(op='walk', client=0, t0=3, t1=4, outcome='ok', seen=['note_N'], tries=[])
-    made = call('generate', 1, 2, token='g', key='g', data={'id': 'job_J'}, body={})
-    gone = call('generate', 2.5, 3, token='h', key='h', data={'id': 'job_K'}, body={})
+    made = call('generate', 1, 2, token='g', key='g', data={'id': 'job_J', 'status': 'QUEUED'}, body={})
+    gone = call('generate', 2.5, 3, token='h', key='h', data={'id': 'job_K', 'status': 'QUEUED'}, body={})
     cancel = call('cancel', 4, 5, id='job_K')
     again = call('replay', 9, 10, key='n1')
     again['replayed'] = True
@@ -254,6 +254,23 @@ def _(calls, state, meta):
 @guilty('and the lease held', 'a lease that was taken from one who held it')
 def _(calls, state, meta):
     state['witness'].append(dict(at=1000, kind='job', name='J', was_holder='w1', was_until=2000, holder=None))
+
+
+@guilty('after it was revoked', 'a key that opens a node long after it was revoked')
+def _(calls, state, meta):
+    calls.append(call('revoked', 16, 17, since=10))
+
+
+@guilty('of another time', 'an id of a clock that is five minutes off')
+def _(calls, state, meta):
+    meta.update(since=1795361890000, until=1795361899000)
+    state.update({t: [] for t in ('note', 'post', 'job', 'event', 'audit')})
+    state['folder'] = [dict(id='01M81YGRT5FA9DBW19XRDFVEF1', name='f'), dict(id='01M81YSXQR0000000000000000', name='g')]
+
+
+@guilty('was answered as DONE', 'a wait whose answer is not what became of the job')
+def _(calls, state, meta):
+    find(calls, 'generate')['data'] = {'id': 'job_J', 'status': 'DONE', 'result': {'postId': 'post_X'}}
 
 
 @guilty('is the default one', 'rows in the partition for what fits nowhere')

@@ -75,8 +75,8 @@ class Load:
 class Caller:
     """One client."""
 
-    def __init__(self, load, number, rng):
-        self.load, self.number, self.rng, self.history, self.tenant = load, number, rng, load.history, load.tenant
+    def __init__(self, load, number, rng, key=None):
+        self.load, self.number, self.rng, self.history, self.tenant, self.key = load, number, rng, load.history, load.tenant, key or load.tenant.key
         self.wires, self.impatient, self.serial = {}, number % 5 == 4, 0
 
     def work(self):
@@ -94,7 +94,7 @@ class Caller:
         at = node.host, node.port
         c = self.wires.get(node.name)
         if c is None or (c.host, c.port) != at:
-            c = self.wires[node.name] = Client(*at, self.tenant.key, timeout=TRY_S)
+            c = self.wires[node.name] = Client(*at, self.key, timeout=TRY_S)
         try:
             return c.request(method, path, body, headers)
         except (Closed, OSError, ValueError):
@@ -231,6 +231,19 @@ class Caller:
             if not cursor:
                 break
         self.history.add(dict(op='walk', client=self.number, t0=began, t1=self.history.now(), outcome='ok', seen=seen, tries=[]))
+
+    def revoked(self, node, since):
+        """A key that was revoked is shown to one node until it is refused."""
+        while self.history.now() < since + 12:
+            began, answer = self.history.now(), self.once(node, 'GET', '/v1/workspaces/me', None, {}) if node.port else None
+            rid = answer.get('X-Request-Id') if answer else None
+            self.history.add(dict(op='revoked', client=self.number, t0=began, t1=self.history.now(), since=since, rid=rid, status=answer.status if answer else 0,
+                                  outcome='unknown' if not answer else 'ok' if answer.status == 200 else 'no', code=answer.code() if answer else None,
+                                  answer=answer.body.decode() if answer else '', tries=[dict(node=node.name, t0=began, t1=self.history.now(),
+                                  status=answer.status if answer else 0, rid=rid)]))
+            if answer and answer.status == 401:
+                return
+            time.sleep(0.2)             # a caller that tries now and then
 
     def upload(self):
         """Without a key and without a second try: what the rate limit is measured by.  Some of them are used."""

@@ -19,6 +19,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from typing import NamedTuple
 
@@ -44,11 +45,13 @@ SETTINGS = {'bench': True, 'rate_uploads': LIMIT, 'lease': 1500, 'heartbeat': 40
 
 
 class Tenant(NamedTuple):
-    """The workspace of a round."""
+    """The workspace of a round.  lost: a key that is revoked in it."""
     round: int
     id: str
     project: str
     key: str
+    lost: str
+    lost_id: str
 
 
 class Writer:
@@ -74,7 +77,8 @@ class Run:
     def tenant(self, number):
         self.office.where = ['--db', self.c.pg[self.c.primary].url('scriped', 'scriped')]
         w = self.office.workspace(f'Round {number}')
-        return Tenant(number, w, self.office.new_project(w), self.office.mint(workspace=w))
+        project, key, lost = self.office.new_project(w), self.office.mint(workspace=w), self.office.mint(workspace=w, name='lost')
+        return Tenant(number, w, project, key, lost, next(k['id'] for k in self.office.keys(w) if k['name'] == 'lost'))
 
     def apis(self):
         return [n for n in self.c.nodes.values() if n.role == 'api' and n.port]
@@ -88,14 +92,18 @@ class Run:
         load.start()
         try:
             time.sleep(rng.uniform(0.1, 0.5))               # the moment is what is tested; there is nothing to wait for
+            probes = self.revoke(load, tenant)
             self.harm(chosen, rng)
             time.sleep(rng.uniform(0.2, 0.6))
             wrong = self.quiet(load, tenant, rng)
+            for p in probes:
+                p.join()
         except (Failure, RuntimeError, OSError) as e:
             load.rest.set()
             wrong = [f'the cluster: {e!r}']
+            self.c.heal()
         meta = {'limit': LIMIT, 'forgets': sum(f.forgets for f in chosen), 'away': any(f.away for f in chosen), 'stops': any(f.stops for f in chosen),
-                'stored': all(f.stored for f in chosen)}
+                'stored': all(f.stored for f in chosen), 'since': since, 'until': state.now(self.c)}
         rows = state.read(self.c, tenant.id, since)
         wrong += check.check(load.history.calls, rows, meta)
         if wrong:
@@ -104,6 +112,18 @@ class Run:
             self.past.append((number, tenant, since, load.history.calls, meta))
         acknowledged = sum(c['outcome'] == 'ok' for c in load.history.calls)
         return f'{title} ({acknowledged} of {len(load.history.calls)} calls answered, {time.monotonic() - began:.1f} s)', wrong
+
+    def revoke(self, load, tenant):
+        """A key that every node knows is revoked; who asks with it from then on."""
+        asking = [(n, Caller(load, -2, random.Random(0), tenant.lost)) for n in self.apis()]
+        for n, caller in asking:
+            caller.once(n, 'GET', '/v1/workspaces/me', None, {})
+        self.office.revoke(tenant.lost_id)
+        since = load.history.now()
+        probes = [threading.Thread(target=caller.revoked, args=(n, since), daemon=True) for n, caller in asking]
+        for p in probes:
+            p.start()
+        return probes
 
     def harm(self, chosen, rng):
         ends = []

@@ -124,12 +124,12 @@ class Postgres:
 
     def fill(self, left=0):
         """Until the disk has `left` KB; nothing where it is not ours alone."""
-        with open(self.dir + '/ballast', 'wb') as f, suppress(OSError):
-            while True:
-                f.write(bytes(65536))
-                f.flush()
+        ballast = os.open(self.dir + '/ballast', os.O_WRONLY | os.O_CREAT)
         with suppress(OSError):
-            os.truncate(self.dir + '/ballast', max(0, os.path.getsize(self.dir + '/ballast') - left * 1024))
+            while True:
+                os.write(ballast, bytes(1 << 20))
+        os.ftruncate(ballast, max(0, os.fstat(ballast).st_size - left * 1024))
+        os.close(ballast)
 
     def empty(self):
         with suppress(FileNotFoundError):
