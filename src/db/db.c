@@ -46,14 +46,32 @@ db_query_(struct db *db, const struct stmt *q, struct rows *ret, struct error *e
 }
 
 enum err
-db_run_(struct db *db, const struct stmt *q, struct error *e, const struct val *v, int n)
+db_send_(struct db *db, const struct stmt *q, const struct miss *miss, struct error *e, const struct val *v, int n)
 {
 	struct rows r;
+	bool hit;
 
-	TRY(db_query_(db, q, &r, e, v, n));
-	while (db_next(&r))
+	atomic_fetch_add_explicit(&asked, 1, memory_order_relaxed);
+	if (db->ops->send != NULL)
+		return db->ops->send(db, q, miss, v, n, e);
+	int64_t before = miss != NULL ? db->ops->written(db) : 0;
+	TRY(db->ops->query(db, q, v, n, &r, e));
+	for (hit = db_next(&r); db_next(&r); )
 		;
-	return db_done(&r, e);
+	TRY(db_done(&r, e));
+	return miss == NULL || hit || db->ops->written(db) > before ? OK : fail(e, miss->code, miss->field, "%s", miss->detail);
+}
+
+enum err
+db_run_(struct db *db, const struct stmt *q, struct error *e, const struct val *v, int n)
+{
+	return db_send_(db, q, NULL, e, v, n);
+}
+
+enum err
+db_must_(struct db *db, const struct stmt *q, const struct miss *miss, struct error *e, const struct val *v, int n)
+{
+	return db_send_(db, q, miss, e, v, n);
 }
 
 enum err
@@ -70,23 +88,14 @@ enum err db_settle(struct db *db, struct error *e) { return db->ops->settle != N
 enum err
 db_touch_(struct db *db, const struct stmt *q, int64_t *n, struct error *e, const struct val *v, int nv)
 {
-	TRY(db_run_(db, q, e, v, nv));
-	*n = db->ops->changes(db);
-	return OK;
-}
-
-enum err
-db_must_(struct db *db, const struct stmt *q, const struct miss *miss, struct error *e, const struct val *v, int n)
-{
-	int64_t before = db->ops->written(db);
 	struct rows r;
 
-	TRY(db_query_(db, q, &r, e, v, n));
-	bool hit = db_next(&r);
+	TRY(db_query_(db, q, &r, e, v, nv));
 	while (db_next(&r))
 		;
 	TRY(db_done(&r, e));
-	return hit || db->ops->written(db) > before ? OK : fail(e, miss->code, miss->field, "%s", miss->detail);
+	*n = db->ops->changes(db);
+	return OK;
 }
 
 enum err

@@ -48,6 +48,7 @@ static inline struct val val_digest(const digest *d) { return (struct val){ V_BY
 #define VID(id)	val_ulid(&(id).u)
 #define VTIME(ms) val_time(ms)
 
+struct miss { enum err code; const char *field, *detail; };
 enum tx { TX_READ, TX_WRITE };
 struct db_ops;
 struct db { const struct db_ops *ops; void *h; };
@@ -69,12 +70,14 @@ struct db_ops {
 	bool	 (*broken)(struct db *);	/* the transaction is gone, whatever the mark said */
 	enum err (*query)(struct db *, const struct stmt *, const struct val *, int, struct rows *ret, struct error *);
 	enum err (*ask)(struct db *, const struct stmt *, const struct val *, int, struct rows *ret, struct error *);	/* db_ask; NULL: query does it */
+	enum err (*send)(struct db *, const struct stmt *, const struct miss *, const struct val *, int, struct error *);	/* db_run, db_must; NULL: query does it */
 	enum err (*settle)(struct db *, struct error *);	/* db_settle; NULL: nothing is ever deferred */
 	bool	 (*next)(struct rows *);
 	struct val (*col)(struct rows *, int);
 	enum err (*done)(struct rows *, struct error *);
 	int64_t	 (*changes)(struct db *);	/* rows touched by the last query */
 	int64_t	 (*written)(struct db *);	/* rows touched by all of them so far */
+	int64_t	 (*trips)(struct db *);		/* how often it waited for an answer, so far; NULL: never */
 	enum err (*script)(struct db *, const char *sql, struct error *);
 	enum err (*revive)(struct db *, struct error *);	/* reconnects when the link is lost */
 	int64_t	 (*size)(struct db *);		/* bytes of the database, -1 if unknown */
@@ -94,7 +97,6 @@ bool	db_sqlite_checkpoint(struct db *);
 /* Reads all pages and indexes; E_STORAGE with what is wrong. */
 MUST_USE enum err db_sqlite_sound(struct db *, struct error *);
 MUST_USE enum err db_pg_open(const char *uri, struct db *ret, struct error *);
-void	db_pg_patience(struct db *, int64_t ms);	/* how long a transaction that writes waits for a lock; 30 s */
 MUST_USE enum err db_prepare_all(struct db *, struct error *);
 
 /* A statement is passed by its name: db_query(db, insert, …), where SQL(insert, …) stands in the same file. */
@@ -114,7 +116,8 @@ int64_t	db_asked(void);				/* statements run so far, of all connections of this 
  *	db_run	 whatever it does
  *	db_must	 it must find, or change, a row: else the next one that waits, at the latest the end of the transaction, fails as `miss` says
  *	db_touch waits, and tells how many rows it changed */
-struct miss { enum err code; const char *field, *detail; };
+/* What db_run (miss NULL) and db_must are. */
+MUST_USE enum err db_send_(struct db *, const struct stmt *, const struct miss *, struct error *, const struct val *, int);
 MUST_USE enum err db_must_(struct db *, const struct stmt *, const struct miss *, struct error *, const struct val *, int);
 MUST_USE enum err db_touch_(struct db *, const struct stmt *, int64_t *n, struct error *, const struct val *, int);
 /*	db_settle waits until all misses are told: a no-op where no db_must is unanswered.  Who must know how its statements went before it goes on
@@ -127,6 +130,7 @@ MUST_USE enum err db_settle(struct db *, struct error *);
 #define db_touch(db, q, n, e, ...) db_touch_((db), &(q), (n), (e), VALS(__VA_ARGS__))
 /* At most one row into a record; *found tells.  The arena may be NULL only for a record without texts: the row is gone. */
 #define db_one(db, q, rec, a, to, found, e, ...) db_one_((db), &(q), (rec), (a), (to), (found), (e), VALS(__VA_ARGS__))
+static inline int64_t db_trips(struct db *db) { return db->ops->trips != NULL ? db->ops->trips(db) : 0; }
 static inline bool db_next(struct rows *r) { return r->db->ops->next(r); }
 static inline struct val db_col(struct rows *r, int i) { return r->db->ops->col(r, i); }
 MUST_USE static inline enum err db_done(struct rows *r, struct error *e) { return r->db->ops->done(r, e); }

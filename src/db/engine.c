@@ -1,4 +1,5 @@
 #include "db/engine.h"
+#include "db/pg.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -181,10 +182,10 @@ fatal(enum err e)
 }
 
 static enum err
-transact(struct call *c, struct db *db, struct error *e)
+transact(struct call *c, struct db *db, bool firm, struct error *e)
 {
 	TRY(db->ops->begin(db, TX_WRITE, e));
-	enum err code = db->ops->mark(db, true, e);
+	enum err code = db->ops->mark(db, firm, e);
 	if (code == OK)
 		code = c->run(c, db, e);
 	if (code == OK && db->ops->broken(db))
@@ -208,18 +209,21 @@ alone(struct engine *g, struct call *c, struct db *db)
 {
 	struct error e = { 0 };
 	enum err code = E_RETRY;
-	int64_t began = sys_mono_us(g->c.clock), written = db->ops->written(db);
+	int64_t began = sys_mono_us(g->c.clock), written = db->ops->written(db), trips = db_trips(db);
 
 	if (late(g, c)) {
 		code = fail(&e, E_UNAVAILABLE, NULL, "The database did not get to this request in time.");
 	} else if ((code = db->ops->revive(db, &e)) == OK) {
+		bool firm = engine_embedded(g);
 		for (int i = 0; i < TRIES && (i == 0 || code == E_RETRY); i++) {
-			code = (c->flags & CALL_READ) ? c->run(c, db, &e) : transact(c, db, &e);
+			code = (c->flags & CALL_READ) ? c->run(c, db, &e) : transact(c, db, firm, &e);
+			firm |= code == E_RETRY;
 			if (i == 0 && lost_link(g, db, code) && db->ops->revive(db, &e) == OK)
 				code = E_RETRY;
 		}
 	}
 	note_batch(g, 1, began, db->ops->written(db) > written, fatal(code) ? code : OK, &e);
+	c->trips = (int)(db_trips(db) - trips);
 	c->done(c, code, &e);
 }
 
@@ -375,9 +379,9 @@ connect_one(struct engine *g, int i, struct error *e)
 	struct db *ret = &g->conn[i];
 	struct db_sqlite_conf lite = { g->c.path, false, g->c.cache_kb, g->c.max_pages };
 
-	TRY(g->c.pg_uri != NULL ? db_pg_open(g->c.pg_uri, ret, e) : db_sqlite_open(&lite, ret, e));
-	if (g->c.pg_uri != NULL && g->c.lock_ms != 0)
-		db_pg_patience(ret, g->c.lock_ms);
+	struct link_conf conf = { .uri = g->c.pg_uri, .lock_ms = g->c.lock_ms != 0 ? g->c.lock_ms : 30000 };
+
+	TRY(g->c.pg_uri != NULL ? pg_open_own(&conf, ret, e) : db_sqlite_open(&lite, ret, e));
 	enum err code = i == 0 ? db_prepare_all(ret, e) : OK;
 	if (code != OK)
 		ret->ops->close(ret);

@@ -12,7 +12,9 @@
  * alone fails, the others succeed.  Only a COMMIT that ends with E_UNCERTAIN is not repeated.  That is why run() must be repeatable: it resets what it did to its own memory first.
  *
  * PostgreSQL: a pool of threads with a connection each, one transaction per call; E_RETRY is tried up to five
- * times, and a link that is lost before COMMIT is made anew once.  The same holds for reads.
+ * times, and a link that is lost before COMMIT is made anew once.  The same holds for reads.  The first run has marks that are not firm,
+ * and what nobody waits for (db_run, db_must) goes out with the next statement that waits, or with COMMIT; a run that looks back, or whose
+ * statements failed meanwhile, begins anew with firm marks, each statement waiting.
  *
  * Ownership:  a call belongs to the engine from engine_submit until done() is called, exactly once.
  * Threads:    run() and done() are called on a thread of the engine; done() must be quick and never block.
@@ -36,6 +38,7 @@ struct call {
 	unsigned flags;
 	size_t bytes;		/* roughly what it writes: a batch is at most 8 MB */
 	int64_t since_us;	/* set by the engine */
+	int trips;		/* how often it waited for an answer of the server: set by the engine before done(); 0 on SQLite */
 };
 
 struct engine_conf {

@@ -296,7 +296,8 @@ DB_TEST(an_error_undoes_its_own_call_only)
 	CHECK_STR(str_z(p[1].e.detail), S("as it was told"));
 	CHECK_INT(p[3].code, ==, E_DUPLICATE);
 	for (int i = 0; i < 4; i++)
-		CHECK(p[i].dones == 1 && p[i].runs == (t->pg || i > 1 ? 1 : 2));	/* a batch with one that looks back begins anew */
+		/* SQLite: a batch with one that looks back begins anew.  PostgreSQL: the fault of what nobody waited for is looked at in its place */
+		CHECK(p[i].dones == 1 && p[i].runs == (i == 3 && t->pg ? 2 : t->pg || i > 1 ? 1 : 2));
 	CHECK(st.ok && st.failed == 0);			/* nothing of this is the database's fault */
 	CHECK_INT(t_db_count(t, "SELECT sum(id) FROM t"), ==, 4);
 	CHECK_INT(t_db_count(t, halves), ==, 0);
@@ -605,6 +606,44 @@ DB_TEST(closing_runs_what_is_queued)
 	for (int i = 0; i < 20; i++)
 		CHECK(p[i].code == OK && p[i].dones == 1);
 	CHECK_INT(t_db_count(t, "SELECT count(*) FROM u"), ==, 20);
+}
+
+/* --- round trips --- */
+
+SQL(must_u, "u.must", "SELECT 1 FROM u WHERE id = $1");
+static const struct miss no_u = { E_NOT_FOUND, "u", "there is no such u" };
+
+static enum err
+write_with_reference(struct call *c, struct db *db, struct error *e)
+{
+	struct probe *p = (struct probe *)c;
+
+	p->runs++;
+	TRY(db_must(db, must_u, no_u, e, V(p->id - 1)));
+	TRY(db_run(db, put_t, e, V(p->id), V(p->s)));
+	TRY(db_run(db, put_u, e, V(p->id)));
+	return db_settle(db, e);
+}
+
+/* What nobody waits for goes out with COMMIT; what must hold is known before. */
+DB_TEST(a_write_takes_two_round_trips_at_most)
+{
+	struct engine_conf c;
+	struct engine *g = one_thread(t, &c);
+	struct probe p[3] = { probe(1), probe(2), probe(9) };
+
+	p[1].c.run = p[2].c.run = write_with_reference;
+	for (int i = 0; i < 3; i++) {
+		submit(g, &p[i]);
+		wait_dones(i + 1);
+	}
+	engine_close(g);
+	CHECK(p[0].code == OK && p[1].code == OK && p[2].code == E_NOT_FOUND);
+	CHECK(strcmp(p[2].e.field, "u") == 0 && strcmp(p[2].e.detail, no_u.detail) == 0);
+	CHECK_INT(p[0].c.trips, ==, t->pg ? 1 : 0);
+	CHECK_INT(p[1].c.trips, ==, t->pg ? 2 : 0);
+	CHECK_INT(t_db_count(t, "SELECT sum(id) FROM u"), ==, 3);
+	CHECK_INT(t_db_count(t, halves), ==, 0);
 }
 
 /* --- readers --- */

@@ -1,113 +1,200 @@
-#include "db/db.h"
-#include <endian.h>
-#include <libpq-fe.h>
+/* pg -- see pg.h. */
+#include "db/pg.h"
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Text is compared by byte everywhere, so that keyset pages are the same on both engines. */
-static const struct dialect words[] = {
-	{ "{i64}", "BIGINT" }, { "{bytes}", "BYTEA" }, { "{strict}", "" }, { "{pg}", "" }, { "{/pg}", "" }, { "{clustered}", "" },
-	{ "{unlogged}", "UNLOGGED" }, { "{id}", "TEXT COLLATE \"C\"" }, { "{skip_locked}", " FOR UPDATE SKIP LOCKED" }, { "{for_update}", " FOR UPDATE" }, { NULL, NULL },
-};
-#define PARAMS	80
-struct pg { PGconn *c; bool *prepared; int64_t changes, written; char begin[80]; };
+#define UNANSWERED	1000	/* statements that nobody waits for: then somebody does, so that neither side's buffers grow without end */
 
-#define LOCK_MS		30000		/* until somebody says how long */
+#define LOCK_MS		30000	/* commands and the start wait so long for a lock */
 
 enum { OID_BOOL = 16, OID_BYTEA = 17, OID_INT8 = 20, OID_INT2 = 21, OID_INT4 = 23 };
 
-static enum err
-code_of(const char *state)
+static struct pg *of(struct db *db) { return db->h; }
+
+/* --- asks --- */
+
+static struct ask *
+ask_new(struct pg *p)
 {
-	static const struct { const char *state; enum err code; } row[] = {
-		{ "23505", E_DUPLICATE }, { "40001", E_RETRY }, { "40P01", E_RETRY }, { "55P03", E_LOCKED },
-		{ "53100", E_FULL }, { "22012", E_TAKEN }, { "53300", E_RETRY },
-	};
-	for (size_t i = 0; state != NULL && i < COUNT(row); i++)
-		if (strcmp(row[i].state, state) == 0)
-			return row[i].code;
-	return E_STORAGE;
+	struct ask *a = p->spare;
+
+	if (a != NULL)
+		p->spare = a->next;
+	else if ((a = malloc(sizeof(*a))) == NULL)
+		abort();
+	*a = (struct ask){ .who = p };
+	return a;
+}
+
+static void
+ask_free(struct ask *a)
+{
+	PQclear(a->r);
+	free(a->room);
+	a->r = NULL;
+	a->room = NULL;
+	a->next = a->who->spare;
+	a->who->spare = a;
+}
+
+static void
+await(struct pg *p, struct ask *a)
+{
+	if (a != NULL ? a->answered : p->l == NULL || link_idle(p->l))
+		return;
+	p->trips++;
+	p->host->wait(p, a);
+}
+
+/* What stands between here and going on: the fault of something that nobody waited for.  A miss, and a row that is there already, are looked
+ * at where they happen: see pg.h. */
+static enum err
+account_of(struct pg *p, struct error *e)
+{
+	const struct account *t = &p->account;
+
+	if (t->code == OK)
+		return OK;
+	p->failed = true;
+	if (p->defers && (t->missed || t->code == E_DUPLICATE))
+		return fail(e, E_RETRY, NULL, "begin anew: %s", t->why.detail);
+	*e = t->why;
+	return t->code;
+}
+
+/* --- statements --- */
+
+static void
+dispatch(struct pg *p, struct ask *a, const struct stmt *q, const struct val *v, int n)
+{
+	if (p->l == NULL) {
+		a->q = q;
+		a->v = v;
+		a->n = n;
+		p->host->share(p, a);
+		return;
+	}
+	link_ask(p->l, a, q, v, n);
 }
 
 static enum err
-fault(struct pg *p, PGresult *r, struct error *e, const char *what)
+outcome(struct pg *p, struct ask *a, struct error *e)
 {
-	enum err code = code_of(r != NULL ? PQresultErrorField(r, PG_DIAG_SQLSTATE) : NULL);
-	const char *why = r != NULL ? PQresultErrorMessage(r) : PQerrorMessage(p->c);
+	TRY(account_of(p, e));
+	if (a->code == OK && !a->skipped)
+		return OK;
+	p->failed = true;
+	p->account.lost |= a->lost;
+	if (a->skipped)
+		return fail(e, E_STORAGE, NULL, "%s: skipped", a->q->name);
+	*e = a->why;
+	return a->code;
+}
 
-	code = fail(e, code, NULL, "%s: %s", what, why);
-	for (char *c = e->detail; *c != '\0'; c++)
-		if (*c == '\n')
-			*c = ' ';
-	PQclear(r);
+static void
+count(struct pg *p, const PGresult *r)
+{
+	const char *touched = PQcmdTuples((PGresult *)(uintptr_t)r);
+
+	p->changes = touched[0] != '\0' ? strtoll(touched, NULL, 10) : 0;
+	if (strncmp(PQcmdStatus((PGresult *)(uintptr_t)r), "SELECT", 6) != 0)
+		p->total += p->changes;
+}
+
+static enum err
+ended(struct pg *p, struct ask *a, struct error *e)
+{
+	await(p, a);
+	enum err code = outcome(p, a, e);
+	if (code == OK)
+		count(p, a->r);
 	return code;
 }
 
-static bool
-good(const PGresult *r)
-{
-	return PQresultStatus(r) == PGRES_TUPLES_OK || PQresultStatus(r) == PGRES_COMMAND_OK;
-}
-
-static enum err
-prepare(struct pg *p, const struct stmt *q, struct error *e)
-{
-	char *sql = db_expand(q->sql, words);
-	PGresult *r = PQprepare(p->c, q->name, sql, 0, NULL);
-
-	free(sql);
-	if (!good(r))
-		return fault(p, r, e, q->name);
-	PQclear(r);
-	p->prepared[q->id] = true;
-	return OK;
-}
-
-/* Numbers go as text, for which the server finds the type; text and bytes go as they are, with their length. */
 static enum err
 pg_query(struct db *db, const struct stmt *q, const struct val *v, int n, struct rows *ret, struct error *e)
 {
-	struct pg *p = db->h;
-	const char *arg[PARAMS];
-	char num[PARAMS][24];
-	int len[PARAMS], binary[PARAMS];
+	struct pg *p = of(db);
 
-	if (!p->prepared[q->id])
-		TRY(prepare(p, q, e));
-	if (n < 0)
-		return OK;
-	for (int i = 0; i < n; i++) {
-		binary[i] = v[i].t != V_I64;
-		arg[i] = v[i].t == V_NULL ? NULL : v[i].s.p;
-		len[i] = (int)v[i].s.n;
-		if (v[i].t == V_I64) {
-			snprintf(num[i], sizeof(num[i]), "%lld", (long long)v[i].i);
-			arg[i] = num[i];
-		}
+	TRY(account_of(p, e));
+	struct ask *a = ask_new(p);
+	dispatch(p, a, q, v, n);
+	if (p->l != NULL)
+		link_sync(p->l);
+	await(p, a);
+	enum err code = outcome(p, a, e);
+	if (code != OK || n < 0) {
+		ask_free(a);
+		return code;
 	}
-	PGresult *r = PQexecPrepared(p->c, q->name, n, arg, len, binary, 1);
-	if (!good(r))
-		return fault(p, r, e, q->name);
-	const char *touched = PQcmdTuples(r);
-	p->changes = touched[0] != '\0' ? strtoll(touched, NULL, 10) : 0;
-	if (strncmp(PQcmdStatus(r), "SELECT", 6) != 0)
-		p->written += p->changes;
-	*ret = (struct rows){ db, r, -1, PQntuples(r) };
+	count(p, a->r);
+	*ret = (struct rows){ db, a, -1, PQntuples(a->r) };
 	return OK;
 }
 
-static bool pg_next(struct rows *r) { return ++r->row < r->n; }
+/* Short texts, ids above all, may stand in a frame that is gone when the statement is sent. */
+static void
+keep_values(struct ask *a)
+{
+	char *room = malloc((sizeof(struct val) + 32) * (size_t)MAX(a->n, 1));
+	struct val *v = (struct val *)(void *)room;
+	char *text = room + sizeof(*v) * (size_t)a->n;
+
+	if (room == NULL)
+		abort();
+	for (int i = 0; i < a->n; i++, text += 32) {
+		v[i] = a->v[i];
+		if (v[i].t != V_TEXT || v[i].s.n > 32)
+			continue;
+		memcpy(text, v[i].s.p, v[i].s.n);
+		v[i].s.p = text;
+	}
+	a->room = room;
+	a->v = v;
+}
+
+static enum err
+pg_ask(struct db *db, const struct stmt *q, const struct val *v, int n, struct rows *ret, struct error *e)
+{
+	struct pg *p = of(db);
+
+	TRY(account_of(p, e));
+	struct ask *a = ask_new(p);
+	a->v = v;
+	a->n = n;
+	if (p->l == NULL)
+		keep_values(a);
+	dispatch(p, a, q, a->v, n);
+	*ret = (struct rows){ db, a, -1, -1 };
+	return OK;
+}
+
+static bool
+pg_next(struct rows *r)
+{
+	struct ask *a = r->h;
+	struct error e;
+
+	if (r->n < 0) {
+		struct pg *p = a->who;
+		if (!a->answered && p->l != NULL)
+			link_sync(p->l);
+		r->n = ended(p, a, &e) == OK ? PQntuples(a->r) : 0;
+	}
+	return ++r->row < r->n;
+}
 
 static struct val
-pg_col(struct rows *r, int i)
+pg_col(struct rows *rows, int i)
 {
-	const char *p = PQgetvalue(r->h, r->row, i);
-	size_t n = (size_t)PQgetlength(r->h, r->row, i);
+	const PGresult *r = ((struct ask *)rows->h)->r;
+	const char *p = PQgetvalue(r, rows->row, i);
+	size_t n = (size_t)PQgetlength(r, rows->row, i);
 	uint64_t v = 0;
 
-	if (PQgetisnull(r->h, r->row, i))
+	if (PQgetisnull(r, rows->row, i))
 		return (struct val){ 0 };
-	switch (PQftype(r->h, i)) {
+	switch (PQftype(r, i)) {
 	case OID_INT8: case OID_INT4: case OID_INT2: case OID_BOOL:
 		for (size_t k = 0; k < n; k++)
 			v = v << 8 | (uint8_t)p[k];
@@ -122,150 +209,289 @@ pg_col(struct rows *r, int i)
 static enum err
 pg_done(struct rows *r, struct error *e)
 {
-	(void)e;
-	PQclear(r->h);
-	return OK;
+	struct ask *a = r->h;
+
+	if (r->n < 0)
+		(void)pg_next(r);
+	enum err code = a->code == OK && !a->skipped ? OK : outcome(a->who, a, e);
+	ask_free(a);
+	return code;
+}
+
+/* Whose rows nobody needs. */
+static enum err
+in_place(struct db *db, const struct stmt *q, const struct miss *miss, const struct val *v, int n, struct error *e)
+{
+	struct rows r;
+
+	TRY(pg_query(db, q, v, n, &r, e));
+	int64_t hit = of(db)->changes;
+	TRY(pg_done(&r, e));
+	return miss == NULL || hit > 0 ? OK : fail(e, miss->code, miss->field, "%s", miss->detail);
+}
+
+static enum err
+pg_send(struct db *db, const struct stmt *q, const struct miss *miss, const struct val *v, int n, struct error *e)
+{
+	struct pg *p = of(db);
+
+	if (!p->defers)
+		return in_place(db, q, miss, v, n, e);
+	TRY(account_of(p, e));
+	p->sent_since++;
+	link_run(p->l, &p->account, miss, q, v, n);
+	if (p->account.unanswered < UNANSWERED)
+		return OK;
+	link_sync(p->l);
+	await(p, NULL);
+	return account_of(p, e);
+}
+
+static enum err
+pg_settle(struct db *db, struct error *e)
+{
+	struct pg *p = of(db);
+
+	if (p->account.musts > 0) {
+		link_sync(p->l);
+		await(p, NULL);
+	}
+	return account_of(p, e);
 }
 
 static bool pg_sole(struct db *db) { (void)db; return false; }
-static int64_t pg_changes(struct db *db) { return ((struct pg *)db->h)->changes; }
-static int64_t pg_written(struct db *db) { return ((struct pg *)db->h)->written; }
+static int64_t pg_changes(struct db *db) { return of(db)->changes; }
+static int64_t pg_written(struct db *db) { return of(db)->total + of(db)->account.written; }
+
+static int64_t pg_trips(struct db *db) { return of(db)->trips; }
+
+/* --- transactions --- */
+
+static enum err
+pg_begin(struct db *db, enum tx t, struct error *e)
+{
+	struct pg *p = of(db);
+
+	TRY(p->host->hold(p, t, e));
+	p->account = (struct account){ 0 };
+	p->sent_since = 0;
+	p->phase = t == TX_WRITE ? PG_WRITE : PG_READ;
+	link_verb(p->l, &p->account, &link_verbs[t == TX_WRITE ? VERB_BEGIN : VERB_SNAPSHOT]);
+	return OK;
+}
+
+/* A mark that is not firm costs nothing; a firm one rides with the next statement. */
+static enum err
+pg_mark(struct db *db, bool firm, struct error *e)
+{
+	struct pg *p = of(db);
+
+	(void)e;
+	p->firm = firm;
+	p->defers = !firm;
+	p->marked_at = pg_written(db);
+	p->sent_since = 0;
+	if (firm)
+		link_verb(p->l, &p->account, &link_verbs[VERB_MARK]);
+	return OK;
+}
+
+static enum err pg_release(struct db *db, struct error *e) { (void)db, (void)e; return OK; }
+
+static enum err
+pg_rewind(struct db *db, struct error *e)
+{
+	struct pg *p = of(db);
+
+	if (!p->firm) {
+		if (!p->failed && p->sent_since == 0 && pg_written(db) == p->marked_at)
+			return OK;
+		return fail(e, E_RETRY, NULL, "rewind: something was written since a mark that is not firm");
+	}
+	link_verb(p->l, &p->account, &link_verbs[VERB_REWIND]);
+	p->failed = false;
+	if (!p->account.lost)
+		p->account.code = OK;
+	return account_of(p, e);
+}
+
+static bool
+pg_broken(struct db *db)
+{
+	struct pg *p = of(db);
+	return p->account.lost || (p->phase != PG_NONE && link_lost(p->l)) || (p->l != NULL && p->host->share == NULL && link_lost(p->l));
+}
+
+/* What is still under way is for nobody. */
+static void
+leave(struct pg *p)
+{
+	link_forget(p->l);
+	p->total += p->account.written;
+	p->account = (struct account){ .lost = p->account.lost };
+	p->phase = PG_NONE;
+	p->defers = p->firm = p->failed = false;
+	p->host->yield(p);
+}
+
+/* A COMMIT whose answer is lost is neither success nor failure.  One that answers ROLLBACK was a failure; one that was skipped, too. */
+static enum err
+judge(struct pg *p, const struct ask *a, struct error *e)
+{
+	if (a->code == OK && !a->skipped && strcmp(PQcmdStatus(a->r), "ROLLBACK") != 0)
+		return OK;
+	if (p->account.told)
+		return account_of(p, e);
+	if (a->lost || a->fatal)
+		return fail(e, E_UNCERTAIN, NULL, "commit: %.150s", a->why.detail);
+	if (a->code == OK)
+		return fail(e, E_STORAGE, NULL, "commit: the transaction had failed");
+	*e = a->why;
+	return a->code;
+}
+
+static enum err
+pg_commit(struct db *db, struct error *e)
+{
+	struct pg *p = of(db);
+	enum err code;
+
+	TRY(pg_settle(db, e));
+	struct ask *a = ask_new(p);
+	link_ask(p->l, a, &link_verbs[VERB_COMMIT], NULL, 0);
+	link_sync(p->l);
+	await(p, NULL);
+	if ((code = judge(p, a, e)) == OK)
+		leave(p);
+	ask_free(a);
+	return code;
+}
+
+/* Nobody waits for it: the connection is free when its answer is there. */
+static void
+pg_rollback(struct db *db)
+{
+	struct pg *p = of(db);
+
+	if (p->phase == PG_NONE)
+		return;
+	if (!link_lost(p->l)) {
+		link_verb(p->l, NULL, &link_verbs[VERB_ROLLBACK]);
+		link_sync(p->l);
+	}
+	leave(p);
+}
+
+/* --- the rest --- */
 
 static enum err
 pg_script(struct db *db, const char *sql, struct error *e)
 {
-	struct pg *p = db->h;
-	char *text = db_expand(sql, words);
-	PGresult *r = PQexec(p->c, text);
+	struct pg *p = of(db);
 
-	free(text);
-	if (!good(r))
-		return fault(p, r, e, "script");
-	PQclear(r);
-	return OK;
-}
-
-/* The mark rides on BEGIN: one round trip instead of two. */
-static enum err
-pg_begin(struct db *db, enum tx t, struct error *e)
-{
-	return pg_script(db, t == TX_WRITE ? ((struct pg *)db->h)->begin : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", e);
-}
-
-static enum err pg_mark(struct db *db, bool firm, struct error *e) { (void)db, (void)firm, (void)e; return OK; }
-static enum err pg_release(struct db *db, struct error *e) { (void)db, (void)e; return OK; }
-static enum err pg_rewind(struct db *db, struct error *e) { return pg_script(db, "ROLLBACK TO m", e); }
-static bool pg_broken(struct db *db) { return PQstatus(((struct pg *)db->h)->c) != CONNECTION_OK; }
-
-/* A COMMIT whose answer is lost is neither success nor failure.  One that answers ROLLBACK was a failure. */
-static enum err
-pg_commit(struct db *db, struct error *e)
-{
-	struct pg *p = db->h;
-	PGresult *r = PQexec(p->c, "COMMIT");
-
-	if (good(r)) {
-		bool undone = strcmp(PQcmdStatus(r), "ROLLBACK") == 0;
-		PQclear(r);
-		return undone ? fail(e, E_STORAGE, NULL, "commit: the transaction had failed") : OK;
-	}
-	if (PQstatus(p->c) != CONNECTION_OK) {
-		PQclear(r);
-		return fail(e, E_UNCERTAIN, NULL, "commit: %.150s", PQerrorMessage(p->c));
-	}
-	return fault(p, r, e, "commit");
-}
-
-static void
-pg_rollback(struct db *db)
-{
-	struct error e;
-
-	if (PQtransactionStatus(((struct pg *)db->h)->c) != PQTRANS_IDLE)
-		(void)pg_script(db, "ROLLBACK", &e);
-}
-
-static void quiet(void *arg, const PGresult *r) { (void)arg, (void)r; }
-
-static enum err
-greet(struct db *db, struct error *e)
-{
-	struct pg *p = db->h;
-	struct stmt *const *list;
-
-	memset(p->prepared, 0, sizeof(bool) * (size_t)DB_SLOTS(db_stmts(&list)));
-	if (PQstatus(p->c) != CONNECTION_OK)
-		return fault(p, NULL, e, "connect");
-	PQsetNoticeReceiver(p->c, quiet, NULL);
-	/* a read that meets a lock, of a migration or a dump, must not hold its place of the pool; a write says how long it waits */
-	return pg_script(db, "SET client_min_messages = warning; SET timezone = 'UTC'; SET client_encoding = 'UTF8'; SET lock_timeout = '10s'", e);
+	link_sync(p->l);
+	await(p, NULL);
+	TRY(account_of(p, e));
+	return link_script(p->l, sql, e);
 }
 
 static enum err
 pg_revive(struct db *db, struct error *e)
 {
-	struct pg *p = db->h;
+	struct pg *p = of(db);
 
-	if (PQstatus(p->c) == CONNECTION_OK)
+	if (!link_lost(p->l) && !p->l->doomed)
 		return OK;
-	PQreset(p->c);
-	return greet(db, e);
+	link_close(p->l);
+	p->account = (struct account){ 0 };
+	return link_open(p->l, &p->conf, e);
 }
 
 static int64_t
 pg_size(struct db *db)
 {
-	PGresult *r = PQexec(((struct pg *)db->h)->c, "SELECT pg_database_size(current_database())");
-	int64_t n = good(r) && PQntuples(r) == 1 ? strtoll(PQgetvalue(r, 0, 0), NULL, 10) : -1;
+	struct rows r;
+	struct error e;
+	int64_t n = -1;
 
-	PQclear(r);
-	return n;
+	if (pg_query(db, &link_verbs[VERB_SIZE], NULL, 0, &r, &e) != OK)
+		return -1;
+	if (pg_next(&r))
+		n = pg_col(&r, 0).i;
+	return pg_done(&r, &e) == OK ? n : -1;
+}
+
+void
+pg_free(struct pg *p)
+{
+	for (struct ask *a; (a = p->spare) != NULL; ) {
+		p->spare = a->next;
+		free(a);
+	}
 }
 
 static void
 pg_close(struct db *db)
 {
-	struct pg *p = db->h;
+	struct pg *p = of(db);
 
-	PQfinish(p->c);
-	free(p->prepared);
+	link_close(p->l);
+	pg_free(p);
+	free(p->l);
 	free(p);
 }
 
 static const struct db_ops ops = {
 	.name = "postgres", .begin = pg_begin, .commit = pg_commit, .rollback = pg_rollback, .mark = pg_mark,
-	.release = pg_release, .rewind = pg_rewind, .sole = pg_sole, .broken = pg_broken, .query = pg_query, .next = pg_next,
-	.col = pg_col, .done = pg_done, .changes = pg_changes, .written = pg_written, .script = pg_script, .revive = pg_revive,
-	.size = pg_size, .close = pg_close,
+	.release = pg_release, .rewind = pg_rewind, .sole = pg_sole, .broken = pg_broken, .query = pg_query, .ask = pg_ask, .send = pg_send,
+	.settle = pg_settle, .next = pg_next, .col = pg_col, .done = pg_done, .changes = pg_changes, .written = pg_written,
+	.trips = pg_trips, .script = pg_script, .revive = pg_revive, .size = pg_size, .close = pg_close,
 };
 
-void
-db_pg_patience(struct db *db, int64_t ms)
+struct db pg_db(struct pg *p) { return (struct db){ &ops, p }; }
+
+/* --- by itself: the commands, the start, tests --- */
+
+static enum err
+own_hold(struct pg *p, enum tx t, struct error *e)
 {
-	struct pg *p = db->h;
-	snprintf(p->begin, sizeof(p->begin), "BEGIN; SET LOCAL lock_timeout = %lld; SAVEPOINT m", (long long)ms);
+	(void)t, (void)e;
+	link_wait(p->l, NULL);		/* a ROLLBACK that nobody waited for */
+	return OK;
 }
 
-/* Where the URI says nothing else, a server that is silent for 15 s has left: waiting would hold a place of the pool for hours. */
+static void own_yield(struct pg *p) { (void)p; }
+static void own_wait(struct pg *p, struct ask *a) { link_wait(p->l, a); }
+
+static const struct pg_host own = { own_hold, own_yield, NULL, own_wait };
+
+void
+pg_init(struct pg *p, const struct pg_host *host)
+{
+	*p = (struct pg){ .host = host };
+}
+
+enum err
+pg_open_own(const struct link_conf *conf, struct db *ret, struct error *e)
+{
+	struct pg *p = calloc(1, sizeof(*p));
+	struct link *l = calloc(1, sizeof(*l));
+
+	if (p == NULL || l == NULL)
+		abort();
+	pg_init(p, &own);
+	p->conf = *conf;
+	p->l = l;
+	enum err code = link_open(l, conf, e);
+	*ret = pg_db(p);
+	if (code != OK)
+		pg_close(ret);
+	return code;
+}
+
 enum err
 db_pg_open(const char *uri, struct db *ret, struct error *e)
 {
-	const char *names[] = { "connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout", "dbname", NULL };
-	const char *values[] = { "10", "5", "5", "2", "15000", uri, NULL };
-	struct stmt *const *list;
-	struct pg *p = calloc(1, sizeof(*p));
-
-	db_init();
-	if (p == NULL || (p->prepared = calloc((size_t)DB_SLOTS(db_stmts(&list)), sizeof(bool))) == NULL)
-		abort();
-	p->c = PQconnectdbParams(names, values, 1);
-	struct db db = { &ops, p };
-	db_pg_patience(&db, LOCK_MS);
-	enum err code = greet(&db, e);
-	if (code != OK) {
-		pg_close(&db);
-		return code;
-	}
-	*ret = db;
-	return OK;
+	struct link_conf conf = { .uri = uri, .lock_ms = LOCK_MS };
+	return pg_open_own(&conf, ret, e);
 }
