@@ -13,13 +13,13 @@ static const struct dialect words[] = {
 #define OWN	-2		/* ids of our own statements go down from here: -1 is one that has no place yet */
 
 const struct stmt link_verbs[VERBS] = {
-	[VERB_BEGIN] = { "own.begin", "BEGIN", OWN - VERB_BEGIN, 0 },
-	[VERB_SNAPSHOT] = { "own.snapshot", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", OWN - VERB_SNAPSHOT, 0 },
-	[VERB_COMMIT] = { "own.commit", "COMMIT", OWN - VERB_COMMIT, 0 },
-	[VERB_ROLLBACK] = { "own.rollback", "ROLLBACK", OWN - VERB_ROLLBACK, 0 },
-	[VERB_MARK] = { "own.mark", "SAVEPOINT m", OWN - VERB_MARK, 0 },
-	[VERB_REWIND] = { "own.rewind", "ROLLBACK TO m", OWN - VERB_REWIND, 0 },
-	[VERB_SIZE] = { "own.size", "SELECT pg_database_size(current_database())", OWN - VERB_SIZE, 0 },
+	[VERB_BEGIN] = { "own.begin", "BEGIN", OWN - VERB_BEGIN, 0, true },
+	[VERB_SNAPSHOT] = { "own.snapshot", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", OWN - VERB_SNAPSHOT, 0, true },
+	[VERB_COMMIT] = { "own.commit", "COMMIT", OWN - VERB_COMMIT, 0, true },
+	[VERB_ROLLBACK] = { "own.rollback", "ROLLBACK", OWN - VERB_ROLLBACK, 0, true },
+	[VERB_MARK] = { "own.mark", "SAVEPOINT m", OWN - VERB_MARK, 0, true },
+	[VERB_REWIND] = { "own.rewind", "ROLLBACK TO m", OWN - VERB_REWIND, 0, true },
+	[VERB_SIZE] = { "own.size", "SELECT pg_database_size(current_database())", OWN - VERB_SIZE, 0, true },
 };
 
 /* --- what the server's words mean --- */
