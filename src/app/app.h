@@ -15,6 +15,7 @@
  *	serve.c		the server: wiring, signals, drain
  *	extract.c	what the server would read of a file
  *	move.c		export and import
+ *	backup.c	a copy of the embedded database, and the way back
  *	doctor.c	what could be wrong, checked; walk.c and probe.c: an MCP server, as its hosts meet it (doctor.h)
  *
  * Exit status: 0 done, 1 refused or failed with one line on standard error that says why and what to do, 2 usage. */
@@ -34,7 +35,7 @@ struct options {
 	struct rec_pair fields[OPTIONS_MAX];	/* --name value, for the record of a command */
 	int nfields;
 	const char *word;			/* an operand of a command without a record */
-	bool json, help, contract, no_register, blobs, without_keys, check;
+	bool json, help, contract, no_register, blobs, without_keys, no_secret, check;
 };
 struct command;
 struct admin;
@@ -110,7 +111,7 @@ MUST_USE enum err admin_audit(struct admin *, struct db *, workspace_id, const c
 /* A password from standard input, as the field `hash`. */
 MUST_USE enum err password_read(struct options *, struct error *);
 extern const struct rec password_set_rec, client_verify_rec, client_delete_rec;
-extern const struct rec doctor_rec, extract_rec, openapi_rec, setup_rec, migrate_rec, plan_set_rec, list_rec, reembed_rec, export_rec, import_rec;
+extern const struct rec doctor_rec, extract_rec, openapi_rec, setup_rec, migrate_rec, plan_set_rec, list_rec, reembed_rec, export_rec, import_rec, backup_rec, restore_rec;
 
 /* --- the data folder --- */
 struct home {
@@ -146,6 +147,8 @@ int	versions_run(const struct command *, struct options *);
 int	version_run(const struct command *, struct options *);
 int	help_of(const struct command *);
 int	help_run(const struct command *, struct options *);
+int	backup_command(const struct command *, struct options *);
+int	restore_command(const struct command *, struct options *);
 int	export_run(const struct command *, struct options *);
 int	import_run(const struct command *, struct options *);
 int	extract_run(const struct command *, struct options *);

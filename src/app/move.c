@@ -1,7 +1,7 @@
 /* move -- the commands that carry a workspace, or everything, from one database to another. */
 #include "app/app.h"
 #include "blob/bucket.h"
-#include "move/move.h"
+#include "move/backup.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -289,20 +289,6 @@ open_source(struct moving *m, struct error *e)
 	return find_secret(m, e);
 }
 
-static enum err
-sync_folder(const char *path, struct error *e)
-{
-	char folder[4096];
-	const char *slash = strrchr(path, '/');
-
-	snprintf(folder, sizeof(folder), "%.*s", slash == NULL ? 1 : slash == path ? 1 : (int)(slash - path), slash == NULL ? "." : path);
-	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool ok = fd >= 0 && fsync(fd) == 0;
-	if (fd >= 0)
-		close(fd);
-	return ok ? OK : fail(e, E_SYS, NULL, "the folder %s: %s", folder, strerror(errno));
-}
-
 /* FILE.part, in which an interrupted export goes on; whole and synced it becomes FILE. */
 static enum err
 export_to_file(struct moving *m, const char *path, struct error *e)
@@ -320,7 +306,7 @@ export_to_file(struct moving *m, const char *path, struct error *e)
 	if (code == OK && (fsync(fd) != 0 || rename(part, path) != 0))
 		code = fail(e, E_SYS, NULL, "%s: %s", path, strerror(errno));
 	if (code == OK)
-		code = sync_folder(path, e);
+		code = backup_sync_folder(path, e);
 	close(fd);
 	return code;
 }
@@ -377,6 +363,7 @@ open_target(struct moving *m, struct error *e)
 	}
 	if (code != OK && code != E_CONFLICT)
 		return code;
+	m->home.first = true;
 	TRY(home_open(&m->home, e));
 	engine_close(m->home.engine);
 	m->home.engine = NULL;

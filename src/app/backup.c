@@ -1,0 +1,209 @@
+/* backup -- the commands that copy the embedded database while it serves, and bring a copy back. */
+#include "app/app.h"
+#include "move/backup.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct backup_opts { str to; };
+static const struct field backup_fields[] = {
+	F_STR(backup_opts, to, "to", NULL, F_REQ, 1, 4000, "The file", "/backup/scriped.tar"),
+};
+const struct rec backup_rec = REC(backup_opts, backup_fields, "Where the copy goes");
+
+struct restore_opts { str from; };
+static const struct field restore_fields[] = {
+	F_STR(restore_opts, from, "from", NULL, F_REQ, 1, 4000, "The file that backup made; - is standard input", "/backup/scriped.tar"),
+};
+const struct rec restore_rec = REC(restore_opts, restore_fields, "Where the copy is");
+
+static volatile sig_atomic_t stopped;
+static void on_stop(int sig) { (void)sig; stopped = 1; }
+static bool alive(void *ctx) { (void)ctx; return !stopped; }
+
+static void
+tell(void *ctx, int64_t done, int64_t of)
+{
+	(void)ctx;
+	if (isatty(STDERR_FILENO) && of > 0)
+		fprintf(stderr, "\r\033[K%3d %% of %.1f MB", (int)(done * 100 / of), (double)of / 1e6);
+}
+
+static str
+option(const struct options *o, const char *name)
+{
+	for (int i = o->nfields; i-- > 0; )
+		if (str_eq(o->fields[i].name, str_z(name)))
+			return o->fields[i].value;
+	return STR_NONE;
+}
+
+static void
+report(const struct options *o, const struct backup_result *r, const char *verb)
+{
+	char at[TIME_LEN];
+	struct arena a;
+	struct buf b;
+	struct json j;
+
+	time_write(at, r->made_at);
+	if (!o->json) {
+		printf("%s a database of %.1f MB with %lld rows%s%s, as it was at %.24s; sha256 %s\n", verb, (double)r->database / 1e6, (long long)r->rows,
+		    r->files > 0 ? ", uploads" : "", r->has_secret ? " and the secret" : " without the secret", at, r->sum);
+		return;
+	}
+	arena_init(&a, 1 << 16);
+	buf_init(&b, &a, 1 << 16);
+	jw_begin(&j, &b);
+	jw_obj(&j);
+	jw_key_str(&j, S("createdAt"), (str){ at, TIME_LEN });
+	jw_key_i64(&j, S("schema"), r->schema);
+	jw_key_i64(&j, S("rows"), r->rows);
+	jw_key_i64(&j, S("databaseBytes"), r->database);
+	jw_key_i64(&j, S("uploads"), r->files);
+	jw_key_i64(&j, S("bytes"), r->bytes);
+	jw_key(&j, S("hasSecret"));
+	jw_bool(&j, r->has_secret);
+	jw_key_str(&j, S("secret"), str_z(r->print));
+	jw_key_str(&j, S("sha256"), str_z(r->sum));
+	jw_end(&j);
+	printf("%.*s\n", STR(buf_str(&b)));
+	arena_free(&a);
+}
+
+static void
+listen_for_stop(void)
+{
+	struct sigaction stop = { .sa_handler = on_stop };
+
+	sigaction(SIGINT, &stop, NULL);
+	sigaction(SIGTERM, &stop, NULL);
+	umask(0077);
+}
+
+/* What PostgreSQL has itself is better than what we could make. */
+static enum err
+not_embedded(const struct conf *c, struct error *e)
+{
+	if (home_pg(c) == NULL)
+		return c->data[0] != '\0' ? OK : fail(e, E_USAGE, NULL, "no database: say --data DIR");
+	return fail(e, E_USAGE, NULL, "backup copies the embedded database; PostgreSQL has its own: pg_dump -Fc -f scriped.dump \"$URI\" (back: pg_restore -d \"$URI\" scriped.dump), "
+	    "or pg_basebackup -D DIR for the cluster; one workspace: scriped export");
+}
+
+/* --- backup --- */
+
+static enum err
+read_secret(struct conf *c, secret *ret, struct error *e)
+{
+	const char *path = c->secret_file[0] != '\0' ? c->secret_file : home_path(&c->a, c, "secret").p;
+	struct arena a;
+	str text;
+
+	arena_init(&a, 4096);
+	enum err code = sys_read_file(&a, path, sizeof(ret->b), &text, e);
+	if (code == E_NOT_FOUND || (code == OK && text.n != sizeof(ret->b)))
+		code = fail(e, E_SYS, NULL, "%s holds no server secret: is %s a data folder of scriped?", path, c->data);
+	if (code == OK)
+		memcpy(ret->b, text.p, sizeof(ret->b));
+	arena_free(&a);
+	return code;
+}
+
+static enum err
+back_up(struct options *o, struct conf *c, struct backup_result *r, struct error *e)
+{
+	secret s;
+	struct backup_conf bc = { .data = c->data, .secret = &s, .with_secret = !o->no_secret, .with_uploads = o->blobs,
+		.clock = &sys_clock_real, .alive = alive, .tell = o->json ? NULL : tell };
+
+	TRY(not_embedded(c, e));
+	if (option(o, "to").p == NULL)
+		return fail(e, E_USAGE, NULL, "say where: --to FILE");
+	TRY(read_secret(c, &s, e));
+	enum err code = backup_make(&bc, option(o, "to").p, r, e);
+	crypto_wipe(&s, sizeof(s));
+	if (!o->json && isatty(STDERR_FILENO))
+		fprintf(stderr, "\r\033[K");
+	return code;
+}
+
+int
+backup_command(const struct command *cmd, struct options *o)
+{
+	struct backup_result r;
+	struct conf c;
+	struct error e;
+
+	(void)cmd;
+	listen_for_stop();
+	if (options_conf(o, &c, &e) != OK)
+		return complain(&e);
+	enum err code = back_up(o, &c, &r, &e);
+	if (code == OK)
+		report(o, &r, "copied");
+	conf_free(&c);
+	return code == OK ? EXIT_DONE : complain(&e);
+}
+
+/* --- restore --- */
+
+/* A check needs a place as large as the database, and leaves it as it was. */
+static const char *
+place(struct options *o, const struct conf *c)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	if (c->data[0] != '\0' || !o->check)
+		return c->data;
+	return str_fmt(&o->a, "%s/scriped-restore-%u", tmp != NULL ? tmp : "/tmp", (unsigned)geteuid()).p;
+}
+
+static enum err
+restore(struct options *o, struct conf *c, struct backup_result *r, struct error *e)
+{
+	struct home h = { .conf = c, .clock = &sys_clock_real, .lock = -1, .make = true };
+	str from = option(o, "from");
+	const char *to = place(o, c);
+	int pid;
+
+	TRY(home_pg(c) != NULL ? fail(e, E_USAGE, NULL, "restore is for the embedded database; PostgreSQL has pg_restore") : OK);
+	if (from.p == NULL || to[0] == '\0')
+		return fail(e, E_USAGE, NULL, "say what and where: --from FILE --data DIR, or --from FILE --check");
+	int fd = str_eq(from, S("-")) ? dup(STDIN_FILENO) : open(from.p, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return fail(e, E_SYS, NULL, "%s: %s", from.p, strerror(errno));
+	enum err code = o->check ? OK : home_lock(&h, &pid, e);
+	if (code == OK)
+		code = restore_run((struct export_source){ export_fd, &fd }, to, o->check, r, e);
+	if (o->check && c->data[0] == '\0')
+		rmdir(to);
+	if (h.lock >= 0)
+		close(h.lock);
+	close(fd);
+	return code;
+}
+
+int
+restore_command(const struct command *cmd, struct options *o)
+{
+	struct backup_result r;
+	struct conf c;
+	struct error e;
+
+	(void)cmd;
+	umask(0077);
+	if (options_conf(o, &c, &e) != OK)
+		return complain(&e);
+	enum err code = restore(o, &c, &r, &e);
+	if (code == OK)
+		report(o, &r, o->check ? "proved" : "restored");
+	if (code == OK && !r.has_secret && !o->check)
+		fprintf(stderr, "scriped: the backup was made without the secret: put it into %s/secret, or no key works (its fingerprint is %s)\n", c.data, r.print);
+	conf_free(&c);
+	return code == OK ? EXIT_DONE : complain(&e);
+}
