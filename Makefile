@@ -5,7 +5,7 @@
 BUILD ?= release
 O     := build/$(BUILD)
 CC    ?= cc
-PKGS  := libmicrohttpd jansson libsodium libargon2 sqlite3 libpq libcurl libidn2 zlib hiredis
+PKGS  := libmicrohttpd jansson libsodium libargon2 sqlite3 libpq libcurl libidn2 zlib hiredis openssl
 STD   := -std=c17 -D_GNU_SOURCE
 WARN  := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
          -Wcast-qual -Wwrite-strings -Wvla -Wformat=2 -Werror

@@ -166,6 +166,17 @@ health_free(struct health_state *h)
 	free(h);
 }
 
+/* What nodes count together. */
+static struct check
+shared_check(const struct api *api)
+{
+	static const str names[] = { [KV_MEMORY] = S_INIT("memory"), [KV_VALKEY] = S_INIT("valkey"), [KV_POSTGRES] = S_INIT("postgres") };
+	struct kv_stats st;
+
+	kv_stats(api->c.kv, &st);
+	return (struct check){ .ok = st.ok, .latency_ms = st.latency_us / 1000, .backend = names[st.backend], .error = st.ok ? STR_NONE : str_z(st.why) };
+}
+
 static bool
 fill(struct api *api, struct checks *ret)
 {
@@ -186,11 +197,11 @@ fill(struct api *api, struct checks *ret)
 	if (!ret->db.ok)
 		ret->db.error = stuck ? S("the database does not answer") : S("the database refuses transactions: see the log");
 	pthread_mutex_unlock(&h->lock);
-	ret->redis = (struct check){ .ok = true, .backend = S("memory") };
+	ret->redis = shared_check(api);
 	ret->audit = (struct buffer_check){ .ok = audit_ok, .depth = depth };
 	if (!audit_ok)
 		ret->audit.error = S("entries cannot be written");
-	return ret->db.ok && audit_ok;
+	return ret->db.ok && ret->redis.ok && audit_ok;
 }
 
 void

@@ -169,6 +169,24 @@ database(struct api *api, struct buf *b)
 	histogram(b, "writer_batch_calls", "Calls that shared a transaction.", st.hist, (int)COUNT(st.hist), 1, (double)st.calls);
 }
 
+/* --- what nodes count together --- */
+
+static void
+together(struct api *api, struct buf *b)
+{
+	struct kv_stats st;
+
+	kv_stats(api->c.kv, &st);
+	if (st.backend == KV_MEMORY)
+		return;
+	gauge(b, "kv_up", "gauge", "Whether rates are counted together with the other nodes.", st.ok);
+	gauge(b, "kv_checks_total", "counter", "Checks of rates.", st.takes);
+	gauge(b, "kv_fallbacks_total", "counter", "Checks that this node judged by its share, because nobody answered.", st.away);
+	gauge(b, "kv_commands_total", "counter", "Commands to Valkey, or trips to PostgreSQL, for them.", st.commands);
+	gauge(b, "kv_links_total", "counter", "Connections made to Valkey.", st.links);
+	histogram(b, "kv_wait_seconds", "How long checks waited that could not be answered at once.", st.bins, KV_BINS, 1e-4, (double)st.us / 1e6);
+}
+
 void
 api_metrics(struct api *api, int connections, int streams, struct buf *b)
 {
@@ -191,6 +209,7 @@ api_metrics(struct api *api, int connections, int streams, struct buf *b)
 	audit_depth(api->audit, &depth, &dropped, &ok);
 	gauge(b, "audit_buffer", "gauge", "Refusals that wait to be written.", depth);
 	gauge(b, "audit_dropped_total", "counter", "Refusals that found the buffer full.", dropped);
+	together(api, b);
 	gauge(b, "connections", "gauge", "Open connections.", connections);
 	gauge(b, "streams", "gauge", "Open streams: answers that go on.", streams);
 }

@@ -134,7 +134,7 @@ open_work(struct server *s, struct error *e)
 	struct work_conf wc = { .settings = settings, .ctx = s, .engine = s->home.engine, .log = s->log, .clock = &sys_clock_real, .disk = s->blobs.disk, .near = s->near };
 	struct api_conf ac = { .engine = s->home.engine, .log = s->log, .clock = &sys_clock_real, .blobs = &s->blobs, .near = s->near };
 
-	struct kv_conf kc = { s->confs[0]->kv, s->home.engine, s->log, &sys_clock_real };
+	struct kv_conf kc = { s->confs[0]->kv, s->home.engine, s->log, &sys_clock_real, s->confs[0]->kv_timeout * 1000 };
 
 	ingest_sweep(s->confs[0]);
 	TRY(kv_open(&kc, &s->kv, e));

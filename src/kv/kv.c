@@ -9,6 +9,12 @@ kv_open(const struct kv_conf *c, struct kv **ret, struct error *e)
 		return fail(e, E_SYS, NULL, "no memory for what nodes count together");
 	kv->c = *c;
 	kv->nodes = 1;
+	kv->patience_us = c->patience_us != 0 ? c->patience_us : KV_PATIENCE_US;
+	enum err code = str_z(c->uri).n != 0 ? valkey_open(kv, e) : OK;
+	if (code != OK) {
+		free(kv);
+		return code;
+	}
 	*ret = kv;
 	return OK;
 }
@@ -70,7 +76,7 @@ kv_wrote(struct kv *kv, struct kv_name name, int64_t lsn)
 void
 kv_stats(const struct kv *kv, struct kv_stats *ret)
 {
-	*ret = (struct kv_stats){ .backend = KV_MEMORY, .ok = true };
+	*ret = (struct kv_stats){ .backend = KV_MEMORY, .ok = true, .why = "" };
 	if (!kv_together(kv))
 		return;
 	ret->backend = kv->ops->backend;

@@ -6,7 +6,7 @@
  *	wrote	up to where in the log of the primary a workspace has written, so that a replica that is behind is not asked; Valkey alone
  *
  * Valkey: one thread with one connection.  Takes that wait are sent in one pipeline, those of one name in one command, each command one atomic
- * script; no key is of more than one {hash tag}, so that a cluster is possible.  A take is answered within KV_PATIENCE_US or not at all: then the
+ * script; no key is of more than one {hash tag}, so that a cluster is possible.  A take is answered within KV_PATIENCE_US (or the setting kv_timeout) or not at all: then the
  * link is broken off and tried again every second, and meanwhile everybody is told KV_AWAY at once.  A take that was given up may have been counted.
  *
  * PostgreSQL (slots.h): a node takes slots in small blocks: never one request over the limit, at most SLOTS_OUT under it in all nodes together.
@@ -49,6 +49,7 @@ struct kv_conf {
 	struct engine *engine;
 	struct log *log;
 	const struct sys_clock *clock;
+	int64_t patience_us;		/* 0: KV_PATIENCE_US */
 };
 struct kv;
 /* A Valkey that is away is no error: it may come.  E_USAGE: the URI is none. */
@@ -67,7 +68,7 @@ void	kv_wrote(struct kv *, struct kv_name, int64_t lsn);
 struct kv_stats {
 	enum kv_backend backend;
 	bool ok;			/* the last word of the link */
-	char why[40];			/* "ECONNREFUSED" where it is not */
+	const char *why;		/* a constant: "ECONNREFUSED" where it is not, otherwise empty */
 	int64_t latency_us;		/* of the last answer; of PostgreSQL 0: that has a check of its own */
 	int64_t takes, late, away;	/* asked; those that had to wait; those that nobody answered */
 	int64_t commands, links;	/* sent to Valkey, or trips to PostgreSQL; connections made */

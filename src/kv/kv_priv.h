@@ -18,11 +18,15 @@ struct kv {
 	struct kv_conf c;
 	const struct kv_ops *ops;		/* NULL: memory */
 	void *h;
+	int64_t patience_us;
 	_Atomic int nodes;
 	_Atomic int64_t takes, late, away, us, bins[KV_BINS];
 };
 
 /* A backend has an answer to what it said KV_LATER of. */
 void	kv_answer(struct kv *, struct kv_take *);
+
+/* They set ops and h. */
+MUST_USE enum err valkey_open(struct kv *, struct error *);
 
 #endif
