@@ -1,0 +1,416 @@
+#include "kv/kv_priv.h"
+#include "kv/link.h"
+#include "t.h"
+#include <arpa/inet.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MOST_US	INT64_C(20000000)
+
+/* --- the URI --- */
+
+TEST(a_uri_names_a_server)
+{
+	static const struct { const char *text, *host, *port, *user, *pass; int db; bool tls; } rows[] = {
+		{ "redis://h", "h", "6379", "", "", 0, false },
+		{ "redis://h/", "h", "6379", "", "", 0, false },
+		{ "redis://h:1/7", "h", "1", "", "", 7, false },
+		{ "rediss://:p%40%3a@h:2", "h", "2", "", "p@:", 0, true },
+		{ "redis://u:a@b@[::1]:3/0", "::1", "3", "u", "a@b", 0, false },
+		{ "redis://u:p@[fe80::1]", "fe80::1", "6379", "u", "p", 0, false },
+	};
+	static const char *const bad[] = { "", "h", "http://h", "redis://", "redis://:1", "redis://h:0", "redis://h:65536", "redis://h:x", "redis://h/x", "redis://h/-1",
+		"redis://u:%4@h", "redis://u:%00p@h", "redis://[::1", "redis://[::1]x" };
+	struct kv_uri u;
+	struct error e;
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		CHECK(kv_uri_read(str_z(rows[i].text), &u, &e) == OK);
+		CHECK_STR(str_z(u.host), str_z(rows[i].host));
+		CHECK_STR(str_z(u.port), str_z(rows[i].port));
+		CHECK_STR(str_z(u.user), str_z(rows[i].user));
+		CHECK_STR(str_z(u.pass), str_z(rows[i].pass));
+		CHECK(u.db == rows[i].db && u.tls == rows[i].tls);
+	}
+	for (size_t i = 0; i < COUNT(bad); i++)
+		CHECK(kv_uri_read(str_z(bad[i]), &u, &e) == E_USAGE);
+}
+
+/* --- a server that we start --- */
+
+struct server { int port; pid_t pid; char uri[80]; };
+
+static int
+free_port(void)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t n = sizeof(at);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	CHECK(bind(fd, (struct sockaddr *)&at, n) == 0 && getsockname(fd, (struct sockaddr *)&at, &n) == 0);
+	close(fd);
+	return ntohs(at.sin_port);
+}
+
+static void
+server_start(struct server *s)
+{
+	char port[8];
+
+	snprintf(port, sizeof(port), "%d", s->port);
+	fflush(stdout);
+	if ((s->pid = fork()) == 0) {
+		if (freopen("/dev/null", "w", stdout) == NULL)
+			_exit(127);
+		execlp("valkey-server", "valkey-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--requirepass", "s@cret", NULL);
+		execlp("redis-server", "redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--requirepass", "s@cret", NULL);
+		_exit(127);
+	}
+}
+
+static void
+server_kill(struct server *s)
+{
+	kill(s->pid, SIGKILL);
+	waitpid(s->pid, NULL, 0);
+}
+
+static bool there_is_one(void) { return system("(command -v valkey-server || command -v redis-server) >/dev/null 2>&1") == 0; }
+
+static struct log *quiet;
+
+static struct kv *
+open_kv(struct server *s, int64_t patience_us)
+{
+	struct kv_conf c = { .uri = s->uri, .log = quiet, .clock = &sys_clock_real, .patience_us = patience_us };
+	struct error e;
+	struct kv *kv = NULL;
+
+	CHECK(kv_open(&c, &kv, &e) == OK);
+	return kv;
+}
+
+static bool
+is_up(struct kv *kv)
+{
+	struct kv_stats st;
+
+	kv_stats(kv, &st);
+	return st.ok;
+}
+
+static void
+wait_up(struct kv *kv, bool up)
+{
+	for (int64_t end = sys_mono_us(&sys_clock_real) + MOST_US; is_up(kv) != up && sys_mono_us(&sys_clock_real) < end;)
+		usleep(2000);
+	CHECK(is_up(kv) == up);
+}
+
+static bool
+begin(struct server *s)
+{
+	struct error e;
+
+	if (!there_is_one()) {
+		printf("# no Valkey or Redis here: skipped\n");
+		return false;
+	}
+	if (quiet == NULL)
+		CHECK(log_open("/dev/null", LOG_LOGFMT, LOG_ERROR, &sys_clock_real, &quiet, &e) == OK);
+	*s = (struct server){ .port = free_port() };
+	snprintf(s->uri, sizeof(s->uri), "redis://:s%%40cret@127.0.0.1:%d/3", s->port);
+	server_start(s);
+	return true;
+}
+
+/* --- one take, waited for --- */
+
+struct one { struct kv_take t; pthread_mutex_t lock; pthread_cond_t turn; bool due; };
+
+static void
+one_done(struct kv_take *t)
+{
+	struct one *o = (struct one *)t;
+
+	pthread_mutex_lock(&o->lock);
+	o->due = true;
+	pthread_cond_signal(&o->turn);
+	pthread_mutex_unlock(&o->lock);
+}
+
+static struct kv_take
+take_of(uint64_t who, int limit, int64_t window_us)
+{
+	return (struct kv_take){ .name = { who, 7, 1, 'w' }, .limit = limit, .window_us = window_us, .done = one_done };
+}
+
+static struct kv_take
+wait_for(struct kv *kv, struct kv_take t)
+{
+	struct one o = { .t = t };
+
+	pthread_mutex_init(&o.lock, NULL);
+	sys_cond_init(&o.turn);
+	if (kv_take(kv, &o.t) == KV_LATER) {
+		pthread_mutex_lock(&o.lock);
+		while (!o.due)
+			pthread_cond_wait(&o.turn, &o.lock);
+		pthread_mutex_unlock(&o.lock);
+	}
+	pthread_cond_destroy(&o.turn);
+	pthread_mutex_destroy(&o.lock);
+	return o.t;
+}
+
+TEST(a_window_is_counted_in_the_server)
+{
+	struct server s;
+
+	if (!begin(&s))
+		return;
+	struct kv *kv = open_kv(&s, MOST_US), *other;
+	wait_up(kv, true);
+	other = open_kv(&s, MOST_US);
+	wait_up(other, true);
+	for (int i = 0; i < 7; i++) {
+		struct kv_take t = wait_for(i % 2 ? kv : other, take_of(1, 5, 60000000));
+		CHECK(t.ok && t.refused == (i >= 5));
+		CHECK_INT(t.left, ==, MAX(4 - i, 0));
+		CHECK(t.reset_us > 50000000 && t.reset_us <= 60000000);
+		CHECK_INT(t.wrote, ==, KV_UNKNOWN);
+	}
+	struct kv_take look = take_of(2, 5, 60000000);
+	look.look = true;
+	look = wait_for(kv, look);
+	CHECK(look.ok && !look.refused && look.left == 5 && look.reset_us == 0);
+	look = take_of(1, 5, 60000000);
+	look.look = true;
+	look = wait_for(kv, look);
+	CHECK(look.ok && look.refused && look.left == 0);
+	CHECK(!wait_for(kv, take_of(1, 6, 60000000)).refused);		/* a limit that was raised */
+	CHECK(wait_for(kv, take_of(1, 3, 60000000)).refused);
+	kv_close(other);
+	kv_close(kv);
+	server_kill(&s);
+}
+
+/* Against the definition: as many are let through in any window as the limit says, and not one less. */
+struct hammer { struct kv *kv; int64_t until_us, at[4000]; int n; pthread_t thread; };
+
+static void *
+hammer(void *arg)
+{
+	struct hammer *h = arg;
+
+	while (sys_mono_us(&sys_clock_real) < h->until_us && h->n < (int)COUNT(h->at)) {
+		struct kv_take t = wait_for(h->kv, take_of(4, 40, 300000));
+		CHECK(t.ok);
+		if (!t.refused)
+			h->at[h->n++] = sys_wall_us(&sys_clock_real) + t.reset_us;	/* about when it was; the server's own list is looked at below */
+	}
+	return NULL;
+}
+
+TEST(nodes_that_hammer_one_name_get_the_limit_and_not_one_more)
+{
+	enum { NODES = 3, THREADS = 2 };
+	static struct hammer h[NODES * THREADS];
+	struct server s;
+	int n = 0;
+
+	if (!begin(&s))
+		return;
+	struct kv *kv[NODES];
+	for (int i = 0; i < NODES; i++) {
+		kv[i] = open_kv(&s, MOST_US);
+		wait_up(kv[i], true);
+	}
+	int64_t began = sys_mono_us(&sys_clock_real);
+	for (int i = 0; i < NODES * THREADS; i++) {
+		struct error e;
+		h[i] = (struct hammer){ .kv = kv[i / THREADS], .until_us = began + 1500000 };
+		CHECK(sys_thread(&h[i].thread, "hammer", hammer, &h[i], &e) == OK);
+	}
+	for (int i = 0; i < NODES * THREADS; i++) {
+		pthread_join(h[i].thread, NULL);
+		n += h[i].n;
+	}
+	int64_t took = sys_mono_us(&sys_clock_real) - began;
+	CHECK_INT(n, <=, 40 * (took / 300000 + 1));
+	CHECK_INT(n, >=, 40 * (1500000 / 300000 - 1));
+	for (int i = 0; i < NODES; i++)
+		kv_close(kv[i]);
+	server_kill(&s);
+}
+
+TEST(a_server_that_dies_is_no_hindrance_and_one_that_comes_back_counts_again)
+{
+	struct server s;
+	struct kv_stats st;
+
+	if (!begin(&s))
+		return;
+	struct kv *kv = open_kv(&s, MOST_US);
+	wait_up(kv, true);
+	CHECK(wait_for(kv, take_of(1, 5, 60000000)).ok);
+	server_kill(&s);
+	wait_up(kv, false);
+	CHECK(!wait_for(kv, take_of(1, 5, 60000000)).ok);
+	usleep(1200000);
+	kv_stats(kv, &st);
+	CHECK_STR(str_z(st.why), S("ECONNREFUSED"));
+	CHECK(st.away == 1);
+	CHECK_INT(kv_share(kv, 60), ==, 60);
+	kv_nodes(kv, 7);
+	CHECK_INT(kv_share(kv, 60), ==, 8);
+	CHECK_INT(kv_share(kv, 3), ==, 1);
+	server_start(&s);
+	wait_up(kv, true);
+	struct kv_take t = wait_for(kv, take_of(1, 5, 60000000));
+	CHECK(t.ok && t.left == 4);
+	kv_close(kv);
+	server_kill(&s);
+}
+
+TEST(a_server_that_hangs_is_waited_for_no_longer_than_the_patience)
+{
+	struct server s;
+	struct kv_stats st;
+
+	if (!begin(&s))
+		return;
+	struct kv *kv = open_kv(&s, 200000);
+	wait_up(kv, true);
+	kill(s.pid, SIGSTOP);
+	int64_t began = sys_mono_us(&sys_clock_real);
+	CHECK(!wait_for(kv, take_of(1, 5, 60000000)).ok);
+	CHECK_INT(sys_mono_us(&sys_clock_real) - began, >=, 190000);
+	CHECK_INT(sys_mono_us(&sys_clock_real) - began, <, 3000000);
+	began = sys_mono_us(&sys_clock_real);
+	CHECK(!wait_for(kv, take_of(1, 5, 60000000)).ok);		/* the next one does not wait at all */
+	CHECK_INT(sys_mono_us(&sys_clock_real) - began, <, 100000);
+	kv_stats(kv, &st);
+	CHECK_STR(str_z(st.why), S("ETIMEDOUT"));
+	kill(s.pid, SIGCONT);
+	wait_up(kv, true);
+	CHECK(wait_for(kv, take_of(1, 5, 60000000)).ok);
+	kv_close(kv);
+	server_kill(&s);
+}
+
+static void
+ask_server(struct server *s, const str *words, int n)
+{
+	struct kv_uri u;
+	struct error e;
+	struct link l;
+	redisReply *r;
+	int64_t until = sys_mono_us(&sys_clock_real) + MOST_US;
+
+	CHECK(kv_uri_read(str_z(s->uri), &u, &e) == OK);
+	link_init(&l, &u, &sys_clock_real);
+	CHECK(link_open(&l, MOST_US));
+	link_put(&l, (str[]){ S("AUTH"), str_z(u.pass) }, 2);
+	CHECK(link_wait(&l, &r, until) && r->type == REDIS_REPLY_STATUS);
+	freeReplyObject(r);
+	link_put(&l, words, n);
+	CHECK(link_wait(&l, &r, until) && r->type == REDIS_REPLY_STATUS);
+	freeReplyObject(r);
+	link_free(&l);
+}
+
+TEST(a_server_that_forgets_scripts_or_everything_counts_on)
+{
+	struct server s;
+
+	if (!begin(&s))
+		return;
+	struct kv *kv = open_kv(&s, MOST_US);
+	wait_up(kv, true);
+	CHECK_INT(wait_for(kv, take_of(1, 5, 60000000)).left, ==, 4);
+	ask_server(&s, (str[]){ S("SCRIPT"), S("FLUSH") }, 2);
+	struct kv_take t = wait_for(kv, take_of(1, 5, 60000000));
+	CHECK(t.ok && t.left == 3);
+	ask_server(&s, (str[]){ S("FLUSHALL") }, 1);
+	t = wait_for(kv, take_of(1, 5, 60000000));
+	CHECK(t.ok && t.left == 4);
+	CHECK(is_up(kv));
+	kv_close(kv);
+	server_kill(&s);
+}
+
+TEST(where_a_workspace_wrote_only_grows)
+{
+	struct server s;
+
+	if (!begin(&s))
+		return;
+	struct kv *kv = open_kv(&s, MOST_US);
+	wait_up(kv, true);
+	struct kv_name who = { 9, 7, 0, 'l' };
+	struct kv_take q = take_of(9, 5, 60000000);
+	q.ask_wrote = true;
+	CHECK_INT(wait_for(kv, q).wrote, ==, KV_UNKNOWN);
+	kv_wrote(kv, who, INT64_C(81064793292668928) / 64);
+	kv_wrote(kv, who, 5);
+	(void)wait_for(kv, take_of(8, 5, 60000000));			/* behind both */
+	CHECK_INT(wait_for(kv, q).wrote, ==, INT64_C(81064793292668928) / 64);
+	kv_close(kv);
+	server_kill(&s);
+}
+
+TEST(who_is_told_nothing_is_told_so)
+{
+	struct server s = { .port = free_port() };
+	struct kv_stats st;
+	struct error e;
+
+	if (quiet == NULL)
+		CHECK(log_open("/dev/null", LOG_LOGFMT, LOG_ERROR, &sys_clock_real, &quiet, &e) == OK);
+	snprintf(s.uri, sizeof(s.uri), "redis://127.0.0.1:%d", s.port);
+	struct kv *kv = open_kv(&s, 0);
+	CHECK(kv_together(kv) && !wait_for(kv, take_of(1, 5, 1000)).ok);
+	kv_stats(kv, &st);
+	CHECK(!st.ok && st.backend == KV_VALKEY);
+	CHECK_STR(str_z(st.why), S("ECONNREFUSED"));
+	kv_close(kv);
+	CHECK(!kv_together(NULL));
+	kv_stats(NULL, &st);
+	CHECK(st.ok && st.backend == KV_MEMORY);
+}
+
+/* A figure, where SCRIPED_BENCH is set: checks a second over one connection, and what they cost. */
+static _Atomic int64_t bench_done;
+static void bench_take_done(struct kv_take *t) { CHECK(t->ok); bench_done++; }
+
+TEST(what_checks_cost)
+{
+	enum { AT_ONCE = 64, ALL = 100000 };
+	static struct kv_take t[AT_ONCE];
+	struct server s;
+
+	if (getenv("SCRIPED_BENCH") == NULL || !begin(&s))
+		return;
+	struct kv *kv = open_kv(&s, MOST_US);
+	wait_up(kv, true);
+	int64_t began = sys_mono_us(&sys_clock_real), n = 0;
+	clock_t cpu = clock();
+	while (n < ALL) {
+		for (int i = 0; i < AT_ONCE; i++, n++) {
+			t[i] = take_of((uint64_t)(n % 500), 120, 60000000);
+			t[i].done = bench_take_done;
+			CHECK(kv_take(kv, &t[i]) == KV_LATER);
+		}
+		while (bench_done < n)
+			usleep(20);
+	}
+	double took = (double)(sys_mono_us(&sys_clock_real) - began) / 1e6;
+	printf("# %d checks in %.2f s: %.0f/s, %.1f us CPU each here\n", (int)n, took, (double)n / took, (double)(clock() - cpu) * 1e6 / CLOCKS_PER_SEC / (double)n);
+	kv_close(kv);
+	server_kill(&s);
+}
