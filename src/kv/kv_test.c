@@ -1,5 +1,5 @@
 #include "kv/kv_priv.h"
-#include "kv/link.h"
+#include "kv/wire.h"
 #include "t.h"
 #include <arpa/inet.h>
 #include <signal.h>
@@ -308,20 +308,20 @@ ask_server(struct server *s, const str *words, int n)
 {
 	struct kv_uri u;
 	struct error e;
-	struct link l;
+	struct wire l;
 	redisReply *r;
 	int64_t until = sys_mono_us(&sys_clock_real) + MOST_US;
 
 	CHECK(kv_uri_read(str_z(s->uri), &u, &e) == OK);
-	link_init(&l, &u, &sys_clock_real);
-	CHECK(link_open(&l, MOST_US));
-	link_put(&l, (str[]){ S("AUTH"), str_z(u.pass) }, 2);
-	CHECK(link_wait(&l, &r, until) && r->type == REDIS_REPLY_STATUS);
+	wire_init(&l, &u, &sys_clock_real);
+	CHECK(wire_open(&l, MOST_US));
+	wire_put(&l, (str[]){ S("AUTH"), str_z(u.pass) }, 2);
+	CHECK(wire_wait(&l, &r, until) && r->type == REDIS_REPLY_STATUS);
 	freeReplyObject(r);
-	link_put(&l, words, n);
-	CHECK(link_wait(&l, &r, until) && r->type == REDIS_REPLY_STATUS);
+	wire_put(&l, words, n);
+	CHECK(wire_wait(&l, &r, until) && r->type == REDIS_REPLY_STATUS);
 	freeReplyObject(r);
-	link_free(&l);
+	wire_free(&l);
 }
 
 TEST(a_server_that_forgets_scripts_or_everything_counts_on)

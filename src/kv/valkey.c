@@ -1,6 +1,6 @@
 /* valkey -- one thread, one connection: what waits is sent together, answers come in order (kv.h). */
 #include "kv/kv_priv.h"
-#include "kv/link.h"
+#include "kv/wire.h"
 #include <poll.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
@@ -50,7 +50,7 @@ struct flight {
 struct valkey {
 	struct kv *kv;
 	struct kv_uri uri;
-	struct link link;
+	struct wire wire;
 	int bell;				/* eventfd */
 	pthread_t thread;
 	pthread_mutex_t lock;
@@ -194,7 +194,7 @@ put(struct valkey *v, struct flight *f)
 			word_i64(&w, f->lsn);
 		}
 	}
-	link_put(&v->link, w.w, w.n);
+	wire_put(&v->wire, w.w, w.n);
 	v->commands++;
 }
 
@@ -320,7 +320,7 @@ hear_one(struct valkey *v, const redisReply *r, int64_t now_us)
 	bool ok = r->type != REDIS_REPLY_ERROR && (f == NULL || f->what != TAKES || (r->type == REDIS_REPLY_ARRAY && r->elements >= 3));
 
 	if (f == NULL)
-		return link_fail(&v->link, "EPROTO");
+		return wire_fail(&v->wire, "EPROTO");
 	if (forgot && !f->whole) {
 		f->whole = true;
 		send_flight(v, f, f->since_us);
@@ -331,7 +331,7 @@ hear_one(struct valkey *v, const redisReply *r, int64_t now_us)
 		if (f->what == TAKES)
 			answer_takes(v, f, r);
 	} else {
-		link_fail_by(&v->link, r);
+		wire_fail_by(&v->wire, r);
 		give_up(v, f->takes);
 	}
 	free(f);
@@ -343,9 +343,9 @@ hear(struct valkey *v)
 {
 	int64_t now = sys_mono_us(v->kv->c.clock);
 	redisReply *r;
-	bool ok = link_fill(&v->link);
+	bool ok = wire_fill(&v->wire);
 
-	while (ok && (ok = link_next(&v->link, &r)) && r != NULL) {
+	while (ok && (ok = wire_next(&v->wire, &r)) && r != NULL) {
 		v->heard_us = now;
 		ok = hear_one(v, r, now);
 		freeReplyObject(r);
@@ -358,12 +358,12 @@ hear(struct valkey *v)
 static bool
 say(struct valkey *v, const str *words, int n, redisReply **ret, int64_t until_us)
 {
-	link_put(&v->link, words, n);
-	if (!link_wait(&v->link, ret, until_us))
+	wire_put(&v->wire, words, n);
+	if (!wire_wait(&v->wire, ret, until_us))
 		return false;
 	if ((*ret)->type != REDIS_REPLY_ERROR)
 		return true;
-	link_fail_by(&v->link, *ret);
+	wire_fail_by(&v->wire, *ret);
 	freeReplyObject(*ret);
 	return false;
 }
@@ -390,7 +390,7 @@ load(struct valkey *v, enum what what, const char *text, int64_t until_us)
 	if (ok)
 		memcpy(v->sha[what], r->str, 41);
 	freeReplyObject(r);
-	return ok || link_fail(&v->link, "EPROTO");
+	return ok || wire_fail(&v->wire, "EPROTO");
 }
 
 /* Who we are, where we count, our scripts; and whether one may write there. */
@@ -404,7 +404,7 @@ set_up(struct valkey *v)
 
 	snprintf(db, sizeof(db), "%d", u->db);
 	str where[] = { S("SELECT"), str_z(db) };
-	if (!link_open(&v->link, SETUP_US))
+	if (!wire_open(&v->wire, SETUP_US))
 		return false;
 	if (u->user[0] != '\0' ? !told(v, who, 3, until) : u->pass[0] != '\0' && !told(v, pass, 2, until))
 		return false;
@@ -439,12 +439,12 @@ turn(struct valkey *v, bool up)
 		v->in = NULL;
 		v->in_tail = &v->in;
 		v->wrote = NULL;
-		v->why = v->link.why;
+		v->why = v->wire.why;
 	}
 	pthread_cond_broadcast(&v->tried_once);
 	pthread_mutex_unlock(&v->lock);
 	if (was != up || first)
-		note(v, up, v->link.why);
+		note(v, up, v->wire.why);
 	drop(gone);
 	give_up(v, in);
 }
@@ -452,7 +452,7 @@ turn(struct valkey *v, bool up)
 static void
 hang_up(struct valkey *v)
 {
-	link_close(&v->link);
+	wire_close(&v->wire);
 	turn(v, false);
 	for (struct flight *f; (f = landed(v)) != NULL; free(f))
 		give_up(v, f->takes);
@@ -496,7 +496,7 @@ static bool
 listen_some(struct valkey *v)
 {
 	int64_t now = sys_mono_us(v->kv->c.clock), left = v->out != NULL ? v->out->since_us + v->kv->patience_us - now : v->heard_us + PING_US - now;
-	struct pollfd p[2] = { { v->link.fd, (short)(POLLIN | (link_waits(&v->link) ? POLLOUT : 0)), 0 }, { v->bell, POLLIN, 0 } };
+	struct pollfd p[2] = { { v->wire.fd, (short)(POLLIN | (wire_waits(&v->wire) ? POLLOUT : 0)), 0 }, { v->bell, POLLIN, 0 } };
 	uint64_t rings;
 
 	(void)poll(p, 2, (int)(MAX(left, 0) / 1000 + 1));
@@ -505,7 +505,7 @@ listen_some(struct valkey *v)
 	if (p[0].revents != 0 && !hear(v))
 		return false;
 	if (v->out != NULL && sys_mono_us(v->kv->c.clock) - v->out->since_us > v->kv->patience_us)
-		return link_fail(&v->link, "ETIMEDOUT");
+		return wire_fail(&v->wire, "ETIMEDOUT");
 	return true;
 }
 
@@ -516,7 +516,7 @@ serve(struct valkey *v)
 	turn(v, true);
 	while (!is_closing(v)) {
 		send_all(v);
-		if (!link_flush(&v->link) || !listen_some(v))
+		if (!wire_flush(&v->wire) || !listen_some(v))
 			return;
 	}
 }
@@ -560,7 +560,7 @@ close_valkey(void *h)
 	ring(v);
 	if (v->runs)
 		pthread_join(v->thread, NULL);
-	link_free(&v->link);
+	wire_free(&v->wire);
 	if (v->bell >= 0)
 		close(v->bell);
 	pthread_cond_destroy(&v->tried_once);
@@ -599,7 +599,7 @@ valkey_open(struct kv *kv, struct error *e)
 	pthread_mutex_init(&v->lock, NULL);
 	sys_cond_init(&v->tried_once);
 	enum err code = kv_uri_read(str_z(kv->c.uri), &v->uri, e);
-	link_init(&v->link, &v->uri, kv->c.clock);
+	wire_init(&v->wire, &v->uri, kv->c.clock);
 	if (code == OK)
 		code = start(v, e);
 	if (code != OK) {

@@ -1,4 +1,4 @@
-#include "kv/link.h"
+#include "kv/wire.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
@@ -96,13 +96,13 @@ kv_uri_read(str s, struct kv_uri *u, struct error *e)
 /* --- a connection --- */
 
 void
-link_init(struct link *l, const struct kv_uri *u, const struct sys_clock *clock)
+wire_init(struct wire *l, const struct kv_uri *u, const struct sys_clock *clock)
 {
-	*l = (struct link){ .uri = u, .clock = clock, .fd = -1, .why = "" };
+	*l = (struct wire){ .uri = u, .clock = clock, .fd = -1, .why = "" };
 }
 
 bool
-link_fail(struct link *l, const char *word)
+wire_fail(struct wire *l, const char *word)
 {
 	if (l->why[0] == '\0')
 		l->why = word;
@@ -110,30 +110,30 @@ link_fail(struct link *l, const char *word)
 }
 
 bool
-link_fail_by(struct link *l, const redisReply *r)
+wire_fail_by(struct wire *l, const redisReply *r)
 {
 	static const char *const words[] = { "NOAUTH", "WRONGPASS", "NOPERM", "LOADING", "BUSY", "READONLY", "OOM", "MISCONF", "MASTERDOWN", "NOREPLICAS",
 	    "CLUSTERDOWN", "MOVED" };
 	str text = { r->str, (size_t)r->len };
 
 	if (r->type != REDIS_REPLY_ERROR)
-		return link_fail(l, "EPROTO");
+		return wire_fail(l, "EPROTO");
 	str word = str_split(&text, ' ');
 	for (size_t i = 0; i < COUNT(words); i++)
 		if (str_eq(word, str_z(words[i])))
-			return link_fail(l, words[i]);
-	return link_fail(l, "ERR");
+			return wire_fail(l, words[i]);
+	return wire_fail(l, "ERR");
 }
 
 static bool
-fail_by(struct link *l, int number)
+fail_by(struct wire *l, int number)
 {
 	const char *name = strerrorname_np(number);
-	return link_fail(l, name != NULL ? name : "EIO");
+	return wire_fail(l, name != NULL ? name : "EIO");
 }
 
 static bool
-ready(struct link *l, short what, int64_t until_us)
+ready(struct wire *l, short what, int64_t until_us)
 {
 	struct pollfd p = { l->fd, what, 0 };
 	int64_t left = until_us - sys_mono_us(l->clock);
@@ -142,7 +142,7 @@ ready(struct link *l, short what, int64_t until_us)
 }
 
 static bool
-connect_to(struct link *l, const struct addrinfo *a, int64_t until_us)
+connect_to(struct wire *l, const struct addrinfo *a, int64_t until_us)
 {
 	int one = 1, wrong = 0;
 	socklen_t n = sizeof(wrong);
@@ -162,13 +162,13 @@ connect_to(struct link *l, const struct addrinfo *a, int64_t until_us)
 }
 
 static bool
-dial(struct link *l, int64_t until_us)
+dial(struct wire *l, int64_t until_us)
 {
 	struct addrinfo want = { .ai_socktype = SOCK_STREAM }, *all = NULL;
 	bool ok = false;
 
 	if (getaddrinfo(l->uri->host, l->uri->port, &want, &all) != 0)
-		return link_fail(l, "ENOTFOUND");
+		return wire_fail(l, "ENOTFOUND");
 	for (const struct addrinfo *a = all; a != NULL && !ok; a = a->ai_next) {
 		if (l->fd >= 0)
 			close(l->fd);
@@ -195,7 +195,7 @@ context(void)
 }
 
 static bool
-name_peer(struct link *l)
+name_peer(struct wire *l)
 {
 	struct in6_addr any;
 	const char *host = l->uri->host;
@@ -207,25 +207,25 @@ name_peer(struct link *l)
 }
 
 static bool
-speak_tls(struct link *l, int64_t until_us)
+speak_tls(struct wire *l, int64_t until_us)
 {
 	if (l->context == NULL)
 		l->context = context();
 	if (l->context == NULL || (l->tls = SSL_new(l->context)) == NULL || !name_peer(l) || SSL_set_fd(l->tls, l->fd) != 1)
-		return link_fail(l, "TLS");
+		return wire_fail(l, "TLS");
 	for (;;) {
 		int got = SSL_connect(l->tls), why = SSL_get_error(l->tls, got);
 		if (got == 1)
 			return true;
 		if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE)
-			return link_fail(l, SSL_get_verify_result(l->tls) != X509_V_OK ? "CERTIFICATE" : "TLS");
+			return wire_fail(l, SSL_get_verify_result(l->tls) != X509_V_OK ? "CERTIFICATE" : "TLS");
 		if (!ready(l, why == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, until_us))
 			return false;
 	}
 }
 
 bool
-link_open(struct link *l, int64_t patience_us)
+wire_open(struct wire *l, int64_t patience_us)
 {
 	int64_t until = sys_mono_us(l->clock) + patience_us;
 
@@ -236,7 +236,7 @@ link_open(struct link *l, int64_t patience_us)
 }
 
 void
-link_close(struct link *l)
+wire_close(struct wire *l)
 {
 	if (l->tls != NULL)
 		SSL_free(l->tls);
@@ -250,9 +250,9 @@ link_close(struct link *l)
 }
 
 void
-link_free(struct link *l)
+wire_free(struct wire *l)
 {
-	link_close(l);
+	wire_close(l);
 	if (l->context != NULL)
 		SSL_CTX_free(l->context);
 	free(l->out);
@@ -261,7 +261,7 @@ link_free(struct link *l)
 /* --- bytes --- */
 
 static void
-add(struct link *l, const char *p, size_t n)
+add(struct wire *l, const char *p, size_t n)
 {
 	if (l->nout + n > l->cap) {
 		l->cap = MAX(l->cap * 2, l->nout + n + CHUNK);
@@ -273,14 +273,14 @@ add(struct link *l, const char *p, size_t n)
 }
 
 static void
-add_count(struct link *l, char kind, size_t n)
+add_count(struct wire *l, char kind, size_t n)
 {
 	char text[24];
 	add(l, text, (size_t)snprintf(text, sizeof(text), "%c%zu\r\n", kind, n));
 }
 
 void
-link_put(struct link *l, const str *words, int n)
+wire_put(struct wire *l, const str *words, int n)
 {
 	add_count(l, '*', (size_t)n);
 	for (int i = 0; i < n; i++) {
@@ -292,7 +292,7 @@ link_put(struct link *l, const str *words, int n)
 
 /* Bytes, 0: later, -1: it broke. */
 static ssize_t
-tls_result(struct link *l, int got)
+tls_result(struct wire *l, int got)
 {
 	int why = SSL_get_error(l->tls, got);
 
@@ -300,11 +300,11 @@ tls_result(struct link *l, int got)
 		return got;
 	if (why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE)
 		return 0;
-	return link_fail(l, "ECONNRESET") - 1;
+	return wire_fail(l, "ECONNRESET") - 1;
 }
 
 static ssize_t
-plain_result(struct link *l, ssize_t got)
+plain_result(struct wire *l, ssize_t got)
 {
 	if (got > 0)
 		return got;
@@ -314,9 +314,9 @@ plain_result(struct link *l, ssize_t got)
 }
 
 bool
-link_flush(struct link *l)
+wire_flush(struct wire *l)
 {
-	while (link_waits(l)) {
+	while (wire_waits(l)) {
 		const char *p = l->out + l->sent;
 		size_t n = l->nout - l->sent;
 		ssize_t got = l->tls != NULL ? tls_result(l, SSL_write(l->tls, p, (int)MIN(n, CHUNK))) : plain_result(l, send(l->fd, p, n, MSG_NOSIGNAL));
@@ -329,7 +329,7 @@ link_flush(struct link *l)
 }
 
 bool
-link_fill(struct link *l)
+wire_fill(struct wire *l)
 {
 	char in[CHUNK];
 
@@ -338,30 +338,30 @@ link_fill(struct link *l)
 		if (got < 0)
 			return false;
 		if (got > 0 && redisReaderFeed(l->reader, in, (size_t)got) != REDIS_OK)
-			return link_fail(l, "EPROTO");
+			return wire_fail(l, "EPROTO");
 		if (got < (ssize_t)sizeof(in) && (got == 0 || l->tls == NULL))
 			return true;
 	}
 }
 
 bool
-link_next(struct link *l, redisReply **ret)
+wire_next(struct wire *l, redisReply **ret)
 {
 	void *got = NULL;
 
 	if (redisReaderGetReply(l->reader, &got) != REDIS_OK)
-		return link_fail(l, "EPROTO");
+		return wire_fail(l, "EPROTO");
 	*ret = got;
 	return true;
 }
 
 bool
-link_wait(struct link *l, redisReply **ret, int64_t until_us)
+wire_wait(struct wire *l, redisReply **ret, int64_t until_us)
 {
-	while (link_flush(l) && link_next(l, ret)) {
+	while (wire_flush(l) && wire_next(l, ret)) {
 		if (*ret != NULL)
 			return true;
-		if (!ready(l, link_waits(l) ? POLLIN | POLLOUT : POLLIN, until_us) || !link_fill(l))
+		if (!ready(l, wire_waits(l) ? POLLIN | POLLOUT : POLLIN, until_us) || !wire_fill(l))
 			return false;
 	}
 	return false;
