@@ -1,7 +1,7 @@
 """faults.py -- what is done to the cluster: a row for each.
 
 A fault is a function that does its harm, perhaps for some moments, and returns; it may give a function that ends it.  Cluster.heal() mends whatever is left.
-    needs    what must be there: kv, s3, disk (a disk of its own under the primary), replica (one that commits wait for)
+    needs    what must be there: kv, s3, old (tables of the last release), disk (a disk of its own under the primary), replica (one that commits wait for)
     forgets  how often what nodes count together is lost by it        away  nodes may count by themselves
     stops    a worker ends in the middle of a job, in order            stored  False: what lies in the bucket cannot be reached meanwhile"""
 import random
@@ -110,6 +110,11 @@ def storm(c, rng):
 
 # --- PostgreSQL
 
+def migrate(c, rng):
+    """The last step of a rolling upgrade, while all serve; sometimes it dies on the way, and is done again."""
+    c.migrate(rng.choice((None, rng.uniform(0.02, 0.4))))
+
+
 def fail_over(c, rng):
     c.pg[c.primary].kill()
     time.sleep(rng.uniform(0, 0.5))
@@ -202,6 +207,7 @@ FAULTS = [
     Fault('all nodes are restarted in turn', restart_all, stops=True),
     Fault('clocks are five minutes off', skew),
     Fault('a thousand clients come and leave', storm),
+    Fault('the operator migrates', migrate, ('old',)),
     Fault('the primary dies and the replica is promoted', fail_over, ('replica',), forgets=1),
     Fault('the primary dies and comes back', crash_primary, forgets=1),
     Fault('the primary hangs', hang_primary, away=True),
@@ -225,12 +231,8 @@ FAULTS = [
 
 
 def possible(c, fault):
-    there = {'kv': c.kv, 's3': c.s3, 'disk': c.pg[c.primary].mounted, 'replica': c.pg[c.replica()].proc}
+    there = {'old': c.schema, 'kv': c.kv, 's3': c.s3, 'disk': c.pg[c.primary].mounted, 'replica': c.pg[c.replica()].proc}
     return all(there[n] for n in fault.needs)
-
-
-def chosen(c, rng, n):
-    return rng.sample([f for f in FAULTS if possible(c, f)], n)
 
 
 def seeded(*what):

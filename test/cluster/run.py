@@ -4,7 +4,9 @@
     python3 test/cluster/run.py                     each fault once
     python3 test/cluster/run.py --rounds 200        rounds of one or two faults by lot
     python3 test/cluster/run.py --seed S --first N --rounds 1       one round of another run again
-    python3 test/cluster/run.py --only 'killed'     the faults whose names contain it
+    python3 test/cluster/run.py --only 'killed'     the faults whose names match it
+
+Round 0 is the end of a rolling upgrade: the nodes of this release serve the tables of the last one, and are served while the operator migrates.
 
 A round: a workspace of its own; clients (load.py) write, read, change and wait, each asking any of the nodes; one or two faults (faults.py); everything is healed;
 the clients come to their ends; jobs end; acknowledged calls are asked again with their keys; then history and rows are judged.  At the end the rows of all
@@ -12,9 +14,11 @@ rounds are judged once more: what comes late must not do any harm either.
 
 A round that fails keeps its history, its rows and the logs of the nodes in build/cluster.  TAP, and `N passed, N failed` at the end."""
 import argparse
+import itertools
 import json
 import os
 import random
+import re
 import secrets
 import shutil
 import subprocess
@@ -72,7 +76,6 @@ class Run:
     def __init__(self, args, cluster, tap):
         self.args, self.c, self.tap, self.past = args, cluster, tap, []
         self.office = Server({}, data=cluster.dir)          # for commands: past the proxy, and of no node
-        state.watch(cluster)
 
     def tenant(self, number):
         self.office.where = ['--db', self.c.pg[self.c.primary].url('scriped', 'scriped')]
@@ -87,7 +90,8 @@ class Run:
         """A title and what is wrong."""
         began, rng = time.monotonic(), faults.seeded(self.args.seed, number)
         title = f'round {number}: ' + ', then '.join(f.name for f in chosen)
-        tenant, since = self.tenant(number), state.now(self.c)
+        state.watch(self.c)
+        since, tenant = state.now(self.c), self.tenant(number)
         load = Load(tenant, self.apis, f'{self.args.seed}/{number}', self.args.clients, bool(self.c.s3))
         load.start()
         try:
@@ -173,24 +177,28 @@ class Run:
             wrong += [f'round {number}: {w}' for w in late]
         return wrong
 
+    def lot(self):
+        """The faults that can be."""
+        return [f for f in faults.FAULTS if re.search(self.args.only, f.name) and faults.possible(self.c, f) and f.needs != ('old',)]
+
     def alone(self):
-        """The rounds: each fault once, two at a time."""
-        all_ = [f for f in faults.FAULTS if self.args.only in f.name]
-        for f in all_:
+        """Each fault once, some at a time."""
+        lot = self.lot()
+        for f in faults.FAULTS:
             if not faults.possible(self.c, f):
                 self.tap.line(f.name, RuntimeError('needs ' + ' and '.join(f.needs)))
-        there = [f for f in all_ if faults.possible(self.c, f)]
-        random.Random(self.args.seed).shuffle(there)
-        return [there[i:i + self.args.together] for i in range(0, len(there), self.args.together)]
+        random.Random(self.args.seed).shuffle(lot)
+        return [lot[i:i + self.args.together] for i in range(0, len(lot), self.args.together)]
 
     def by_lot(self):
         for number in range(self.args.first, self.args.first + self.args.rounds):
-            rng = faults.seeded(self.args.seed, number, 'lot')
-            lot = [f for f in faults.FAULTS if self.args.only in f.name and faults.possible(self.c, f)]
+            rng, lot = faults.seeded(self.args.seed, number, 'lot'), self.lot()
             yield rng.sample(lot, min(len(lot), rng.choice((1, 2))))
 
     def all(self):
-        for number, chosen in enumerate(self.by_lot() if self.args.rounds else self.alone(), self.args.first):
+        upgrade = [f for f in faults.FAULTS if f.needs == ('old',)]
+        rounds = itertools.chain([(0, upgrade)], enumerate(self.by_lot() if self.args.rounds else self.alone(), self.args.first))
+        for number, chosen in rounds:
             title, wrong = self.round(number, chosen)
             self.tap.line(title, '\n'.join(wrong[:12] + ([f'and {len(wrong) - 12} more'] if len(wrong) > 12 else [])) or None)
         wrong = self.once_more()
@@ -203,7 +211,7 @@ def arguments():
     p.add_argument('--first', type=int, default=1, help='number of the first round')
     p.add_argument('--seed', default=secrets.token_hex(4))
     p.add_argument('--clients', type=int, default=10)
-    p.add_argument('--only', default='', help='faults whose names contain this')
+    p.add_argument('--only', default='', help='faults whose names match this')
     p.add_argument('--together', type=int, default=1, help='faults in a round when each has its turn')
     return p.parse_args()
 

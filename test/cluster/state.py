@@ -7,20 +7,20 @@ TABLES = {
     'audit': 'id, method, route, status, request, resource', 'post_count': 'status_id, posts'}
 NOW = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint'
 # A row for each lease that changed hands.  Of jobs: who was found to be dead; of duties: whose turn ended.
+PLACE = "CREATE TABLE IF NOT EXISTS witness (at bigint, kind text, name text, was_holder text, was_until bigint, holder text); GRANT ALL ON witness TO PUBLIC;"
 WITNESS = f"""
-CREATE TABLE IF NOT EXISTS witness (at bigint, kind text, name text, was_holder text, was_until bigint, holder text);
 CREATE OR REPLACE FUNCTION witness_job() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 	INSERT INTO witness VALUES ({NOW}, 'job', NEW.id, OLD.worker, OLD.lease_until, NEW.worker); RETURN NULL; END $$;
 CREATE OR REPLACE TRIGGER witness AFTER UPDATE ON job FOR EACH ROW WHEN (NEW.lost_leases > OLD.lost_leases) EXECUTE FUNCTION witness_job();
 CREATE OR REPLACE FUNCTION witness_duty() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 	INSERT INTO witness VALUES ({NOW}, 'duty', NEW.name, OLD.holder, OLD.until, NEW.holder); RETURN NULL; END $$;
-CREATE OR REPLACE TRIGGER witness AFTER UPDATE ON duty FOR EACH ROW WHEN (NEW.holder <> OLD.holder) EXECUTE FUNCTION witness_duty();
-GRANT ALL ON witness TO PUBLIC;"""
+CREATE OR REPLACE TRIGGER witness AFTER UPDATE ON duty FOR EACH ROW WHEN (NEW.holder <> OLD.holder) EXECUTE FUNCTION witness_duty();"""
 DEFAULTS = """SELECT c.oid::regclass::text FROM pg_class c WHERE c.relispartition AND c.relkind = 'r' AND pg_get_expr(c.relpartbound, c.oid) = 'DEFAULT'"""
 
 
 def watch(cluster):
-    cluster.sql(WITNESS)
+    """Once the tables are as they will be: a migration makes others of them."""
+    cluster.sql(PLACE if cluster.schema else PLACE + WITNESS)
 
 
 def read(cluster, workspace, since):

@@ -21,10 +21,11 @@ import pg
 import redis
 import s3
 from proxy import Proxy
-from server import Closed, Failure, Server, psql, wait_for
+from server import Closed, Failure, Server, program, psql, surroundings, wait_for
 
 SUPERUSER, USER, DATABASE, BUCKET = 'postgres', 'scriped', 'scriped', 'cluster'
-DISK_MB = 400
+DISK_MB = 600
+OLD_SCHEMA = 4          # what nodes of this release find at a rolling upgrade
 CONF = {'fsync': 'on', 'synchronous_commit': 'on', 'wal_level': 'replica', 'max_wal_senders': 6, 'hot_standby': 'on', 'wal_keep_size': 64, 'max_connections': 100,
         'listen_addresses': '127.0.0.1', 'shared_buffers': '32MB', 'max_wal_size': '96MB', 'min_wal_size': '32MB', 'wal_sender_timeout': '4s',
         'wal_receiver_timeout': '4s', 'wal_retrieve_retry_interval': '200ms', 'log_min_messages': 'warning', 'log_line_prefix': '%m [%p] ',
@@ -167,10 +168,11 @@ class Node(Server):
 
 
 class Cluster:
-    """settings: those of all nodes.  kv, s3: whether there is such a service, and the nodes use it."""
+    """settings: those of all nodes.  kv, bucket: whether there is such a service, and the nodes use it.  .schema: the older one that the tables have, or None."""
 
     def __init__(self, settings=None, apis=3, workers=2, kv=True, bucket=True):
         self.settings, self.kv, self.s3, self.pg, self.nodes, self.port = dict(settings or {}), None, None, {}, {}, {}
+        self.schema = OLD_SCHEMA
         self.with_kv, self.with_bucket = kv and bool(redis.program()), bucket and s3.installed()
         self.names = {f'api{i + 1}': 'api' for i in range(apis)} | {f'worker{i + 1}': 'worker' for i in range(workers)}
 
@@ -233,11 +235,12 @@ class Cluster:
                 self.link(f'{name}-s3', int(self.s3.endpoint.rsplit(':', 1)[1]))
 
     def begin(self):
-        """The tables, then the nodes."""
+        """The tables, as the last release had them, then the nodes; migrate() is for later."""
         for name, role in self.names.items():
             os.mkdir(os.path.join(self.dir, name))
             self.nodes[name] = Node(name, self, role, {**self.settings, **self.of_services(name)})
         first = self.nodes['api1']
+        first.cli('migrate', '--to', self.schema)
         first.setup()
         for node in self.nodes.values():
             node.key, node.id, node.project = first.key, first.id, first.project
@@ -288,6 +291,18 @@ class Cluster:
         p = self.pg[self.primary]
         p.run('pg_ctl', '-D', p.data, '-w', 'promote')
         self.synchronous('')
+
+    def migrate(self, kill_after=None):
+        """The operator migrates; kill_after: dies in the middle of it, and does it again."""
+        cmd = [*program(), 'migrate', '--db', self.pg[self.primary].url(DATABASE, USER)]
+        if kill_after is not None:
+            with subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=surroundings()) as p:
+                wait_for(lambda: p.poll() is not None, kill_after)
+                p.kill()
+        p = subprocess.run(cmd, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=surroundings(), timeout=120)
+        if p.returncode:
+            raise Failure(f'scriped migrate: {p.stderr.strip() or p.stdout.strip()}')
+        self.schema = None
 
     def heal(self):
         """Everything as at the beginning, but for which of the two is the primary."""
