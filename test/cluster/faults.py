@@ -36,14 +36,14 @@ def kill_api(c, rng):
     for n in nodes(c, rng, 'api')[:2]:          # one is left to be asked
         n.kill()
         time.sleep(rng.uniform(0, 0.3))
-        n.start()
+        n.revive()
 
 
 def kill_worker(c, rng):
     for n in nodes(c, rng, 'worker'):
         n.kill()
         time.sleep(rng.uniform(0, 0.3))
-        n.start()
+        n.revive()
 
 
 def kill_all(c, rng):
@@ -51,7 +51,7 @@ def kill_all(c, rng):
         n.kill()
     time.sleep(rng.uniform(0, 0.3))
     for n in sorted(c.nodes.values(), key=lambda n: rng.random()):
-        n.start()
+        n.revive()
 
 
 def paused(what, seconds):

@@ -103,9 +103,8 @@ class Run:
             for p in probes:
                 p.join()
         except (Failure, RuntimeError, OSError) as e:
-            load.rest.set()
-            wrong = [f'the cluster: {e!r}']
             self.c.heal()
+            wrong = [f'the cluster: {e!r}', *load.stop()]
         meta = {'limit': LIMIT, 'forgets': sum(f.forgets for f in chosen), 'away': any(f.away for f in chosen), 'stops': any(f.stops for f in chosen),
                 'stored': all(f.stored for f in chosen), 'since': since, 'until': state.now(self.c)}
         rows = state.read(self.c, tenant.id, since)
