@@ -3,6 +3,7 @@
 #include "app/app.h"
 #include "model/key.h"
 #include "model/ledger.h"
+#include "model/node.h"
 #include "model/project.h"
 #include "model/vector.h"
 
@@ -128,6 +129,22 @@ admin_workspace_plan(struct admin *ad, struct db *db, struct error *e)
 	TRY(workspace_get(db, ad->a, in->workspace, &w, e));
 	ad->bust = true;
 	return admin_one(ad, &workspace_rec, &w);
+}
+
+/* --- nodes --- */
+
+enum err
+admin_node_list(struct admin *ad, struct db *db, struct error *e)
+{
+	struct node *v = NEW_N(ad->a, struct node, NODES_MAX);
+	int n;
+
+	if (db_schema() < NODE_SCHEMA)
+		return fail(e, E_CONFLICT, NULL, "this database is of schema %d, which keeps no list of nodes: run scriped migrate", db_schema());
+	TRY(node_list(db, ad->a, v, &n, e));
+	for (int i = 0; i < n; i++)
+		v[i].alive = now_of(ad) - v[i].seen_at < NODE_DEAD_MS;
+	return admin_many(ad, &node_rec, v, MIN(n, admin_limit(ad)), sizeof(*v));
 }
 
 /* --- knowledge --- */

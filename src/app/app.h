@@ -98,6 +98,7 @@ enum err admin_setup(struct admin *, struct db *, struct error *);
 enum err admin_workspace_create(struct admin *, struct db *, struct error *);
 enum err admin_workspace_list(struct admin *, struct db *, struct error *);
 enum err admin_workspace_plan(struct admin *, struct db *, struct error *);
+enum err admin_node_list(struct admin *, struct db *, struct error *);
 enum err admin_knowledge_reembed(struct admin *, struct db *, struct error *);
 enum err admin_user_password(struct admin *, struct db *, struct error *);
 enum err admin_client_list(struct admin *, struct db *, struct error *);
@@ -120,6 +121,7 @@ struct home {
 	int lock;				/* file descriptor, -1: not held */
 	bool make;				/* a data folder that is not there yet is made */
 	bool first;				/* so are the tables, in a PostgreSQL that has none */
+	struct sys_clock_shared *shared;	/* NULL, or what is set by the database's time first of all */
 	secret secret;
 	struct engine *engine;
 };
@@ -129,6 +131,7 @@ MUST_USE enum err home_open(struct home *, struct error *);	/* schema, secret, e
 void	home_close(struct home *);
 str	home_path(struct arena *, const struct conf *, const char *name);
 const char *home_pg(const struct conf *);			/* NULL: embedded */
+const char *home_bus(const struct conf *);			/* where LISTEN works; NULL: embedded */
 
 /* --- the control socket --- */
 struct control;

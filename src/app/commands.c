@@ -91,6 +91,7 @@ const struct command commands[] = {
 	CALLS("knowledge", "show", "get_knowledge", NULL, "scriped knowledge show --data ./var kb_…"),
 	CALLS("knowledge", "search", "search_knowledge", NULL, "scriped knowledge search --data ./var --workspace org_… --q 'price of the starter plan'"),
 	CALLS("knowledge", "delete", "delete_knowledge", "id", "scriped knowledge delete --data ./var kb_…"),
+	ADMIN("node", "list", admin_node_list, list_rec, NULL, "scriped node list --db postgres://… --json", "List the processes that serve or work over this database"),
 	ADMIN("knowledge", "reembed", admin_knowledge_reembed, reembed_rec, NULL,
 	    "scriped knowledge reembed --data ./var --workspace org_…", "Have the server make all vectors of the knowledge of a workspace anew"),
 	CALLS("source", "create", "create_source", "id", "scriped source create --data ./var --project proj_… --type text --name Talk --text 'We moved our support.'"),

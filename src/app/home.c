@@ -20,6 +20,7 @@ home_path(struct arena *a, const struct conf *c, const char *name)
 }
 
 const char *home_pg(const struct conf *c) { return c->db[0] != '\0' ? c->db : NULL; }
+const char *home_bus(const struct conf *c) { return home_pg(c) != NULL && c->db_direct[0] != '\0' ? c->db_direct : home_pg(c); }
 
 static enum err
 need_folder(struct home *h, struct error *e)
@@ -146,7 +147,9 @@ prepare(struct home *h, const char *path, struct error *e)
 	struct db db;
 
 	TRY(home_pg(h->conf) != NULL ? db_pg_open(home_pg(h->conf), &db, e) : db_sqlite_open(&lite, &db, e));
-	enum err code = right_schema(h, &db, path, e);
+	enum err code = h->shared != NULL ? db_clock(&db, h->shared, e) : OK;
+	if (code == OK)
+		code = right_schema(h, &db, path, e);
 	if (code == OK)
 		code = load_secret(h, &db, e);
 	db.ops->close(&db);

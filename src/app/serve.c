@@ -11,6 +11,7 @@
 #include "people/people.h"
 #include "store/store.h"
 #include <errno.h>
+#include <limits.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,6 +23,9 @@
 #define ARENA_BUDGET	((size_t)32 << 20)
 #define OLD_CONFS	256		/* SIGHUPs in a life; the settings of each stay, for requests may still read them */
 #define LIMIT_KEYS	262144
+#define SKEW_US		INT64_C(5000000)	/* of this machine's clock, from which on its operator should know */
+enum { ROLE_API, ROLE_WORKER, ROLE_ALL };	/* in the order of the words of the setting */
+static const char *const roles[] = { "api", "worker", "all" };
 
 struct server {
 	struct options *o;
@@ -44,6 +48,11 @@ struct server {
 	struct front *front, *metrics;
 	struct desk desk;
 	struct control *control;
+	struct bus *bus;
+	struct node node;
+	char host[HOST_NAME_MAX + 16];
+	struct sys_clock_shared shared;
+	const struct sys_clock *clock;		/* of this machine, or the one that all nodes share */
 	_Atomic(const struct conf *) conf;
 	sigset_t signals;
 };
@@ -96,13 +105,50 @@ load_conf(struct server *s, struct error *e)
 }
 
 static enum err
+check_role(const struct server *s, struct error *e)
+{
+	if (s->confs[0]->role == ROLE_ALL || home_pg(s->confs[0]) != NULL)
+		return OK;
+	return fail(e, E_USAGE, NULL, "--role %s is for nodes that share a database: say --db postgres://…, or leave --role away", roles[s->confs[0]->role]);
+}
+
+/* Over PostgreSQL the folder holds only what is local, and several may share it: the bytes of uploads are guarded file by file. */
+static enum err
 open_home(struct server *s, struct error *e)
 {
+	const struct conf *c = s->confs[0];
+	bool many = home_pg(c) != NULL, own = !many || !c->db_clock;
 	int pid;
 
-	s->home = (struct home){ .conf = s->confs[0], .clock = &sys_clock_real, .lock = -1, .make = true };
-	TRY(home_lock(&s->home, &pid, e));
-	return home_open(&s->home, e);
+	sys_clock_shared_init(&s->shared);
+	s->clock = own ? &sys_clock_real : &s->shared.c;
+	s->home = (struct home){ .conf = s->confs[0], .clock = s->clock, .lock = -1, .make = true, .shared = own ? NULL : &s->shared };
+	enum err code = home_lock(&s->home, &pid, e);
+	if (code == E_CONFLICT && many)
+		log_note(s->log, LOG_INFO, "start", "process %d has the data folder %s, too: the commands of this machine go through that one", pid, c->data);
+	else
+		TRY(code);
+	TRY(home_open(&s->home, e));
+	if (s->home.shared != NULL && llabs(s->shared.ahead_us) > SKEW_US)
+		log_note(s->log, LOG_WARN, "clock", "this machine's clock is %lld s off the database's, whose time is used: set it right",
+		    (long long)(s->shared.ahead_us / 1000000));
+	return OK;
+}
+
+/* This process among the others. */
+static enum err
+open_bus(struct server *s, struct error *e)
+{
+	const struct conf *c = s->confs[0];
+	char name[HOST_NAME_MAX + 1] = "";
+
+	if (home_bus(c) == NULL)
+		return OK;
+	(void)gethostname(name, sizeof(name) - 1);
+	int n = snprintf(s->host, sizeof(s->host), "%s:%d", name, (int)getpid());
+	s->node = (struct node){ .id = { sys_ulid(s->clock) }, .role = str_z(roles[c->role]), .host = { s->host, (size_t)n }, .version = S(SCRIPED_VERSION),
+	    .began_at = sys_wall_ms(s->clock) };
+	return bus_open(&(struct bus_conf){ home_bus(c), s->node.id.u, s->log, &sys_clock_real }, &s->bus, e);
 }
 
 static enum err
@@ -131,22 +177,24 @@ static enum err
 open_work(struct server *s, struct error *e)
 {
 	s->near = near_new(s->confs[0]->embed_cache * 1000000);
-	struct work_conf wc = { .settings = settings, .ctx = s, .engine = s->home.engine, .log = s->log, .clock = &sys_clock_real, .disk = s->blobs.disk, .near = s->near };
-	struct api_conf ac = { .engine = s->home.engine, .log = s->log, .clock = &sys_clock_real, .blobs = &s->blobs, .near = s->near };
+	struct work_conf wc = { .settings = settings, .ctx = s, .engine = s->home.engine, .log = s->log, .clock = s->clock, .disk = s->blobs.disk, .near = s->near,
+	    .bus = s->bus, .node = s->node, .shared = s->home.shared, .no_workers = s->confs[0]->role == ROLE_API };
+	struct api_conf ac = { .engine = s->home.engine, .log = s->log, .clock = s->clock, .blobs = &s->blobs, .near = s->near };
 
-	struct kv_conf kc = { s->confs[0]->kv, s->home.engine, s->log, &sys_clock_real, s->confs[0]->kv_timeout * 1000 };
+	struct kv_conf kc = { s->confs[0]->kv, s->home.engine, s->log, s->clock, s->confs[0]->kv_timeout * 1000 };
 
 	ingest_sweep(s->confs[0]);
 	TRY(kv_open(&kc, &s->kv, e));
 	ac.kv = s->kv;
-	ac.auth = s->auth = auth_new(&s->home.secret, &sys_clock_real);
+	ac.auth = s->auth = auth_new(&s->home.secret, s->clock);
+	auth_on_bus(s->auth, s->bus);
 	auth_share(s->auth, s->kv);
 	ac.limits = s->limits = limits_new(LIMIT_KEYS);
 	limits_share(s->limits, s->kv, 'w');
 	TRY(work_open(&wc, &s->work, e));
 	ac.work = s->work;
 	TRY(api_open(&ac, s->confs[0], &s->api, e));
-	TRY(store_new(s->api, s->home.engine, &s->blobs, &sys_clock_real, &s->store, e));
+	TRY(store_new(s->api, s->home.engine, &s->blobs, s->clock, &s->store, e));
 	TRY(docs_new(s->api, &s->docs, e));
 	TRY(people_new(s->api, &s->home.secret, &s->people, e));
 	TRY(oauth_new(s->api, s->people, &s->home.secret, &s->oauth, e));
@@ -167,20 +215,55 @@ listen_on(struct server *s, const char *at, int threads, const struct front_hand
 	return front_open(&fc, h, ret, e);
 }
 
+/* --- what a node that only works says to callers who came to it by mistake --- */
+
+static void
+elsewhere(void *ctx, struct exchange *x)
+{
+	api_greet(ctx, x);
+	x->body_max = 0;
+	api_refuse(x, E_UNAVAILABLE, "This node only runs jobs (role worker): requests belong to a node of role api.");
+}
+
+static void elsewhere_run(void *ctx, struct exchange *x) { (void)ctx, (void)x; }
+static void elsewhere_end(void *ctx, struct exchange *x) { (void)ctx; api_part(x); }
+
+/* --- listening --- */
+
+static enum err
+listen_all(struct server *s, const struct front_handler *h, const struct front_face *faces, int n, const struct front_face *probes, struct error *e)
+{
+	const struct conf *c = s->confs[0];
+	struct front_handler metrics = { metrics_head, metrics_run, metrics_run, metrics_end, s };
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	int threads = c->role == ROLE_WORKER ? 1 : c->threads != 0 ? (int)c->threads : (int)MAX(cores, 1);
+
+	TRY(listen_on(s, c->listen, threads, h, faces, n, &s->front, e));
+	s->api->url = front_url(s->front);
+	if (c->metrics_listen[0] != '\0')
+		TRY(listen_on(s, c->metrics_listen, 1, &metrics, probes, READY_FACES, &s->metrics, e));
+	if (s->home.lock >= 0)
+		TRY(control_open(c, &s->desk, s->log, &s->control, e));
+	return OK;
+}
+
 static enum err
 open_front(struct server *s, struct error *e)
 {
 	const struct conf *c = s->confs[0];
-	struct front_handler api, metrics = { metrics_head, metrics_run, metrics_run, metrics_end, s };
+	struct front_handler api;
 	struct front_face faces[FRONT_FACES], probes[READY_FACES];
 	int n = 0;
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
-	s->desk = (struct desk){ s->home.engine, &s->home.secret, &sys_clock_real, s->auth, s->api };
+	s->desk = (struct desk){ s->home.engine, &s->home.secret, s->clock, s->auth, s->api };
 	api_front(s->api, &api);
 	ready_faces(s->api, probes);
 	ready_faces(s->api, &faces[n]);
 	n += READY_FACES;
+	if (c->role == ROLE_WORKER) {
+		faces[n++] = (struct front_face){ S("/v1/health"), false, api };
+		return listen_all(s, &(struct front_handler){ elsewhere, elsewhere_run, elsewhere_run, elsewhere_end, s->api }, faces, n, probes, e);
+	}
 	oauth_faces(s->oauth, &faces[n]);	/* before /mcp: the first that takes a path has it */
 	n += OAUTH_FACES;
 	docs_faces(s->docs, &faces[n]);
@@ -191,13 +274,7 @@ open_front(struct server *s, struct error *e)
 	n += MCP_FACES;
 	if (s->blobs.disk != NULL)
 		store_face(s->store, &faces[n++]);
-	TRY(listen_on(s, c->listen, c->threads != 0 ? (int)c->threads : (int)MAX(cores, 1), &api, faces, n, &s->front, e));
-	s->api->url = front_url(s->front);
-	if (c->metrics_listen[0] != '\0')
-		TRY(listen_on(s, c->metrics_listen, 1, &metrics, probes, READY_FACES, &s->metrics, e));
-	if (c->data[0] != '\0')
-		TRY(control_open(c, &s->desk, s->log, &s->control, e));
-	return OK;
+	return listen_all(s, &api, faces, n, probes, e);
 }
 
 /* Signals are main's; threads of sys_thread block them. */
@@ -226,8 +303,10 @@ start(struct server *s, struct error *e)
 	prepare_process(s);
 	TRY(load_conf(s, e));
 	atomic_store(&s->conf, s->confs[0]);
+	TRY(check_role(s, e));
 	TRY(open_log(s, e));
 	TRY(open_home(s, e));
+	TRY(open_bus(s, e));
 	TRY(open_blobs(s, e));
 	TRY(open_work(s, e));
 	return open_front(s, e);
@@ -351,6 +430,7 @@ close_all(struct server *s)
 	home_close(&s->home);
 	if (s->auth != NULL)
 		auth_free(s->auth);
+	bus_close(s->bus);
 	limits_free(s->limits);
 	if (s->log != NULL)
 		log_close(s->log);

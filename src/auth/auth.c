@@ -3,6 +3,7 @@
 #include "model/grant.h"
 #include "model/session.h"
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define SHARDS		64
@@ -24,6 +25,8 @@ struct auth {
 	uint8_t tag_key[16], stranger_key[16];
 	_Atomic uint64_t generation;	/* counts edits of keys */
 	struct limits *strangers;
+	struct bus *bus;
+	struct bus_listener hears;
 	struct shard shard[SHARDS];
 };
 
@@ -50,6 +53,7 @@ void auth_share(struct auth *u, struct kv *kv) { limits_share(u->strangers, kv, 
 void
 auth_free(struct auth *u)
 {
+	bus_unlisten(u->bus, &u->hears);
 	for (int i = 0; i < SHARDS; i++) {
 		free(u->shard[i].e);
 		pthread_mutex_destroy(&u->shard[i].lock);
@@ -126,8 +130,8 @@ concerns(const struct principal *p, person_id person, client_id client)
 	return (!id_set(person) || memcmp(p->person.u.s, person.u.s, 26) == 0) && (!id_set(client) || memcmp(p->client.u.s, client.u.s, 26) == 0);
 }
 
-void
-auth_bust_of(struct auth *u, person_id person, client_id client)
+static void
+forget_here(struct auth *u, person_id person, client_id client)
 {
 	atomic_fetch_add(&u->generation, 1);
 	for (int i = 0; i < SHARDS; i++) {
@@ -137,6 +141,50 @@ auth_bust_of(struct auth *u, person_id person, client_id client)
 				u->shard[i].e[k].loaded_us = LONG_AGO;
 		pthread_mutex_unlock(&u->shard[i].lock);
 	}
+}
+
+/* A word is the person and the client, 26 letters each or none, with a slash between them. */
+void
+auth_bust_of(struct auth *u, person_id person, client_id client)
+{
+	char word[2 * 26 + 2];
+
+	forget_here(u, person, client);
+	int n = snprintf(word, sizeof(word), "%.26s/%.26s", person.u.s, client.u.s);
+	bus_say(u->bus, BUS_BUST, (str){ word, (size_t)n });
+}
+
+static bool
+ulid_or_none(str s, ulid *ret)
+{
+	*ret = (ulid){ { 0 } };
+	if (s.n == 0 || !ulid_ok(s))
+		return s.n == 0;
+	memcpy(ret->s, s.p, 26);
+	return true;
+}
+
+/* Where words may be lost, or one is not understood, all is forgotten: it costs a look at the database each. */
+static void
+told(struct bus_listener *l, str text)
+{
+	struct auth *u = (struct auth *)((char *)l - offsetof(struct auth, hears));
+	str client = text, person = text.p != NULL ? str_split(&client, '/') : text;
+	person_id p;
+	client_id c;
+
+	if (text.p == NULL || !ulid_or_none(person, &p.u) || !ulid_or_none(client, &c.u))
+		forget_here(u, AUTH_ANYBODY, AUTH_ANYTHING);
+	else
+		forget_here(u, p, c);
+}
+
+void
+auth_on_bus(struct auth *u, struct bus *bus)
+{
+	u->bus = bus;
+	u->hears = (struct bus_listener){ .topic = BUS_BUST, .heard = told };
+	bus_listen(bus, &u->hears);
 }
 
 void auth_bust(struct auth *u) { auth_bust_of(u, AUTH_ANYBODY, AUTH_ANYTHING); }

@@ -1,6 +1,6 @@
 /* auth -- who is it: from a key, a token or a session to a principal (contract 3, 12.3, 12.4), in memory when warm.
  *
- * Each is believed for auth_cache seconds; auth_bust makes every node's own edits hold at once.  The cache is keyed by a keyed hash of the
+ * Each is believed for auth_cache seconds; auth_bust makes edits hold at once, on all nodes that share a bus.  The cache is keyed by a keyed hash of the
  * secret and of the workspace that was asked for, so that no secret stands in memory longer than its request, and the HMAC that the database
  * is asked with is computed only on a miss.  What is revoked, expired, without a plan or outside of its workspaces is cached like any
  * other: it is known, its refusals are audited.  An unknown one is not; its address is limited instead, which does not hold
@@ -9,6 +9,7 @@
  * Threads:  all.  Layer: includes base, crypto, rec, sys, conf, db, model, limit. */
 #ifndef AUTH_H
 #define AUTH_H
+#include "bus/bus.h"
 #include "conf/conf.h"
 #include "limit/limit.h"
 #include "model/key.h"
@@ -43,6 +44,8 @@ struct auth;
 struct auth *auth_new(const secret *, const struct sys_clock *);
 void	auth_share(struct auth *, struct kv *);	/* how many unknown secrets an address showed, all nodes count together */
 void	auth_free(struct auth *);
+/* From now on what is forgotten here is forgotten by the other nodes, and the other way round.  The bus lives longer. */
+void	auth_on_bus(struct auth *, struct bus *);
 void	auth_bust(struct auth *);
 /* The same where only what this person did, or through this program, was changed (unset: any): the others stay warm, however often strangers
  * end what is theirs. */

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -50,13 +51,20 @@ refused(struct error *e, const char *what, const char *name)
 	return fail(e, full ? E_FULL : E_SYS, NULL, "%s %s: %s", what, name, strerror(errno));
 }
 
+/* The lock says that somebody is at it: another server may share the folder, and look for what was left behind at this very moment. */
 static enum err
 open_file(struct disk_put *p, struct error *e)
 {
+	struct stat st;
+
 	if (p->fd >= 0)
 		return OK;
 	p->fd = openat(p->disk->incoming, p->incoming, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	return p->fd >= 0 ? OK : refused(e, "cannot make", p->incoming);
+	if (p->fd < 0)
+		return refused(e, "cannot make", p->incoming);
+	if (flock(p->fd, LOCK_EX | LOCK_NB) != 0 || fstat(p->fd, &st) != 0 || st.st_nlink == 0)
+		return refused(e, "cannot keep", p->incoming);
+	return OK;
 }
 
 static enum err
@@ -294,18 +302,30 @@ disk_end(struct disk_put *p)
 typedef enum err judge(void *ctx, str name, str attempt, bool *published, struct error *);
 
 static enum err
-recover_one(struct disk *d, const char *file, judge *j, void *ctx, struct error *e)
+clear(struct disk *d, const char *file, const char *dash, judge *j, void *ctx, struct error *e)
 {
-	const char *dash = strrchr(file, '-');
 	char name[DISK_NAME];
 	bool published = false;
 
-	if (dash == NULL || (size_t)(dash - file) >= sizeof(name))
-		return OK;		/* not one of ours */
 	snprintf(name, sizeof(name), "%.*s", (int)(dash - file), file);
 	TRY(j(ctx, str_z(name), str_z(dash + 1), &published, e));
 	int rc = published ? renameat(d->incoming, file, d->dir, name) : unlinkat(d->incoming, file, 0);
-	return rc == 0 ? OK : refused(e, "cannot clear", file);
+	return rc == 0 || errno == ENOENT ? OK : refused(e, "cannot clear", file);
+}
+
+static enum err
+recover_one(struct disk *d, const char *file, judge *j, void *ctx, struct error *e)
+{
+	const char *dash = strrchr(file, '-');
+
+	if (dash == NULL || (size_t)(dash - file) >= DISK_NAME)
+		return OK;		/* not one of ours */
+	int fd = openat(d->incoming, file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? OK : refused(e, "cannot open", file);
+	enum err code = flock(fd, LOCK_EX | LOCK_NB) == 0 ? clear(d, file, dash, j, ctx, e) : OK;	/* else somebody is at it */
+	close(fd);
+	return code;
 }
 
 enum err

@@ -7,6 +7,8 @@
  * then renamed.  Who is killed between two of these leaves either a file that nobody names, which disk_recover removes, or one
  * that is published, which it renames.  So a name outside incoming is always complete, and written once.
  *
+ * Several servers may share a folder: who is at an attempt holds a lock on its file, and disk_recover passes that over.
+ *
  * Bytes go through two buffers per file to threads of the store: whoever adds them never waits for the disk.
  *
  *	disk_begin -> disk_add … -> disk_finish -> (wake) -> disk_result -> disk_end

@@ -327,13 +327,13 @@ run(void *arg)
 	struct bus *b = arg;
 
 	sys_thread_prompt();
-	while (!b->stop) {
+	do {		/* once at least: a command says its word and is gone */
 		if (call(b))
 			converse(b);
 		hang_up(b, b->pg != NULL ? PQerrorMessage(b->pg) : "no memory");
 		if (!b->stop)
 			pause_some(b);
-	}
+	} while (!b->stop);
 	return NULL;
 }
 

@@ -7,6 +7,7 @@ static const struct field fields[] = {
 	F_STR (node, version, "version", "version", 0, 0, 0, "Its release", "1.0"),
 	F_TIME(node, began_at, "beganAt", "began_at", 0, "When it started"),
 	F_TIME(node, seen_at, "seenAt", "seen_at", 0, "Its last sign of life"),
+	F_BOOL(node, alive, "alive", NULL, 0, "Whether that was lately"),
 };
 const struct rec node_rec = REC(node, fields, "A process that serves or works over this database");
 

@@ -15,7 +15,7 @@
 #define NODE_DEAD_MS	20000
 #define NODES_MAX	1000		/* that are looked at */
 
-struct node { node_id id; str role, host, version; int64_t began_at, seen_at; };
+struct node { node_id id; str role, host, version; int64_t began_at, seen_at; bool alive; };	/* alive: for who lists them */
 extern const struct rec node_rec;
 MUST_USE enum err node_say(struct db *, const struct node *, struct error *);	/* it is there, seen at seen_at */
 MUST_USE enum err node_gone(struct db *, node_id, struct error *);

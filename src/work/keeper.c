@@ -69,6 +69,21 @@ be_there(struct work *w)
 	duties_hold(w);
 }
 
+static enum err
+ask_time(void *ctx, struct db *db, struct error *e)
+{
+	return db_clock(db, ((struct work *)ctx)->c.shared, e);
+}
+
+static void
+set_clock(struct work *w)
+{
+	struct error e;
+
+	if (w->c.shared != NULL && engine_read(w->c.engine, ask_time, w, &e) != OK)
+		log_note(w->c.log, LOG_WARN, "clock", "%s", e.detail);
+}
+
 /* --- polling --- */
 
 /* What this node waits for may have ended on another one, and its word may be lost. */
@@ -126,7 +141,7 @@ void *
 keeper_do(void *arg)
 {
 	struct work *w = arg;
-	struct round rounds[] = { { sign_of_life, heartbeat_us, 0 }, { be_there, pulse_us, 0 }, { look, poll_us, 0 } };
+	struct round rounds[] = { { look, poll_us, 0 }, { sign_of_life, heartbeat_us, 0 }, { set_clock, pulse_us, 0 }, { be_there, pulse_us, 0 } };
 
 	while (!w->stopping) {
 		int64_t now = sys_mono_us(w->c.clock), next = go_round(w, rounds, COUNT(rounds), now), wait;
@@ -139,7 +154,7 @@ keeper_do(void *arg)
 		if (!w->stopping && !w->poke && !w->missed)
 			(void)sys_cond_wait_us(&w->keeper, &w->lock, wait);
 		if (w->missed)
-			rounds[2].due = 0;
+			rounds[0].due = 0;
 		w->poke = w->missed = false;
 		pthread_mutex_unlock(&w->lock);
 	}

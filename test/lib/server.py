@@ -147,7 +147,7 @@ class Server:
     .id .project .key are what setup printed; .host .port .url where it listens; .metrics the port of its metrics; .log the path of its standard error."""
 
     def __init__(self, settings=None, db='sqlite', data=None, workspace='Test', project='Main', lift=True, clock=False, names=''):
-        self.settings = dict(LIFTED if lift else {}, **(settings or {}))
+        self.settings = {**(LIFTED if lift else {}), **({'db_clock': False} if clock else {}), **(settings or {})}
         self.own = data is None
         self.data = data or tempfile.mkdtemp(prefix='scriped-test-')
         self.log = os.path.join(self.data, 'stderr.log') if self.own else tempfile.mktemp(prefix='scriped-log-')
@@ -318,10 +318,11 @@ class Server:
         return wait_for(lambda: re.search(pattern, self.log_text(), re.M), timeout)
 
     @contextmanager
-    def twin(self):
-        """Another node on the same database, with a folder of its own and the same key."""
-        other = Server({}, db='sqlite')
-        other.where, other.database, other.key = ['--db', self.database.url, '--data', other.data], None, self.key
+    def twin(self, settings=None, shared=False, clock=False):
+        """Another node on the same database, with the same key, and a folder of its own or the same one."""
+        other = Server(settings, db='sqlite', clock=clock)
+        other.where, other.database, other.key = ['--db', self.database.url, '--data', self.data if shared else other.data], None, self.key
+        other.id, other.project = self.id, self.project
         try:
             other.start()
             yield other

@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""nodes.py -- several processes over one PostgreSQL: roles, wake-ups, duties, clocks, and a worker that was thought dead.
+
+    python3 test/lib/pg.py -- python3 test/nodes.py [--only WORDS]
+
+TAP lines, and `N passed, N failed` at the end."""
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
+
+import cases
+from cases import case, need
+from server import Server, program, psql, surroundings, wait_for
+
+API, WORKER = {'role': 'api', 'bench': True}, {'role': 'worker', 'bench': True}
+
+
+TEXT = 'We moved our support to one page. Tickets fell by half. Nobody missed the second form.'
+
+
+def generate(s, c, wait):
+    """A short job, waited for."""
+    a = c.post('/v1/posts/generations', {'projectId': s.project, 'source': {'text': TEXT}, 'wait_for_completion_ms': wait})
+    need(a.status == 200, f'POST /v1/posts/generations: {a}')
+    return a.json()['data']
+
+
+def reads(s, c):
+    return c.get(f'/v1/notes?projectId={s.project}').status
+
+
+def nodes(s):
+    return json.loads(s.cli('node', 'list', '--json')[1])
+
+
+def sql(s, text):
+    return psql(s.database.url, text).strip()
+
+
+def percentile(v, p):
+    return sorted(v)[min(len(v) - 1, int(len(v) * p / 100))]
+
+
+@case('a role is for nodes that share a database', own=True)
+def alone(engine):
+    s = Server()
+    try:
+        s.setup()
+        p = subprocess.run(program() + ['serve', '--data', s.data, '--role', 'worker', '--listen', '127.0.0.1:0'], capture_output=True, text=True,
+                           timeout=30, env=surroundings())
+        need(p.returncode == 2 and '--db postgres://' in p.stderr and not p.stdout, f'{p}')
+    finally:
+        s.close()
+
+
+@case('an API node takes jobs and a worker runs them; a wait that is parked on the one ends with the other', own=True)
+def roles(engine):
+    with Server(API, db=engine) as api:
+        c = api.client()
+        need(generate(api, c, 300)['status'] == 'QUEUED', 'a node of role api ran a job')
+        with api.twin(WORKER) as w:
+            need(wait_for(lambda: c.get('/v1/jobs?status=QUEUED').json()['data'] == []), 'the worker does not run what was queued before it came')
+            took = []
+            for _ in range(200):
+                began = time.monotonic()
+                need(generate(api, c, 20000)['status'] == 'DONE', 'a wait ended without its job')
+                took.append(1000 * (time.monotonic() - began))
+            print(f'# a post, waited for on one node and written on another: p50 {percentile(took, 50):.1f} ms, p99 {percentile(took, 99):.1f} ms')
+            need(percentile(took, 50) < 250, f'waits are woken by polling: {took}')
+            need({n['role'] for n in nodes(api) if n['alive']} == {'api', 'worker'}, f'{nodes(api)}')
+            other = w.client()
+            a = other.get('/v1/notes')
+            need(a.status == 503 and 'role api' in a.json()['error']['message'], f'a worker says {a}')
+            need(other.get('/v1/health').status == 200 and other.get('/livez').status == 200 and other.get('/nothing').status == 503, 'health of a worker')
+        need([n['role'] for n in nodes(api)] == ['api'], f'who stopped is still there: {nodes(api)}')
+
+
+@case('what is revoked on one node is refused by the others at once', own=True)
+def busts(engine):
+    with Server(API, db=engine) as a, a.twin(API) as b:
+        key = a.mint()
+        keys = {k['last4']: k['id'] for k in a.keys()}
+        at, there = a.client(key), b.client(key)
+        need(reads(a, at) == reads(a, there) == 200, 'the key does not work')
+        a.revoke(keys[key[-4:]])
+        began = time.monotonic()
+        need(wait_for(lambda: reads(a, there) == 401, 4, 0.002), 'the other node never heard')
+        need(time.monotonic() - began < 2, f'the other node heard after {time.monotonic() - began:.1f} s')
+        need(reads(a, at) == 401, 'the node itself')
+
+
+@case('a command that finds no server tells all nodes, too', own=True)
+def commands(engine):
+    with Server(API, db=engine) as a:
+        key = a.mint()
+        c = a.client(key)
+        key_id = {k['last4']: k['id'] for k in a.keys()}[key[-4:]]
+        need(reads(a, c) == 200, 'the key does not work')
+        subprocess.run(program() + ['key', 'revoke', key_id, '--db', a.database.url], check=True, capture_output=True, env=surroundings())
+        began = time.monotonic()
+        need(wait_for(lambda: reads(a, c) == 401, 4, 0.002) and time.monotonic() - began < 2, 'the node did not hear')
+
+
+@case('one node does what is to be done for all, and another when that one is killed', own=True)
+def duties(engine):
+    with Server(API, db=engine) as a:
+        with a.twin(WORKER) as b:
+            held = "SELECT count(DISTINCT holder) || ' ' || count(*) FROM duty WHERE until > extract(epoch FROM now()) * 1000"
+            need(wait_for(lambda: sql(a, held).startswith('1 ') or sql(a, held).startswith('2 ')), sql(a, 'SELECT * FROM duty'))
+            first = sql(a, "SELECT min(holder) FROM duty WHERE name = 'leases'")
+            owner, other = (a, b) if f'node_{first}' == next(n['id'] for n in nodes(a) if n['role'] == 'api') else (b, a)
+            time.sleep(6)
+            need(sql(a, "SELECT min(holder) FROM duty WHERE name = 'leases'") == first, 'a duty went over to another node while its holder lives')
+            owner.kill()
+            began = time.monotonic()
+            need(wait_for(lambda: sql(a, "SELECT min(holder) FROM duty WHERE name = 'leases'") != first, 60, 0.5), 'nobody took it over')
+            print(f'# taken over after {time.monotonic() - began:.0f} s')
+            need([n['alive'] for n in json.loads(other.cli('node', 'list', '--json')[1]) if n['id'] == f'node_{first}'] == [False], 'the killed one is shown as alive')
+
+
+@case('a node whose clock is five minutes off does nothing early, and its ids are in order', own=True)
+def skew(engine):
+    with Server({**API, 'lease': 4000, 'heartbeat': 1000}, db=engine) as a, a.twin({'bench': True, 'db_clock': True, 'lease': 4000, 'heartbeat': 1000}, clock=True) as b:
+        b.clock.forward(300)
+        b.restart()
+        c, d = a.client(), b.client()
+        made = [(x.post('/v1/notes', {'projectId': a.project, 'content': f'{i}'}).json()['data']['id']) for i, x in enumerate([c, d] * 20)]
+        ms = [i[5:15] for i in made]
+        need(ms == sorted(ms), f'ids are not in the order in which they were made: {made}')
+        now = time.strftime('%Y-%m-%dT%H:%M', time.gmtime(time.time() + 60))
+        key = b.mint()
+        sql(a, f"UPDATE api_key SET expires_at = {int(1000 * time.time()) + 120000} WHERE last4 = '{key[-4:]}'")
+        a1 = b.client(key).get(f'/v1/notes?projectId={a.project}')
+        need(a1.status == 200, f'a key that holds for two minutes, on the node that is ahead: {a1}')
+        need('off the database' in b.log_text(), 'its operator is not told')
+        need(generate(a, c, 20000)['status'] == 'DONE', 'jobs')
+        need(d.get(f'/v1/notes/{made[0]}').json()['data']['createdAt'] < now, 'times')
+
+
+@case('two nodes share a data folder: what one takes the other reads', own=True)
+def folder(engine):
+    with Server({'role': 'api'}, db=engine) as a, a.twin({'role': 'worker'}, shared=True) as w:
+        c = a.client()
+        up = c.post('/v1/uploads', {'filename': 'talk.txt', 'contentType': 'text/plain', 'maxSizeBytes': 1000}).json()['data']
+        path = '/' + up['uploadUrl'].split('/', 3)[3]
+        put = c.request('PUT', path, body=b'We moved our support to one page. Tickets fell by half.', headers={'Content-Type': 'text/plain', 'Authorization': None})
+        need(put.status == 200, f'PUT: {put}')
+        job = c.post('/v1/sources', {'projectId': a.project, 'type': 'file', 'name': 'Talk', 'uploadId': up['id']}).json()['data']
+        need(wait_for(lambda: c.get(f"/v1/jobs/{job['id']}").json()['data']['status'] == 'DONE', 20), f'never read: {w.log_text()[-1000:]}')
+        need('go through that one' in w.log_text(), 'the second one is not told who has the socket')
+
+
+if __name__ == '__main__':
+    sys.argv += ['--engine', 'postgres']
+    sys.exit(cases.main(__doc__, 'nodes'))
