@@ -11,14 +11,14 @@ SQL_PG(PARTITION_SCHEMA, job_needed, "partition.job_needed",
     " UNION ALL SELECT 1 FROM job WHERE id >= $1 AND id < $2 AND completed_at >= $3 LIMIT 1");
 
 #define PARTITION(table, keep, days, needed, counted) \
-	SQL_PG(PARTITION_SCHEMA, table##_stray, "partition." #table "_stray", "SELECT min(id) FROM " #table "_other"); \
-	SQL_PG(1, table##_last, "partition." #table "_last", "SELECT max(id) FROM " #table);
+	SQL_PG(1, table##_last, "partition." #table "_last", "SELECT max(id) FROM " #table); \
+	SQL_PG(PARTITION_SCHEMA, table##_few, "partition." #table "_few", "SELECT count(*) FROM (SELECT 1 FROM " #table " WHERE id < $1 LIMIT 10001) x");
 #include "db/partition.def"
 #undef PARTITION
 
-struct row { const char *table, *counted; int64_t width; const struct stmt *needed, *stray, *last; };
+struct row { const char *table, *counted; int64_t width; const struct stmt *needed, *last, *few; };
 static const struct row rows[] = {
-#define PARTITION(table, keep, days, needed, counted) { #table, counted, (days) * DAY_MS, needed, &table##_stray, &table##_last },
+#define PARTITION(table, keep, days, needed, counted) { #table, counted, (days) * DAY_MS, needed, &table##_last, &table##_few },
 #include "db/partition.def"
 #undef PARTITION
 };
@@ -38,9 +38,11 @@ SQL_PG(0, indexes, "partition.indexes",
     "SELECT c.relname::text, CASE WHEN i.indisprimary THEN '' ELSE pg_get_indexdef(i.indexrelid) END FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
     " WHERE i.indrelid = to_regclass($1::text) ORDER BY c.relname");
 
-struct range { struct range *next; char name[64]; ulid low, high; };	/* low empty: from the beginning of time */
-struct layout { struct arena a; struct range *first; };
+/* From one end of time to the other, without a gap: the first has no lower bound (empty), the last no upper one. */
+struct range { struct range *next; char name[64]; ulid low, high; };
+struct layout { struct arena a; struct range *first, *last; };
 #define LAYOUT_MAX	((size_t)1 << 20)
+#define FEW		10000		/* rows that may be moved while others wait */
 
 bool partition_on(struct db *db) { return db_is_pg(db) && db_schema() >= PARTITION_SCHEMA; }
 
@@ -82,14 +84,29 @@ bound(str def, const char *word)
 	return u;
 }
 
-static struct range *
+static void
 add_range(struct layout *l, str name, ulid low, ulid high)
 {
-	struct range *r = NEW(&l->a, struct range);
+	struct range *r = NEW(&l->a, struct range), **at = &l->first;
 
-	*r = (struct range){ .next = l->first, .low = low, .high = high };
+	*r = (struct range){ .low = low, .high = high };
 	snprintf(r->name, sizeof(r->name), "%.*s", STR(name));
-	return l->first = r;
+	while (*at != NULL && strcmp((*at)->low.s, low.s) < 0)
+		at = &(*at)->next;
+	r->next = *at;
+	*at = r;
+	if (r->next == NULL)
+		l->last = r;
+}
+
+static bool
+is_whole(const struct layout *l)
+{
+	bool whole = l->first != NULL && l->first->low.s[0] == '\0' && l->last->high.s[0] == '\0' && l->first != l->last;
+
+	for (const struct range *r = l->first; whole && r->next != NULL; r = r->next)
+		whole = strcmp(r->high.s, r->next->low.s) == 0;
+	return whole;
 }
 
 /* The caller frees its arena. */
@@ -98,38 +115,19 @@ layout(struct db *db, const struct row *p, struct layout *ret, struct error *e)
 {
 	struct rows r;
 
-	ret->first = NULL;
+	ret->first = ret->last = NULL;
 	TRY(db_query(db, ranges, &r, e, V(str_z(p->table))));
 	while (db_next(&r)) {
-		str name = db_col(&r, 0).s, def = db_col(&r, 1).s;
-		if (!str_eq(def, S("DEFAULT")))
-			add_range(ret, name, bound(def, "FROM ('"), bound(def, "TO ('"));
+		str def = db_col(&r, 1).s;
+		add_range(ret, db_col(&r, 0).s, bound(def, "FROM ('"), bound(def, "TO ('"));
 	}
 	TRY(db_done(&r, e));
-	return ret->a.over ? fail(e, E_UNAVAILABLE, NULL, "%s has too many partitions", p->table) : OK;
+	if (ret->a.over)
+		return fail(e, E_UNAVAILABLE, NULL, "%s has too many partitions", p->table);
+	return is_whole(ret) ? OK : fail(e, E_STORAGE, NULL, "the partitions of %s leave a gap: attach what was detached by hand, or make what is missing", p->table);
 }
 
 static int64_t floor_to(int64_t ms, int64_t width) { return ms - ms % width; }
-
-/* The gap around a moment, as wide as a range may be: false when a range holds it. */
-static bool
-gap(const struct layout *l, int64_t width, int64_t ms, ulid *low, ulid *high)
-{
-	ulid at = ulid_low(ms);
-
-	*low = ulid_low(floor_to(ms, width));
-	*high = ulid_low(floor_to(ms, width) + width);
-	for (const struct range *r = l->first; r != NULL; r = r->next) {
-		bool before = r->high.s[0] != '\0' && strcmp(r->high.s, at.s) <= 0, behind = strcmp(r->low.s, at.s) > 0;
-		if (!before && !behind)
-			return false;
-		if (before && strcmp(r->high.s, low->s) > 0)
-			*low = r->high;
-		if (behind && strcmp(r->low.s, high->s) < 0)
-			*high = r->low;
-	}
-	return true;
-}
 
 static enum err
 ask_id(struct db *db, const struct stmt *q, ulid *ret, struct error *e)
@@ -159,54 +157,100 @@ text_of(struct db *db, const struct stmt *q, const char *table, char ret[64], st
 	return db_done(&r, e);
 }
 
-/* --- making a range --- */
+/* --- cutting one --- */
 
 static void
-day_name(const char *table, const char *between, const ulid *low, char ret[64])
+day_name(const char *table, const char *between, const ulid *of, char ret[64])
 {
 	char t[TIME_LEN];
 
-	time_write(t, ulid_ms(low));
+	time_write(t, ulid_ms(of));
 	snprintf(ret, 64, "%s%s_%.4s%.2s%.2s", table, between, t, t + 5, t + 8);
 }
 
-/* What lies in the net moves in the same transaction: it can be seen at any time.  Attaching looks through the net once more, which
- * is empty but for what a wrong clock left there. */
 static enum err
-make_range(struct db *db, const struct row *p, const ulid *low, const ulid *high, char did[PARTITION_DID], struct error *e)
+have(struct db *db, const struct row *p, struct error *e)
 {
-	const char *t = p->table;
-	char name[64];
-
-	day_name(t, "", low, name);
-	TRY(do_sql(db, e, "CREATE TABLE %s (LIKE %s INCLUDING DEFAULTS)", name, t));
-	TRY(do_sql(db, e, "LOCK TABLE %s_other IN ACCESS EXCLUSIVE MODE", t));
-	TRY(do_sql(db, e, "INSERT INTO %s SELECT * FROM %s_other WHERE id >= '%s' AND id < '%s'", name, t, low->s, high->s));
-	TRY(do_sql(db, e, "DELETE FROM %s_other WHERE id >= '%s' AND id < '%s'", t, low->s, high->s));
-	TRY(do_sql(db, e, "ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM ('%s') TO ('%s')", t, name, low->s, high->s));
-	snprintf(did, PARTITION_DID, "made %s", name);
-	return OK;
+	return do_sql(db, e, "LOCK TABLE %s IN ACCESS EXCLUSIVE MODE", p->table);
 }
 
 static enum err
-span(struct db *db, const struct row *p, struct layout *l, int64_t from, int64_t to, struct error *e)
+detach(struct db *db, const struct row *p, const char *name, struct error *e)
 {
-	char did[PARTITION_DID];
-	ulid low, high;
+	return do_sql(db, e, "ALTER TABLE %s DETACH PARTITION %s", p->table, name);
+}
 
-	for (int64_t ms = from, next; ms <= to; ms = next) {
-		next = floor_to(ms, p->width) + p->width;
-		if (!gap(l, p->width, ms, &low, &high))
-			continue;
-		TRY(make_range(db, p, &low, &high, did, e));
-		(void)add_range(l, S(""), low, high);
-		next = MIN(next, ulid_ms(&high));
+/* The server looks whether all rows are in the bounds: so what is attached has few. */
+static enum err
+attach(struct db *db, const struct row *p, const char *name, const ulid *low, const ulid *high, struct error *e)
+{
+	char from[32] = "MINVALUE", to[32] = "MAXVALUE";
+
+	if (low->s[0] != '\0')
+		snprintf(from, sizeof(from), "'%s'", low->s);
+	if (high->s[0] != '\0')
+		snprintf(to, sizeof(to), "'%s'", high->s);
+	return do_sql(db, e, "ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM (%s) TO (%s)", p->table, name, from, to);
+}
+
+static enum err
+make(struct db *db, const struct row *p, const char *name, struct error *e)
+{
+	return do_sql(db, e, "CREATE TABLE %s (LIKE %s INCLUDING DEFAULTS)", name, p->table);
+}
+
+/* A range of its own for what `from`, which is detached, holds of it. */
+static enum err
+make_range(struct db *db, const struct row *p, const char *from, const ulid *low, const ulid *high, char name[64], struct error *e)
+{
+	day_name(p->table, "", low, name);
+	TRY(make(db, p, name, e));
+	TRY(do_sql(db, e, "INSERT INTO %s SELECT * FROM %s WHERE id >= '%s' AND id < '%s'", name, from, low->s, high->s));
+	TRY(do_sql(db, e, "DELETE FROM %s WHERE id >= '%s' AND id < '%s'", from, low->s, high->s));
+	return attach(db, p, name, low, high, e);
+}
+
+/* Of the first range; one more than FEW where there are more. */
+static enum err
+count_few(struct db *db, const struct row *p, const ulid *high, int64_t *ret, struct error *e)
+{
+	struct rows r;
+
+	*ret = 0;
+	TRY(db_query_(db, p->few, &r, e, VALS(val_ulid(high))));
+	if (db_next(&r))
+		*ret = db_col(&r, 0).i;
+	while (db_next(&r))
+		;
+	return db_done(&r, e);
+}
+
+/* Off the beginning of time: what is there is split, where it is little. */
+static enum err
+span(struct db *db, const struct row *p, const struct range *first, int64_t from, struct error *e)
+{
+	ulid none = { "" }, least = ulid_low(floor_to(from, p->width)), low = least, high;
+	char name[64];
+	int64_t n;
+
+	if (strcmp(least.s, first->high.s) >= 0)
+		return OK;
+	TRY(count_few(db, p, &first->high, &n, e));
+	if (n > FEW)
+		return OK;
+	TRY(have(db, p, e));
+	TRY(detach(db, p, first->name, e));
+	for (; strcmp(low.s, first->high.s) < 0; low = high) {
+		high = ulid_low(floor_to(ulid_ms(&low), p->width) + p->width);
+		if (strcmp(high.s, first->high.s) > 0)
+			high = first->high;
+		TRY(make_range(db, p, first->name, &low, &high, name, e));
 	}
-	return OK;
+	return attach(db, p, first->name, &none, &least, e);
 }
 
 enum err
-partition_span(struct db *db, enum partitioned which, int64_t from, int64_t to, struct error *e)
+partition_span(struct db *db, enum partitioned which, int64_t from, struct error *e)
 {
 	struct layout l;
 	enum err code;
@@ -215,7 +259,7 @@ partition_span(struct db *db, enum partitioned which, int64_t from, int64_t to, 
 		return OK;
 	arena_init(&l.a, LAYOUT_MAX);
 	if ((code = layout(db, &rows[which], &l, e)) == OK)
-		code = span(db, &rows[which], &l, from, to, e);
+		code = span(db, &rows[which], l.first, from, e);
 	arena_free(&l.a);
 	return code;
 }
@@ -238,73 +282,92 @@ drop_gone(struct db *db, const struct row *p, char did[PARTITION_DID], struct er
 	return OK;
 }
 
-/* So many ranges are there before they are needed: a duty that does not come for that long costs nothing but the net. */
+/* So many ranges are there before they are needed: a duty that does not come for that long costs a longer look at what is behind them. */
 static int64_t ahead_of(const struct row *p) { return MAX(2 * p->width, 3 * DAY_MS); }
 
+/* Off the end of time; a time in which nobody was there is one range. */
 static enum err
 make_ahead(struct db *db, const struct row *p, const struct layout *l, int64_t now, char did[PARTITION_DID], struct error *e)
 {
-	ulid low, high;
+	const struct range *last = l->last;
+	int64_t low = ulid_ms(&last->low), next = MAX(floor_to(low, p->width) + p->width, floor_to(now, p->width));
+	ulid high = ulid_low(next), none = { "" };
+	char name[64];
 
-	for (int64_t ms = now; ms <= now + ahead_of(p); ms += p->width)
-		if (gap(l, p->width, ms, &low, &high))
-			return make_range(db, p, &low, &high, did, e);
+	if (low > now + ahead_of(p))
+		return OK;
+	TRY(have(db, p, e));
+	TRY(detach(db, p, last->name, e));
+	TRY(make_range(db, p, last->name, &last->low, &high, name, e));
+	TRY(attach(db, p, last->name, &high, &none, e));
+	snprintf(did, PARTITION_DID, "made %s", name);
 	return OK;
 }
 
 static enum err
-make_for_strays(struct db *db, const struct row *p, const struct layout *l, char did[PARTITION_DID], struct error *e)
+may_go(struct db *db, const struct row *p, const struct range *r, int64_t before, bool *ret, struct error *e)
 {
-	ulid least, low, high;
+	ulid least = ulid_low(before);
+	bool needed = false;
 
-	TRY(ask_id(db, p->stray, &least, e));
-	if (least.s[0] == '\0' || !gap(l, p->width, ulid_ms(&least), &low, &high))
+	*ret = r->high.s[0] != '\0' && strcmp(r->high.s, least.s) <= 0;
+	if (!*ret || p->needed == NULL)
 		return OK;
-	return make_range(db, p, &low, &high, did, e);
-}
-
-static const struct range *
-oldest(const struct layout *l)
-{
-	const struct range *ret = NULL;
-
-	for (const struct range *r = l->first; r != NULL; r = r->next)
-		if (ret == NULL || strcmp(r->low.s, ret->low.s) < 0)
-			ret = r;
-	return ret;
+	TRY(db_any_(db, p->needed, &needed, e, VALS(V(str_z(r->low.s)), val_ulid(&r->high), V(before))));
+	*ret = !needed;
+	return OK;
 }
 
 static enum err
-is_needed(struct db *db, const struct row *p, const struct range *r, int64_t before, bool *ret, struct error *e)
+put_away(struct db *db, const struct row *p, const struct range *r, struct error *e)
 {
-	*ret = false;
-	if (p->needed == NULL)
-		return OK;
-	return db_any_(db, p->needed, ret, e, VALS(V(str_z(r->low.s)), val_ulid(&r->high), V(before)));
+	char name[64];
+
+	day_name(p->table, "_gone", &r->high, name);
+	TRY(detach(db, p, r->name, e));
+	return do_sql(db, e, "ALTER TABLE %s RENAME TO %s", r->name, name);
 }
 
-/* Nobody can make a row of it needed once the table is ours alone; so it is asked twice, and most of the asking is done before. */
+/* The beginning of time: empty, until somebody brings old rows. */
+static enum err
+make_older(struct db *db, const struct row *p, const ulid *high, struct error *e)
+{
+	ulid none = { "" };
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s_older", p->table);
+	TRY(make(db, p, name, e));
+	return attach(db, p, name, &none, high, e);
+}
+
+/* Two go at a time: the first, which reaches back for ever, and the next one, unless that is too young; then the first goes only when
+ * there is something in it.  Nobody can make a row of it needed once the table is ours alone: so it is asked twice, and most of the
+ * asking is done before. */
 static enum err
 detach_oldest(struct db *db, const struct row *p, const struct layout *l, int64_t before, char did[PARTITION_DID], struct error *e)
 {
-	const struct range *r = oldest(l);
-	ulid least = ulid_low(before);
-	char name[64];
-	bool needed;
+	const struct range *r = l->first, *next = r->next;
+	bool one, two;
+	int64_t n;
 
-	if (r == NULL || r->high.s[0] == '\0' || strcmp(r->high.s, least.s) > 0)
+	TRY(may_go(db, p, r, before, &one, e));
+	if (!one)
 		return OK;
-	TRY(is_needed(db, p, r, before, &needed, e));
-	if (needed)
+	TRY(may_go(db, p, next, before, &two, e));
+	TRY(count_few(db, p, &r->high, &n, e));
+	if (!two && n == 0)
 		return OK;
-	TRY(do_sql(db, e, "LOCK TABLE %s IN ACCESS EXCLUSIVE MODE", p->table));
-	TRY(is_needed(db, p, r, before, &needed, e));
-	if (needed)
+	TRY(have(db, p, e));
+	TRY(may_go(db, p, r, before, &one, e));
+	if (two)
+		TRY(may_go(db, p, next, before, &two, e));
+	if (!one)
 		return OK;
-	day_name(p->table, "_gone", &r->high, name);
-	TRY(do_sql(db, e, "ALTER TABLE %s DETACH PARTITION %s", p->table, r->name));
-	TRY(do_sql(db, e, "ALTER TABLE %s RENAME TO %s", r->name, name));
-	snprintf(did, PARTITION_DID, "detached %s", r->name);
+	TRY(put_away(db, p, r, e));
+	if (two)
+		TRY(put_away(db, p, next, e));
+	TRY(make_older(db, p, two ? &next->high : &r->high, e));
+	snprintf(did, PARTITION_DID, "detached %s", two ? next->name : r->name);
 	return OK;
 }
 
@@ -328,8 +391,6 @@ do_one_thing(struct db *db, const struct row *p, struct layout *l, int64_t now, 
 		return OK;
 	TRY(layout(db, p, l, e));
 	TRY(make_ahead(db, p, l, now, did, e));
-	if (did[0] == '\0')
-		TRY(make_for_strays(db, p, l, did, e));
 	return did[0] == '\0' ? detach_oldest(db, p, l, before, did, e) : OK;
 }
 
@@ -343,7 +404,7 @@ partition_turn(struct db *db, enum partitioned which, int64_t now, int64_t befor
 	did[0] = '\0';
 	if (!partition_on(db))
 		return OK;
-	TRY(db->ops->script(db, "SET LOCAL lock_timeout = 300", e));
+	TRY(db->ops->script(db, "SET LOCAL lock_timeout = 100", e));
 	TRY(take_turn(db, p->table, &mine, e));
 	if (!mine)
 		return OK;
@@ -450,7 +511,7 @@ swap(struct conversion *c, struct error *e)
 			TRY(do_sql(c->db, e, "%s", ix[i].def));
 	TRY(do_sql(c->db, e, "ALTER TABLE %s ATTACH PARTITION %s_before FOR VALUES FROM (MINVALUE) TO ('%s')", t, t, c->at.s));
 	TRY(do_sql(c->db, e, "ALTER TABLE %s_before DROP CONSTRAINT %s_bound", t, t));
-	return do_sql(c->db, e, "CREATE TABLE %s_other PARTITION OF %s DEFAULT", t, t);
+	return do_sql(c->db, e, "CREATE TABLE %s_later PARTITION OF %s FOR VALUES FROM ('%s') TO (MAXVALUE)", t, t, c->at.s);
 }
 
 /* The first range begins behind all that there is, and late enough that the rows of the next days are not refused meanwhile. */

@@ -3,11 +3,16 @@
  * A table of partition.def is partitioned by ranges of the id: a ULID begins with its time, and is compared by byte.
  *
  *	TABLE_before	what there was before it was partitioned: everything up to a moment
+ *	TABLE_older	what is older than all others, later: empty but for imports
  *	TABLE_YYYYMMDD	a range of `days` from that day on; ranges begin at multiples of their width since 1970
- *	TABLE_other	the net: rows of times that no range holds, of a clock that was wrong or of an import.  partition_turn makes a range for them
+ *	TABLE_later	what is younger than all others: empty but for clocks that were wrong
  *	TABLE_gone_…	detached, and to be dropped
  *
- * So that no request waits, each change is one short transaction, which gives up (E_LOCKED) when it does not get its lock in 0.3 s.
+ * They leave no gap, so that every id has a place, and overlap nowhere, nor is there a default partition: so a page of the newest rows is
+ * read range by range, and ends where it is full.
+ *
+ * So that no request waits, each change is one short transaction, which gives up (E_LOCKED) when it does not get its lock in 0.1 s: a
+ * dump holds its locks for hours, and everybody stands behind who waits for it.
  *
  * Threads:  a duty that one node has at a time; two at once do no harm: one of them finds nothing to do.
  * Layer:    includes base, rec, sys. */
@@ -26,13 +31,14 @@ enum partitioned {
 /* Old rows of these tables go with their partitions: who would delete them asks this first. */
 bool	partition_on(struct db *);
 
-/* At most one thing, in a transaction of its own that the caller has begun: drops what is detached, makes the next range, or one for rows
- * in the net, or detaches the oldest when all of it is from before `before` (ms).  `did` tells in words what it was, or is empty. */
+/* At most one thing, in a transaction of its own that the caller has begun: drops what is detached, makes the next range, or detaches
+ * the oldest when all of it is from before `before` (ms).  `did` tells in words what it was, or is empty. */
 #define PARTITION_DID	120
 MUST_USE enum err partition_turn(struct db *, enum partitioned, int64_t now, int64_t before, char did[PARTITION_DID], struct error *);
 
-/* For who writes rows of old times: ranges for all of from … to (ms) that have none.  In the caller's transaction. */
-MUST_USE enum err partition_span(struct db *, enum partitioned, int64_t from, int64_t to, struct error *);
+/* For who is about to write many rows of old times: ranges from that moment (ms) on, where the oldest one holds few rows.  Without it they
+ * go into the oldest, and with that.  In the caller's transaction. */
+MUST_USE enum err partition_span(struct db *, enum partitioned, int64_t from, struct error *);
 bool	partition_find(str table, enum partitioned *ret);
 
 /* Makes of the plain tables partitioned ones, while others use them; in transactions of its own, again after whatever ended it. */

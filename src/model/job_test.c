@@ -1,3 +1,4 @@
+#include "db/partition.h"
 #include "model/job.h"
 #include "model/project.h"
 #include "model/workspace.h"
@@ -379,8 +380,11 @@ DB_TEST(finished_jobs_go_in_slices)
 {
 	struct bench b;
 	int64_t gone;
+	int schema;
 
 	setup(&b, t);
+	schema = db_schema();
+	db_schema_is(PARTITION_SCHEMA - 1);		/* from there on PostgreSQL drops whole partitions */
 	for (int i = 0; i < 20; i++) {
 		int w = 1 + (i >= 12), status = i % 6 == 5 ? JS_RUNNING : i % 6 == 4 ? JS_QUEUED : JS_DONE + i % 3;
 		job_id id = put_typed(&b, w, t_ulid(now + i, i), JT_NOOP, now + i);
@@ -395,6 +399,7 @@ DB_TEST(finished_jobs_go_in_slices)
 	CHECK_OK(b.e, job_clean(&b.db, MK(workspace, 1), now + 9, 5, &gone, &b.e));
 	CHECK_INT(gone, ==, 0);
 	CHECK_INT(t_db_count(t, "SELECT count(*) FROM job"), ==, 14);
+	db_schema_is(schema);
 	close_bench(&b);
 }
 

@@ -35,6 +35,7 @@ static const struct duty { const char *name; bool (*run)(struct work *); int64_t
 	{ "clean", clean_some, clean_ms },
 	{ "leases", give_back, reap_ms },
 	{ "over", sweep_over, clean_ms },
+	{ "partitions", tend_partitions, clean_ms },
 	{ "unlisted", empty_some, poll_ms },
 	{ "vacated", move_on, poll_ms },
 };

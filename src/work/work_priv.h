@@ -102,9 +102,9 @@ void	*embed_later(void *work);
 /* remove.c: the bytes of that upload in the bucket are to go */
 MUST_USE enum err remove_enqueue(struct work *, struct db *, workspace_id, upload_id, struct error *);
 
-/* What duties do (duty.c); whether there is more of it.  over.c: what is over and of no workspace */
+/* What duties do (duty.c); whether there is more of it.  over.c: what is over and of no workspace; parts.c: partitions */
 #define CLEAN_US	20000		/* after that a duty makes room for the others */
-bool	sweep_over(struct work *), clean_some(struct work *), move_on(struct work *), empty_some(struct work *);
+bool	sweep_over(struct work *), clean_some(struct work *), move_on(struct work *), empty_some(struct work *), tend_partitions(struct work *);
 void	clean_from_the_top(struct work *);
 
 /* duty.c */

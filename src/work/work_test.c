@@ -400,7 +400,9 @@ DB_TEST(finished_jobs_and_old_events_go)
 	CHECK_INT(t_count(&h, "job"), ==, 3);
 	CHECK_INT(t_count(&h, "event"), ==, 3);
 	t_move(&h, DAY_MS + 60000);
-	T_UNTIL(t_count(&h, "job") == 0 && t_count(&h, "event") == 0);
+	if (t->pg)	/* there they go with the whole of their partition, which began today and holds what a clock of before says */
+		t_move(&h, sys_wall_ms(&sys_clock_real) - sys_wall_ms(&h.clock.c) + 100 * DAY_MS);
+	T_UNTIL((t_move(&h, 1000), t_count(&h, "job") == 0 && t_count(&h, "event") == 0));	/* a lock that is not had is tried for again */
 	t_house_close(&h);
 }
 
