@@ -359,6 +359,7 @@ give_notice(struct server *s)
 	int sig = SIGHUP;
 
 	atomic_store(&s->api->leaving, true);
+	front_part(s->front);
 	if (settings(s)->drain_delay > 0)
 		log_note(s->log, LOG_INFO, "stop", "in %lld s: /readyz says so, requests go on", (long long)settings(s)->drain_delay);
 	while (sig == SIGHUP && (left = until - sys_mono_us(&sys_clock_real)) > 0) {

@@ -206,9 +206,12 @@ int front_connections(const struct front *f) { return atomic_load(&f->open); }
 
 /* --- stopping --- */
 
+void front_part(struct front *f) { atomic_store(&f->parting, true); }
+
 void
 front_quiesce(struct front *f)
 {
+	front_part(f);
 	pthread_mutex_lock(&f->lock);
 	if (!atomic_load(&f->quiet))
 		shutdown(f->listener, SHUT_RD);		/* refuses from here on; the keeper closes it */

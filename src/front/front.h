@@ -130,7 +130,10 @@ void	front_wake(struct exchange *);		/* from any thread, once per park; may over
 /* A header of the request that is not in FRONT_HEADERS, by its name; absent where it was not sent. */
 str	front_header(struct exchange *, const char *name);
 
-/* Stop accepting; answers carry Connection: close from now on. */
+/* Answers carry Connection: close from now on, so that few connections are kept when front_quiesce comes: who sends into one that
+ * is just being closed cannot know whether it arrived. */
+void	front_part(struct front *);
+/* Stop accepting, too. */
 void	front_quiesce(struct front *);
 int	front_busy(const struct front *);	/* requests between head() and end(), and streams that have not ended */
 /* Turns new requests away, waits for what runs or is parked, then closes every connection, cuts every stream and frees. */

@@ -91,7 +91,7 @@ struct front {
 	int lines, dummy;			/* lines: polls the streams' sockets; dummy: what the library gets for one */
 	pthread_t keeper;
 	bool kept;				/* the keeper runs */
-	_Atomic bool quiet, stop;		/* stop: nothing is begun any more */
+	_Atomic bool parting, quiet, stop;	/* parting: answers say Connection: close; stop: nothing is begun any more */
 	atomic_int open;
 	pthread_mutex_t lock;			/* conns, lingering, the listener */
 	struct conn **conns;

@@ -116,7 +116,7 @@ answer(struct turn *t)
 		return MHD_NO;
 	for (int i = 0; i < x->nout; i++)
 		MHD_add_response_header(r, x->out[i].name, x->out[i].value);
-	if (x->close || atomic_load_explicit(&t->loop->front->quiet, memory_order_relaxed))
+	if (x->close || atomic_load_explicit(&t->loop->front->parting, memory_order_relaxed))
 		MHD_add_response_header(r, "Connection", "close");
 	return queue(t, x->status, r);
 }
