@@ -9,11 +9,7 @@ FUZZERS  := $(patsubst src/%.c,test/%,$(wildcard src/*/*_fuzz.c))
 # What is waited for first, then the longest, so that no core is left alone with one of them at the end.
 CHECK := outside build-release build-asan build-clang layers house unit scenario-postgres scenario-sqlite matrix crash sweep-postgres sweep-sqlite docs properties recordings \
 	attacks-postgres attacks-sqlite pages crash-files clients-typescript traffic signin-postgres signin-sqlite conformance hosts doctor extract mcp-postgres mcp-sqlite \
-<<<<<<< HEAD
-	badinput badfetch uploads-postgres uploads-sqlite flows-postgres flows-sqlite oauth-clients bucket control ready-postgres nodes ready-sqlite replay lint sqlplan cluster-checker
-=======
-	badinput badfetch uploads-postgres uploads-sqlite flows-postgres flows-sqlite oauth-clients bucket control ready-postgres ready-sqlite deploy replay lint sqlplan
->>>>>>> 1a89513 (deploy: docs of many nodes, and a step of the check)
+	badinput badfetch uploads-postgres uploads-sqlite flows-postgres flows-sqlite oauth-clients bucket control ready-postgres nodes ready-sqlite deploy replay lint sqlplan cluster-checker
 check: $(CHECK)
 
 layers:        ; @$(STEP) $@ sh tools/layers
