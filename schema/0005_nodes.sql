@@ -22,6 +22,14 @@ CREATE TABLE duty (
 
 -- --- what nodes count and remember together where there is no Valkey: gone after a crash, and no loss ---
 
+-- How often a name was taken: moments and blocks of nodes, packed (src/kv/slots.h).  ends_at is rounded up, so that it changes seldom.
+CREATE {unlogged} TABLE rate_window (
+	name    {id}    NOT NULL PRIMARY KEY,
+	slots   {bytes} NOT NULL,
+	ends_at {i64}   NOT NULL
+){strict}{pg} WITH (fillfactor = 60){/pg};
+CREATE INDEX rate_window_end ON rate_window (ends_at);
+
 -- --- importing: which exports are in, or on their way in ---
 
 -- chunk: the last one that is in, written in its transaction, so that an import that was interrupted goes on behind it.  hash: the

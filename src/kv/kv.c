@@ -10,7 +10,11 @@ kv_open(const struct kv_conf *c, struct kv **ret, struct error *e)
 	kv->c = *c;
 	kv->nodes = 1;
 	kv->patience_us = c->patience_us != 0 ? c->patience_us : KV_PATIENCE_US;
-	enum err code = str_z(c->uri).n != 0 ? valkey_open(kv, e) : OK;
+	enum err code = OK;
+	if (str_z(c->uri).n != 0)
+		code = valkey_open(kv, e);
+	else if (c->engine != NULL && !engine_embedded(c->engine))
+		code = blocks_open(kv, e);
 	if (code != OK) {
 		free(kv);
 		return code;

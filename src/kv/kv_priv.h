@@ -28,5 +28,6 @@ void	kv_answer(struct kv *, struct kv_take *);
 
 /* They set ops and h. */
 MUST_USE enum err valkey_open(struct kv *, struct error *);
+MUST_USE enum err blocks_open(struct kv *, struct error *);
 
 #endif
