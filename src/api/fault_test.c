@@ -445,6 +445,7 @@ check_answered(const struct round *r, const struct t_answer *got)
 	if (r->kind != DB_FAULT_COMMIT_AFTER)
 		CHECK(woken(r->app) == r->p->wakes);
 	check_rows(r, "answered", 1);
+	check_audit(r, 1);
 	if (!idempotent(r))
 		return;
 	struct t_answer again = ask(r);

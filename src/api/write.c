@@ -7,8 +7,9 @@
 struct audit
 audit_entry(const struct rq *rq, int status)
 {
+	/* The id is the request's: a run that comes again after a lost COMMIT finds its own entry and makes no second one. */
 	return (struct audit){
-		.workspace = rq->who.workspace, .id = { fresh(rq) }, .principal = auth_name(rq->a, &rq->who),
+		.workspace = rq->who.workspace, .id = { rq->request }, .principal = auth_name(rq->a, &rq->who),
 		.mode = str_z(key_mode_words.v[rq->who.mode]), .method = rq->x->method,
 		.route = rq->op != NULL ? str_z(rq->op->path) : rq->x->path, .request = str_z(rq->id_text),
 		.resource = rq->resource, .ip = rq->address, .status = status, .client = rq->who.client,

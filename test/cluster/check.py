@@ -15,7 +15,7 @@ import register
 TERMINAL = ('DONE', 'FAILED', 'CANCELLED')
 CREATES = {'note.create': 'note', 'post.create': 'post', 'folder.create': 'folder', 'generate': 'job', 'noop': 'job', 'file': 'job'}
 # Answers that are no 2xx and yet right, under whatever faults.
-REFUSALS = {'note.create': {422}, 'post.patch': {412}, 'cancel': {409}, 'folder.delete': {404}, 'upload': {429}}
+REFUSALS = {'note.create': {422}, 'post.patch': {412}, 'cancel': {409}, 'folder.create': {409}, 'folder.delete': {404}, 'upload': {429}}
 WINDOW = 60.0
 REVOKED_S = 5.0
 CLOCK_MS = 1000         # by which a node may err about the time of all

@@ -157,6 +157,15 @@ class Node(Server):
     def pause(self, on):
         self.proc.send_signal(signal.SIGSTOP if on else signal.SIGCONT)
 
+    def restart(self):
+        self.stop(timeout=30)
+        self.revive()
+
+    def revive(self):
+        """As whoever supervises it does; one that finds no database ends, and Cluster.heal() tries again."""
+        with suppress(Failure):
+            self.start(timeout=20)
+
     def healthy(self):
         with suppress(OSError, Closed):
             c = self.client()
