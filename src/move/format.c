@@ -245,11 +245,14 @@ sums_up(struct export_reader *r, str *ret)
 }
 
 static enum err
-read_line(str line, json_t **ret, struct error *e)
+read_line(int64_t chunk, str line, json_t **ret, struct error *e)
 {
-	if ((*ret = json_quick(line)) != NULL)
+	struct error why;
+
+	if ((*ret = json_quick(line)) != NULL || json_read(line, ret, &why) == OK)
 		return OK;
-	return json_read(line, ret, e);
+	*ret = NULL;
+	return fail(e, E_SYS, NULL, "chunk %lld of the export holds a line that is no JSON: %.120s", (long long)chunk, why.detail);
 }
 
 /* The first line says what the chunk is, and its number is the next one. */
@@ -260,7 +263,7 @@ take_head(struct export_reader *r, str *lines, struct error *e)
 
 	json_decref(r->head);
 	r->head = NULL;
-	TRY(read_line(line, &r->head, e));
+	TRY(read_line(r->number, line, &r->head, e));
 	if (!json_is_object(r->head))
 		return broken(r, e, "does not say what it is");
 	json_t *number = json_object_get(r->head, "chunk");
@@ -305,7 +308,7 @@ export_next_row(struct export_chunk *c, json_t **ret, struct error *e)
 	str line = str_split(&c->rows, '\n');
 	if (c->rows.p == NULL)
 		c->rows = S("");
-	TRY(read_line(line, ret, e));
+	TRY(read_line(c->number, line, ret, e));
 	if (json_is_array(*ret))
 		return OK;
 	json_decref(*ret);

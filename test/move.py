@@ -1,0 +1,584 @@
+#!/usr/bin/env python3
+"""move.py -- what is carried from one database to another, or copied and brought back, is the same.
+
+    python3 test/move.py [--rounds N] [--seed N]    SQLite -> PostgreSQL -> SQLite, dumps equal; kills; what is refused; backups
+    python3 test/move.py --large [MB]       memory and speed (1000 MB unless said)
+
+The world of these tests has a row in every table that moves: what the API makes of it, and the rest by SQL.  Needs PostgreSQL (test/lib/pg.py)."""
+import argparse
+import base64
+import contextlib
+import gzip
+import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
+import pg  # noqa: E402
+from server import Database, Failure, Server, program, psql, surroundings, wait_for  # noqa: E402
+from tap import Tap  # noqa: E402
+
+STAYS = {'schema_version', 'moved', 'node', 'duty'}
+LETTERS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
+
+
+def ulid(ms, i):
+    v = ms << 80 | i
+    return ''.join(LETTERS[v >> (5 * k) & 31] for k in range(25, -1, -1))
+
+
+def command(*args, status=0, wait=True):
+    """A command of scriped; its standard output, or with another status its standard error."""
+    p = subprocess.Popen([*program(), *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=surroundings())
+    if not wait:
+        return p
+    out, err = p.communicate(timeout=600)
+    if p.returncode != status:
+        raise Failure(f'scriped {" ".join(args)} ended with {p.returncode}, not {status}: {err[-600:]}')
+    return out if status == 0 else err
+
+
+# ------------------------------------------------------------------------------------------------------ dumps
+
+def lite(folder):
+    return sqlite3.connect(f'file:{folder}/scriped.db?mode=ro', uri=True)
+
+
+def dump_lite(folder):
+    """{table: sorted rows}, a row a dict of texts."""
+    with contextlib.closing(lite(folder)) as db:
+        tables = [n for n, in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'")]
+        return {t: rows(c[0] for c in d.description) for t in tables if t not in STAYS for d in [db.execute(f'SELECT * FROM "{t}"')]
+                for rows in [lambda names, d=d: sorted_rows(names, d.fetchall())]}
+
+
+def sorted_rows(names, rows):
+    names = list(names)
+    plain = [{n: ('hex:' + v.hex() if isinstance(v, bytes) else v) for n, v in zip(names, row)} for row in rows]
+    return sorted(plain, key=lambda r: json.dumps(r, sort_keys=True))
+
+
+def dump_pg(url):
+    tables = psql(url, "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'public'"
+                       " AND c.relkind IN ('r', 'p') AND NOT c.relispartition").split()
+    found = {}
+    for t in tables:
+        if t in STAYS:
+            continue
+        lines = psql(url, f'SELECT to_jsonb(x) FROM "{t}" x').splitlines()
+        rows = [{k: ('hex:' + v[2:] if isinstance(v, str) and v.startswith('\\x') else v) for k, v in json.loads(line).items()} for line in lines]
+        found[t] = sorted(rows, key=lambda r: json.dumps(r, sort_keys=True))
+    return found
+
+
+def as_moved(dump):
+    """What an export makes of a dump: jobs that ran wait, and the facts of the server stay but for what setup made."""
+    jobs = [dict(j, status='QUEUED', worker=None, lease_until=None) if j['status'] == 'RUNNING' else j for j in dump['job']]
+    facts = [f for f in dump['server_fact'] if f['name'] == 'setup']
+    return dict(dump, job=sorted(jobs, key=lambda r: json.dumps(r, sort_keys=True)), server_fact=facts)
+
+
+def same(a, b, but=()):
+    for t in sorted(set(a) | set(b)):
+        if t in but:
+            continue
+        if a.get(t) != b.get(t):
+            missing = [r for r in a.get(t, []) if r not in b.get(t, [])][:2]
+            more = [r for r in b.get(t, []) if r not in a.get(t, [])][:2]
+            raise Failure(f'{t} differs: {len(a.get(t, []))} and {len(b.get(t, []))} rows; missing {missing}, more {more}')
+
+
+# ------------------------------------------------------------------------------------------------------ the world
+
+TEXT = 'We moved our support to one inbox. Answers take "two" hours now, not two days: ü, 漢字, \U0001f600.\nA second line.\n'
+
+
+def made_by_api(s):
+    """What callers make: notes with slots, posts, voice, knowledge, a source with topics, jobs, an upload, a folder."""
+    c, p = s.client(), s.project
+
+    def post(path, body, headers=None):
+        a = c.post(path, body, headers)
+        if a.status >= 300:
+            raise Failure(f'POST {path}: {a}')
+        return a.json().get('data', {})
+
+    for i in range(40):
+        post('/v1/notes', {'projectId': p, 'content': f'{i}: {TEXT}'}, {'Idempotency-Key': f'note-{i}'})
+    for i in range(10):
+        post('/v1/posts', {'projectId': p, 'content': TEXT, 'title': f'Post {i}'})
+    post('/v1/knowledge', {'type': 'text', 'name': 'Prices', 'text': 'The starter plan costs nine euros. ' * 40 + TEXT})
+    post('/v1/sources', {'projectId': p, 'type': 'text', 'name': 'Talk', 'text': TEXT * 30})
+    if not wait_for(lambda: all(j['status'] == 'DONE' for j in c.get('/v1/jobs?limit=100').json()['data']), 30):
+        raise Failure('jobs of the world of this test do not end')
+    c.close()
+
+
+def in_order(db):
+    """The tables, what is referred to first."""
+    names = [n for n, in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name")]
+    parents = {n: {p for p, in db.execute('SELECT "table" FROM pragma_foreign_key_list(?)', (n,))} - {n} for n in names}
+    done = []
+    while len(done) < len(names):
+        done += [n for n in names if n not in done and parents[n] <= set(done)]
+    return done
+
+
+def fill_table(db, name, workspace, project):
+    """Up to three rows: what refers to something to the first row there is, keys ascending, the rest whatever is hard to carry."""
+    fixed = {'workspace': workspace, 'project': project}
+    for parent, column, of in db.execute('SELECT "table", "from", "to" FROM pragma_foreign_key_list(?)', (name,)).fetchall():
+        if column not in fixed:
+            fixed[column] = db.execute(f'SELECT "{of}" FROM "{parent}"').fetchone()[0]
+    for i in range(3):
+        row = []
+        for column, kind, key in db.execute("SELECT name, type, pk FROM pragma_table_info(?)", (name,)).fetchall():
+            if column in fixed:
+                row.append(fixed[column])
+            elif kind == 'TEXT':
+                row.append(ulid(1, i + 1) if key or column == 'person' else f'{column} "{i}" \\ \u00fc\t\x01')
+            else:
+                row.append(9007199254740993 + i if kind == 'INTEGER' else b'\x00\xff' + bytes([i]) + name.encode())
+        db.execute(f'INSERT OR IGNORE INTO "{name}" VALUES ({",".join("?" * len(row))})', row)
+
+
+def fill_by_sql(s, start=True):
+    """A row in each table that the API left empty, and jobs in every state.  Values follow from the types of the columns."""
+    s.stop()
+    with contextlib.closing(sqlite3.connect(s.data + '/scriped.db')) as db:
+        workspace, project = db.execute('SELECT workspace, id FROM project').fetchone()
+        for i, status in enumerate(('QUEUED', 'RUNNING', 'DONE', 'FAILED', 'CANCELLED')):
+            db.execute('INSERT OR IGNORE INTO job (workspace, id, project, type, status, input, run_at, queued_us, lease_until, worker, updated_at) VALUES (?,?,?,?,?,?,?,?,?,?,?)',
+                       (workspace, ulid(1790000000000 + i, i), project, 'NOOP', status, '{}', 4000000000000, 1, 5 if status == 'RUNNING' else None,
+                        'w' if status == 'RUNNING' else None, 1))
+        for name in in_order(db):
+            if name not in STAYS and name != 'server_fact' and not db.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]:
+                fill_table(db, name, workspace, project)
+        broken = db.execute('PRAGMA foreign_key_check').fetchall()
+        if broken:
+            raise Failure(f'the world of this test refers to nothing: {broken[:5]}')
+        db.commit()
+    if start:
+        s.start()
+
+
+@contextlib.contextmanager
+def world():
+    with Server({'fetch_proxy': 'http://127.0.0.1:1'}, db='sqlite') as s:
+        made_by_api(s)
+        fill_by_sql(s)
+        yield s
+
+
+@contextlib.contextmanager
+def folder():
+    d = tempfile.mkdtemp(prefix='scriped-move-')
+    try:
+        yield d
+    finally:
+        shutil.rmtree(d, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def database():
+    db = Database()
+    try:
+        yield db
+    finally:
+        db.drop()
+
+
+@contextlib.contextmanager
+def serving(where, key, project):
+    """A server on a database that is there already."""
+    s = Server({}, db='sqlite')
+    s.where, s.key, s.project = where, key, project
+    try:
+        s.start()
+        yield s
+    finally:
+        s.close()
+
+
+# ------------------------------------------------------------------------------------------------------ stories
+
+def what_is_seen(s):
+    """ETags and bodies of what a key reads."""
+    c, seen = s.client(), {}
+    of = f'projectId={s.project}'
+    for path in (f'/v1/notes?limit=100&{of}', f'/v1/posts?limit=100&{of}', f'/v1/sources?{of}', '/v1/knowledge', '/v1/projects', f'/v1/post-statuses?{of}',
+                 '/v1/knowledge/search?q=starter+plan', '/v1/jobs?limit=100&type=KB_INGEST_TEXT'):
+        a = c.get(path)
+        if a.status != 200:
+            raise Failure(f'GET {path}: {a}')
+        seen[path] = (a.get('ETag'), a.json()['data'])
+    for n in seen[f'/v1/notes?limit=100&{of}'][1][:5]:
+        path = '/v1/notes/' + n['id']
+        seen[path] = (c.get(path).get('ETag'), None)
+    c.close()
+    return seen
+
+
+def everything_goes_there_and_back(s, d):
+    """SQLite -> PostgreSQL -> SQLite: dumps are equal table by table, and the same key sees the same."""
+    before_seen = what_is_seen(s)
+    fill_by_sql(s, start=False)     # what a server empties by itself
+    before = dump_lite(s.data)
+    empty = sorted(t for t, rows in before.items() if not rows and t != 'server_fact')
+    if empty:
+        raise Failure(f'the world of this test has no row in {empty}')
+    command('export', '--data', s.data, '--to', d + '/a', '--secret', d + '/secret')
+    with database() as db:
+        command('import', '--db', db.url, '--from', d + '/a', '--secret', d + '/secret')
+        got = dump_pg(db.url)
+        got['server_fact'] = [f for f in got['server_fact'] if f['name'] == 'setup']
+        same(as_moved(before), got)
+        command('export', '--db', db.url, '--to', d + '/b')
+        command('import', '--data', d + '/new', '--from', d + '/b', '--secret', d + '/secret')
+        same(as_moved(before), dump_lite(d + '/new'))
+        lines = [[ln for ln in gzip.open(f'{d}/{x}', 'rt', encoding='utf-8') if '"sha256"' not in ln and '"scriped"' not in ln] for x in 'ab']
+        if lines[0] != lines[1]:
+            raise Failure('the exports of both engines differ')
+        for where in (['--db', db.url], ['--data', d + '/new']):
+            with serving(where, s.key, s.project) as other:
+                seen = what_is_seen(other)
+                for path, was in before_seen.items():
+                    if seen.get(path) != was:
+                        raise Failure(f'{path} is another one on {where[0]}: {was} and {seen.get(path)}')
+                a = other.client().post('/v1/notes', {'projectId': s.project, 'content': f'0: {TEXT}'}, {'Idempotency-Key': 'note-0'})
+                notes = {n['id'] for n in before_seen[f'/v1/notes?limit=100&projectId={s.project}'][1]}
+                if a.status != 200 or a.json()['data']['id'] not in notes:
+                    raise Failure(f'an idempotency key does not bind behind the move: {a}')
+    s.start()
+
+
+def one_workspace_goes_beside_others(s, d):
+    """While servers run on both sides, and nothing of the others' workspaces changes."""
+    org = json.loads(command('workspace', 'list', '--data', s.data, '--json'))[0]['id']
+    other = command('workspace', 'create', '--data', s.data, '--name', 'Other').strip()
+    command('project', 'create', '--data', s.data, '--workspace', other, '--name', 'Secret plans')
+    command('export', '--data', s.data, '--workspace', org, '--to', d + '/one')
+    text = gzip.open(d + '/one', 'rt', encoding='utf-8').read()
+    for word in (other[4:], 'Secret plans', '"table":"session"', '"table":"consent"', '"table":"oauth_family"'):
+        if word in text:
+            raise Failure(f'{word} is in the export of another workspace')
+    for engine in ('postgres', 'sqlite'):
+        with Server({}, db=engine) as t:
+            keep = t.client().get('/v1/projects').json()['data']
+            where = ['--db', t.database.url] if engine == 'postgres' else ['--data', t.data]
+            said = command('import', *where, '--from', d + '/one', status=1)
+            if 'another secret' not in said or '--without-keys' not in said:
+                raise Failure(f'another secret is not explained: {said}')
+            command('import', *where, '--from', d + '/one', '--without-keys')
+            if 'in already' not in command('import', *where, '--from', d + '/one', '--without-keys'):
+                raise Failure('an import that is whole is not told to be')
+            key = command('key', 'mint', *where, '--workspace', org, '--name', 'New', '--mode', 'live', '--scopes', 'all').strip()
+            c = t.client(key)
+            if len(c.get(f'/v1/notes?limit=100&projectId={s.project}').json()['data']) < 40 or t.client().get('/v1/projects').json()['data'] != keep:
+                raise Failure('what came is not there, or what was there is another')
+            command('export', '--data', s.data, '--workspace', org, '--to', d + '/again-' + engine)
+            if 'is in this database already' not in command('import', *where, '--from', d + '/again-' + engine, '--without-keys', status=1):
+                raise Failure('a workspace that is there is not refused with words')
+
+
+def killed_and_gone_on_with(s, d, rounds, seed):
+    """kill -9 in the middle of imports and exports, again and again, and at the end all is there once."""
+    rnd = random.Random(seed)
+    s.stop()
+    with contextlib.closing(sqlite3.connect(s.data + '/scriped.db')) as db:
+        workspace, project = db.execute('SELECT workspace, id FROM project').fetchone()
+        db.executemany('INSERT INTO note (workspace, id, project, content) VALUES (?,?,?,?)',
+                       ((workspace, ulid(1780000000000 + i, i), project, base64.b64encode(rnd.randbytes(6000)).decode()) for i in range(3000)))
+        db.commit()
+    before = as_moved(dump_lite(s.data))
+    began = time.monotonic()
+    command('export', '--data', s.data, '--to', d + '/whole', '--secret', d + '/secret')
+    took = time.monotonic() - began
+    killed = run_until_whole(lambda: command('export', '--data', s.data, '--to', d + '/killed', wait=False), took, rnd, rounds // 3)
+    print(f'# export: killed {killed} times', file=sys.stderr)
+    for engine in ('sqlite', 'postgres'):
+        with contextlib.ExitStack() as stack:
+            where, look = (['--data', d + '/k-' + engine], lambda: dump_lite(d + '/k-sqlite')) if engine == 'sqlite' else (None, None)
+            if engine == 'postgres':
+                db = stack.enter_context(database())
+                where, look = ['--db', db.url], lambda: dump_pg(db.url)
+            killed = run_until_whole(lambda: command('import', *where, '--from', d + '/killed', '--secret', d + '/secret', wait=False), took, rnd, rounds)
+            print(f'# import to {engine}: killed {killed} times', file=sys.stderr)
+            got = look()
+            got['server_fact'] = [f for f in got['server_fact'] if f['name'] == 'setup']
+            same(before, got)
+    s.start()
+
+
+def run_until_whole(start, took, rnd, rounds):
+    """Starts it and kills it after a moment, `rounds` times or until it was faster; then lets it end."""
+    for i in range(rounds):
+        p = start()
+        try:
+            p.communicate(timeout=rnd.uniform(0.005, took * 0.4))
+            if p.returncode != 0:
+                raise Failure(f'it failed behind kill -9: {p.returncode}')
+            return i
+        except subprocess.TimeoutExpired:
+            p.kill()
+            p.communicate()
+    p = start()
+    out, err = p.communicate(timeout=600)
+    if p.returncode != 0:
+        raise Failure(f'it did not go on: {err}')
+    return rounds
+
+
+def members(path):
+    """The chunks of an export: lists of lines."""
+    chunks, lines = [], []
+    for line in gzip.open(path, 'rt', encoding='utf-8'):
+        lines.append(line)
+        if line.startswith('{"sha256"'):
+            chunks.append(lines)
+            lines = []
+    return chunks
+
+
+def write(path, chunks):
+    """Chunks with sums that are right, whatever is in them: what somebody writes who means no good."""
+    import hashlib
+    before = bytes(32)
+    with open(path, 'wb') as f:
+        for lines in chunks:
+            body = ''.join(ln for ln in lines if not ln.startswith('{"sha256"')).encode()
+            before = hashlib.sha256(before + body).digest()
+            f.write(gzip.compress(body + b'{"sha256":"' + before.hex().encode() + b'"}\n'))
+
+
+def forged_files_are_refused(s, d):
+    """Files with good sums and bad contents: nothing of the chunk that is wrong is in."""
+    org = json.loads(command('workspace', 'list', '--data', s.data, '--json'))
+    mine = [w['id'] for w in org if w['name'] != 'Other'][0]
+    command('export', '--data', s.data, '--workspace', mine, '--to', d + '/mine')
+    good, ws = members(d + '/mine'), mine[4:]
+    def at(table):
+        return next(i for i, c in enumerate(good) if f'"table":"{table}"' in c[0])
+    def changed(i, f):
+        return [[f(ln) for ln in c] if k == i else list(c) for k, c in enumerate(good)]
+    def whole(chunk):
+        return [[ln.replace(f'"scope":"{ws}"', '"scope":"all"') for ln in good[0]], chunk] + [[ln.replace('"chunk":', '"chunk":1') for ln in c] for c in good[1:]]
+    note = at('note')
+    forged = {
+        'a row of another workspace': (changed(note, lambda ln: ln.replace(ws, ulid(5, 5))), 'another workspace'),
+        'a password': (changed(at('person'), lambda ln: ln.replace(',null,null]', ',"$argon2id$","1"]').replace('"1"]', '1]')), 'password'),
+        'a table that does not move': (changed(note, lambda ln: ln.replace('"table":"note"', '"table":"node"')), 'no export holds'),
+        'a secret': (whole(['{"chunk":1,"table":"server_fact","columns":["name","value"]}\n', '["secret","' + 'A' * 43 + '"]\n']), 'fact of a server'),
+        'an unknown column': (changed(note, lambda ln: ln.replace('"content"', '"content; DROP TABLE note"')), 'column'),
+        'another type': (changed(note, lambda ln: ln.replace(',1]', ',"1"]')), 'another type'),
+        'too few values': (changed(note, lambda ln: ln.replace(',1]', ']')), 'more or fewer'),
+        'no JSON': (changed(note, lambda ln: ln.replace(',1]', ',')), ''),
+        'a row that is no array': (changed(note, lambda ln: '{"a":1}\n' if ln.startswith('["') else ln), 'no row'),
+        'a chunk less': (good[:note] + good[note + 1:], 'missing or moved'),
+        'two in another order': ([[ln for ln in c] for c in good[:note]] + [[ln.replace(f'"chunk":{note + 1}', f'"chunk":{note}') for ln in good[note + 1]],
+                                 [ln.replace(f'"chunk":{note}', f'"chunk":{note + 1}') for ln in good[note]]] + good[note + 2:], 'before that of the last'),
+        'a row that nobody counted': (changed(note, lambda ln: ln + ln.replace('"01', '"00', 2).replace('"00', '"01', 1) if ln.startswith('["') else ln), 'number of rows'),
+        'no end': (good[:-1], 'not whole'),
+        'a newer format': (changed(0, lambda ln: ln.replace('"format":1', '"format":2')), 'format'),
+        'a newer schema': (changed(0, lambda ln: ln.replace('"schema":', '"schema":9')), 'migrate'),
+        'a path': (changed(0, lambda ln: ln)[:-1] + [[f'{{"chunk":{len(good) - 1},"blob":"../../../../etc/passwd","from":0,"size":3}}\n', '["YWJj"]\n']], 'no upload'),
+        'nothing': ([], 'empty'),
+    }
+    for what, (chunks, word) in forged.items():
+        write(d + '/forged', chunks)
+        with folder() as t:
+            said = command('import', '--data', t + '/x', '--from', d + '/forged', '--without-keys', status=1)
+            if word not in said:
+                raise Failure(f'{what}: {said}')
+    for what, data in {'text': b'hello', 'a bomb': gzip.compress(bytes(1 << 29), 1), 'a bomb in a chunk': gzip.compress(b'{"a":"' + b'x' * (1 << 28) + b'"}\n', 1)}.items():
+        with open(d + '/forged', 'wb') as f:
+            f.write(data)
+        with folder() as t:
+            said = command('import', '--data', t + '/x', '--from', d + '/forged', '--without-keys', status=1)
+            if 'no export of scriped' not in said:
+                raise Failure(f'{what}: {said}')
+
+
+def uploads_go_along(s, d):
+    """The bytes of uploads, from one data folder to another."""
+    s.stop()
+    with contextlib.closing(sqlite3.connect(s.data + '/scriped.db')) as db:
+        names = [f'{w}-{u}' for w, u in db.execute('SELECT workspace, id FROM upload ORDER BY id')]
+    os.makedirs(s.data + '/uploads', exist_ok=True)
+    sizes = [1, 2_000_000, 768 << 10]
+    for name, n in zip(names, sizes):
+        with open(f'{s.data}/uploads/{name}', 'wb') as f:
+            f.write(random.Random(n).randbytes(n))
+    command('export', '--data', s.data, '--to', d + '/with', '--blobs', '--secret', d + '/secret')
+    command('import', '--data', d + '/blobs', '--from', d + '/with', '--secret', d + '/secret')
+    for name, n in zip(names, sizes):
+        with open(f'{d}/blobs/uploads/{name}', 'rb') as f:
+            if f.read() != random.Random(n).randbytes(n):
+                raise Failure(f'{name} has other bytes')
+    command('backup', '--data', s.data, '--to', d + '/b.tar', '--blobs')
+    command('restore', '--from', d + '/b.tar', '--data', d + '/restored')
+    same(dump_lite(s.data), dump_lite(d + '/restored'))
+    if subprocess.run(['diff', '-r', s.data + '/uploads', d + '/restored/uploads', '-x', 'incoming'], capture_output=True, check=False).returncode:
+        raise Failure('uploads are others behind restore')
+    s.start()
+
+
+def backups_of_a_busy_server(s, d):
+    """Of one moment while callers write, whoever is killed; what was acknowledged before is in it."""
+    stop, acknowledged = threading.Event(), []
+
+    def load():
+        c = s.client()
+        while not stop.is_set():
+            a = c.post('/v1/notes', {'projectId': s.project, 'content': 'Hi'})
+            acknowledged.append(a.json()['data']['id'][-26:])
+        c.close()
+    threads = [threading.Thread(target=load) for _ in range(3)]
+    for t in threads:
+        t.start()
+    rnd = random.Random(7)
+    try:
+        for i in range(6):
+            p = command('backup', '--data', s.data, '--to', d + '/busy.tar', wait=False)
+            time.sleep(rnd.uniform(0.01, 0.15))
+            p.kill()
+            p.communicate()
+        had = list(acknowledged)
+        command('backup', '--data', s.data, '--to', d + '/busy.tar')
+    finally:
+        stop.set()
+        for t in threads:
+            t.join()
+    if [f for f in os.listdir(d) if f.startswith('busy.tar.')]:
+        raise Failure(f'something was left behind: {os.listdir(d)}')
+    command('restore', '--check', '--from', d + '/busy.tar')
+    for i in range(5):
+        p = command('restore', '--from', d + '/busy.tar', '--data', d + '/busy', wait=False)
+        time.sleep(rnd.uniform(0.005, 0.06))
+        p.kill()
+        p.communicate()
+        if os.path.exists(d + '/busy/scriped.db'):
+            break
+    else:
+        command('restore', '--from', d + '/busy.tar', '--data', d + '/busy')
+    got = dump_lite(d + '/busy')
+    missing = set(had) - {n['id'] for n in got['note']}
+    events = {e['body'].count(n) for n in had[:3] for e in got['event'] if n in e['body']}
+    if missing or not events:
+        raise Failure(f'{len(missing)} of {len(had)} acknowledged notes are not in the backup, events {events}')
+    with serving(['--data', d + '/busy'], s.key, s.project) as other:
+        if other.client().get('/v1/projects').status != 200:
+            raise Failure('the key does not hold behind restore')
+
+
+def damaged_backups_are_refused(s, d):
+    command('backup', '--data', s.data, '--to', d + '/ok.tar')
+    with open(d + '/ok.tar', 'rb') as f:
+        data = f.read()
+    rnd = random.Random(3)
+    for i in range(25):
+        at = rnd.randrange(len(data) - 1024)
+        bad = bytearray(data)
+        if i % 5 == 4:
+            bad = bad[:at]
+        else:
+            bad[at] ^= 1 << rnd.randrange(8)
+        with open(d + '/bad.tar', 'wb') as f:
+            f.write(bad)
+        p = command('restore', '--check', '--from', d + '/bad.tar', wait=False)
+        out, err = p.communicate(timeout=100)
+        if p.returncode == 0 and bytes(bad) != data and at < data.rfind(b'manifest.json'):
+            raise Failure(f'byte {at} was changed, and nobody saw it')
+        if p.returncode not in (0, 1):
+            raise Failure(f'byte {at}: {p.returncode} {err}')
+    for name in ('../../etc/x', 'uploads/../secret', '/etc/x', 'scriped.db-wal'):
+        bad = data[:512].replace(b'scriped.db', name.encode().ljust(20, b'\0')[:20], 1)[:512]
+        header = bytearray(bad.ljust(512, b'\0'))
+        header[148:156] = b' ' * 8
+        header[148:156] = b'%06o\0 ' % sum(header)
+        with open(d + '/bad.tar', 'wb') as f:
+            f.write(bytes(header) + data[512:])
+        if 'no backup' not in command('restore', '--check', '--from', d + '/bad.tar', status=1):
+            raise Failure(f'a file {name} is taken')
+
+
+STORIES = (everything_goes_there_and_back, uploads_go_along, one_workspace_goes_beside_others, forged_files_are_refused,
+           backups_of_a_busy_server, damaged_backups_are_refused)
+
+
+# ------------------------------------------------------------------------------------------------------ large
+
+def measured(*args):
+    began = time.monotonic()
+    p = subprocess.run(['/usr/bin/time', '-f', '%M', *program(), *args], capture_output=True, text=True, env=surroundings(), check=False)
+    if p.returncode:
+        raise Failure(p.stderr)
+    return time.monotonic() - began, int(p.stderr.split()[-1]) / 1000
+
+
+def large(mb):
+    rnd = random.Random(1)
+    words = [''.join(rnd.choices('abcdefghijklmnopqrstuvwxyz', k=rnd.randint(2, 9))) for _ in range(5000)]
+    base = [' '.join(rnd.choices(words, k=480)) for _ in range(300)]
+    with folder() as d, Server({}, db='sqlite') as s, database() as db:
+        s.stop()
+        with contextlib.closing(sqlite3.connect(s.data + '/scriped.db')) as lite_db:
+            workspace, project = lite_db.execute('SELECT workspace, id FROM project').fetchone()
+            lite_db.executemany('INSERT INTO note (workspace, id, project, content) VALUES (?,?,?,?)',
+                                ((workspace, ulid(1780000000000 + i, i), project, f'{i} {base[i % 300]}') for i in range(mb * 1000000 // 4300)))
+            lite_db.commit()
+        s.start()
+        size = os.path.getsize(s.data + '/scriped.db') / 1e6
+        for what, args in (('export of SQLite', ['export', '--data', s.data, '--to', d + '/a', '--secret', d + '/secret']),
+                           ('import to PostgreSQL', ['import', '--db', db.url, '--from', d + '/a', '--secret', d + '/secret']),
+                           ('export of PostgreSQL', ['export', '--db', db.url, '--to', d + '/b']),
+                           ('import to SQLite', ['import', '--data', d + '/new', '--from', d + '/b', '--secret', d + '/secret']),
+                           ('backup', ['backup', '--data', s.data, '--to', d + '/x.tar']), ('restore --check', ['restore', '--from', d + '/x.tar', '--check'])):
+            took, memory = measured(*args)
+            print(f'{what:22} {size:7.0f} MB of database  {took:6.1f} s  {size / took:6.1f} MB/s  {memory:5.1f} MB of memory', flush=True)
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument('--large', nargs='?', type=int, const=1000)
+    options.add_argument('--rounds', type=int, default=30)
+    options.add_argument('--seed', type=int, default=random.randrange(1 << 30))
+    options.add_argument('--only')
+    o = options.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    if not os.environ.get('SCRIPED_TEST_PG'):
+        return pg.main(['--', sys.executable, *sys.argv])
+    if o.large:
+        large(o.large)
+        return 0
+    tap = Tap()
+    print(f'# seed {o.seed}')
+
+    def killed(s, d):
+        """kill -9 in the middle of imports and exports, and everything is there once"""
+        killed_and_gone_on_with(s, d, o.rounds, o.seed)
+    with world() as s:
+        for story in (*STORIES, killed):
+            if o.only and o.only not in story.__name__:
+                continue
+            with folder() as d:
+                try:
+                    story(s, d)
+                    tap.line(story.__name__.replace('_', ' '))
+                except (Failure, KeyError, IndexError, TypeError, StopIteration) as e:
+                    tap.line(story.__name__.replace('_', ' '), f'{type(e).__name__}: {e}')
+                    if not s.alive():
+                        s.start()
+    return tap.end()
+
+
+if __name__ == '__main__':
+    sys.exit(main())
