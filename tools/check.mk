@@ -9,7 +9,7 @@ FUZZERS  := $(patsubst src/%.c,test/%,$(wildcard src/*/*_fuzz.c))
 # What is waited for first, then the longest, so that no core is left alone with one of them at the end.
 CHECK := outside build-release build-asan build-clang layers house unit scenario-postgres scenario-sqlite matrix crash sweep-postgres sweep-sqlite docs properties recordings \
 	attacks-postgres attacks-sqlite pages crash-files clients-typescript traffic signin-postgres signin-sqlite conformance hosts doctor extract mcp-postgres mcp-sqlite \
-	badinput badfetch uploads-postgres uploads-sqlite flows-postgres flows-sqlite oauth-clients bucket control move ready-postgres nodes ready-sqlite deploy replay lint sqlplan cluster-checker
+	badinput badfetch uploads-postgres uploads-sqlite flows-postgres flows-sqlite oauth-clients bucket control move ready-postgres nodes ready-sqlite deploy migrate scenario-older replay lint sqlplan cluster-checker
 check: $(CHECK)
 
 layers:        ; @$(STEP) $@ sh tools/layers
@@ -80,6 +80,11 @@ ready-postgres: build-release
 	@$(STEP) $@ $(PY) test/ready.py --engine postgres
 nodes: build-release
 	@$(STEP) $@ $(PY) test/nodes.py
+# What an operator's PostgreSQL goes through at an upgrade; and this program on the schema of the release before, which it has to serve.
+migrate: build-release
+	@$(STEP) $@ $(PY) test/migrate.py --engine postgres --jobs 2
+scenario-older: build-release | scenario-postgres
+	@SCRIPED_TEST_SCHEMA=4 $(STEP) $@ $(PY) test/scenario/run.py --engine postgres notes jobs idempotency paging request_logs usage limits people
 control: build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/control.py
 doctor: build-asan
@@ -104,7 +109,7 @@ crash-files: build-release
 	@$(STEP) $@ $(PY) test/crash/files.py 10
 
 # The long ones.  build/traffic belongs to the scenarios of `check`: what comes later must not run beside them.
-FULL := pages-postgres attacks-tsan attacks-long conformance-postgres hosts-postgres oauth-clients-postgres drafts-long recordings-long outside-generator clients clients-contract properties-long build-tsan build-debug unit-tsan unit-valgrind scenario-tsan scenario-valgrind crash-postgres crash-files-postgres crash-long cluster-long uploads-large move-large coverage
+FULL := pages-postgres attacks-tsan attacks-long conformance-postgres hosts-postgres oauth-clients-postgres drafts-long recordings-long outside-generator clients clients-contract properties-long build-tsan build-debug unit-tsan unit-valgrind scenario-tsan scenario-valgrind crash-postgres migrate-long crash-files-postgres crash-long cluster-long uploads-large move-large coverage
 full: check $(FULL) $(FUZZERS:%=fuzz-%)
 
 build-tsan:  ; +@$(STEP) $@ $(MAKE) BUILD=tsan CC=gcc scriped unit-build build/tsan/clock.so build/tsan/names.so
@@ -148,6 +153,8 @@ drafts-long: build-asan
 	@SCRIPED_LONG=1 $(STEP) $@ build/asan/test/write/follow_test drafts
 crash-postgres: build-release
 	@$(STEP) $@ $(PY) test/crash/crash.py 50 --engine postgres
+migrate-long: build-release
+	@$(STEP) $@ $(PY) test/migrate.py --engine postgres --full --only 'release before'
 uploads-large: build-release
 	@$(STEP) $@ $(PY) test/uploads.py --large
 move-large: build-release

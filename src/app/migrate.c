@@ -41,7 +41,7 @@ open_database(struct home *h, bool check, struct db *ret, struct error *e)
 }
 
 static enum err
-read_options(const struct command *c, struct options *o, struct migrate_job *j, struct error *e)
+read_options(const struct command *c, struct options *o, const struct conf *conf, struct migrate_job *j, struct error *e)
 {
 	struct rec_opts strict = { .strict = true };
 	struct rec_notes notes = { 0 };
@@ -50,6 +50,12 @@ read_options(const struct command *c, struct options *o, struct migrate_job *j, 
 	TRY(rec_decode_pairs(c->in, &strict, &o->a, o->fields, o->nfields, &in, &notes, e));
 	j->to = (int)in.to;
 	j->n = migrate_list(&j->list);
+	if (conf->test_schema) {
+		struct migration *list = NEW_N(&o->a, struct migration, j->n + 1);
+		memcpy(list, j->list, (size_t)j->n * sizeof(*list));
+		list[j->n++] = migrate_tomorrow;
+		j->list = list;
+	}
 	if (j->to > j->list[j->n - 1].number)
 		return fail(e, E_USAGE, NULL, "--to %d: this program knows up to schema %d", j->to, j->list[j->n - 1].number);
 	return OK;
@@ -128,7 +134,7 @@ migrate_run(const struct command *c, struct options *o)
 	h.conf = &conf;
 	str path = home_path(&conf.a, &conf, "scriped.db");
 	j.snapshot = home_pg(&conf) != NULL ? NULL : path.p;
-	enum err code = read_options(c, o, &j, &e);
+	enum err code = read_options(c, o, &conf, &j, &e);
 	if (code == OK && (code = open_database(&h, o->check, &db, &e)) == OK) {
 		code = look_or_do(&db, &j, o->check, &e);
 		db.ops->close(&db);

@@ -38,6 +38,9 @@ migrate_list(const struct migration **ret)
 	return i;
 }
 
+const struct migration migrate_tomorrow = { 9999, "9999_tomorrow.sql", S_INIT("-- an index, beside who writes\n"
+    "CREATE INDEX {pg}CONCURRENTLY {/pg}IF NOT EXISTS tomorrow ON note (workspace, updated_at);\n"), M_APART };
+
 static const char create[] =
     "CREATE TABLE IF NOT EXISTS schema_version (number {i64} NOT NULL PRIMARY KEY, name TEXT NOT NULL, hash TEXT NOT NULL,"
     " applied_at {i64} NOT NULL){strict}";
@@ -132,7 +135,7 @@ copy_before(struct db *db, const char *path, int number, struct error *e)
 
 /* --- on PostgreSQL: locks that nobody notices --- */
 
-static void
+PRINTF(2, 3) static void
 tell(const struct migrate_job *m, const char *fmt, ...)
 {
 	char line[300];
@@ -146,7 +149,7 @@ tell(const struct migrate_job *m, const char *fmt, ...)
 	m->tell(m->ctx, line);
 }
 
-static enum err
+PRINTF(3, 4) static enum err
 scriptf(struct db *db, struct error *e, const char *fmt, ...)
 {
 	char sql[400];

@@ -21,6 +21,7 @@
 enum migrate_how { M_WHOLE, M_APART, M_PARTITION };
 struct migration { int number; const char *name; str sql; enum migrate_how how; };
 int	migrate_list(const struct migration **ret);		/* those built in */
+extern const struct migration migrate_tomorrow;			/* of no release: what comes after this program, for tests */
 extern const int schema_oldest;					/* what this program can serve on PostgreSQL */
 
 struct migrate_job {

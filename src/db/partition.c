@@ -57,7 +57,7 @@ partition_find(str table, enum partitioned *ret)
 	return false;
 }
 
-static enum err
+PRINTF(3, 4) static enum err
 do_sql(struct db *db, struct error *e, const char *fmt, ...)
 {
 	char sql[1000];

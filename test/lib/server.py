@@ -6,7 +6,8 @@
         s.kill(); s.start()                     # kill -9, and again on the same data
 
 SCRIPED_BIN names the program (default build/scriped; more words are a wrapper: "valgrind -q build/scriped").
-`db='postgres'` makes a database with a random name in the server of SCRIPED_TEST_PG and drops it at the end.
+`db='postgres'` makes a database with a random name in the server of SCRIPED_TEST_PG and drops it at the end; with SCRIPED_TEST_SCHEMA=4 it is of
+that schema, as before the operator migrates.
 The rate limits are lifted unless the settings say otherwise.  SCRIPED_KEEP=1 keeps the folders.
 
 Standard library only.  A Server and a Client belong to one thread each; Server.client() makes as many as one likes.
@@ -80,7 +81,8 @@ def template(server):
 
     As files, for through the log, which is what newer servers do unless told, it takes twice as long."""
     schema = hashlib.sha256(b''.join(open(f, 'rb').read() for f in sorted(glob.glob(os.path.join(ROOT, 'schema', '*.sql')))))
-    name = 'scriped_template_' + schema.hexdigest()[:12]
+    older = os.environ.get('SCRIPED_TEST_SCHEMA')
+    name = 'scriped_template_' + schema.hexdigest()[:12] + (f'_{older}' if older else '')
     with open(os.path.join(tempfile.gettempdir(), f'{name}-{urllib.parse.urlsplit(server).port}.lock'), 'w') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not psql(server, f"SELECT 1 FROM pg_database WHERE datname = '{name}'"):
@@ -88,6 +90,8 @@ def template(server):
             psql(server, f'DROP DATABASE IF EXISTS {part}')
             psql(server, f"CREATE DATABASE {part} TEMPLATE template0 ENCODING 'UTF8'")
             url = database_url(server, part)
+            if older:
+                subprocess.run([*program(), 'migrate', '--db', url, '--to', older], stdin=subprocess.DEVNULL, capture_output=True, check=True, env=surroundings())
             subprocess.run([*program(), 'setup', '--db', url], stdin=subprocess.DEVNULL, capture_output=True, check=True, env=surroundings())
             psql(url, """DO $$ BEGIN EXECUTE (SELECT 'TRUNCATE ' || string_agg(quote_ident(tablename), ', ')
                          FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_version'); END $$""")
