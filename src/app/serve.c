@@ -129,9 +129,9 @@ open_home(struct server *s, struct error *e)
 	else
 		TRY(code);
 	TRY(home_open(&s->home, e));
-	if (s->home.shared != NULL && llabs(s->shared.ahead_us) > SKEW_US)
-		log_note(s->log, LOG_WARN, "clock", "this machine's clock is %lld s off the database's, whose time is used: set it right",
-		    (long long)(s->shared.ahead_us / 1000000));
+	int64_t ahead = sys_wall_us(s->clock) - sys_wall_us(&sys_clock_real);
+	if (llabs(ahead) > SKEW_US)
+		log_note(s->log, LOG_WARN, "clock", "this machine's clock is %lld s off the database's, whose time is used: set it right", (long long)(ahead / 1000000));
 	return OK;
 }
 

@@ -1,4 +1,4 @@
-/* clock -- how far the database's time is ahead of ours: the only place where its time is asked for. */
+/* clock -- the database's time: the only place where it is asked for. */
 #include "db/engine.h"
 
 /* The embedded database has our time. */
@@ -8,22 +8,22 @@ enum err
 db_clock(struct db *db, struct sys_clock_shared *c, struct error *e)
 {
 	enum { LOOKS = 3 };
-	int64_t best = INT64_MAX, ahead = 0;
+	int64_t best = INT64_MAX, base = 0;
 	struct rows r;
 
 	for (int i = 0; i < LOOKS; i++) {
-		int64_t asked = sys_mono_us(&sys_clock_real), here = sys_wall_us(&sys_clock_real);
+		int64_t asked = sys_mono_us(&sys_clock_real);
 		TRY(db_query_(db, &its_time, &r, e, NULL, 0));
 		int64_t there = db_next(&r) ? db_col(&r, 0).i : 0, took = sys_mono_us(&sys_clock_real) - asked;
 		TRY(db_done(&r, e));
 		if (took < best) {
 			best = took;
-			ahead = there != 0 ? there - here - took / 2 : 0;
+			base = there != 0 ? there - asked - took / 2 : 0;
 		}
 	}
 	/* no more exact than this: what may still be right stays, so that the time does not tremble */
-	int64_t was = c->ahead_us, off = ahead - was;
+	int64_t was = c->base_us, off = base - was;
 	if (off > best / 2 + 1 || -off > best / 2 + 1)
-		c->ahead_us = ahead;
+		c->base_us = base;
 	return OK;
 }

@@ -42,7 +42,9 @@ const struct sys_clock sys_clock_real = { real_wall_us, real_mono_us };
 static int64_t
 shared_wall_us(const struct sys_clock *c)
 {
-	return real_wall_us(c) + atomic_load_explicit(&((const struct sys_clock_shared *)c)->ahead_us, memory_order_relaxed);
+	int64_t base = atomic_load_explicit(&((const struct sys_clock_shared *)c)->base_us, memory_order_relaxed);
+
+	return base != 0 ? real_mono_us(c) + base : real_wall_us(c);
 }
 
 void

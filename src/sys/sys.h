@@ -17,9 +17,9 @@ static inline int64_t sys_mono_us(const struct sys_clock *c) { return c->mono_us
 struct sys_clock_test { struct sys_clock c; _Atomic int64_t ms; };
 void	sys_clock_test_init(struct sys_clock_test *, int64_t ms);
 
-/* The clock of many nodes: this machine's, moved by as much as the database's is ahead of it, so that leases, ids and days are the same
- * whatever the machines say.  mono_us is this machine's. */
-struct sys_clock_shared { struct sys_clock c; _Atomic int64_t ahead_us; };
+/* The clock of many nodes: the database's time as it was learned, and what has passed since by mono_us of this machine: so leases, ids and days
+ * are the same whatever the machines say, also when somebody sets one of them.  base_us: their difference; 0, and it is this machine's wall clock. */
+struct sys_clock_shared { struct sys_clock c; _Atomic int64_t base_us; };
 void	sys_clock_shared_init(struct sys_clock_shared *);
 
 /* Ids made by one process ascend, also within a millisecond and when the wall clock is set back. */

@@ -12,6 +12,17 @@ in_dir(char out[128], const char *name)
 	return out;
 }
 
+TEST(the_time_of_all_nodes_goes_on_whatever_the_wall_clock_says)
+{
+	struct sys_clock_shared c;
+
+	sys_clock_shared_init(&c);
+	CHECK(llabs(sys_wall_us(&c.c) - sys_wall_us(&sys_clock_real)) < 1000000);
+	c.base_us = INT64_C(4000000000000000) - sys_mono_us(&sys_clock_real);
+	int64_t passed = sys_wall_us(&c.c) - INT64_C(4000000000000000);
+	CHECK(passed >= 0 && passed < 1000000);
+}
+
 TEST(a_test_clock_stands_until_it_is_moved)
 {
 	struct sys_clock_test t;

@@ -150,7 +150,7 @@ class Node(Server):
     """One scriped of the cluster: the links are its own, and so is its clock."""
 
     def __init__(self, name, cluster, role, settings):
-        super().__init__({'role': role, **settings}, clock=True, data=os.path.join(cluster.dir, name))
+        super().__init__({'role': role, 'db_clock': True, **settings}, clock=True, data=os.path.join(cluster.dir, name))
         self.name, self.role, self.log = name, role, os.path.join(cluster.dir, name + '.log')
         self.where = ['--data', self.data, '--db', cluster.uri(name)]
 
