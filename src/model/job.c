@@ -56,9 +56,10 @@ static const struct field task_fields[] = {
 	F_I64 (job_task, lost_leases, "lost_leases", "lost_leases", 0, 0, 0, "", NULL),
 	F_I64 (job_task, reserved, "reserved", "reserved", 0, 0, 0, "", NULL),
 	F_I64 (job_task, queued_us, "queued_us", "queued_us", 0, 0, 0, "", NULL),
+	F_TIME(job_task, started_at, "started_at", "started_at", F_NULL, ""),
 };
 const struct rec job_task_rec = REC(job_task, task_fields, "What a worker holds");
-#define TASK "workspace, id, project, type, input, worker, attempts, lost_leases, reserved, queued_us"
+#define TASK "workspace, id, project, type, input, worker, attempts, lost_leases, reserved, queued_us, started_at"
 
 SQL(insert, "job.insert",
     "INSERT INTO job (workspace, id, project, type, status, input, run_at, queued_us, updated_at, reserved) VALUES ($1, $2, $3, $4, 'QUEUED', $5, $6, $7, $6, $8)");

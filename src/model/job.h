@@ -47,7 +47,7 @@ struct job_task {
 	project_id project;
 	int type;
 	str input, worker;
-	int64_t attempts, lost_leases, reserved, queued_us;
+	int64_t attempts, lost_leases, reserved, queued_us, started_at;
 };
 extern const struct rec job_task_rec;
 MUST_USE enum err job_claim(struct db *, struct arena *, str worker, int64_t now, int64_t lease_ms, int limit, struct job_task *ret, int *n, struct error *);

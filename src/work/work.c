@@ -358,6 +358,7 @@ work_idle(const struct work_conf *c)
 	w->c = *c;
 	w->board = board_new(c->clock);
 	pthread_mutex_init(&w->lock, NULL);
+	pthread_mutex_init(&w->steps.lock, NULL);
 	sys_cond_init(&w->jobs);
 	sys_cond_init(&w->keeper);
 	sys_cond_init(&w->duties);
@@ -410,6 +411,7 @@ work_close(struct work *w)
 	pthread_cond_destroy(&w->duties);
 	pthread_cond_destroy(&w->pause);
 	pthread_mutex_destroy(&w->lock);
+	pthread_mutex_destroy(&w->steps.lock);
 	free(w->thread);
 	free(w);
 }

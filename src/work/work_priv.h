@@ -129,7 +129,12 @@ MUST_USE enum err voice_fetch(struct run *, struct db *, str source, struct job_
 /* receipt.c: what a post was made of (contract 12.8), as the job keeps it */
 str	receipt_text(struct arena *, const struct write_output *, size_t source, hook_id, const struct found *, int nfound, const struct job_voice *);
 
+/* Steps that wait for each other (step.c). */
+struct step;
+struct steps { pthread_mutex_t lock; struct step *first, **last; bool flying; };
+
 struct work {
+	struct steps steps;
 	struct work_conf c;
 	struct board *board;
 	pthread_mutex_t lock;

@@ -383,6 +383,28 @@ DB_TEST(a_worker_survives_the_loss_of_its_job)
 	t_house_close(&h);
 }
 
+/* Their steps go together where that pays; a transaction that fails or whose commit is not known is nobody's loss and nobody's double. */
+DB_TEST(many_workers_end_each_job_once_whatever_the_database_does)
+{
+	static const enum db_fault_kind kinds[] = { DB_FAULT_CALL, DB_FAULT_COMMIT_BEFORE, DB_FAULT_COMMIT_AFTER };
+	enum { JOBS = 60 };
+	struct t_house h;
+
+	t_house_open(&h, t, T_HANDS | T_FAULTS, "workers=8 lease=2000 log_level=error");
+	for (int round = 0; round < 6; round++) {
+		for (int i = 0; i < JOBS; i++)
+			t_job(&h, JT_NOOP, "{}", 0);
+		t_break(&h, kinds[round % 3], 1 + round, false);
+		work_wake(h.work);
+		int64_t all = (round + 1) * JOBS;
+		T_UNTIL((t_move(&h, 20), t_count(&h, "job WHERE status = 'DONE'")) == all);
+		t_mend(&h);
+		CHECK_INT(t_count(&h, "event WHERE type = 'job.completed'"), ==, all);
+	}
+	CHECK_INT(t_count(&h, "job WHERE attempts < 1 OR status <> 'DONE' OR completed_at IS NULL OR started_at IS NULL"), ==, 0);
+	t_house_close(&h);
+}
+
 /* --- what else the keeper and the board do --- */
 
 DB_TEST(finished_jobs_and_old_events_go)
