@@ -1,43 +1,21 @@
-#include "db/engine.h"
-#include "db/pg.h"
+#include "db/engine_priv.h"
 #include <stdio.h>
 #include <stdlib.h>
 
 #define BATCH_CALLS	256
 #define BATCH_BYTES	((size_t)8 << 20)
-#define RIDE_US		1000000
-#define TRIES		5		/* of a transaction that met a deadlock or a serialization failure */
+#define TRIES		5		/* of a call alone */
 /* The log is folded when it has grown by this much: seldom enough to cost little, often enough to keep it small. */
 #define CHECKPOINT_CALLS 16000
 #define CALL_BYTES	((size_t)16 << 10)	/* a call that writes more counts as several, */
 #define CALL_ROWS	8			/* and so does one that touches more rows, as cleaning does */
 #define MEASURE_US	10000000		/* between two looks at the size of the database */
 
-struct queue { struct call *head, **tail; int n; };
-
-struct engine {
-	struct engine_conf c;
-	pthread_mutex_t lock;
-	pthread_cond_t more;
-	struct queue wait, ride;
-	bool hurry, closing;
-	int threads;
-	pthread_t *thread;
-	struct db *conn;		/* one per thread */
-	pthread_key_t reader_key;
-	struct db *reader;		/* readers_max places */
-	int nreader;
-	int64_t since_checkpoint;	/* the writer's own */
-	int64_t measure_us;		/* when the size is to be asked for again */
-	struct engine_stats st;
-};
-struct seat { struct engine *g; int i; };
-
 /* --- queues --- */
 
 static void queue_init(struct queue *q) { *q = (struct queue){ .tail = &q->head }; }
 
-static void
+void
 queue_put(struct queue *q, struct call *c)
 {
 	c->next = NULL;
@@ -46,7 +24,7 @@ queue_put(struct queue *q, struct call *c)
 	q->n++;
 }
 
-static struct call *
+struct call *
 queue_take(struct queue *q)
 {
 	struct call *c = q->head;
@@ -62,16 +40,22 @@ queue_take(struct queue *q)
 enum err
 engine_submit(struct engine *g, struct call *c, struct error *e)
 {
-	struct queue *q = (c->flags & CALL_RIDE) ? &g->ride : &g->wait;
+	struct queue *q = (c->flags & CALL_RIDE) ? &g->ride : g->pool != NULL && (c->flags & CALL_READ) ? &g->read : &g->wait;
+	bool wake = false;
 
 	c->since_us = sys_mono_us(g->c.clock);
+	c->tries = c->trips = 0;
 	pthread_mutex_lock(&g->lock);
 	bool refused = g->closing || (q->n >= g->c.queue_max && !(c->flags & CALL_FORCE));
 	if (!refused) {
 		queue_put(q, c);
-		if ((c->flags & CALL_RIDE) ? g->hurry : g->wait.n == 1 || g->threads > 1)
+		wake = !(c->flags & CALL_RIDE) || g->hurry;
+		if (wake && g->pool == NULL && g->wait.n <= 1)
 			pthread_cond_signal(&g->more);
+		wake &= g->pool != NULL;
 	}
+	if (wake)
+		pool_nudge(g->pool);
 	pthread_mutex_unlock(&g->lock);
 	if (refused)
 		return fail(e, E_UNAVAILABLE, NULL, "Too many requests wait for the database.");
@@ -84,11 +68,13 @@ engine_hurry(struct engine *g)
 	pthread_mutex_lock(&g->lock);
 	g->hurry = true;
 	pthread_cond_broadcast(&g->more);
+	if (g->pool != NULL)
+		pool_nudge(g->pool);
 	pthread_mutex_unlock(&g->lock);
 }
 
-/* Who rides goes last, but not for ever: a pool takes one call at a time, and the queue may never be empty. */
-static struct call *
+/* Who rides goes last, but not for ever: the queue may never be empty. */
+struct call *
 next_call(struct engine *g, int64_t now_us)
 {
 	const struct call *rider = g->ride.head;
@@ -117,16 +103,18 @@ gather(struct engine *g, struct call **batch, int max)
 	return n;
 }
 
-static bool
+bool
 late(const struct engine *g, const struct call *c)
 {
 	return !(c->flags & CALL_FORCE) && sys_mono_us(g->c.clock) - c->since_us > g->c.deadline_us;
 }
 
+enum err too_late(struct error *e) { return fail(e, E_UNAVAILABLE, NULL, "The database did not get to this request in time."); }
+
 /* --- statistics --- */
 
 /* Health comes back with a row that was really written: an empty transaction succeeds on a full disk too. */
-static void
+void
 note_batch(struct engine *g, int calls, int64_t began_us, bool wrote, enum err code, const struct error *why)
 {
 	int bin = 0;
@@ -168,20 +156,22 @@ engine_stats(struct engine *g, struct engine_stats *ret)
 {
 	pthread_mutex_lock(&g->lock);
 	*ret = g->st;
-	ret->queued = g->wait.n + g->ride.n;
+	ret->queued = g->wait.n + g->read.n + g->ride.n;
+	if (g->pool != NULL)
+		pool_stats(g->pool, ret);
 	pthread_mutex_unlock(&g->lock);
 }
 
 /* --- one call in a transaction of its own --- */
 
 /* The faults that end a transaction whatever the call made of them. */
-static bool
+bool
 fatal(enum err e)
 {
 	return e == E_RETRY || e == E_LOCKED || e == E_FULL || e == E_STORAGE || e == E_UNCERTAIN;
 }
 
-static enum err
+enum err
 transact(struct call *c, struct db *db, bool firm, struct error *e)
 {
 	TRY(db->ops->begin(db, TX_WRITE, e));
@@ -197,33 +187,19 @@ transact(struct call *c, struct db *db, bool firm, struct error *e)
 	return code;
 }
 
-/* The server went away before COMMIT, most often while the connection was idle: nothing of the call stands. */
-static bool
-lost_link(const struct engine *g, struct db *db, enum err code)
-{
-	return g->c.pg_uri != NULL && code == E_STORAGE && db->ops->broken(db);
-}
-
 static void
 alone(struct engine *g, struct call *c, struct db *db)
 {
 	struct error e = { 0 };
 	enum err code = E_RETRY;
-	int64_t began = sys_mono_us(g->c.clock), written = db->ops->written(db), trips = db_trips(db);
+	int64_t began = sys_mono_us(g->c.clock), written = db->ops->written(db);
 
-	if (late(g, c)) {
-		code = fail(&e, E_UNAVAILABLE, NULL, "The database did not get to this request in time.");
-	} else if ((code = db->ops->revive(db, &e)) == OK) {
-		bool firm = engine_embedded(g);
-		for (int i = 0; i < TRIES && (i == 0 || code == E_RETRY); i++) {
-			code = (c->flags & CALL_READ) ? c->run(c, db, &e) : transact(c, db, firm, &e);
-			firm |= code == E_RETRY;
-			if (i == 0 && lost_link(g, db, code) && db->ops->revive(db, &e) == OK)
-				code = E_RETRY;
-		}
-	}
+	if (late(g, c))
+		code = too_late(&e);
+	else
+		for (int i = 0; i < TRIES && code == E_RETRY; i++)
+			code = transact(c, db, true, &e);
 	note_batch(g, 1, began, db->ops->written(db) > written, fatal(code) ? code : OK, &e);
-	c->trips = (int)(db_trips(db) - trips);
 	c->done(c, code, &e);
 }
 
@@ -306,7 +282,7 @@ drop_late(struct engine *g, struct call **batch, int n)
 	for (int i = 0; i < n; i++) {
 		if (late(g, batch[i])) {
 			struct error e;
-			enum err code = fail(&e, E_UNAVAILABLE, NULL, "The database did not get to this request in time.");
+			enum err code = too_late(&e);
 			batch[i]->done(batch[i], code, &e);
 		} else {
 			batch[kept++] = batch[i];
@@ -318,14 +294,12 @@ drop_late(struct engine *g, struct call **batch, int n)
 static void *
 write_all(void *arg)
 {
-	struct seat *seat = arg;
-	struct engine *g = seat->g;
-	struct db *db = &g->conn[seat->i];
+	struct engine *g = arg;
+	struct db *db = &g->writer;
 	struct call *batch[BATCH_CALLS];
 	struct outcome *o = calloc(BATCH_CALLS, sizeof(*o));
 	int n;
 
-	free(seat);
 	if (o == NULL)
 		abort();
 	measure(g, db);
@@ -351,64 +325,24 @@ write_all(void *arg)
 	return NULL;
 }
 
-/* --- PostgreSQL: the pool --- */
-
-static void *
-serve_one_by_one(void *arg)
-{
-	struct seat *seat = arg;
-	struct engine *g = seat->g;
-	struct db *db = &g->conn[seat->i];
-	struct call *c;
-
-	free(seat);
-	measure(g, db);
-	while (gather(g, &c, 1) != 0) {
-		alone(g, c, db);
-		measure(g, db);
-	}
-	return NULL;
-}
-
 /* --- open, wait, read, close --- */
 
-/* The first connection prepares all statements, so that one which the database refuses ends the start; the others prepare what they are asked for. */
 static enum err
-connect_one(struct engine *g, int i, struct error *e)
+start_writer(struct engine *g, struct error *e)
 {
-	struct db *ret = &g->conn[i];
 	struct db_sqlite_conf lite = { g->c.path, false, g->c.cache_kb, g->c.max_pages };
+	struct db *db = &g->writer;
 
-	struct link_conf conf = { .uri = g->c.pg_uri, .lock_ms = g->c.lock_ms != 0 ? g->c.lock_ms : 30000 };
-
-	TRY(g->c.pg_uri != NULL ? pg_open_own(&conf, ret, e) : db_sqlite_open(&lite, ret, e));
-	enum err code = i == 0 ? db_prepare_all(ret, e) : OK;
+	TRY(db_sqlite_open(&lite, db, e));
+	enum err code = db_prepare_all(db, e);
+	if (code == OK && g->c.wrap != NULL)
+		*db = g->c.wrap(g->c.wrap_ctx, *db);
+	if (code == OK)
+		code = sys_thread(&g->thread, "writer", write_all, g, e);
+	g->writes = code == OK;
 	if (code != OK)
-		ret->ops->close(ret);
-	else if (g->c.wrap != NULL)
-		*ret = g->c.wrap(g->c.wrap_ctx, *ret);
+		db->ops->close(db);
 	return code;
-}
-
-static enum err
-start(struct engine *g, struct error *e)
-{
-	for (int i = 0; i < g->c.pool; i++) {
-		struct seat *seat = malloc(sizeof(*seat));
-		if (seat == NULL)
-			abort();
-		*seat = (struct seat){ g, i };
-		enum err code = connect_one(g, i, e);
-		if (code == OK && (code = sys_thread(&g->thread[i], g->c.pg_uri != NULL ? "pool" : "writer",
-		    g->c.pg_uri != NULL ? serve_one_by_one : write_all, seat, e)) != OK)
-			g->conn[i].ops->close(&g->conn[i]);
-		if (code != OK) {
-			free(seat);
-			return code;
-		}
-		g->threads++;
-	}
-	return OK;
 }
 
 enum err
@@ -419,18 +353,16 @@ engine_open(const struct engine_conf *c, struct engine **ret, struct error *e)
 	if (g == NULL)
 		abort();
 	g->c = *c;
-	g->c.pool = c->pg_uri != NULL ? MAX(c->pool, 1) : 1;
 	g->st.ok = true;
 	queue_init(&g->wait);
+	queue_init(&g->read);
 	queue_init(&g->ride);
 	pthread_mutex_init(&g->lock, NULL);
 	sys_cond_init(&g->more);
-	g->thread = calloc((size_t)g->c.pool, sizeof(*g->thread));
-	g->conn = calloc((size_t)g->c.pool, sizeof(*g->conn));
 	g->reader = calloc((size_t)MAX(c->readers_max, 1), sizeof(*g->reader));
-	if (g->thread == NULL || g->conn == NULL || g->reader == NULL || pthread_key_create(&g->reader_key, NULL) != 0)
+	if (g->reader == NULL || pthread_key_create(&g->reader_key, NULL) != 0)
 		abort();
-	enum err code = start(g, e);
+	enum err code = c->pg_uri != NULL ? pool_open(g, &g->pool, e) : start_writer(g, e);
 	if (code != OK) {
 		engine_close(g);
 		return code;
@@ -529,7 +461,7 @@ engine_read(struct engine *g, enum err (*run)(void *, struct db *, struct error 
 	struct db *db;
 
 	TRY(engine_reader(g, &db, e));
-	return db != NULL ? run(ctx, db, e) : wait_for(g, CALL_READ, run, ctx, e);
+	return db != NULL ? run(ctx, db, e) : wait_for(g, CALL_READ | CALL_SLOW, run, ctx, e);
 }
 
 void
@@ -539,17 +471,17 @@ engine_close(struct engine *g)
 	g->closing = true;
 	pthread_cond_broadcast(&g->more);
 	pthread_mutex_unlock(&g->lock);
-	for (int i = 0; i < g->threads; i++)
-		pthread_join(g->thread[i], NULL);
+	if (g->pool != NULL)
+		pool_close(g->pool);
+	if (g->writes)
+		pthread_join(g->thread, NULL);
 	for (int i = 0; i < g->nreader; i++)
 		g->reader[i].ops->close(&g->reader[i]);
-	for (int i = 0; i < g->threads; i++)
-		g->conn[i].ops->close(&g->conn[i]);
+	if (g->writes)
+		g->writer.ops->close(&g->writer);
 	pthread_key_delete(g->reader_key);
 	pthread_cond_destroy(&g->more);
 	pthread_mutex_destroy(&g->lock);
-	free(g->thread);
-	free(g->conn);
 	free(g->reader);
 	free(g);
 }

@@ -28,6 +28,7 @@
 enum {
 	CALL_READ  = 1,		/* no transaction of ours around it */
 	CALL_RIDE  = 2,		/* nobody waits: run with the next batch, or within a second */
+	CALL_SLOW  = 8,		/* a read that may take long: PostgreSQL does not send it together with others */
 	CALL_FORCE = 4,		/* taken although the queue is full: the worker's, which hold a lease */
 };
 struct call {
@@ -38,6 +39,7 @@ struct call {
 	unsigned flags;
 	size_t bytes;		/* roughly what it writes: a batch is at most 8 MB */
 	int64_t since_us;	/* set by the engine */
+	int tries;		/* the engine's */
 	int trips;		/* how often it waited for an answer of the server: set by the engine before done(); 0 on SQLite */
 };
 
@@ -47,7 +49,11 @@ struct engine_conf {
 	int64_t cache_kb, max_pages;
 	int pool, queue_max, readers_max;
 	int64_t deadline_us;
-	int64_t lock_ms;	/* PostgreSQL: how long a write waits for a row of another one; 0: 30 s */
+	/* PostgreSQL */
+	int64_t lock_ms;	/* how long a write waits for a row of another one; 0: 30 s */
+	int64_t statement_ms;	/* how long a statement may take, and a server be silent (a second longer); 0: 30 s */
+	int drivers;		/* threads that drive the connections; 0: 1 */
+	struct sys_clock_shared *shared;	/* is told how far the database's clock is ahead of ours; or NULL */
 	const struct sys_clock *clock;
 	struct db (*wrap)(void *, struct db);	/* tests: a fault engine around each writing connection */
 	void *wrap_ctx;
@@ -71,7 +77,8 @@ void	engine_close(struct engine *);
 /* How far the database's time is ahead of this machine's, looked at three times. */
 MUST_USE enum err db_clock(struct db *, struct sys_clock_shared *, struct error *);
 
-struct engine_stats { int64_t queued, batches, calls, failed, size, last_batch_us; bool ok; char why[120]; int64_t hist[10]; };
+struct engine_stats { int64_t queued, batches, calls, failed, size, last_batch_us; bool ok; char why[120]; int64_t hist[10];
+	int64_t connections, connected, busy, waiting, trips, flights, reconnects; };	/* PostgreSQL; waiting: statements and transactions, for a connection */
 /* hist[i]: batches of at most 2^i calls.  ok is what the last transaction said. */
 void	engine_stats(struct engine *, struct engine_stats *);
 #endif

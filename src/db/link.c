@@ -20,6 +20,7 @@ const struct stmt link_verbs[VERBS] = {
 	[VERB_MARK] = { "own.mark", "SAVEPOINT m", OWN - VERB_MARK, 0, true },
 	[VERB_REWIND] = { "own.rewind", "ROLLBACK TO m", OWN - VERB_REWIND, 0, true },
 	[VERB_SIZE] = { "own.size", "SELECT pg_database_size(current_database())", OWN - VERB_SIZE, 0, true },
+	[VERB_CLOCK] = { "own.clock", "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint", OWN - VERB_CLOCK, 0, true },
 };
 
 /* --- what the server's words mean --- */
@@ -348,6 +349,26 @@ take_one(struct link *l)
 	return true;
 }
 
+/* Its results up to the first fault; then the pipeline goes on. */
+static void
+take_script(struct link *l)
+{
+	struct ask *a = l->script;
+	PGresult *r;
+
+	while (!PQisBusy(l->c) && (r = PQgetResult(l->c)) != NULL) {
+		if (!good(r))
+			tell_fault(l, &(struct expect){ SENT_ASK, a->q, a, NULL, NULL }, r);
+		PQclear(r);
+	}
+	if (PQisBusy(l->c) || PQstatus(l->c) != CONNECTION_OK)
+		return;
+	a->answered = true;
+	l->script = NULL;
+	if (PQenterPipelineMode(l->c) != 1)
+		l->doomed = true;
+}
+
 void
 link_pump(struct link *l)
 {
@@ -361,6 +382,8 @@ link_pump(struct link *l)
 	}
 	while (l->n > 0 && !PQisBusy(l->c) && take_one(l))
 		;
+	if (l->script != NULL)
+		take_script(l);
 	if (!open || PQstatus(l->c) != CONNECTION_OK)
 		link_fail(l, PQerrorMessage(l->c));
 }
@@ -379,6 +402,9 @@ link_fail(struct link *l, const char *why)
 		if (!told)
 			tell_lost(&x, kept);
 	}
+	if (l->script != NULL)
+		tell_lost(&(struct expect){ SENT_ASK, l->script->q, l->script, NULL, NULL }, kept);
+	l->script = NULL;
 	l->open = 0;
 	l->unflushed = false;
 	if (l->c != NULL)
@@ -391,7 +417,7 @@ link_wait(struct link *l, const struct ask *a)
 {
 	for (;;) {
 		link_pump(l);
-		if (a != NULL ? a->answered : l->n == 0)
+		if (a != NULL ? a->answered : link_idle(l))
 			return;
 		if (link_lost(l)) {
 			link_fail(l, NULL);
@@ -409,24 +435,19 @@ link_forget(struct link *l)
 		l->ring[(l->head + i) & (l->cap - 1)].account = NULL;
 }
 
-enum err
-link_script(struct link *l, const char *sql, struct error *e)
+void
+link_script(struct link *l, struct ask *a, const char *sql)
 {
-	enum err code = OK;
-
-	if (link_lost(l) || PQexitPipelineMode(l->c) != 1)
-		return say(e, E_STORAGE, "script", l->c != NULL ? PQerrorMessage(l->c) : "the connection was lost");
+	static const struct stmt what = { .name = "script" };
 	char *text = db_expand(sql, words);
-	PGresult *r = PQexec(l->c, text);
+
+	a->q = &what;
+	l->script = a;
+	if (link_lost(l) || PQexitPipelineMode(l->c) != 1 || PQsendQuery(l->c, text) != 1)
+		link_fail(l, l->c != NULL ? PQerrorMessage(l->c) : NULL);
+	else
+		l->unflushed = PQflush(l->c) == 1;
 	free(text);
-	if (!good(r)) {
-		l->doomed |= fate_of(r, &code) == FATE_GONE;
-		code = say(e, code, "script", PQresultErrorMessage(r));
-	}
-	PQclear(r);
-	if (PQenterPipelineMode(l->c) != 1)
-		link_fail(l, NULL);
-	return code;
 }
 
 /* --- opening --- */

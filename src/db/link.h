@@ -54,6 +54,7 @@ struct link {
 	uint8_t generation;		/* a name is never used twice */
 	bool halfway, doomed;		/* halfway: the result of the first one in the ring is here, its end is not */
 	bool unflushed;
+	struct ask *script;		/* of link_script */
 };
 
 struct link_conf {
@@ -65,7 +66,7 @@ struct link_conf {
 MUST_USE enum err link_open(struct link *, const struct link_conf *, struct error *);
 void	link_close(struct link *);
 static inline bool link_lost(const struct link *l) { return l->c == NULL || PQstatus(l->c) != CONNECTION_OK; }
-static inline bool link_idle(const struct link *l) { return l->n == 0; }
+static inline bool link_idle(const struct link *l) { return l->n == 0 && l->script == NULL; }
 
 void	link_ask(struct link *, struct ask *, const struct stmt *, const struct val *, int);
 void	link_run(struct link *, struct account *, const struct miss *, const struct stmt *, const struct val *, int);
@@ -76,12 +77,12 @@ void	link_pump(struct link *);
 void	link_wait(struct link *, const struct ask *);
 /* What is under way is of no account any more. */
 void	link_forget(struct link *);
-/* Several statements in one text, outside of the pipeline: blocks. */
-MUST_USE enum err link_script(struct link *, const char *sql, struct error *);
+/* Several statements in one text, outside of the pipeline; nothing else may be under way. */
+void	link_script(struct link *, struct ask *, const char *sql);
 /* Everything under way is told that it is lost. */
 void	link_fail(struct link *, const char *why);
 
 /* Statements of our own, beside those of SQL(): the same on every connection. */
-enum verb { VERB_BEGIN, VERB_SNAPSHOT, VERB_COMMIT, VERB_ROLLBACK, VERB_MARK, VERB_REWIND, VERB_SIZE, VERBS };
+enum verb { VERB_BEGIN, VERB_SNAPSHOT, VERB_COMMIT, VERB_ROLLBACK, VERB_MARK, VERB_REWIND, VERB_SIZE, VERB_CLOCK, VERBS };
 extern const struct stmt link_verbs[VERBS];
 #endif

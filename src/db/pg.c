@@ -388,11 +388,23 @@ static enum err
 pg_script(struct db *db, const char *sql, struct error *e)
 {
 	struct pg *p = of(db);
+	bool held = p->l != NULL;
 
+	if (!held)
+		TRY(p->host->hold(p, TX_READ, e));
 	link_sync(p->l);
 	await(p, NULL);
-	TRY(account_of(p, e));
-	return link_script(p->l, sql, e);
+	enum err code = account_of(p, e);
+	struct ask *a = ask_new(p);
+	if (code == OK) {
+		link_script(p->l, a, sql);
+		await(p, a);
+		code = outcome(p, a, e);
+	}
+	ask_free(a);
+	if (!held)
+		p->host->yield(p);
+	return code;
 }
 
 static enum err

@@ -15,13 +15,14 @@
 struct pg_host {
 	enum err (*hold)(struct pg *, enum tx, struct error *);	/* a connection for a transaction: p->l */
 	void (*yield)(struct pg *);			/* the transaction is over */
-	void (*share)(struct pg *, struct ask *);	/* outside a transaction: send it with others'; NULL: on p->l */
+	void (*share)(struct pg *, struct ask *);	/* where p has no connection: send it with others' */
 	void (*wait)(struct pg *, struct ask *);	/* until it is answered; NULL: until nothing is under way on p->l */
 };
 
 enum phase { PG_NONE, PG_READ, PG_WRITE };
 struct pg {
 	const struct pg_host *host;
+	void *ctx;			/* the host's */
 	struct link *l;
 	enum phase phase;
 	bool firm, defers;		/* the mark's */

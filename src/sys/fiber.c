@@ -1,0 +1,159 @@
+#include "sys/fiber.h"
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#if __has_feature(thread_sanitizer)
+#define __SANITIZE_THREAD__ 1
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#endif
+#ifdef __SANITIZE_THREAD__
+#include <sanitizer/tsan_interface.h>
+#endif
+
+/* The deepest calls of handlers take some 30 KB (80 parameters as text, texts of errors, JSON); a sanitizer triples it. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define FIBER_STACK	((size_t)1024 << 10)
+#else
+#define FIBER_STACK	((size_t)256 << 10)
+#endif
+
+struct fiber {
+	struct fiber *next;
+	struct fibers *home;
+	void (*run)(void *);
+	void *arg;
+	bool ended;
+	char *map;
+	size_t mapped;
+	ucontext_t self, caller;
+	void *shadow, *caller_shadow;		/* the sanitizers' */
+	const void *caller_stack;
+	size_t caller_size;
+};
+
+/* What a sanitizer must know before and after the stack is another one. */
+static void
+leave_for(void **keep, const void *stack, size_t size, void *thread)
+{
+#ifdef __SANITIZE_ADDRESS__
+	__sanitizer_start_switch_fiber(keep, stack, size);
+#endif
+#ifdef __SANITIZE_THREAD__
+	__tsan_switch_to_fiber(thread, 0);
+#endif
+	(void)keep, (void)stack, (void)size, (void)thread;
+}
+
+static void
+arrived(void *kept, const void **from, size_t *size)
+{
+#ifdef __SANITIZE_ADDRESS__
+	__sanitizer_finish_switch_fiber(kept, from, size);
+#endif
+	(void)kept, (void)from, (void)size;
+}
+
+static void
+back(struct fiber *f)
+{
+	leave_for(&f->shadow, f->caller_stack, f->caller_size, f->caller_shadow);
+	swapcontext(&f->self, &f->caller);
+	arrived(f->shadow, &f->caller_stack, &f->caller_size);
+}
+
+/* A pointer goes through makecontext as two ints. */
+static void
+begin(unsigned high, unsigned low)
+{
+	struct fiber *f = (struct fiber *)((uintptr_t)high << 32 | (uintptr_t)low);
+
+	arrived(NULL, &f->caller_stack, &f->caller_size);
+	for (;;) {
+		f->run(f->arg);
+		f->ended = true;
+		back(f);
+	}
+}
+
+static struct fiber *
+make(struct fibers *home)
+{
+	struct fiber *f = calloc(1, sizeof(*f));
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	if (f == NULL)
+		abort();
+	f->home = home;
+	f->mapped = FIBER_STACK + page;
+	f->map = mmap(NULL, f->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+	if (f->map == MAP_FAILED || mprotect(f->map, page, PROT_NONE) != 0 || getcontext(&f->self) != 0)
+		abort();
+	f->self.uc_stack.ss_sp = f->map + page;
+	f->self.uc_stack.ss_size = FIBER_STACK;
+	makecontext(&f->self, (void (*)(void))(uintptr_t)begin, 2, (unsigned)((uintptr_t)f >> 32), (unsigned)(uintptr_t)f);
+#ifdef __SANITIZE_THREAD__
+	f->shadow = __tsan_create_fiber(0);
+#endif
+	return f;
+}
+
+struct fiber *
+fiber_new(struct fibers *home, void (*run)(void *), void *arg)
+{
+	struct fiber *f = home->spare;
+
+	if (f != NULL)
+		home->spare = f->next;
+	else
+		f = make(home);
+	f->run = run;
+	f->arg = arg;
+	f->ended = false;
+	return f;
+}
+
+bool
+fiber_go(struct fiber *f)
+{
+	void *shadow = f->shadow;	/* under ASan it is the fiber's own, and of no interest here */
+
+#ifdef __SANITIZE_THREAD__
+	f->caller_shadow = __tsan_get_current_fiber();
+#endif
+	leave_for(&f->caller_shadow, f->self.uc_stack.ss_sp, FIBER_STACK, shadow);
+	swapcontext(&f->caller, &f->self);
+	arrived(f->caller_shadow, NULL, NULL);
+	if (!f->ended)
+		return true;
+	f->next = f->home->spare;
+	f->home->spare = f;
+	return false;
+}
+
+void fiber_wait(struct fiber *f) { back(f); }
+
+void
+fibers_free(struct fibers *home)
+{
+	for (struct fiber *f; (f = home->spare) != NULL; ) {
+		home->spare = f->next;
+#ifdef __SANITIZE_THREAD__
+		__tsan_destroy_fiber(f->shadow);
+#endif
+#ifdef __SANITIZE_ADDRESS__
+		__asan_unpoison_memory_region(f->map, f->mapped);	/* another map may come to this place */
+#endif
+		munmap(f->map, f->mapped);
+		free(f);
+	}
+}
