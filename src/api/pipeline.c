@@ -226,7 +226,7 @@ submit(struct rq *rq, call_run *run, call_done *done, unsigned flags)
 static void
 read_slowly(struct rq *rq)
 {
-	rq->call = (struct call){ .run = run_read, .done = read_done, .flags = CALL_READ, .bytes = 1024 };
+	rq->call = (struct call){ .run = run_read, .done = read_done, .flags = CALL_READ | CALL_SLOW, .bytes = 1024 };
 	rq->stage = AT_READ;
 	park(rq, slow_submit(rq->api->slow, &rq->call, &rq->err));
 }
