@@ -53,7 +53,6 @@ struct engine_conf {
 	int64_t lock_ms;	/* how long a write waits for a row of another one; 0: 30 s */
 	int64_t statement_ms;	/* how long a statement may take, and a server be silent (a second longer); 0: 30 s */
 	int drivers;		/* threads that drive the connections; 0: 1 */
-	struct sys_clock_shared *shared;	/* is told how far the database's clock is ahead of ours; or NULL */
 	const struct sys_clock *clock;
 	struct db (*wrap)(void *, struct db);	/* tests: a fault engine around each writing connection */
 	void *wrap_ctx;

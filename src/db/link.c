@@ -20,7 +20,6 @@ const struct stmt link_verbs[VERBS] = {
 	[VERB_MARK] = { "own.mark", "SAVEPOINT m", OWN - VERB_MARK, 0, true },
 	[VERB_REWIND] = { "own.rewind", "ROLLBACK TO m", OWN - VERB_REWIND, 0, true },
 	[VERB_SIZE] = { "own.size", "SELECT pg_database_size(current_database())", OWN - VERB_SIZE, 0, true },
-	[VERB_CLOCK] = { "own.clock", "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint", OWN - VERB_CLOCK, 0, true },
 };
 
 /* --- what the server's words mean --- */

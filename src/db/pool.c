@@ -127,21 +127,6 @@ pool_want(struct driver *d, int n)
 	pthread_mutex_unlock(&p->lock);
 }
 
-/* --- the clock --- */
-
-enum err
-pool_clock(struct db *db, struct sys_clock_shared *shared, struct error *e)
-{
-	int64_t before = mono(), wall = sys_wall_us(&sys_clock_real);
-	struct rows r;
-
-	TRY(db->ops->query(db, &link_verbs[VERB_CLOCK], NULL, 0, &r, e));
-	int64_t took = mono() - before;
-	if (db_next(&r) && took < LOOK_US)	/* a slow answer says too little */
-		atomic_store(&shared->ahead_us, db_col(&r, 0).i - (wall + took / 2));
-	return db_done(&r, e);
-}
-
 /* --- figures, open, close --- */
 
 void
@@ -172,13 +157,10 @@ pool_stats(struct pool *p, struct engine_stats *ret)
 static enum err
 first_link(struct pool *p, struct error *e)
 {
-	struct sys_clock_shared *shared = p->g->c.shared;
 	struct db db;
 
 	TRY(pg_open_own(&p->conf, &db, e));
 	enum err code = db_prepare_all(&db, e);
-	for (int i = 0; code == OK && shared != NULL && i < 3; i++)
-		code = pool_clock(&db, shared, e);
 	if (code == OK) {
 		struct pg *own = db.h;
 		p->seat[0].l = *own->l;

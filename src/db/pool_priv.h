@@ -81,5 +81,4 @@ extern const struct pg_host pool_host;
 void	*pool_drive(void *driver);
 void	pool_seat_up(struct seat *);
 void	pool_want(struct driver *, int n);		/* as many connections as would be used now */
-enum err pool_clock(struct db *, struct sys_clock_shared *, struct error *);
 #endif
