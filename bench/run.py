@@ -3,7 +3,7 @@
 
     python3 bench/run.py [--json] [--quick] [NAME ...]
 
-NAMEs: get page filter post patch mixed jobs memory start size, and of agents tools tokens warm streams signin; all of them when none is given.  README.md says how each is measured.
+NAMEs: get page filter post patch mixed jobs memory start size, and of agents tools tokens warm streams signin, and of many nodes pg-get pg-post pg-jobs wake three checks; all of them when none is given.  README.md says how each is measured.
 Each pair is measured alternately; the table shows medians, and the spread: largest minus smallest, as a part of the median.
 SCRIPED_BIN names another program than build/scriped.  Exit status 0: measured, whatever was found; 1: could not; 2: usage."""
 import argparse
@@ -19,10 +19,11 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from tools import CORES, ROOT, Failure, busy, file_system, progress      # noqa: E402
 import agents                                                                # noqa: E402
+import nodes                                                                 # noqa: E402
 import measures                                                              # noqa: E402
 from measures import LEAST, Plan                                             # noqa: E402
 
-CASES = measures.CASES | agents.CASES
+CASES = measures.CASES | agents.CASES | nodes.CASES
 
 HEADINGS = ('what', 'ours', 'spread', 'peer', 'spread', '', 'ratio', 'budget', '')
 
