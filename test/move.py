@@ -12,6 +12,7 @@ import gzip
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import sqlite3
@@ -23,10 +24,12 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
 import pg  # noqa: E402
+import s3  # noqa: E402
 from server import Database, Failure, Server, program, psql, surroundings, wait_for  # noqa: E402
 from tap import Tap  # noqa: E402
 
-STAYS = {'schema_version', 'moved', 'node', 'duty'}
+with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'src', 'move', 'table.c'), encoding='utf-8') as rows:
+    STAYS = set(re.findall(r'^\tSTAYS\("(\w+)"', rows.read(), re.M))
 LETTERS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 
 
@@ -510,7 +513,85 @@ def damaged_backups_are_refused(s, d):
             raise Failure(f'a file {name} is taken')
 
 
-STORIES = (everything_goes_there_and_back, uploads_go_along, one_workspace_goes_beside_others, forged_files_are_refused,
+def place(service, bucket):
+    return ['--set', f'blob_endpoint={service.endpoint}', '--set', 'blob_path_style=true', '--set', f'blob_key_id={s3.KEY_ID}', '--set', f'blob_key_secret={s3.KEY_SECRET}']
+
+
+def objects(service, bucket):
+    status, body = s3.request(service.endpoint, 'GET', f'/{bucket}', 'list-type=2')
+    return sorted(re.findall(r'<Key>(.*?)</Key>', body.decode()))
+
+
+def through_a_bucket(s, d):
+    """Exports and backups to S3 and back, in parts where they are large."""
+    s.stop()
+    with contextlib.closing(sqlite3.connect(s.data + '/scriped.db')) as db:
+        workspace, project = db.execute('SELECT workspace, id FROM project').fetchone()
+        db.executemany('INSERT OR IGNORE INTO note (workspace, id, project, content) VALUES (?,?,?,?)',
+                       ((workspace, ulid(1770000000000 + i, i), project, base64.b64encode(random.Random(i).randbytes(60000)).decode()) for i in range(500)))
+        db.commit()
+    with s3.Service() as service:
+        at = place(service, 'kept')
+        if s3.request(service.endpoint, 'PUT', '/kept')[0] != 200:
+            raise Failure('no bucket')
+        command('export', '--data', s.data, '--to', 's3://kept/deep/a b.export', '--secret', d + '/secret', *at)
+        command('import', '--data', d + '/new', '--from', 's3://kept/deep/a b.export', '--secret', d + '/secret', *at)
+        same(as_moved(dump_lite(s.data)), dump_lite(d + '/new'))
+        command('backup', '--data', s.data, '--to', 's3://kept/b.tar', *at)
+        command('restore', '--from', 's3://kept/b.tar', '--check', *at)
+        command('restore', '--from', 's3://kept/b.tar', '--data', d + '/back', *at)
+        same(dump_lite(s.data), dump_lite(d + '/back'))
+        left = [f for f in os.listdir(s.data) if 'backup' in f or 'export' in f]
+        if left or objects(service, 'kept') != ['b.tar', 'deep/a b.export']:
+            raise Failure(f'left behind: {left}; in the bucket: {objects(service, "kept")}')
+        for uri, word in (('s3://nowhere/b.tar', 'NoSuchBucket'), ('s3://kept/none', 'there is no none'), ('s3://kept', 's3://BUCKET/KEY'), ('s3://kept/b?x=1', 'not')):
+            said = command('restore', '--from', uri, '--check', *at, status=2 if 'BUCKET/KEY' in word or word == 'not' else 1)
+            if word not in said:
+                raise Failure(f'{uri}: {said}')
+        command('backup', '--data', s.data, '--to', 's3://kept/c.tar', *at[:-1], 'blob_key_secret=wrong', status=1)
+        scheduled(s, service, d)
+    s.start()
+
+
+def scheduled(s, service, d):
+    """The server does it by itself: the newest are kept, failures are told, and the doctor knows."""
+    def serve(**more):
+        s.settings = {**s.settings, 'backup_every': 1, 'backup_keep': 2, 'metrics_listen': '127.0.0.1:0', **more}
+        s.start()
+
+    def metric(name):
+        import urllib.request
+        text = urllib.request.urlopen(f'http://127.0.0.1:{s.metrics}/metrics', timeout=10).read().decode()
+        return int(next(ln.split()[1] for ln in text.splitlines() if ln.startswith(name + ' ')))
+    kept, was = d + '/kept', dict(s.settings)
+    os.mkdir(kept)
+    open(kept + '/scriped-20200101T000000Z.tar.part', 'w').close()
+    open(kept + '/mine', 'w').close()
+    serve(backup_to=kept)
+    def whole():
+        return sorted(f for f in os.listdir(kept) if f.endswith('.tar'))
+    oldest = wait_for(whole, 20)
+    if not oldest or not wait_for(lambda: len(whole()) == 2 and whole()[0] > oldest[0], 20):
+        raise Failure(f'backups: {os.listdir(kept)}; {s.log_text()[-500:]}')
+    s.stop()
+    if set(f for f in os.listdir(kept) if not f.endswith('.tar')) != {'mine'}:
+        raise Failure(f'left behind: {os.listdir(kept)}')
+    command('restore', '--check', '--from', f'{kept}/{max(f for f in os.listdir(kept) if f.endswith(".tar"))}')
+    said = subprocess.run([*program(), 'doctor', '--data', s.data, '--set', f'backup_to={kept}'], capture_output=True, text=True, env=surroundings(), check=False).stdout
+    if 'the newest' not in said:
+        raise Failure(said)
+    serve(backup_to=d + '/none')
+    if not wait_for(lambda: metric('scriped_backup_ok') == 0 and metric('scriped_backup_failures_total') > 1 and 'level=error' in s.log_text(), 20):
+        raise Failure('a failure is not told')
+    s.stop()
+    serve(backup_to='s3://kept/auto', blob_endpoint=service.endpoint, blob_path_style=True, blob_key_id=s3.KEY_ID, blob_key_secret=s3.KEY_SECRET)
+    if not wait_for(lambda: metric('scriped_backup_timestamp_seconds') > 0 and len([k for k in objects(service, 'kept') if k.startswith('auto/')]) == 2, 40):
+        raise Failure(f'in the bucket: {objects(service, "kept")}; {s.log_text()[-500:]}')
+    s.stop()
+    s.settings = was
+
+
+STORIES = (through_a_bucket, everything_goes_there_and_back, uploads_go_along, one_workspace_goes_beside_others, forged_files_are_refused,
            backups_of_a_busy_server, damaged_backups_are_refused)
 
 
@@ -568,6 +649,9 @@ def main():
     with world() as s:
         for story in (*STORIES, killed):
             if o.only and o.only not in story.__name__:
+                continue
+            if story is through_a_bucket and not s3.installed():
+                tap.line(story.__name__, OSError('no Swift on this machine'))
                 continue
             with folder() as d:
                 try:

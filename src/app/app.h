@@ -150,6 +150,8 @@ int	versions_run(const struct command *, struct options *);
 int	version_run(const struct command *, struct options *);
 int	help_of(const struct command *);
 int	help_run(const struct command *, struct options *);
+/* A file to read from, - for standard input, or an object, which is fetched into a file without a name. */
+MUST_USE enum err source_open(struct arena *, const struct conf *, str from, int *ret, struct error *);
 int	backup_command(const struct command *, struct options *);
 int	restore_command(const struct command *, struct options *);
 int	export_run(const struct command *, struct options *);

@@ -1,6 +1,6 @@
 /* backup -- the commands that copy the embedded database while it serves, and bring a copy back. */
 #include "app/app.h"
-#include "move/backup.h"
+#include "move/keep.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -11,13 +11,13 @@
 
 struct backup_opts { str to; };
 static const struct field backup_fields[] = {
-	F_STR(backup_opts, to, "to", NULL, F_REQ, 1, 4000, "The file", "/backup/scriped.tar"),
+	F_STR(backup_opts, to, "to", NULL, F_REQ, 1, 4000, "The file, or s3://BUCKET/KEY", "/backup/scriped.tar"),
 };
 const struct rec backup_rec = REC(backup_opts, backup_fields, "Where the copy goes");
 
 struct restore_opts { str from; };
 static const struct field restore_fields[] = {
-	F_STR(restore_opts, from, "from", NULL, F_REQ, 1, 4000, "The file that backup made; - is standard input", "/backup/scriped.tar"),
+	F_STR(restore_opts, from, "from", NULL, F_REQ, 1, 4000, "The file that backup made, or s3://BUCKET/KEY; - is standard input", "/backup/scriped.tar"),
 };
 const struct rec restore_rec = REC(restore_opts, restore_fields, "Where the copy is");
 
@@ -114,6 +114,21 @@ read_secret(struct conf *c, secret *ret, struct error *e)
 	return code;
 }
 
+/* It is made whole in the data folder first: where a copy stops half way nothing is in the bucket. */
+static enum err
+to_bucket(struct options *o, struct conf *c, const struct backup_conf *bc, struct backup_result *r, struct error *e)
+{
+	const char *path = home_path(&c->a, c, "backup.tar").p;
+	struct object_place p;
+
+	TRY(object_place(&o->a, c, option(o, "to"), &p, e));
+	p.alive = alive;
+	TRY(backup_make(bc, path, r, e));
+	enum err code = keep_send(&p, path, e);
+	unlink(path);
+	return code;
+}
+
 static enum err
 back_up(struct options *o, struct conf *c, struct backup_result *r, struct error *e)
 {
@@ -125,7 +140,7 @@ back_up(struct options *o, struct conf *c, struct backup_result *r, struct error
 	if (option(o, "to").p == NULL)
 		return fail(e, E_USAGE, NULL, "say where: --to FILE");
 	TRY(read_secret(c, &s, e));
-	enum err code = backup_make(&bc, option(o, "to").p, r, e);
+	enum err code = object_is_uri(option(o, "to")) ? to_bucket(o, c, &bc, r, e) : backup_make(&bc, option(o, "to").p, r, e);
 	crypto_wipe(&s, sizeof(s));
 	if (!o->json && isatty(STDERR_FILENO))
 		fprintf(stderr, "\r\033[K");
@@ -174,9 +189,8 @@ restore(struct options *o, struct conf *c, struct backup_result *r, struct error
 	TRY(home_pg(c) != NULL ? fail(e, E_USAGE, NULL, "restore is for the embedded database; PostgreSQL has pg_restore") : OK);
 	if (from.p == NULL || to[0] == '\0')
 		return fail(e, E_USAGE, NULL, "say what and where: --from FILE --data DIR, or --from FILE --check");
-	int fd = str_eq(from, S("-")) ? dup(STDIN_FILENO) : open(from.p, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return fail(e, E_SYS, NULL, "%s: %s", from.p, strerror(errno));
+	int fd;
+	TRY(source_open(&o->a, c, from, &fd, e));
 	enum err code = o->check ? OK : home_lock(&h, &pid, e);
 	if (code == OK)
 		code = restore_run((struct export_source){ export_fd, &fd }, to, o->check, r, e);

@@ -3,6 +3,7 @@
 #include "api/cors.h"
 #include "api/visit.h"
 #include "blob/bucket.h"
+#include "move/keep.h"
 #include "db/migrate.h"
 #include "ingest/ingest.h"
 #include "know/meaning.h"
@@ -307,6 +308,29 @@ check_files_read(struct doctor *d)
 		tell(d, WARN, "extract", "cannot read %.*s: install what is in parentheses, and build again", STR(buf_str(&lacks)));
 }
 
+/* Without one a lost disk is a lost server; an old one says that making them fails. */
+static void
+check_backups(struct doctor *d)
+{
+	const struct conf *c = &d->conf;
+	struct error e;
+	int64_t newest;
+	int n;
+
+	if (home_pg(c) != NULL)
+		return;
+	if (c->backup_to[0] == '\0')
+		tell(d, GOOD, "backups", "none are made by the server: set backup_to, or run scriped backup yourself");
+	else if (keep_newest(c, &newest, &n, &e) != OK)
+		tell(d, BAD, "backups", "%s", e.detail);
+	else if (n == 0)
+		tell(d, WARN, "backups", "none in %s yet: the server makes the first one when it starts; look at its log", c->backup_to);
+	else if (sys_wall_ms(&sys_clock_real) - newest > 2 * c->backup_every * 1000 + 60000)
+		tell(d, WARN, "backups", "the newest of %d is %lld hours old: look at the server's log", n, (long long)(sys_wall_ms(&sys_clock_real) - newest) / 3600000);
+	else
+		tell(d, GOOD, "backups", "%d in %s, the newest %lld minutes old", n, c->backup_to, (long long)(sys_wall_ms(&sys_clock_real) - newest) / 60000);
+}
+
 static void
 check_server(struct doctor *d)
 {
@@ -338,6 +362,7 @@ look_at_all(struct doctor *d)
 	check_people(d);
 	check_uploads(d);
 	check_files_read(d);
+	check_backups(d);
 	check_server(d);
 }
 

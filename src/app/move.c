@@ -1,7 +1,7 @@
 /* move -- the commands that carry a workspace, or everything, from one database to another. */
 #include "app/app.h"
 #include "blob/bucket.h"
-#include "move/backup.h"
+#include "move/keep.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -17,14 +17,14 @@
 struct export_opts { str workspace, to, secret; };
 static const struct field export_fields[] = {
 	F_STR(export_opts, workspace, "workspace", NULL, 0, 1, 40, "The workspace, or all, which it is when left out", "org_01J9ZAB12CD34E56F7G8H9JKMN"),
-	F_STR(export_opts, to, "to", NULL, 0, 1, 4000, "The file; standard output when left out", "scriped.export"),
+	F_STR(export_opts, to, "to", NULL, 0, 1, 4000, "The file, or s3://BUCKET/KEY; standard output when left out", "scriped.export"),
 	F_STR(export_opts, secret, "secret", NULL, 0, 1, 4000, "A file for the server secret, without which the keys are worthless elsewhere", "scriped.secret"),
 };
 const struct rec export_rec = REC(export_opts, export_fields, "What to export");
 
 struct import_opts { str from, workspace, secret; };
 static const struct field import_fields[] = {
-	F_STR(import_opts, from, "from", NULL, F_REQ, 1, 4000, "The file; - is standard input", "scriped.export"),
+	F_STR(import_opts, from, "from", NULL, F_REQ, 1, 4000, "The file, or s3://BUCKET/KEY; - is standard input", "scriped.export"),
 	F_STR(import_opts, workspace, "workspace", NULL, 0, 1, 40, "The workspace that it must be of", NULL),
 	F_STR(import_opts, secret, "secret", NULL, 0, 1, 4000, "The file with the server secret that export wrote, into an empty database", "scriped.secret"),
 };
@@ -145,14 +145,39 @@ bucket_key(struct arena *a, str workspace, str upload)
 	return str_fmt(a, "%.*s%.*s/%.*s%.*s", STR(id_prefix(ID_workspace)), STR(workspace), STR(id_prefix(ID_upload)), STR(upload));
 }
 
-/* A file without a name for what comes out of a bucket. */
-static enum err
-scratch(struct moving *m, int *ret, struct error *e)
+static const char *
+scratch_folder(const struct conf *c)
 {
 	const char *tmp = getenv("TMPDIR");
+	return c->data[0] != '\0' && access(c->data, W_OK) == 0 ? c->data : tmp != NULL ? tmp : "/tmp";
+}
 
-	*ret = open(m->conf.data[0] != '\0' ? m->conf.data : tmp != NULL ? tmp : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	return *ret >= 0 ? OK : fail(e, E_SYS, NULL, "no place for a file: %s", strerror(errno));
+/* A file without a name for what comes out of a bucket. */
+static enum err
+scratch(const struct conf *c, int *ret, struct error *e)
+{
+	*ret = open(scratch_folder(c), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	return *ret >= 0 ? OK : fail(e, E_SYS, NULL, "no place for a file in %s: %s", scratch_folder(c), strerror(errno));
+}
+
+enum err
+source_open(struct arena *a, const struct conf *c, str from, int *ret, struct error *e)
+{
+	struct object_place p;
+
+	if (!object_is_uri(from)) {
+		*ret = str_eq(from, S("-")) ? dup(STDIN_FILENO) : open(from.p, O_RDONLY | O_CLOEXEC);
+		return *ret >= 0 ? OK : fail(e, E_SYS, NULL, "%s: %s", from.p, strerror(errno));
+	}
+	TRY(object_place(a, c, from, &p, e));
+	p.alive = alive;
+	TRY(scratch(c, ret, e));
+	enum err code = object_get(&p, *ret, e);
+	if (code == OK && lseek(*ret, 0, SEEK_SET) != 0)
+		code = fail(e, E_SYS, NULL, "what came from the bucket: %s", strerror(errno));
+	if (code != OK)
+		close(*ret);
+	return code;
 }
 
 static enum err
@@ -168,7 +193,7 @@ open_upload(void *ctx, struct arena *a, str workspace, str upload, int *ret, str
 			return OK;
 		return errno == ENOENT ? fail(e, E_NOT_FOUND, NULL, "%s", path) : fail(e, E_SYS, NULL, "%s: %s", path, strerror(errno));
 	}
-	TRY(scratch(m, ret, e));
+	TRY(scratch(&m->conf, ret, e));
 	enum bucket_end end = bucket_read(&b, bucket_key(a, workspace, upload), *ret, INT64_MAX / 2);
 	if (end == BUCKET_OK)
 		return OK;
@@ -311,6 +336,26 @@ export_to_file(struct moving *m, const char *path, struct error *e)
 	return code;
 }
 
+/* By way of a file whose name follows from the URI, so that one that was interrupted is gone on with. */
+static enum err
+export_to_bucket(struct moving *m, str uri, struct error *e)
+{
+	digest d = crypto_sha256(uri);
+	struct object_place p;
+	char hex[65];
+
+	TRY(object_place(&m->o->a, &m->conf, uri, &p, e));
+	p.alive = alive;
+	crypto_hex(hex, d.b, sizeof(d.b));
+	const char *path = str_fmt(&m->o->a, "%s/scriped-export-%.16s", scratch_folder(&m->conf), hex).p;
+	/* whole, and not sent: it is read again, and found to be so */
+	(void)rename(path, str_fmt(&m->o->a, "%s.part", path).p);
+	TRY(export_to_file(m, path, e));
+	TRY(keep_send(&p, path, e));
+	unlink(path);
+	return OK;
+}
+
 static enum err
 export_all(struct moving *m, struct error *e)
 {
@@ -326,6 +371,8 @@ export_all(struct moving *m, struct error *e)
 		m->move.blobs = &blobs;
 	if (key.p != NULL)
 		TRY(sys_write_file(key.p, (str){ (const char *)m->home.secret.b, sizeof(m->home.secret.b) }, e));
+	if (object_is_uri(to))
+		return export_to_bucket(m, to, e);
 	return to.p != NULL ? export_to_file(m, to.p, e) : move_export(&m->side, &m->move, STDOUT_FILENO, false, &m->r, e);
 }
 
@@ -461,9 +508,8 @@ import_all(struct moving *m, struct error *e)
 		memcpy(wanted, m->scope, sizeof(wanted));
 		m->move.scope = wanted;
 	}
-	int fd = str_eq(from, S("-")) ? dup(STDIN_FILENO) : open(from.p, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return fail(e, E_SYS, NULL, "%s: %s", from.p, strerror(errno));
+	int fd;
+	TRY(source_open(&m->o->a, &m->conf, from, &fd, e));
 	enum err code = peek(m, fd, e);
 	if (code == OK)
 		code = import_from(m, fd, e);

@@ -7,6 +7,7 @@
 #include "know/near.h"
 #include "ingest/ingest.h"
 #include "mcp/mcp.h"
+#include "move/keep.h"
 #include "oauth/oauth.h"
 #include "people/people.h"
 #include "store/store.h"
@@ -48,6 +49,7 @@ struct server {
 	struct front *front, *metrics;
 	struct desk desk;
 	struct control *control;
+	struct keep *keep;
 	struct bus *bus;
 	struct node node;
 	char host[HOST_NAME_MAX + 16];
@@ -79,6 +81,7 @@ metrics_run(void *ctx, struct exchange *x)
 	if (hit) {
 		api_metrics(s->api, front_connections(s->front), front_streams(s->front), &b);
 		mcp_metrics(s->mcp, &b);
+		keep_metrics(s->keep, &b);
 	}
 	front_add(x, "Content-Type", hit ? "text/plain; version=0.0.4; charset=utf-8" : "text/plain; charset=utf-8");
 	front_answer(x, hit ? 200 : 404, hit ? buf_str(&b) : S("Only /metrics, /livez and /readyz are here.\n"));
@@ -297,6 +300,18 @@ prepare_process(struct server *s)
 	mallopt(M_ARENA_MAX, 2);	/* one heap per thread would cost more memory than it saves waits */
 }
 
+/* PostgreSQL has backups of its own, which know more than a copy. */
+static void
+open_keep(struct server *s)
+{
+	struct keep_conf kc = { settings, s, &s->home.secret, s->log, s->clock };
+
+	if (home_pg(s->confs[0]) == NULL)
+		s->keep = keep_new(&kc);
+	else if (s->confs[0]->backup_to[0] != '\0')
+		log_note(s->log, LOG_WARN, "backup", "backup_to is for the embedded database: none is made of PostgreSQL, use pg_basebackup or pg_dump");
+}
+
 static enum err
 start(struct server *s, struct error *e)
 {
@@ -309,7 +324,9 @@ start(struct server *s, struct error *e)
 	TRY(open_bus(s, e));
 	TRY(open_blobs(s, e));
 	TRY(open_work(s, e));
-	return open_front(s, e);
+	TRY(open_front(s, e));
+	open_keep(s);
+	return OK;
 }
 
 /* --- running --- */
@@ -407,6 +424,7 @@ drain(struct server *s)
 static void
 close_all(struct server *s)
 {
+	keep_close(s->keep);
 	control_close(s->control);
 	if (s->metrics != NULL)
 		front_close(s->metrics);

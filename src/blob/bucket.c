@@ -14,22 +14,6 @@ struct ask { const char *method; str key, source; size_t max; bool (*piece)(void
 
 /* --- what the service said --- */
 
-/* The text of the first element of that name; its answers are flat and need no parser. */
-static str
-element(str xml, const char *name)
-{
-	char open[32], close[32];
-	int n = snprintf(open, sizeof(open), "<%s>", name);
-
-	snprintf(close, sizeof(close), "</%s>", name);
-	const char *from = memmem(xml.p, xml.n, open, (size_t)n);
-	if (from == NULL)
-		return S("");
-	str rest = { from + n, xml.n - (size_t)(from + n - xml.p) };
-	const char *to = memmem(rest.p, rest.n, close, strlen(close));
-	return to != NULL ? str_cut(rest, 0, (size_t)(to - rest.p)) : S("");
-}
-
 /* Printable ASCII, and not much of it. */
 static str
 said(struct arena *a, str s)
@@ -45,7 +29,7 @@ said(struct arena *a, str s)
 static enum bucket_end
 judge(struct bucket_client *b, const struct ask *ask, const struct dial_result *r)
 {
-	str code = said(b->a, element(r->body, "Code")), message = said(b->a, element(r->body, "Message"));
+	str code = said(b->a, s3_element(r->body, "Code", NULL)), message = said(b->a, s3_element(r->body, "Message", NULL));
 
 	if (r->fault == DIAL_STOPPED)
 		return BUCKET_STOPPED;

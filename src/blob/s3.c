@@ -1,4 +1,5 @@
 #include "blob/s3.h"
+#include <stdio.h>
 
 #define ALGORITHM	"AWS4-HMAC-SHA256"
 #define UNSIGNED	"UNSIGNED-PAYLOAD"
@@ -168,12 +169,19 @@ s3_presign_put(struct arena *a, const struct s3_place *p, str key, str content_t
 void
 s3_sign(struct arena *a, const struct s3_place *p, const char *method, str key, str source, int64_t now, struct s3_signed *ret)
 {
+	s3_sign_asked(a, p, &(struct s3_asked){ .method = method, .key = key, .source = source }, now, ret);
+}
+
+void
+s3_sign_asked(struct arena *a, const struct s3_place *p, const struct s3_asked *asked, int64_t now, struct s3_signed *ret)
+{
+	str query = asked->query.p != NULL ? asked->query : S("");
 	struct stamp t = stamp_of(now);
 	struct address at = address_of(a, p);
-	struct signing s = { .method = str_z(method), .query = S(""), .payload = S(EMPTY_SHA256) };
+	struct signing s = { .method = str_z(asked->method), .query = query, .payload = asked->body ? S(UNSIGNED) : S(EMPTY_SHA256) };
 	struct { const char *name; str value; } header[] = {		/* in the order of their names */
 		{ "host", at.host }, { "x-amz-content-sha256", s.payload },
-		{ "x-amz-copy-source", source.p == NULL ? STR_NONE : str_fmt(a, "/%.*s/%.*s", STR(p->bucket), STR(s3_encode(a, source, true))) },
+		{ "x-amz-copy-source", asked->source.p == NULL ? STR_NONE : str_fmt(a, "/%.*s/%.*s", STR(p->bucket), STR(s3_encode(a, asked->source, true))) },
 		{ "x-amz-date", str_z(t.text) }, { "x-amz-security-token", p->token },
 	};
 	struct buf lines, names;
@@ -189,7 +197,7 @@ s3_sign(struct arena *a, const struct s3_place *p, const char *method, str key, 
 		buf_fmt(&names, "%s%s", n > 0 ? ";" : "", header[i].name);
 		ret->header[n++] = str_fmt(a, "%s: %.*s", header[i].name, STR(header[i].value)).p;
 	}
-	s.path = str_fmt(a, "%.*s/%.*s", STR(at.base), STR(s3_encode(a, key, true)));
+	s.path = str_fmt(a, "%.*s/%.*s", STR(at.base), STR(s3_encode(a, asked->key, true)));
 	s.headers = buf_str(&lines);
 	s.names = buf_str(&names);
 	digest d = signature(a, p, &s, t.text);
@@ -198,7 +206,26 @@ s3_sign(struct arena *a, const struct s3_place *p, const char *method, str key, 
 	    STR(p->key_id), STR(scope_of(a, p, t.text)), STR(s.names), hex).p;
 	ret->header[n++] = "Content-Type:";	/* none: libcurl would name one */
 	ret->header[n] = NULL;
-	ret->url = str_fmt(a, "%.*s%.*s%.*s", STR(at.scheme), STR(at.host), STR(s.path)).p;
+	ret->url = str_fmt(a, "%.*s%.*s%.*s%s%.*s", STR(at.scheme), STR(at.host), STR(s.path), query.n > 0 ? "?" : "", STR(query)).p;
+}
+
+str
+s3_element(str xml, const char *name, str *rest)
+{
+	char open[32], close[32];
+	int n = snprintf(open, sizeof(open), "<%s>", name);
+
+	snprintf(close, sizeof(close), "</%s>", name);
+	const char *from = xml.n > 0 ? memmem(xml.p, xml.n, open, (size_t)n) : NULL;
+	if (from == NULL)
+		return S("");
+	str tail = { from + n, xml.n - (size_t)(from + n - xml.p) };
+	const char *to = memmem(tail.p, tail.n, close, strlen(close));
+	if (to == NULL)
+		return S("");
+	if (rest != NULL)
+		*rest = str_cut(tail, (size_t)(to - tail.p), tail.n);
+	return str_cut(tail, 0, (size_t)(to - tail.p));
 }
 
 /* --- judging --- */

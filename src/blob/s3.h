@@ -28,6 +28,14 @@ str	s3_presign_put(struct arena *, const struct s3_place *, str key, str content
 struct s3_signed { const char *url, *header[8]; };
 void	s3_sign(struct arena *, const struct s3_place *, const char *method, str key, str source, int64_t now, struct s3_signed *ret);
 
+/* The same for a request with a query, sorted and encoded ("partNumber=1&uploadId=…", "uploads="), and with a body, which is not
+ * signed (TLS is what keeps it). */
+struct s3_asked { const char *method; str key, source, query; bool body; };
+void	s3_sign_asked(struct arena *, const struct s3_place *, const struct s3_asked *, int64_t now, struct s3_signed *ret);
+/* The text of the first element of that name in an answer, "" where there is none; answers are flat and need no parser.  rest, unless NULL: what
+ * comes behind it. */
+str	s3_element(str xml, const char *name, str *rest);
+
 /* A PUT as it came: the path and the query raw, as they stand in the request line. */
 struct s3_put { str path, query, host, content_type; };
 enum s3_verdict {
