@@ -64,7 +64,7 @@ struct op {
 	const struct rec *in;		/* query of a GET, body of the others */
 	const struct rec *out;		/* the resource in the answer */
 	/* lists: whether a row that a cursor names still exists */
-	enum err (*anchor)(struct db *, workspace_id, const ulid *, bool *found, struct error *);
+	enum err (*anchor)(struct db *, workspace_id, const ulid *, const struct miss *, struct error *);
 	const enum err *errors;		/* its own, beside those of the pipeline; ends with OK */
 	const char *summary, *doc;
 };
@@ -133,6 +133,7 @@ struct audit_buffer;
 struct journal;
 struct tallies;
 struct slow;
+struct twins;
 struct health_state;
 struct api {
 	struct api_conf c;
@@ -143,6 +144,7 @@ struct api {
 	struct tallies *tallies;
 	struct health_state *health;
 	struct slow *slow;
+	struct twins *twins;
 	struct op_stats *stats;			/* one per op, and one more for requests without */
 	_Atomic int64_t *of_version;		/* requests, by row of `versions` */
 	_Atomic bool leaving, draining;		/* leaving: /readyz says so and all goes on; draining: new work is refused */

@@ -43,10 +43,8 @@ columns_get(struct rq *rq)
 static enum err
 hold(struct rq *rq, project_id id, struct board **ret)
 {
-	struct project p;
-
 	*ret = NEW(rq->a, struct board);
-	TRY(project_hold(rq->db, rq->a, rq->who.workspace, id, &p, &rq->err));
+	TRY(project_lock(rq->db, rq->who.workspace, id, &rq->err));
 	return column_all(rq->db, rq->a, rq->who.workspace, id, (*ret)->c, &(*ret)->n, &rq->err);
 }
 
@@ -116,13 +114,10 @@ copy(struct rq *rq, const struct board *b)
 }
 
 static enum err
-tell(struct rq *rq, status_id id)
+tell(struct rq *rq, const struct column *c)
 {
-	struct column c;
-
-	TRY(column_by_id(rq->db, rq->a, rq->who.workspace, id, &c, &rq->err));
-	made(rq, ID_status, &id.u);
-	return reply(rq, &column_rec, &c);
+	made(rq, ID_status, &c->id.u);
+	return reply(rq, &column_rec, c);
 }
 
 /* --- changes --- */
@@ -144,17 +139,21 @@ columns_create(struct rq *rq)
 	if (in->is_default)
 		make_default(b, at);
 	TRY(write_down(rq, b, was));
-	return tell(rq, c.id);
+	return tell(rq, &b->c[at]);
 }
 
-/* The column of the path with its board, held: read again, for it may have gone while we waited. */
+/* The column of the path with its board, held. */
 static enum err
 hold_column(struct rq *rq, struct board **b, int *at, struct column *ret)
 {
-	TRY(column_by_id(rq->db, rq->a, rq->who.workspace, PATH_ID(rq, status), ret, &rq->err));
-	TRY(hold(rq, ret->project, b));
-	TRY(column_by_id(rq->db, rq->a, rq->who.workspace, ret->id, ret, &rq->err));
-	*at = index_of(*b, ret->id);
+	status_id id = PATH_ID(rq, status);
+
+	*b = NEW(rq->a, struct board);
+	TRY(column_lock(rq->db, rq->who.workspace, id, &rq->err));
+	TRY(column_around(rq->db, rq->a, rq->who.workspace, id, (*b)->c, &(*b)->n, &rq->err));
+	if ((*at = index_of(*b, id)) < 0)	/* it went while we waited for its project */
+		return fail(&rq->err, E_NOT_FOUND, NULL, "Post status not found.");
+	*ret = (*b)->c[*at];
 	return OK;
 }
 
@@ -180,7 +179,7 @@ columns_update(struct rq *rq)
 	if (in->is_default == 1)
 		make_default(b, at);
 	TRY(write_down(rq, b, was));
-	return tell(rq, c.id);
+	return tell(rq, &b->c[at]);
 }
 
 /* DELETE /v1/post-statuses/{statusId}: its posts go to the default column of its category (vacate.h). */

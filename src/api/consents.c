@@ -30,16 +30,11 @@ consents_get(struct rq *rq)
 }
 
 static enum err
-revoke(struct rq *rq, person_id person)
+revoked(struct rq *rq, const struct consent *c)
 {
-	consent_id id = PATH_ID(rq, consent);
-	struct consent c;
-
-	TRY(consent_revoke(rq->db, person, id, rq->now, &rq->err));
-	TRY(consent_get(rq->db, rq->a, person, id, &c, &rq->err));
-	made(rq, ID_consent, &id.u);
+	made(rq, ID_consent, &c->id.u);
 	rq->bust = true;
-	return reply(rq, &consent_rec, &c);
+	return reply(rq, &consent_rec, c);
 }
 
 enum err
@@ -48,7 +43,9 @@ consents_revoke(struct rq *rq)
 	struct consent c;
 
 	TRY(consent_get_of(rq->db, rq->a, rq->who.workspace, PATH_ID(rq, consent), &c, &rq->err));
-	return revoke(rq, c.person);
+	TRY(consent_revoke(rq->db, c.person, c.id, rq->now, &rq->err));
+	c.revoked_at = rq->now;
+	return revoked(rq, &c);
 }
 
 /* --- one's own, whatever their workspace; the command line is nobody, and has none --- */
@@ -57,13 +54,21 @@ enum err
 my_consents_list(struct rq *rq)
 {
 	struct page p = page_of(rq, TIME_NONE, TIME_NONE);
-	struct consent at;
 	struct rows r;
 
-	if (rq->after.s[0] != '\0' && consent_get(rq->db, rq->a, rq->who.person, (consent_id){ rq->after }, &at, &rq->err) != OK)
-		return rq->err.code == E_NOT_FOUND ? fail(&rq->err, E_BAD_CURSOR, "cursor", "%s", err_row(E_BAD_CURSOR)->message) : rq->err.code;
+	if (rq->after.s[0] != '\0')
+		TRY(consent_own(rq->db, rq->who.person, (consent_id){ rq->after }, &bad_cursor, &rq->err));
 	TRY(consent_page(rq->db, rq->who.person, (consent_id){ p.before }, p.limit, &r, &rq->err));
 	return reply_rows(rq, &r, &consent_rec, sizeof(struct consent), scan);
 }
 
-enum err my_consents_revoke(struct rq *rq) { return revoke(rq, rq->who.person); }
+enum err
+my_consents_revoke(struct rq *rq)
+{
+	consent_id id = PATH_ID(rq, consent);
+	struct consent c;
+
+	TRY(consent_revoke(rq->db, rq->who.person, id, rq->now, &rq->err));
+	TRY(consent_get(rq->db, rq->a, rq->who.person, id, &c, &rq->err));
+	return revoked(rq, &c);
+}

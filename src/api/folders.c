@@ -34,26 +34,20 @@ folders_get(struct rq *rq)
 	return reply(rq, &folder_rec, &f);
 }
 
-/* Under the project's hold; *n: how many it has. */
-static enum err
-name_free(struct rq *rq, project_id id, str name, int *n)
-{
-	bool taken;
-
-	TRY(folder_look(rq->db, rq->who.workspace, id, name, n, &taken, &rq->err));
-	return taken ? fail(&rq->err, E_CONFLICT, NULL, "This project has a folder of that name already.") : OK;
-}
+static enum err name_taken(struct rq *rq) { return fail(&rq->err, E_CONFLICT, NULL, "This project has a folder of that name already."); }
 
 enum err
 folders_create(struct rq *rq)
 {
 	const struct folder_create *in = IN(rq, folder_create);
 	struct folder f = { .project = in->project, .name = in->name };
-	struct project p;
+	bool taken;
 	int n;
 
-	TRY(project_hold(rq->db, rq->a, rq->who.workspace, in->project, &p, &rq->err));
-	TRY(name_free(rq, in->project, in->name, &n));
+	TRY(project_lock(rq->db, rq->who.workspace, in->project, &rq->err));
+	TRY(folder_look(rq->db, rq->who.workspace, in->project, in->name, &n, &taken, &rq->err));
+	if (taken)
+		return name_taken(rq);
 	if (n >= FOLDERS_MAX)
 		return fail(&rq->err, E_CONFLICT, NULL, "A project has at most %d folders: delete one first.", FOLDERS_MAX);
 	f.id = (folder_id){ fresh(rq) };
@@ -62,29 +56,21 @@ folders_create(struct rq *rq)
 	return reply(rq, &folder_rec, &f);
 }
 
-/* The folder of the path with its project held: read again, for it may have changed or gone while we waited. */
-static enum err
-hold(struct rq *rq, struct folder *ret)
-{
-	struct project p;
-
-	TRY(folder_get(rq->db, rq->a, rq->who.workspace, PATH_ID(rq, folder), ret, &rq->err));
-	TRY(project_hold(rq->db, rq->a, rq->who.workspace, ret->project, &p, &rq->err));
-	return folder_get(rq->db, rq->a, rq->who.workspace, ret->id, ret, &rq->err);
-}
-
 enum err
 folders_update(struct rq *rq)
 {
 	const struct folder_patch *in = IN(rq, folder_patch);
+	folder_id id = PATH_ID(rq, folder);
 	struct folder f;
-	int n;
+	bool taken;
 
-	TRY(hold(rq, &f));
+	TRY(folder_lock(rq->db, rq->who.workspace, id, &rq->err));
+	TRY(folder_beside(rq->db, rq->a, rq->who.workspace, id, in->name, &f, &taken, &rq->err));
 	TRY(check_match(rq, &folder_rec, &f));
 	made(rq, ID_folder, &f.id.u);
 	if (!str_eq(f.name, in->name)) {
-		TRY(name_free(rq, f.project, in->name, &n));
+		if (taken)
+			return name_taken(rq);
 		TRY(folder_rename(rq->db, rq->who.workspace, f.id, in->name, &rq->err));
 	}
 	f.name = in->name;
@@ -97,7 +83,8 @@ folders_delete(struct rq *rq)
 {
 	struct folder f;
 
-	TRY(hold(rq, &f));
+	TRY(folder_lock(rq->db, rq->who.workspace, PATH_ID(rq, folder), &rq->err));
+	TRY(folder_get(rq->db, rq->a, rq->who.workspace, PATH_ID(rq, folder), &f, &rq->err));
 	TRY(folder_delete(rq->db, rq->who.workspace, f.id, &rq->err));
 	TRY(vacate_begin(rq->db, rq->a, rq->api->c.clock, &(struct vacated){ rq->who.workspace, f.id.u, VACANT_FOLDER, f.project, -1, rq->now }, &rq->err));
 	made(rq, ID_folder, &f.id.u);

@@ -41,11 +41,16 @@ static const struct field fields[] = {
 };
 const struct rec generation_create_rec = REC(generation_create, fields, "A post to be written");
 
+/* Taken for granted at first; when it is not so the request runs once more, and looks what to say. */
+static const struct miss otherwise = { E_TAKEN, NULL, "not as it was taken for granted" };
+
 static enum err
 check_source(struct rq *rq, source_id source)
 {
 	int status;
 
+	if (!rq->look)
+		return source_done(rq->db, rq->who.workspace, source, &otherwise, &rq->err);
 	TRY(source_status(rq->db, rq->who.workspace, source, &status, &rq->err));
 	if (status == SS_DONE)
 		return OK;
@@ -58,6 +63,9 @@ static enum err
 check_hook(struct rq *rq, const struct generation_create *in)
 {
 	struct hook_found h;
+
+	if (!rq->look)
+		return hook_exists(rq->db, rq->who.workspace, in->options.hook, in->source.source, &otherwise, &rq->err);
 	enum err code = hook_find(rq->db, rq->a, rq->who.workspace, in->options.hook, &h, &rq->err);
 
 	if (code == E_NOT_FOUND)
@@ -68,14 +76,16 @@ check_hook(struct rq *rq, const struct generation_create *in)
 	return OK;
 }
 
+static const struct miss no_note = { E_NOT_FOUND, NULL, "Note not found." };
+
 static enum err
 check_references(struct rq *rq, const struct generation_create *in)
 {
-	struct note n;
-
 	TRY(project_exists(rq->db, rq->who.workspace, in->project, &rq->err));
 	if (id_set(in->source.note))
-		TRY(note_get(rq->db, rq->a, rq->who.workspace, in->source.note, &n, &rq->err));
+		TRY(note_anchor(rq->db, rq->who.workspace, &in->source.note.u, &no_note, &rq->err));
+	if (rq->look)		/* what is not found from here on is nothing of the above */
+		TRY(db_settle(rq->db, &rq->err));
 	if (id_set(in->source.source))
 		TRY(check_source(rq, in->source.source));
 	if (id_set(in->options.hook))
@@ -86,14 +96,20 @@ check_references(struct rq *rq, const struct generation_create *in)
 }
 
 enum err
+reserve_from(struct rq *rq, const job_id *job)
+{
+	rq->spend_held = true;
+	return spend_hold(rq->db, rq->who.workspace, ulid_ms(&job->u), &rq->spend, &rq->err);
+}
+
+enum err
 reserve(struct rq *rq, const job_id *job, int64_t cents)
 {
-	struct workspace w;
-
 	if (cents == 0)
 		return OK;
-	TRY(workspace_get(rq->db, rq->a, rq->who.workspace, &w, &rq->err));
-	return spend_reserve(rq->db, rq->a, &w, ulid_ms(&job->u), cents, &rq->err);
+	if (!rq->spend_held)
+		TRY(reserve_from(rq, job));
+	return spend_take(rq->db, rq->a, &rq->spend, cents, &rq->err);
 }
 
 /* The job as it is committed; the pipeline wakes the workers after COMMIT, and waits if that was asked. */

@@ -34,18 +34,17 @@ base(struct rq *rq)
 static enum err
 may_invite(struct rq *rq, str email, struct person *ret)
 {
-	struct account c;
-	bool found;
-	int role;
+	struct invitee to;
 
-	TRY(person_by_email(rq->db, rq->a, email, &c, &found, &rq->err));
-	if (found)
-		TRY(person_role_in(rq->db, c.id, rq->who.workspace, &role, &found, &rq->err));
-	if (!found)
-		return OK;
-	if (c.password.n != 0)
+	TRY(workspace_lock(rq->db, rq->who.workspace, &rq->err));
+	TRY(invitation_look(rq->db, rq->a, rq->who.workspace, email, &to, &rq->err));
+	if (to.member && to.known)
 		return fail(&rq->err, E_CONFLICT, NULL, "This person is a member already: change the member instead.");
-	return person_get(rq->db, rq->a, rq->who.workspace, c.id, ret, &rq->err);
+	if (to.member) {
+		ret->name = to.name;
+		ret->role = to.role;
+	}
+	return OK;
 }
 
 enum err

@@ -22,5 +22,5 @@ void	scrub_query(struct scrubbed *, const struct front_param *, int n);
 /* AI spend of today; E_NEED_DB where it is not in memory and there is no database. */
 struct spend_state { int64_t cap, spent, reserved, resets_at; };	/* cents; cap INT_NONE: unlimited */
 extern const struct rec spend_state_rec;
-enum err spend_now(struct rq *, struct spend_state *ret);
+struct spend_state spend_state_of(const struct rq *, int64_t now, const struct spend_sum *);
 #endif

@@ -87,8 +87,12 @@ keys_revoke(struct rq *rq)
 	struct key k;
 
 	TRY(key_hold(rq->db, rq->a, rq->who.workspace, id, &k, &rq->err));
-	TRY(key_revoke(rq->db, rq->who.workspace, id, rq->now, auth_name(rq->a, &rq->who), in->reason, &rq->err));
-	TRY(key_get(rq->db, rq->a, rq->who.workspace, id, &k, &rq->err));
+	if (k.revoked_at != TIME_NONE)
+		return fail(&rq->err, E_CONFLICT, NULL, "This API key is revoked already.");
+	k.revoked_at = rq->now;
+	k.revoked_by = auth_name(rq->a, &rq->who);
+	k.revoked_reason = in->reason;
+	TRY(key_revoke(rq->db, rq->who.workspace, id, rq->now, k.revoked_by, in->reason, &rq->err));
 	made(rq, ID_key, &id.u);
 	rq->bust = true;
 	return reply(rq, &key_rec, &k);

@@ -3,6 +3,7 @@
 #include "know/know.h"
 #include "model/project.h"
 #include "model/upload.h"
+#include "speech/speech.h"
 #include "web/web.h"
 
 DELETED(document, "knowledge_document", "The document")
@@ -91,12 +92,12 @@ check_video(struct rq *rq, struct unlisted *u)
 
 #define FILE_CENTS	3		/* contract 12.2: also for its vectors */
 
+static bool vectors_cost(const struct rq *rq) { return meaning_on(rq->conf) && rq->conf->embed_price > 0; }
+
 static int64_t
 estimate(const struct rq *rq, const struct upload *file)
 {
-	int64_t vectors = meaning_on(rq->conf) && rq->conf->embed_price > 0 ? EMBED_CENTS : 0;
-
-	return MAX(upload_cents(rq, file, FILE_CENTS), vectors);
+	return MAX(upload_cents(rq, file, FILE_CENTS), vectors_cost(rq) ? EMBED_CENTS : 0);
 }
 
 enum err
@@ -117,7 +118,7 @@ knowledge_create(struct rq *rq)
 	j.project = in->project;
 	u.id = (document_id){ fresh(rq) };
 	if (in->type == KT_FILE)
-		TRY(upload_take(rq, in->upload, j.id, &file));
+		TRY(upload_take(rq, in->upload, j.id, vectors_cost(rq) || speech_costs(rq->conf), &file));
 	if (in->type == KT_URL)
 		TRY(check_page(rq, &u));
 	if (in->type == KT_YOUTUBE)

@@ -93,11 +93,19 @@ state_of(struct rq *rq, enum bucket b)
 	    .operations = operations_of(rq, b) };
 }
 
-enum err
-spend_now(struct rq *rq, struct spend_state *ret)
+struct spend_state
+spend_state_of(const struct rq *rq, int64_t now, const struct spend_sum *sum)
 {
 	struct workspace w = { .id = rq->who.workspace, .plan = rq->who.plan };
-	int64_t now = sys_wall_ms(rq->api->c.clock), cap = workspace_cap_cents(&w), us = sys_mono_us(rq->api->c.clock);
+	int64_t cap = workspace_cap_cents(&w);
+
+	return (struct spend_state){ cap != CAP_NONE ? cap : INT_NONE, sum->spent_cents, sum->reserved_cents, time_day(now) + DAY_MS };
+}
+
+static enum err
+spend_now(struct rq *rq, struct spend_state *ret)
+{
+	int64_t now = sys_wall_ms(rq->api->c.clock), us = sys_mono_us(rq->api->c.clock);
 	struct spend_sum sum = { 0 };
 
 	if (!tally_spend(rq->api->tallies, &rq->who, now / DAY_MS, us - SPEND_US, &sum)) {
@@ -106,7 +114,7 @@ spend_now(struct rq *rq, struct spend_state *ret)
 		TRY(spend_of_day(rq->db, rq->who.workspace, now, &sum, &rq->err));
 		tally_keep_spend(rq->api->tallies, &rq->who, now / DAY_MS, us, &sum);
 	}
-	*ret = (struct spend_state){ cap != CAP_NONE ? cap : INT_NONE, sum.spent_cents, sum.reserved_cents, time_day(now) + DAY_MS };
+	*ret = spend_state_of(rq, now, &sum);
 	return OK;
 }
 

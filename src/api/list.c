@@ -77,27 +77,27 @@ read_cursor(struct rq *rq, str cursor)
 	return ok;
 }
 
+const struct miss bad_cursor = { E_BAD_CURSOR, "cursor",
+    "The cursor is not valid for this list: start again without one, and drop the rows that you have." };
+
 enum err
 list_open(struct rq *rq)
 {
 	const struct page_query *q = rq->in;
-	bool found = false;
 
 	TRY(take_limit(rq, q->limit));
 	rq->filter = filter_hash(rq);
 	if (q->cursor.n == 0)
 		return OK;
-	if (read_cursor(rq, q->cursor))
-		TRY(rq->op->anchor(rq->db, rq->who.workspace, &rq->after, &found, &rq->err));
-	return found ? OK : fail(&rq->err, E_BAD_CURSOR, "cursor",
-	    "The cursor is not valid for this list: start again without one, and drop the rows that you have.");
+	if (!read_cursor(rq, q->cursor))
+		return fail(&rq->err, bad_cursor.code, bad_cursor.field, "%s", bad_cursor.detail);
+	return rq->op->anchor(rq->db, rq->who.workspace, &rq->after, &bad_cursor, &rq->err);
 }
 
 enum err
-anchor_of_handler(struct db *db, workspace_id w, const ulid *id, bool *found, struct error *e)
+anchor_of_handler(struct db *db, workspace_id w, const ulid *id, const struct miss *miss, struct error *e)
 {
-	(void)db, (void)w, (void)id, (void)e;
-	*found = true;
+	(void)db, (void)w, (void)id, (void)miss, (void)e;
 	return OK;
 }
 

@@ -34,46 +34,35 @@ members_get(struct rq *rq)
 /* Whoever opened a link chose the password of that address, and nobody looked whether it is theirs: such an account joins by a link that reaches its owner, or by
  * the operator, who gives it another password. */
 static enum err
-joins_by_link(struct rq *rq, person_id id)
+joins_by_link(struct rq *rq, bool known)
 {
-	struct account c;
-	bool found;
-
-	if (auth_is_console(&rq->who))
-		return OK;
-	TRY(person_account(rq->db, rq->a, id, &c, &found, &rq->err));
-	return c.password.n == 0 ? OK : fail(&rq->err, E_CONFLICT, NULL, "There is an account with this address already: make an invitation, and its owner joins by the link.");
+	return !known || auth_is_console(&rq->who) ? OK : fail(&rq->err, E_CONFLICT, NULL, "There is an account with this address already: make an invitation, and its owner joins by the link.");
 }
 
 enum err
 members_create(struct rq *rq)
 {
 	struct person p;
+	bool known;
 
-	TRY(person_join(rq->db, rq->a, rq->who.workspace, IN(rq, person_create), (person_id){ fresh(rq) }, &p, &rq->err));
-	TRY(joins_by_link(rq, p.id));
+	TRY(person_join_as(rq->db, rq->a, rq->who.workspace, IN(rq, person_create), (person_id){ fresh(rq) }, &p, &known, &rq->err));
+	TRY(joins_by_link(rq, known));
 	made(rq, ID_person, &p.id.u);
 	return reply(rq, &person_rec, &p);
 }
 
 /* The member, with the workspace held. */
 static enum err
-hold(struct rq *rq, struct person *ret)
+hold(struct rq *rq, struct person *ret, bool *other_admin)
 {
-	struct workspace w;
-
-	TRY(workspace_hold(rq->db, rq->a, rq->who.workspace, &w, &rq->err));
-	return person_get(rq->db, rq->a, rq->who.workspace, PATH_ID(rq, person), ret, &rq->err);
+	TRY(workspace_lock(rq->db, rq->who.workspace, &rq->err));
+	return person_beside(rq->db, rq->a, rq->who.workspace, PATH_ID(rq, person), ret, other_admin, &rq->err);
 }
 
 static enum err
-needs_admin(struct rq *rq, const struct person *p)
+needs_admin(struct rq *rq, const struct person *p, bool other)
 {
-	bool other = true;
-
-	if (p->role == ROLE_ADMIN)
-		TRY(person_other_admin(rq->db, rq->who.workspace, p->id, &other, &rq->err));
-	return other ? OK : fail(&rq->err, E_CONFLICT, NULL, "This is the last Admin of the workspace: make somebody else Admin first.");
+	return other || p->role != ROLE_ADMIN ? OK : fail(&rq->err, E_CONFLICT, NULL, "This is the last Admin of the workspace: make somebody else Admin first.");
 }
 
 enum err
@@ -81,12 +70,13 @@ members_update(struct rq *rq)
 {
 	const struct person_patch *in = IN(rq, person_patch);
 	struct person p;
+	bool other;
 
-	TRY(hold(rq, &p));
+	TRY(hold(rq, &p, &other));
 	TRY(check_match(rq, &person_rec, &p));
 	made(rq, ID_person, &p.id.u);
 	if (in->role >= 0 && in->role != ROLE_ADMIN)
-		TRY(needs_admin(rq, &p));
+		TRY(needs_admin(rq, &p, other));
 	if (in->role >= 0)
 		p.role = in->role;
 	if (in->name.p != NULL)
@@ -100,9 +90,10 @@ enum err
 members_delete(struct rq *rq)
 {
 	struct person p;
+	bool other;
 
-	TRY(hold(rq, &p));
-	TRY(needs_admin(rq, &p));
+	TRY(hold(rq, &p, &other));
+	TRY(needs_admin(rq, &p, other));
 	TRY(person_leave(rq->db, rq->who.workspace, p.id, &rq->err));
 	rq->bust = true;
 	made(rq, ID_person, &p.id.u);

@@ -238,6 +238,7 @@ api_open(const struct api_conf *c, const struct conf *conf, struct api **ret, st
 	a->journal = journal_new(&a->c, a->tallies, (int)conf->request_log_buffer);
 	a->health = health_new(a);
 	a->slow = slow_new(a);
+	a->twins = twins_new(a);
 	*ret = a;
 	return OK;
 }
@@ -246,6 +247,7 @@ void
 api_close(struct api *a)
 {
 	slow_free(a->slow);
+	twins_free(a->twins);
 	engine_hurry(a->c.engine);
 	health_free(a->health);
 	journal_free(a->journal);

@@ -31,6 +31,8 @@ notes_get(struct rq *rq)
 	return reply(rq, &note_rec, &n);
 }
 
+static const struct miss other_folder = { E_UNPROCESSABLE, "folderId", "'folderId' names no folder of this project." };
+
 /* POST /v1/notes: the note and its queue slot, the day of `date`. */
 enum err
 notes_create(struct rq *rq)
@@ -38,13 +40,10 @@ notes_create(struct rq *rq)
 	const struct note_create *in = IN(rq, note_create);
 	int64_t date = in->date != TIME_NONE ? in->date : rq->now;
 	struct note n;
-	bool found = true;
 
 	TRY(project_exists(rq->db, rq->who.workspace, in->project, &rq->err));
 	if (id_set(in->folder))
-		TRY(folder_exists(rq->db, rq->who.workspace, in->project, in->folder, &found, &rq->err));
-	if (!found)
-		return fail(&rq->err, E_UNPROCESSABLE, "folderId", "'folderId' names no folder of this project.");
+		TRY(folder_of(rq->db, rq->who.workspace, in->project, in->folder, &other_folder, &rq->err));
 	rec_init(&note_rec, &n);
 	n.id = (note_id){ fresh(rq) };
 	n.project = in->project;

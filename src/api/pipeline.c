@@ -256,10 +256,27 @@ route_of(const struct rq *rq)
 static void
 begin_write(struct rq *rq)
 {
-	if (rq->idem_key.p != NULL)
+	bool named = rq->idem_key.p != NULL;
+
+	if (named)
 		rq->idem = idem_name(rq->who.workspace, route_of(rq), rq->idem_key);
 	rq->mark = arena_mark(rq->a);
-	submit(rq, write_run, write_done, 0);
+	if (named && rq->api->twins != NULL && !twins_enter(rq->api->twins, rq)) {
+		front_park(rq->x);
+		return;
+	}
+	enum err code = send_call(rq, write_run, write_done, 0);
+	if (code != OK)
+		twins_leave(rq->api->twins, rq, false);
+	park(rq, code);
+}
+
+bool
+write_again(struct rq *rq)
+{
+	rq->look = true;
+	rq->stage = AT_BODY;
+	return send_call(rq, write_run, write_done, CALL_FORCE) == OK;
 }
 
 static void
@@ -410,28 +427,49 @@ wait_for_job(struct rq *rq)
 	work_wait(rq->api->c.work, &rq->wait);
 }
 
+#define LOOKS		3		/* after a commit whose answer was lost */
+
+/* Whether it runs once more instead of being answered.  With a key, a lost COMMIT answers itself: the record tells which way it went.  What
+ * was taken for granted is looked at.  And a twin that is under way elsewhere is waited for, without a connection. */
+static bool
+once_more(struct rq *rq, enum err code)
+{
+	bool named = rq->idem_key.p != NULL, taken = code == E_TAKEN || code == E_DUPLICATE;
+
+	if (code == E_UNCERTAIN && named && rq->again++ < LOOKS)
+		return write_again(rq);
+	if (taken && !rq->look)
+		return write_again(rq);
+	return taken && named && rq->api->twins != NULL && twins_later(rq->api->twins, rq);
+}
+
+/* What others see; of a commit that may stand it is owed until that is known.  A hint too many does no harm. */
+static void
+tell_others(struct rq *rq, enum err code)
+{
+	if (rq->bust && (code == OK || code == E_UNCERTAIN))	/* a run that finds the record changes nothing, and says so */
+		auth_bust(rq->api->c.auth);
+	rq->owed_wake |= rq->wake && (code == OK || code == E_UNCERTAIN);
+	rq->owed_gone |= rq->gone && (code == OK || code == E_UNCERTAIN);
+	if (rq->owed_wake && (code == OK || code == E_UNCERTAIN))
+		work_wake(rq->api->c.work);
+	if (rq->owed_gone && code == OK)
+		work_gone(rq->api->c.work, &rq->job);
+}
+
 static void
 write_done(struct call *c, enum err code, const struct error *why)
 {
 	struct rq *rq = (struct rq *)c;
-	struct error e;
 
-	if (rq->bust && (code == OK || code == E_UNCERTAIN))	/* first: a run that finds the record changes nothing, and says so */
-		auth_bust(rq->api->c.auth);
-	/* With a key, a lost COMMIT answers itself: run again, and the record tells which way it went. */
-	if (code == E_UNCERTAIN && rq->idem_key.p != NULL && !rq->again) {
-		rq->again = true;
-		if (engine_submit(rq->api->c.engine, &rq->call, &e) == OK)
-			return;
-	}
-	if (code == OK && rq->wake)
-		work_wake(rq->api->c.work);
-	if (code == OK && rq->gone)
-		work_gone(rq->api->c.work, &rq->job);
+	tell_others(rq, code);
+	if (once_more(rq, code))
+		return;
+	twins_leave(rq->api->twins, rq, code == OK);
 	rq->stage = code == OK ? AT_WRITE : AT_BODY;
 	if (code != OK)
 		keep_error(rq, code, why);
-	if (code == E_LOCKED && rq->idem_key.p != NULL)	/* its twin; the database's words are not for callers */
+	if (code == E_TAKEN && rq->idem_key.p != NULL)	/* the database's words are not for callers */
 		(void)fail(&rq->err, E_IDEMPOTENCY_IN_PROGRESS, NULL, "%s", err_row(E_IDEMPOTENCY_IN_PROGRESS)->message);
 	if (code == OK && rq->wait_ms > 0 && rq->status == 200)
 		wait_for_job(rq);

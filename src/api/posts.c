@@ -64,18 +64,16 @@ posts_create(struct rq *rq)
 
 /* Where the post moves to: an explicit column, or the default one of a category. */
 static enum err
-choose_column(struct rq *rq, const struct post_patch *in, struct post *p)
+choose_column(struct rq *rq, const struct post_patch *in, const struct post_goal *g, struct post *p)
 {
-	bool found = true;
-
 	if (id_set(in->column)) {
-		TRY(column_get(rq->db, rq->who.workspace, p->project, in->column, &p->category, &found, &rq->err));
-		if (!found)
+		if (g->in_category < 0)
 			return fail(&rq->err, E_UNPROCESSABLE, "statusId", "'statusId' names no column of this project.");
+		p->category = g->in_category;
 		p->status_id = in->column;
 	} else if (in->category >= 0 && in->category != p->category) {
 		p->category = in->category;
-		TRY(column_of(rq->db, rq->who.workspace, p->project, p->category, &p->status_id, &rq->err));
+		p->status_id = g->by_default;
 	}
 	return OK;
 }
@@ -83,14 +81,14 @@ choose_column(struct rq *rq, const struct post_patch *in, struct post *p)
 /* The state machine of contract 12.2: a column decides the legacy status, a time decides the column, and a post is
  * scheduled exactly when it has a time. */
 static enum err
-move(struct rq *rq, const struct post_patch *in, struct post *p)
+move(struct rq *rq, const struct post_patch *in, const struct post_goal *g, struct post *p)
 {
 	int was = p->category;
 	bool moves = id_set(in->column) || in->category >= 0, timed = in->scheduled_for != TIME_NONE && in->scheduled_for != TIME_ERASED;
 
 	if (timed && in->scheduled_for <= rq->now)
 		return fail(&rq->err, E_UNPROCESSABLE, "scheduledFor", "'scheduledFor' must be in the future.");
-	TRY(choose_column(rq, in, p));
+	TRY(choose_column(rq, in, g, p));
 	if (moves && timed && p->category != CAT_SCHEDULED)
 		return fail(&rq->err, E_UNPROCESSABLE, "scheduledFor", "A post with a time belongs to the category 'scheduled'.");
 	if (timed)
@@ -104,7 +102,7 @@ move(struct rq *rq, const struct post_patch *in, struct post *p)
 	else if (!moves && in->scheduled_for == TIME_ERASED && was == CAT_SCHEDULED)
 		p->category = CAT_DRAFT;
 	if (!moves && p->category != was)
-		TRY(column_of(rq->db, rq->who.workspace, p->project, p->category, &p->status_id, &rq->err));
+		p->status_id = g->by_default;
 	if (p->category != was)
 		p->status = post_status_in(p->category);
 	return OK;
@@ -133,21 +131,41 @@ same(const struct post *a, const struct post *b)
 	    a->category == b->category && memcmp(&a->status_id, &b->status_id, sizeof(a->status_id)) == 0;
 }
 
+/* Where it may go, by what is asked alone: a category is named, or follows from a time. */
+static struct post_goal
+goal_of(const struct post_patch *in)
+{
+	bool timed = in->scheduled_for != TIME_NONE && in->scheduled_for != TIME_ERASED;
+	int by_time = timed ? CAT_SCHEDULED : in->scheduled_for == TIME_ERASED ? CAT_DRAFT : -1;
+
+	return (struct post_goal){ .category = in->category >= 0 ? in->category : by_time, .column = in->column, .in_category = -1 };
+}
+
+/* The post, held, with the columns that it may go to where it may go anywhere. */
+static enum err
+hold(struct rq *rq, struct post_goal *g, struct post *ret)
+{
+	if (g->category < 0 && !id_set(g->column))
+		return post_hold(rq->db, rq->a, rq->who.workspace, PATH_ID(rq, post), ret, &rq->err);
+	return post_hold_to(rq->db, rq->a, rq->who.workspace, PATH_ID(rq, post), g, ret, &rq->err);
+}
+
 /* A change that changes nothing writes nothing and announces nothing. */
 enum err
 posts_update(struct rq *rq)
 {
 	const struct post_patch *in = IN(rq, post_patch);
+	struct post_goal goal = goal_of(in);
 	struct post old, p;
 
-	TRY(post_hold(rq->db, rq->a, rq->who.workspace, PATH_ID(rq, post), &old, &rq->err));
+	TRY(hold(rq, &goal, &old));
 	TRY(check_match(rq, &post_rec, &old));
 	made(rq, ID_post, &old.id.u);
 	if (old.status == POST_PUBLISHED)
 		return fail(&rq->err, E_CONFLICT, NULL, "A published post can no longer be changed.");
 	p = old;
 	edit(in, &p);
-	TRY(move(rq, in, &p));
+	TRY(move(rq, in, &goal, &p));
 	if (same(&old, &p))
 		return reply(rq, &post_rec, &p);
 	p.updated_at = rq->now;

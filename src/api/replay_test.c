@@ -1,4 +1,5 @@
 #include "t_app.h"
+#include "model/ledger.h"
 
 /* Idempotency (contract 2.9, 12.1): the window, the fingerprint, and two at the same instant. */
 
@@ -270,8 +271,10 @@ DB_TEST(a_twin_that_waits_too_long_is_told_to_come_back)
 		return;
 	t_app_open(&a, t, 0, "db_lock=100");
 	CHECK_OK(e, db_pg_open(t->uri, &other, &e));
+	struct idem_name name = idem_name(a.h.ws, S("POST /v1/notes"), S("k"));
 	CHECK_OK(e, other.ops->begin(&other, TX_WRITE, &e));
-	CHECK_OK(e, other.ops->script(&other, "LOCK TABLE idempotency IN ACCESS EXCLUSIVE MODE", &e));
+	CHECK_OK(e, idem_claim(&other, a.h.ws, &name, &e));
+	CHECK_OK(e, db_settle(&other, &e));
 	struct t_answer r = note(&a, "one", "k");
 	check_kind(&r, 409, NULL);
 	CHECK_STR(t_text(r.body, "error.code"), S("idempotency_in_progress"));

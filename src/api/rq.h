@@ -10,6 +10,9 @@ struct meaning_ask;
 struct standing;
 enum stage { AT_ADMIT, AT_RATE, AT_BODY, AT_STANDING, AT_WRITE, AT_READ, AT_WAIT, AT_ANSWER };
 
+/* Of twins.c: first: no other of its name goes on in this process. */
+struct twin { struct rq *next, *behind, *out; int64_t until_us, pause_us, due_us; bool first; };
+
 struct rq {
 	struct call call;		/* first: the engine gives it back */
 	struct api *api;
@@ -48,6 +51,9 @@ struct rq {
 	struct error err;
 	int64_t now;
 	struct arena_mark mark;
+	bool look;			/* what it took for granted is not so: it runs once more, and looks */
+	struct spend_held spend;	/* of reserve_from, if spend_held */
+	bool spend_held;
 	/* lists */
 	ulid after;
 	int limit;
@@ -59,7 +65,9 @@ struct rq {
 	const struct meaning_ask *meaning;	/* of a search: the vector of the question */
 	str resource;			/* id of what was made, for the audit log */
 	bool replayed, first;		/* of an idempotency key */
-	bool again;			/* an uncertain commit was tried once more */
+	int again;			/* so often an uncertain commit was looked after */
+	bool owed_wake, owed_gone;	/* by a run whose commit was uncertain */
+	struct twin twin;
 	unsigned allowed;
 	/* published after COMMIT */
 	bool wake;			/* a job was enqueued */
@@ -87,17 +95,20 @@ void	made(struct rq *, enum id_kind, const ulid *);
 /* A job with id, type and project, as it is committed, with so many cents reserved; the answer is that job. */
 enum err enqueue(struct rq *, struct job *, str input, int64_t cents);
 struct upload;
-/* The upload that a body names, for that job (uploads.c). */
-enum err upload_take(struct rq *, upload_id, job_id, struct upload *ret);
+/* The upload that a body names, for that job (uploads.c); may_cost: reading it may have a price. */
+enum err upload_take(struct rq *, upload_id, job_id, bool may_cost, struct upload *ret);
 int64_t upload_cents(const struct rq *, const struct upload *, int64_t cents);	/* what to reserve for reading it */
 /* One that is not shown, beside whatever the answer is. */
 enum err enqueue_unseen(struct rq *, job_id, int type, project_id, str input, int64_t cents);
-/* So much AI spend for that job, on the day of its id, which is the day that it will be settled on. */
+/* So much AI spend for that job, on the day of its id, which is the day that it will be settled on.  reserve_from: ahead, where it can
+ * share a round trip with what says how much. */
+enum err reserve_from(struct rq *, const job_id *);
 enum err reserve(struct rq *, const job_id *, int64_t cents);
 /* If-Match against the row as it stands, then what was wrong with the meaning of the body (contract 12.1). */
 enum err check_match(struct rq *, const struct rec *, const void *);
+extern const struct miss bad_cursor;		/* its row is gone, or was never of this list */
 /* The anchor of lists that are of a person: their handlers look after the cursor's row themselves. */
-MUST_USE enum err anchor_of_handler(struct db *, workspace_id, const ulid *, bool *found, struct error *);
+MUST_USE enum err anchor_of_handler(struct db *, workspace_id, const ulid *, const struct miss *, struct error *);
 struct page page_of(const struct rq *, int64_t from, int64_t to);
 
 /* What a deletion answers: the id of what is gone; its record is called deleted_NAME. */
@@ -156,6 +167,15 @@ void	call_admitted(struct rq *, enum err);
 
 /* limits.c: asks how all buckets stand, then wakes the exchange unless it says true */
 bool	standing_ask(struct rq *);
+bool	write_again(struct rq *);		/* to the engine, to look this time; false, with the error in rq, when it is closing */
+
+/* twins.c; with the embedded database there are none: NULL */
+struct twins *twins_new(struct api *);
+void	twins_free(struct twins *);
+bool	twins_enter(struct twins *, struct rq *);	/* false: another one of its key is under way, and this one waits for that */
+bool	twins_later(struct twins *, struct rq *);	/* its twin is on another node: false when it has waited long enough */
+void	twins_leave(struct twins *, struct rq *, bool stands);	/* it is done; stands: so that the others find its record */
+int	twins_parked(struct twins *);
 
 /* negotiate.c */
 const char *etag_of(struct rq *);

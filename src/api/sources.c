@@ -4,6 +4,7 @@
 #include "model/job.h"
 #include "model/project.h"
 #include "model/upload.h"
+#include "speech/speech.h"
 
 /* A text is a source at once; a file becomes one by a job. */
 static const struct field made_fields[] = {
@@ -89,7 +90,7 @@ create_file(struct rq *rq, const struct source_create *in)
 	j.id = (job_id){ fresh(rq) };
 	j.type = JT_SOURCE_INGEST_FILE;
 	j.project = in->project;
-	TRY(upload_take(rq, in->upload, j.id, &u));
+	TRY(upload_take(rq, in->upload, j.id, analyse_estimate_cents(rq->conf) > 0 || speech_costs(rq->conf), &u));
 	struct ingestion g = { .upload = in->upload, .name = in->name, .content_type = u.content_type };
 	return enqueue(rq, &j, ingestion_input(rq->a, &g), MAX(upload_cents(rq, &u, FILE_CENTS), analyse_estimate_cents(rq->conf)));
 }

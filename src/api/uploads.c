@@ -66,25 +66,36 @@ upload_cents(const struct rq *rq, const struct upload *u, int64_t cents)
 	return (str_ieq(kind, S("audio/")) || str_ieq(kind, S("video/"))) && speech_costs(rq->conf) ? cents : 0;
 }
 
-/* Found so, or by who wanted it at the same time. */
-static enum err used_already(struct rq *rq) { return no_upload(rq, "an upload that was used already. Upload the file again."); }
+/* The upload, and in the same round trip what a job of it may be paid from. */
+static enum err
+hold(struct rq *rq, upload_id id, const job_id *job, bool may_cost, struct upload *ret, bool *found)
+{
+	struct rows r;
+	struct error e;
+
+	TRY(upload_hold(rq->db, rq->who.workspace, id, &r, &rq->err));
+	enum err paid = may_cost ? reserve_from(rq, job) : OK, code = upload_held(&r, rq->a, ret, found, &e);
+	TRY(paid);
+	if (code != OK)
+		rq->err = e;
+	return code;
+}
 
 /* Whatever it holds: what cannot be read is found out by the job. */
 enum err
-upload_take(struct rq *rq, upload_id id, job_id job, struct upload *ret)
+upload_take(struct rq *rq, upload_id id, job_id job, bool may_cost, struct upload *ret)
 {
-	enum err code = upload_get(rq->db, rq->a, rq->who.workspace, id, ret, &rq->err);
+	bool found;
 
-	if (code == E_NOT_FOUND)
+	TRY(hold(rq, id, &job, may_cost, ret, &found));
+	if (!found)
 		return no_upload(rq, "no upload of this workspace.");
-	TRY(code);
 	if (ret->state == UP_USED)
-		return used_already(rq);
+		return no_upload(rq, "an upload that was used already. Upload the file again.");
 	/* whether its bytes are there, only the bucket knows */
 	if (!ret->external && ret->state == UP_WAITING && ret->expires_at <= rq->now)
 		return no_upload(rq, "an upload whose URL expired before its bytes were complete. Ask for another one.");
 	if (!ret->external && ret->state == UP_WAITING)
 		return no_upload(rq, "an upload whose bytes are not complete. PUT them to its uploadUrl first.");
-	code = upload_use(rq->db, rq->who.workspace, ret, job, rq->now, &rq->err);
-	return code == E_CONFLICT ? used_already(rq) : code;
+	return upload_use(rq->db, rq->who.workspace, ret, job, rq->now, &rq->err);
 }

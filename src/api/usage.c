@@ -76,15 +76,18 @@ date_of(struct rq *rq, int64_t day)
 }
 
 static enum err
-count_days(struct rq *rq, const struct range *g, struct used *u)
+count_days(struct rq *rq, const struct range *g, struct rows *days, struct rows *spends, struct used *u)
 {
-	int n = (int)MAX(g->last - g->first + 1, 0), found, spent;
+	int n = (int)MAX(g->last - g->first + 1, 0), found = 0, spent = 0;
 	struct used_day *d = NEW_N(rq->a, struct used_day, n + 1);
 	struct usage_day *had = NEW_N(rq->a, struct usage_day, n + 1);
 	struct spend_day *spend = NEW_N(rq->a, struct spend_day, n + 1);
+	struct spend_sum today = { 0 };
+	enum err code = usage_days(days, n, had, &found, &rq->err);
 
-	TRY(usage_days(rq->db, rq->who.workspace, g->first, g->last, n, had, &found, &rq->err));
-	TRY(spend_days(rq->db, rq->who.workspace, g->first, g->last, n, spend, &spent, &rq->err));
+	TRY(spend_days(spends, n, spend, &spent, &today, &rq->err));
+	TRY(code);
+	u->spend = spend_state_of(rq, rq->now, &today);
 	for (int i = 0; i < n; i++)
 		d[i].date = date_of(rq, g->first + i);
 	for (int i = 0; i < spent; i++)
@@ -103,15 +106,14 @@ static enum err
 count_jobs(struct rq *rq, const struct range *g, struct used *u)
 {
 	struct used_jobs *j = NEW_N(rq->a, struct used_jobs, JT_SHOWN * JS_COUNT);
-	int64_t count;
+	int64_t count[JT_SHOWN][JS_COUNT] = { { 0 } };
 	int n = 0;
 
+	TRY(job_count_between(rq->db, rq->who.workspace, g->first * DAY_MS, (g->last + 1) * DAY_MS, JOBS_MOST, count, &rq->err));
 	for (int t = 0; t < JT_SHOWN; t++)
-		for (int s = 0; s < JS_COUNT; s++) {
-			TRY(job_count_between(rq->db, rq->who.workspace, t, s, g->first * DAY_MS, (g->last + 1) * DAY_MS, JOBS_MOST, &count, &rq->err));
-			if (count > 0)
-				j[n++] = (struct used_jobs){ t, s, count };
-		}
+		for (int s = 0; s < JS_COUNT; s++)
+			if (count[t][s] > 0)
+				j[n++] = (struct used_jobs){ t, s, count[t][s] };
 	u->jobs = (struct rec_list){ j, n };
 	return OK;
 }
@@ -120,6 +122,7 @@ enum err
 usage_get(struct rq *rq)
 {
 	struct range g = range_of(IN(rq, usage_query), rq->now);
+	struct rows days, spends;
 	struct used u;
 
 	if (g.last - g.first >= DAYS_MOST)
@@ -127,8 +130,11 @@ usage_get(struct rq *rq)
 	rec_init(&usage_rec, &u);
 	u.from = date_of(rq, g.first);
 	u.to = date_of(rq, g.last);
-	TRY(count_days(rq, &g, &u));
-	TRY(count_jobs(rq, &g, &u));
-	TRY(spend_now(rq, &u.spend));
+	/* asked at once, and heard to the end each */
+	TRY(usage_ask(rq->db, rq->who.workspace, g.first, g.last, DAYS_MOST, &days, &rq->err));
+	TRY(spend_ask(rq->db, rq->who.workspace, g.first, g.last, rq->now, &spends, &rq->err));
+	enum err code = count_jobs(rq, &g, &u);
+	TRY(count_days(rq, &g, &days, &spends, &u));
+	TRY(code);
 	return reply(rq, &usage_rec, &u);
 }

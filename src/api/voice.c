@@ -2,7 +2,6 @@
  * them holds the project. */
 #include "model/voice.h"
 #include "api/rq.h"
-#include "model/post.h"
 #include "model/project.h"
 
 DELETED(sample, "voice_sample", "The sample")
@@ -40,9 +39,8 @@ voice_update(struct rq *rq)
 	const struct voice_patch *in = IN(rq, voice_patch);
 	project_id id = PATH_ID(rq, project);
 	struct voice_profile v;
-	struct project p;
 
-	TRY(project_hold(rq->db, rq->a, rq->who.workspace, id, &p, &rq->err));
+	TRY(project_lock(rq->db, rq->who.workspace, id, &rq->err));
 	TRY(voice_get(rq->db, rq->a, rq->who.workspace, id, &v, &rq->err));
 	TRY(check_match(rq, &voice_rec, &v));
 	say(in->profile, &v.profile);
@@ -90,21 +88,17 @@ samples_get(struct rq *rq)
 
 /* The text of a post as it is now. */
 static enum err
-from_post(struct rq *rq, struct sample *s)
+from_post(struct rq *rq, const struct sample_look *l, struct sample *s)
 {
-	struct post p;
-	enum err code = post_get(rq->db, rq->a, rq->who.workspace, s->post, &p, &rq->err);
-
-	if (code == E_NOT_FOUND || (code == OK && memcmp(&p.project, &s->project, sizeof(p.project)) != 0))
+	if (l->text.p == NULL)
 		return fail(&rq->err, E_UNPROCESSABLE, "postId", "'postId' names no post of this project.");
-	TRY(code);
-	if (str_trim(p.content).n == 0)
+	if (str_trim(l->text).n == 0)
 		return fail(&rq->err, E_UNPROCESSABLE, "postId", "'postId' names a post without a text: write it first.");
-	if (utf8_count(p.content) > SAMPLE_CHARS)
+	if (utf8_count(l->text) > SAMPLE_CHARS)
 		return fail(&rq->err, E_UNPROCESSABLE, "postId", "'postId' names a post of more than %d characters: send a part of it as 'text'.", SAMPLE_CHARS);
-	s->text = p.content;
-	if (s->title.p == NULL && p.title.n != 0)
-		s->title = p.title;
+	s->text = l->text;
+	if (s->title.p == NULL && l->title.n != 0)
+		s->title = l->title;
 	return OK;
 }
 
@@ -113,18 +107,16 @@ samples_create(struct rq *rq)
 {
 	const struct sample_create *in = IN(rq, sample_create);
 	struct sample s = { .project = PATH_ID(rq, project), .post = in->post, .title = in->title, .text = in->text };
-	struct project p;
-	bool taken;
-	int n;
+	struct sample_look l;
 
-	TRY(project_hold(rq->db, rq->a, rq->who.workspace, s.project, &p, &rq->err));
-	TRY(sample_look(rq->db, rq->who.workspace, s.project, s.post, &n, &taken, &rq->err));
-	if (taken)
+	TRY(project_lock(rq->db, rq->who.workspace, s.project, &rq->err));
+	TRY(sample_look(rq->db, rq->a, rq->who.workspace, s.project, s.post, &l, &rq->err));
+	if (l.taken)
 		return fail(&rq->err, E_CONFLICT, NULL, "This post is a sample already: delete that one to take the post as it is now.");
-	if (n >= SAMPLES_MAX)
+	if (l.n >= SAMPLES_MAX)
 		return fail(&rq->err, E_CONFLICT, NULL, "A project has at most %d voice samples: delete one first.", SAMPLES_MAX);
 	if (s.text.p == NULL)
-		TRY(from_post(rq, &s));
+		TRY(from_post(rq, &l, &s));
 	s.id = (sample_id){ fresh(rq) };
 	TRY(sample_insert(rq->db, rq->who.workspace, &s, &rq->err));
 	made(rq, ID_sample, &s.id.u);
@@ -134,12 +126,10 @@ samples_create(struct rq *rq)
 enum err
 samples_delete(struct rq *rq)
 {
-	struct project p;
 	struct sample s;
 
+	TRY(sample_lock(rq->db, rq->who.workspace, PATH_ID(rq, sample), &rq->err));
 	TRY(sample_get(rq->db, rq->a, rq->who.workspace, PATH_ID(rq, sample), &s, &rq->err));
-	TRY(project_hold(rq->db, rq->a, rq->who.workspace, s.project, &p, &rq->err));
-	TRY(sample_get(rq->db, rq->a, rq->who.workspace, s.id, &s, &rq->err));
 	TRY(sample_delete(rq->db, rq->who.workspace, s.id, &rq->err));
 	made(rq, ID_sample, &s.id.u);
 	return reply(rq, &deleted_sample_rec, &(struct deleted_sample){ s.id, true });
@@ -174,26 +164,20 @@ pillars_get(struct rq *rq)
 	return reply(rq, &pillar_rec, &p);
 }
 
-/* Under the project's hold; *n: how many it has. */
-static enum err
-name_free(struct rq *rq, const struct pillar *p, int *n)
-{
-	bool taken;
-
-	TRY(pillar_look(rq->db, rq->who.workspace, p->project, p->name, p->id, n, &taken, &rq->err));
-	return taken ? fail(&rq->err, E_CONFLICT, NULL, "This project has a pillar of that name already.") : OK;
-}
+static enum err name_taken(struct rq *rq) { return fail(&rq->err, E_CONFLICT, NULL, "This project has a pillar of that name already."); }
 
 enum err
 pillars_create(struct rq *rq)
 {
 	const struct pillar_create *in = IN(rq, pillar_create);
 	struct pillar v = { .project = PATH_ID(rq, project), .name = in->name, .about = in->about.p != NULL ? in->about : S("") };
-	struct project p;
+	bool taken;
 	int n;
 
-	TRY(project_hold(rq->db, rq->a, rq->who.workspace, v.project, &p, &rq->err));
-	TRY(name_free(rq, &v, &n));
+	TRY(project_lock(rq->db, rq->who.workspace, v.project, &rq->err));
+	TRY(pillar_look(rq->db, rq->who.workspace, v.project, v.name, &n, &taken, &rq->err));
+	if (taken)
+		return name_taken(rq);
 	if (n >= PILLARS_MAX)
 		return fail(&rq->err, E_CONFLICT, NULL, "A project has at most %d pillars: delete one first.", PILLARS_MAX);
 	v.id = (pillar_id){ fresh(rq) };
@@ -202,29 +186,21 @@ pillars_create(struct rq *rq)
 	return reply(rq, &pillar_rec, &v);
 }
 
-/* The pillar of the path with its project held: read again, for it may have changed or gone while we waited. */
-static enum err
-hold_pillar(struct rq *rq, struct pillar *ret)
-{
-	struct project p;
-
-	TRY(pillar_get(rq->db, rq->a, rq->who.workspace, PATH_ID(rq, pillar), ret, &rq->err));
-	TRY(project_hold(rq->db, rq->a, rq->who.workspace, ret->project, &p, &rq->err));
-	return pillar_get(rq->db, rq->a, rq->who.workspace, ret->id, ret, &rq->err);
-}
-
 enum err
 pillars_update(struct rq *rq)
 {
 	const struct pillar_patch *in = IN(rq, pillar_patch);
+	pillar_id id = PATH_ID(rq, pillar);
 	struct pillar v;
-	int n;
+	bool taken;
 
-	TRY(hold_pillar(rq, &v));
+	TRY(pillar_lock(rq->db, rq->who.workspace, id, &rq->err));
+	TRY(pillar_beside(rq->db, rq->a, rq->who.workspace, id, in->name, &v, &taken, &rq->err));
 	TRY(check_match(rq, &pillar_rec, &v));
+	if (taken)
+		return name_taken(rq);
 	say(in->name, &v.name);
 	say(in->about, &v.about);
-	TRY(name_free(rq, &v, &n));
 	TRY(pillar_update(rq->db, rq->who.workspace, &v, &rq->err));
 	made(rq, ID_pillar, &v.id.u);
 	return reply(rq, &pillar_rec, &v);
@@ -235,7 +211,8 @@ pillars_delete(struct rq *rq)
 {
 	struct pillar v;
 
-	TRY(hold_pillar(rq, &v));
+	TRY(pillar_lock(rq->db, rq->who.workspace, PATH_ID(rq, pillar), &rq->err));
+	TRY(pillar_get(rq->db, rq->a, rq->who.workspace, PATH_ID(rq, pillar), &v, &rq->err));
 	TRY(pillar_delete(rq->db, rq->who.workspace, v.id, &rq->err));
 	made(rq, ID_pillar, &v.id.u);
 	return reply(rq, &deleted_pillar_rec, &(struct deleted_pillar){ v.id, true });

@@ -47,15 +47,11 @@ static void scan(struct rq *rq, struct rows *r, void *to) { (void)rq; person_rea
 static enum err
 check_cursor(struct rq *rq)
 {
-	workspace_id at = { rq->after };
-	bool found;
-	int role;
-
 	if (id_set(rq->who.person))
-		TRY(person_role_in(rq->db, rq->who.person, at, &role, &found, &rq->err));
-	else
-		found = memcmp(at.u.s, rq->who.workspace.u.s, 26) == 0;
-	return found ? OK : fail(&rq->err, E_BAD_CURSOR, "cursor", "%s", err_row(E_BAD_CURSOR)->message);
+		return person_anchor(rq->db, (workspace_id){ rq->after }, &rq->who.person.u, &bad_cursor, &rq->err);
+	if (memcmp(rq->after.s, rq->who.workspace.u.s, 26) == 0)
+		return OK;
+	return fail(&rq->err, bad_cursor.code, bad_cursor.field, "%s", bad_cursor.detail);
 }
 
 enum err

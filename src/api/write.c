@@ -1,5 +1,9 @@
 /* write -- the transaction of a write: idempotency, meaning, handler, audit (contract 12.1, design 3).
  *
+ * On PostgreSQL it takes two round trips: in the first goes what is waited for, in the second the rest, with COMMIT.  So the key is claimed
+ * without asking whether its record stands (model/ledger.h), and a handler may take things for granted in the same way: E_TAKEN or E_DUPLICATE
+ * says that it was otherwise, and the request runs once more with rq->look set.
+ *
  * What an idempotency key binds is what the row EF_BOUND of err.def says: 2xx, 404, 409, 422.  Such an error undoes
  * what the handler did, but its record and its audit entry commit. */
 #include "api/rq.h"
@@ -19,11 +23,15 @@ audit_entry(const struct rq *rq, int status)
 static enum err
 claim(struct rq *rq, struct idem *ret)
 {
+	bool sole = rq->db->ops->sole(rq->db);
+
 	*ret = (struct idem){ .fresh = true };
 	if (rq->idem_key.p == NULL)
 		return OK;
-	return idem_claim(rq->db, rq->a, rq->who.workspace, &rq->idem, &rq->fingerprint, rq->now,
-	    rq->conf->keep_idempotency * 3600000, ret, &rq->err);
+	if (rq->look || sole)
+		TRY(idem_look(rq->db, rq->a, rq->who.workspace, &rq->idem, &rq->fingerprint, rq->now,
+		    rq->conf->keep_idempotency * 3600000, ret, &rq->err));
+	return ret->fresh && !sole ? idem_claim(rq->db, rq->who.workspace, &rq->idem, &rq->err) : OK;
 }
 
 static enum err
@@ -49,12 +57,30 @@ meaning(struct rq *rq)
 	return rq->err.code;
 }
 
+/* The handler, and all that it wanted to be there: what was missed first is what is said. */
+static enum err
+outcome(struct rq *rq)
+{
+	enum err code = meaning(rq);
+	struct error first;
+
+	if (code != OK && !(err_row(code)->flags & EF_BOUND))
+		return code;
+	if (db_settle(rq->db, &first) != OK) {
+		rq->err = first;
+		code = first.code;
+		if (rq->op->in != NULL)
+			rec_speak(rec_in(rq), rq->a, &rq->err);
+	}
+	return code;
+}
+
 /* The handler's outcome becomes the answer; an error that is bound undoes the handler and stands in its place. */
 static enum err
 perform(struct rq *rq, struct idem *had)
 {
 	struct error undo;
-	enum err code = meaning(rq);
+	enum err code = outcome(rq);
 
 	if (code == OK && (rq->out.over || rq->a->over))
 		code = fail(&rq->err, E_UNAVAILABLE, NULL, "The request needs more memory than one may have.");
@@ -102,7 +128,7 @@ write_run(struct call *c, struct db *db, struct error *e)
 	rq->db = db;
 	rq->now = sys_wall_ms(rq->api->c.clock);
 	rq->resource = STR_NONE;
-	rq->replayed = rq->first = rq->wake = rq->gone = rq->bust = false;
+	rq->replayed = rq->first = rq->wake = rq->gone = rq->bust = rq->spend_held = false;
 	rq->err.code = OK;
 	enum err code = transact(rq);
 	rq->db = NULL;

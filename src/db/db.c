@@ -113,12 +113,19 @@ db_one_(struct db *db, const struct stmt *q, const struct rec *rec, struct arena
     const struct val *v, int n)
 {
 	struct rows r;
-	bool any;
 
 	TRY(db_query_(db, q, &r, e, v, n));
-	if ((any = db_next(&r)))
-		db_scan(rec, &r, a, to);
-	TRY(db_done(&r, e));
+	return db_take(&r, rec, a, to, found, e);
+}
+
+enum err
+db_take(struct rows *r, const struct rec *rec, struct arena *a, void *to, bool *found, struct error *e)
+{
+	bool any;
+
+	if ((any = db_next(r)))
+		db_scan(rec, r, a, to);
+	TRY(db_done(r, e));
 	*found = any;
 	return OK;
 }

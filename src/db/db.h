@@ -133,6 +133,8 @@ MUST_USE enum err db_settle(struct db *, struct error *);
 static inline int64_t db_trips(struct db *db) { return db->ops->trips != NULL ? db->ops->trips(db) : 0; }
 static inline bool db_next(struct rows *r) { return r->db->ops->next(r); }
 static inline struct val db_col(struct rows *r, int i) { return r->db->ops->col(r, i); }
+/* Of what was asked, at most one row into a record; then it is done. */
+MUST_USE enum err db_take(struct rows *, const struct rec *, struct arena *, void *to, bool *found, struct error *);
 MUST_USE static inline enum err db_done(struct rows *r, struct error *e) { return r->db->ops->done(r, e); }
 /* The current row into a record by its field table: columns stand in the order of the fields that have one.
  * With an arena text is copied, without it is borrowed until the next row. */

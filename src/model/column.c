@@ -63,10 +63,10 @@ SQL(of_category, "post_status.of_category",
 SQL(page, "post_status.page", COUNTED " AND id < $2 ORDER BY id DESC LIMIT $3");
 SQL(page_of, "post_status.page_project", COUNTED " AND id < $2 AND project = $4 ORDER BY id DESC LIMIT $3");
 SQL(whole, "post_status.by_id", COUNTED " AND id = $2");
-SQL(all, "post_status.all",
-    "SELECT id, project, name, category, is_default, position, CAST(0 AS {i64}) AS posts FROM post_status"
-    " WHERE workspace = $1 AND project = $2 ORDER BY position LIMIT $3");
-SQL(one, "post_status.get", "SELECT category FROM post_status WHERE workspace = $1 AND id = $2 AND project = $3");
+SQL(all, "post_status.all", COUNTED " AND project = $2 ORDER BY position LIMIT $3");
+SQL(around, "post_status.around", COUNTED " AND project = (SELECT o.project FROM post_status o WHERE o.workspace = $1 AND o.id = $2) ORDER BY position LIMIT $3");
+SQL(lock, "post_status.lock_project",
+    "SELECT 1 FROM project WHERE workspace = $1 AND id = (SELECT project FROM post_status WHERE workspace = $1 AND id = $2){for_update}");
 SQL(anchor, "post_status.anchor", "SELECT 1 FROM post_status WHERE workspace = $1 AND id = $2");
 
 enum err
@@ -101,16 +101,36 @@ column_delete(struct db *db, workspace_id w, status_id id, struct error *e)
 	return db_run(db, away, e, VID(w), VID(id));
 }
 
-enum err
-column_all(struct db *db, struct arena *a, workspace_id w, project_id p, struct column ret[COLUMNS_MAX], int *n, struct error *e)
+static enum err
+board(struct db *db, const struct stmt *q, struct arena *a, workspace_id w, const ulid *id, struct column ret[COLUMNS_MAX], int *n, struct error *e)
 {
 	struct rows r;
 
 	*n = 0;
-	TRY(db_query(db, all, &r, e, VID(w), VID(p), V(COLUMNS_MAX)));
+	TRY(db_query_(db, q, &r, e, VALS(VID(w), val_ulid(id), V(COLUMNS_MAX))));
 	while (*n < COLUMNS_MAX && db_next(&r))
 		db_scan(&column_rec, &r, a, &ret[(*n)++]);
 	return db_done(&r, e);
+}
+
+enum err
+column_all(struct db *db, struct arena *a, workspace_id w, project_id p, struct column ret[COLUMNS_MAX], int *n, struct error *e)
+{
+	return board(db, &all, a, w, &p.u, ret, n, e);
+}
+
+enum err
+column_around(struct db *db, struct arena *a, workspace_id w, status_id id, struct column ret[COLUMNS_MAX], int *n, struct error *e)
+{
+	return board(db, &around, a, w, &id.u, ret, n, e);
+}
+
+static const struct miss unknown = { E_NOT_FOUND, NULL, "Post status not found." };
+
+enum err
+column_lock(struct db *db, workspace_id w, status_id id, struct error *e)
+{
+	return db_must(db, lock, unknown, e, VID(w), VID(id));
 }
 
 enum err
@@ -122,9 +142,9 @@ column_page(struct db *db, workspace_id w, project_id p, status_id before, int l
 }
 
 enum err
-column_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, struct error *e)
+column_anchor(struct db *db, workspace_id w, const ulid *id, const struct miss *miss, struct error *e)
 {
-	return db_any(db, anchor, found, e, VID(w), val_ulid(id));
+	return db_must_(db, &anchor, miss, e, VALS(VID(w), val_ulid(id)));
 }
 
 enum err
@@ -134,17 +154,6 @@ column_by_id(struct db *db, struct arena *a, workspace_id w, status_id id, struc
 
 	TRY(db_one(db, whole, &column_rec, a, ret, &found, e, VID(w), VID(id)));
 	return found ? OK : fail(e, E_NOT_FOUND, NULL, "Post status not found.");
-}
-
-enum err
-column_get(struct db *db, workspace_id w, project_id p, status_id id, int *ret_category, bool *found, struct error *e)
-{
-	struct rows r;
-
-	TRY(db_query(db, one, &r, e, VID(w), VID(id), VID(p)));
-	if ((*found = db_next(&r)))
-		db_val_word(&category_words, db_col(&r, 0), ret_category);
-	return db_done(&r, e);
 }
 
 enum err

@@ -27,13 +27,14 @@ MUST_USE enum err columns_of_birth(struct db *, workspace_id, project_id, const 
 MUST_USE enum err column_insert(struct db *, workspace_id, const struct column *, struct error *);
 MUST_USE enum err column_update(struct db *, workspace_id, const struct column *, struct error *);	/* name, default, order */
 MUST_USE enum err column_delete(struct db *, workspace_id, status_id, struct error *);
-/* All of a project in their order, without their posts; *n at most COLUMNS_MAX. */
+/* The column's project is held until the transaction ends; a miss: post status not found. */
+MUST_USE enum err column_lock(struct db *, workspace_id, status_id, struct error *);
+/* All of a project in their order, *n at most COLUMNS_MAX; and all of the project of this one, none where it is not there. */
 MUST_USE enum err column_all(struct db *, struct arena *, workspace_id, project_id, struct column ret[COLUMNS_MAX], int *n, struct error *);
+MUST_USE enum err column_around(struct db *, struct arena *, workspace_id, status_id, struct column ret[COLUMNS_MAX], int *n, struct error *);
 MUST_USE enum err column_page(struct db *, workspace_id, project_id, status_id before, int limit, struct rows *ret, struct error *);
-MUST_USE enum err column_anchor(struct db *, workspace_id, const ulid *, bool *found, struct error *);
+MUST_USE enum err column_anchor(struct db *, workspace_id, const ulid *, const struct miss *, struct error *);
 MUST_USE enum err column_by_id(struct db *, struct arena *, workspace_id, status_id, struct column *ret, struct error *);	/* E_NOT_FOUND */
-/* Its category; *found tells whether the project has it. */
-MUST_USE enum err column_get(struct db *, workspace_id, project_id, status_id, int *ret_category, bool *found, struct error *);
 /* The default column of a category; absent where there is none. */
 MUST_USE enum err column_of(struct db *, workspace_id, project_id, int category, status_id *ret, struct error *);
 #endif

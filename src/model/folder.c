@@ -33,7 +33,11 @@ SQL(names, "folder.names", "SELECT name FROM folder WHERE workspace = $1 AND pro
 SQL(get, "folder.get", "SELECT " COLS " FROM folder WHERE workspace = $1 AND id = $2");
 SQL(page, "folder.page", "SELECT " COLS " FROM folder WHERE workspace = $1 AND project = $2 AND id < $3 ORDER BY id DESC LIMIT $4");
 SQL(anchor, "folder.anchor", "SELECT 1 FROM folder WHERE workspace = $1 AND id = $2");
-SQL(exists, "folder.exists", "SELECT 1 FROM folder WHERE workspace = $1 AND id = $2 AND project = $3");
+SQL(lock, "folder.lock_project", "SELECT 1 FROM project WHERE workspace = $1 AND id = (SELECT project FROM folder WHERE workspace = $1 AND id = $2){for_update}");
+SQL(beside, "folder.beside",
+    "SELECT " COLS ", EXISTS (SELECT 1 FROM folder b WHERE b.workspace = folder.workspace AND b.project = folder.project AND b.name = $3 AND b.id <> folder.id)"
+    " FROM folder WHERE workspace = $1 AND id = $2");
+SQL(of, "folder.exists", "SELECT 1 FROM folder WHERE workspace = $1 AND id = $2 AND project = $3");
 
 enum err
 folder_insert(struct db *db, workspace_id w, const struct folder *f, struct error *e)
@@ -82,13 +86,36 @@ folder_page(struct db *db, workspace_id w, project_id p, folder_id before, int l
 }
 
 enum err
-folder_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, struct error *e)
+folder_anchor(struct db *db, workspace_id w, const ulid *id, const struct miss *miss, struct error *e)
 {
-	return db_any(db, anchor, found, e, VID(w), val_ulid(id));
+	return db_must_(db, &anchor, miss, e, VALS(VID(w), val_ulid(id)));
 }
 
 enum err
-folder_exists(struct db *db, workspace_id w, project_id p, folder_id id, bool *found, struct error *e)
+folder_of(struct db *db, workspace_id w, project_id p, folder_id id, const struct miss *miss, struct error *e)
 {
-	return db_any(db, exists, found, e, VID(w), VID(id), VID(p));
+	return db_must_(db, &of, miss, e, VALS(VID(w), VID(id), VID(p)));
+}
+
+static const struct miss unknown = { E_NOT_FOUND, NULL, "Folder not found." };
+
+enum err
+folder_lock(struct db *db, workspace_id w, folder_id id, struct error *e)
+{
+	return db_must(db, lock, unknown, e, VID(w), VID(id));
+}
+
+enum err
+folder_beside(struct db *db, struct arena *a, workspace_id w, folder_id id, str name, struct folder *ret, bool *taken, struct error *e)
+{
+	struct rows r;
+	bool found;
+
+	TRY(db_query(db, beside, &r, e, VID(w), VID(id), V(name)));
+	if ((found = db_next(&r))) {
+		db_scan(&folder_rec, &r, a, ret);
+		*taken = db_col(&r, 3).i != 0;
+	}
+	TRY(db_done(&r, e));
+	return found ? OK : fail(e, E_NOT_FOUND, NULL, "Folder not found.");
 }

@@ -25,7 +25,11 @@ MUST_USE enum err folder_delete(struct db *, workspace_id, folder_id, struct err
 MUST_USE enum err folder_look(struct db *, workspace_id, project_id, str name, int *n, bool *taken, struct error *);
 MUST_USE enum err folder_get(struct db *, struct arena *, workspace_id, folder_id, struct folder *ret, struct error *);	/* E_NOT_FOUND */
 MUST_USE enum err folder_page(struct db *, workspace_id, project_id, folder_id before, int limit, struct rows *ret, struct error *);
-MUST_USE enum err folder_anchor(struct db *, workspace_id, const ulid *, bool *found, struct error *);
-/* Whether the project has it. */
-MUST_USE enum err folder_exists(struct db *, workspace_id, project_id, folder_id, bool *found, struct error *);
+MUST_USE enum err folder_anchor(struct db *, workspace_id, const ulid *, const struct miss *, struct error *);
+/* A miss unless the project has it. */
+MUST_USE enum err folder_of(struct db *, workspace_id, project_id, folder_id, const struct miss *, struct error *);
+/* Its project is held until the transaction ends; a miss: folder not found. */
+MUST_USE enum err folder_lock(struct db *, workspace_id, folder_id, struct error *);
+/* The folder, and whether another one of its project has this name; E_NOT_FOUND. */
+MUST_USE enum err folder_beside(struct db *, struct arena *, workspace_id, folder_id, str name, struct folder *ret, bool *taken, struct error *);
 #endif

@@ -33,6 +33,7 @@ SQL(by_id_of, "consent.get_of", CONSENT "c.workspace = $1 AND c.id = $2 AND c.re
 SQL(page, "consent.page", CONSENT "c.person = $1 AND c.revoked_at IS NULL AND c.id < $2 ORDER BY c.id DESC LIMIT $3");
 SQL(page_of, "consent.page_of", CONSENT "c.workspace = $1 AND c.revoked_at IS NULL AND c.id < $2" OF_MEMBER " ORDER BY c.id DESC LIMIT $3");
 SQL(anchor, "consent.anchor", "SELECT 1 FROM consent WHERE workspace = $1 AND revoked_at IS NULL AND id = $2");
+SQL(own, "consent.own", "SELECT 1 FROM consent WHERE person = $1 AND id = $2");
 SQL(revoke, "consent.revoke", "UPDATE consent SET revoked_at = $3 WHERE person = $1 AND id = $2 AND revoked_at IS NULL");
 SQL(revoke_families, "oauth_family.revoke_of", "UPDATE oauth_family SET revoked_at = $3 WHERE person = $1 AND consent = $2 AND revoked_at IS NULL");
 SQL(revoke_all, "consent.revoke_all", "UPDATE consent SET revoked_at = $2 WHERE person = $1 AND revoked_at IS NULL");
@@ -83,6 +84,12 @@ consent_get(struct db *db, struct arena *a, person_id p, consent_id id, struct c
 }
 
 enum err
+consent_own(struct db *db, person_id p, consent_id id, const struct miss *miss, struct error *e)
+{
+	return db_must_(db, &own, miss, e, VALS(VID(p), VID(id)));
+}
+
+enum err
 consent_get_of(struct db *db, struct arena *a, workspace_id w, consent_id id, struct consent *ret, struct error *e)
 {
 	bool found;
@@ -124,9 +131,9 @@ consent_page_of(struct db *db, workspace_id w, consent_id before, int limit, str
 }
 
 enum err
-consent_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, struct error *e)
+consent_anchor(struct db *db, workspace_id w, const ulid *id, const struct miss *miss, struct error *e)
 {
-	return db_any(db, anchor, found, e, VID(w), val_ulid(id));
+	return db_must_(db, &anchor, miss, e, VALS(VID(w), val_ulid(id)));
 }
 
 enum err

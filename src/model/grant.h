@@ -61,8 +61,9 @@ MUST_USE enum err consent_touch(struct db *, person_id, consent_id, int64_t now,
 /* Those of one person that hold, newest first; of a workspace: those whose default it is, of its members. */
 MUST_USE enum err consent_page(struct db *, person_id, consent_id before, int limit, struct rows *ret, struct error *);
 MUST_USE enum err consent_page_of(struct db *, workspace_id, consent_id before, int limit, struct rows *ret, struct error *);
+MUST_USE enum err consent_own(struct db *, person_id, consent_id, const struct miss *, struct error *);	/* a miss unless it is theirs */
 MUST_USE enum err consent_get_of(struct db *, struct arena *, workspace_id, consent_id, struct consent *ret, struct error *);	/* E_NOT_FOUND */
-MUST_USE enum err consent_anchor(struct db *, workspace_id, const ulid *, bool *found, struct error *);
+MUST_USE enum err consent_anchor(struct db *, workspace_id, const ulid *, const struct miss *, struct error *);
 /* Of a client that goes: at most `most` of its consents, with their families.  *n: how many; less than `most`: none is left. */
 MUST_USE enum err grant_forget(struct db *, client_id, int most, int64_t *n, struct error *);
 

@@ -42,7 +42,9 @@ const struct rec invitations_query_rec = REC(invitations_query, query_fields, "P
 	" FROM invitation i JOIN workspace w ON w.id = i.workspace"
 SQL(insert, "invitation.insert",
     "INSERT INTO invitation (workspace, id, hash, email, name, role, invited_by, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)");
-SQL(many, "invitation.count", "SELECT count(*) FROM (SELECT id FROM invitation WHERE workspace = $1 LIMIT $2) n");
+SQL(look, "invitation.look",
+    "SELECT (SELECT count(*) FROM (SELECT id FROM invitation WHERE workspace = $1 LIMIT $3) n), m.role, coalesce(m.name, p.name), p.password IS NOT NULL"
+    " FROM workspace w LEFT JOIN person p ON p.email = $2 LEFT JOIN membership m ON m.workspace = w.id AND m.person = p.id WHERE w.id = $1");
 SQL(by_hash, "invitation.by_hash", INVITATION " WHERE i.hash = $1 AND i.expires_at > $2 AND i.accepted_at IS NULL");
 SQL(page, "invitation.page", INVITATION " WHERE i.workspace = $1 AND i.id < $2 ORDER BY i.id DESC LIMIT $3");
 SQL(anchor, "invitation.anchor", "SELECT 1 FROM invitation WHERE workspace = $1 AND id = $2");
@@ -51,15 +53,21 @@ SQL(gone, "invitation.delete", "DELETE FROM invitation WHERE workspace = $1 AND 
 SQL(over, "invitation.sweep",
     "DELETE FROM invitation WHERE hash IN (SELECT hash FROM invitation WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)");
 
-static enum err
-has_room(struct db *db, workspace_id w, struct error *e)
+enum err
+invitation_look(struct db *db, struct arena *a, workspace_id w, str email, struct invitee *ret, struct error *e)
 {
-	int64_t n = 0;
 	struct rows r;
+	int64_t n = 0;
 
-	TRY(db_query(db, many, &r, e, VID(w), V(INVITATIONS_MOST)));
-	if (db_next(&r))
+	*ret = (struct invitee){ .name = STR_NONE };
+	TRY(db_query(db, look, &r, e, VID(w), V(email), V(INVITATIONS_MOST)));
+	if (db_next(&r)) {
 		n = db_col(&r, 0).i;
+		ret->member = db_col(&r, 1).t != V_NULL;
+		db_val_word(&role_words, db_col(&r, 1), &ret->role);
+		ret->name = str_dup(a, db_col(&r, 2).s);
+		ret->known = db_col(&r, 3).i != 0;
+	}
 	TRY(db_done(&r, e));
 	return n < INVITATIONS_MOST ? OK : fail(e, E_CONFLICT, NULL, "There are %d invitations: delete some, or wait until they are over.", INVITATIONS_MOST);
 }
@@ -67,7 +75,6 @@ has_room(struct db *db, workspace_id w, struct error *e)
 enum err
 invitation_insert(struct db *db, const struct invitation *i, const digest *hash, struct error *e)
 {
-	TRY(has_room(db, i->workspace, e));
 	return db_run(db, insert, e, VID(i->workspace), VID(i->id), val_digest(hash), V(i->email), V(i->name), val_word(&role_words, i->role),
 	    V(i->invited_by), V(i->expires_at));
 }
@@ -101,9 +108,9 @@ invitation_page(struct db *db, workspace_id w, invitation_id before, int limit, 
 }
 
 enum err
-invitation_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, struct error *e)
+invitation_anchor(struct db *db, workspace_id w, const ulid *id, const struct miss *miss, struct error *e)
 {
-	return db_any(db, anchor, found, e, VID(w), val_ulid(id));
+	return db_must_(db, &anchor, miss, e, VALS(VID(w), val_ulid(id)));
 }
 
 enum err

@@ -21,7 +21,10 @@ extern const struct rec invitation_create_rec;
 struct invitations_query { struct page_query page; };
 extern const struct rec invitations_query_rec;
 
-/* E_CONFLICT when there are INVITATIONS_MOST. */
+/* Whether there is room, E_CONFLICT when there are INVITATIONS_MOST: under workspace_lock.  And how whoever has the address stands:
+ * known: has chosen a password; role and name are of a member. */
+struct invitee { bool member, known; int role; str name; };
+MUST_USE enum err invitation_look(struct db *, struct arena *, workspace_id, str email, struct invitee *ret, struct error *);
 MUST_USE enum err invitation_insert(struct db *, const struct invitation *, const digest *, struct error *);
 /* *found: it is there, not accepted, and not over at `now`. */
 MUST_USE enum err invitation_by_hash(struct db *, struct arena *, const digest *, int64_t now, struct invitation *ret, bool *found, struct error *);
@@ -29,7 +32,7 @@ MUST_USE enum err invitation_by_hash(struct db *, struct arena *, const digest *
 MUST_USE enum err invitation_accept(struct db *, workspace_id, invitation_id, int64_t now, struct error *);
 MUST_USE enum err invitation_delete(struct db *, workspace_id, invitation_id, struct error *);	/* E_NOT_FOUND */
 MUST_USE enum err invitation_page(struct db *, workspace_id, invitation_id before, int limit, struct rows *ret, struct error *);
-MUST_USE enum err invitation_anchor(struct db *, workspace_id, const ulid *, bool *found, struct error *);
+MUST_USE enum err invitation_anchor(struct db *, workspace_id, const ulid *, const struct miss *, struct error *);
 /* The keeper's: removes at most `most` that are over; *n tells how many. */
 MUST_USE enum err invitation_sweep(struct db *, int64_t now, int most, int64_t *n, struct error *);
 #endif

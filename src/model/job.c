@@ -87,7 +87,8 @@ static const struct { const struct stmt *q; int pairs; } page_kinds[] = {
 };
 _Static_assert(JT_SHOWN <= 7 && JT_SHOWN * JS_COUNT == 35, "job.page_some and job.page_any have an arm for each pair");
 SQL(cancel, "job.cancel",
-    "UPDATE job SET status = 'CANCELLED', completed_at = $3, updated_at = $3 WHERE workspace = $1 AND id = $2 AND status = 'QUEUED'" SEEN " RETURNING reserved");
+    "UPDATE job SET status = 'CANCELLED', completed_at = $3, updated_at = $3 WHERE workspace = $1 AND id = $2 AND status = 'QUEUED'" SEEN " RETURNING " COLS ", reserved");
+#define RESERVED	11		/* behind COLS */
 
 enum err
 job_insert(struct db *db, workspace_id w, const struct job *j, str input, int64_t now, int64_t now_us, int64_t reserved, struct error *e)
@@ -143,9 +144,9 @@ job_page(struct db *db, workspace_id w, const struct jobs_query *q, const struct
 }
 
 enum err
-job_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, struct error *e)
+job_anchor(struct db *db, workspace_id w, const ulid *id, const struct miss *miss, struct error *e)
 {
-	return db_any(db, anchor, found, e, VID(w), val_ulid(id));
+	return db_must_(db, &anchor, miss, e, VALS(VID(w), val_ulid(id)));
 }
 
 enum err
@@ -155,12 +156,14 @@ job_cancel(struct db *db, struct arena *a, workspace_id w, job_id id, int64_t no
 	bool hit;
 
 	TRY(db_query(db, cancel, &r, e, VID(w), VID(id), V(now)));
-	if ((hit = db_next(&r)))
-		*reserved = db_col(&r, 0).i;
+	if ((hit = db_next(&r))) {
+		db_scan(&job_rec, &r, a, ret);
+		*reserved = db_col(&r, RESERVED).i;
+	}
 	TRY(db_done(&r, e));
-	TRY(job_get(db, a, w, id, ret, e));
 	if (hit)
 		return OK;
+	TRY(job_get(db, a, w, id, ret, e));
 	return fail(e, E_NOT_CANCELLABLE, NULL, "Job is in '%s'; only QUEUED jobs can be cancelled in v1.", job_status_words.v[ret->status]);
 }
 
@@ -318,20 +321,31 @@ job_count(struct db *db, struct job_counts *ret, struct error *e)
 	return count_one(db, &count_running, &ret->running, e);
 }
 
+/* One arm a type, for each state a column: of each pair only so many are counted. */
+#define FEW(s)		"(SELECT count(*) FROM (SELECT 1 AS one FROM job WHERE workspace = $1 AND type = k.type AND status = '" s "' AND id >= $2 AND id < $3 LIMIT $4) few)"
+#define FOUND(s)	", " FEW(s)
 SQL(count_between, "job.count_between",
-    "SELECT count(*) FROM (SELECT 1 AS one FROM job WHERE workspace = $1 AND type = $2 AND status = $3 AND id >= $4 AND id < $5 LIMIT $6) few");
+    "SELECT k.type" FOUND("QUEUED") FOUND("RUNNING") FOUND("DONE") FOUND("FAILED") FOUND("CANCELLED")
+    " FROM (SELECT $5 AS type UNION ALL SELECT $6 UNION ALL SELECT $7 UNION ALL SELECT $8 UNION ALL SELECT $9 UNION ALL SELECT $10 UNION ALL SELECT $11) k");
+_Static_assert(JT_SHOWN == 7 && JS_COUNT == 5 && JS_QUEUED == 0 && JS_RUNNING == 1 && JS_DONE == 2 && JS_FAILED == 3 && JS_CANCELLED == 4,
+    "job.count_between has an arm a type and a column a state");
 
 enum err
-job_count_between(struct db *db, workspace_id w, int type, int status, int64_t from, int64_t to, int most, int64_t *ret, struct error *e)
+job_count_between(struct db *db, workspace_id w, int64_t from, int64_t to, int most, int64_t ret[JT_SHOWN][JS_COUNT], struct error *e)
 {
 	ulid low = ulid_low(from), high = ulid_low(to);
+	struct val v[4 + JT_SHOWN] = { VID(w), val_ulid(&low), val_ulid(&high), V(most) };
 	struct rows r;
+	int type;
 
-	*ret = 0;
-	TRY(db_query(db, count_between, &r, e, VID(w), val_word(&job_type_words, type), val_word(&job_status_words, status), val_ulid(&low),
-	    val_ulid(&high), V(most)));
-	if (db_next(&r))
-		*ret = db_col(&r, 0).i;
+	for (int t = 0; t < JT_SHOWN; t++)
+		v[4 + t] = val_word(&job_type_words, t);
+	TRY(db_query_(db, &count_between, &r, e, v, (int)COUNT(v)));
+	while (db_next(&r)) {
+		db_val_word(&job_type_words, db_col(&r, 0), &type);
+		for (int s = 0; s < JS_COUNT; s++)
+			ret[type][s] = db_col(&r, 1 + s).i;
+	}
 	return db_done(&r, e);
 }
 

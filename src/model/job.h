@@ -31,7 +31,7 @@ MUST_USE enum err job_get(struct db *, struct arena *, workspace_id, job_id, str
 /* What was kept of how it was done, JSON; E_NOT_FOUND where nothing was. */
 MUST_USE enum err job_receipt(struct db *, struct arena *, workspace_id, job_id, str *ret, struct error *);
 MUST_USE enum err job_page(struct db *, workspace_id, const struct jobs_query *, const struct page *, struct rows *ret, struct error *);
-MUST_USE enum err job_anchor(struct db *, workspace_id, const ulid *, bool *found, struct error *);
+MUST_USE enum err job_anchor(struct db *, workspace_id, const ulid *, const struct miss *, struct error *);
 /* E_NOT_CANCELLABLE unless QUEUED.  *reserved: to be given back. */
 MUST_USE enum err job_cancel(struct db *, struct arena *, workspace_id, job_id, int64_t now, struct job *ret, int64_t *reserved, struct error *);
 
@@ -66,8 +66,7 @@ struct job_counts { int64_t queued, running; };
 MUST_USE enum err job_count(struct db *, struct job_counts *ret, struct error *);
 /* How long the last `limit` finished jobs of a type took, in ms, newest first. */
 MUST_USE enum err job_durations(struct db *, int type, int limit, int64_t *ret, int *n, struct error *);
-/* Of one type and state, submitted in [from, to); never more than `most`. */
-MUST_USE enum err job_count_between(struct db *, workspace_id, int type, int status, int64_t from, int64_t to, int most, int64_t *ret,
-    struct error *);
+/* Of each type and state, submitted in [from, to); never more than `most`. */
+MUST_USE enum err job_count_between(struct db *, workspace_id, int64_t from, int64_t to, int most, int64_t ret[JT_SHOWN][JS_COUNT], struct error *);
 MUST_USE enum err job_clean(struct db *, workspace_id, int64_t before, int slice, int64_t *ret, struct error *);
 #endif

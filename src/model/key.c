@@ -179,9 +179,9 @@ key_page(struct db *db, workspace_id w, key_id before, int limit, struct rows *r
 }
 
 enum err
-key_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, struct error *e)
+key_anchor(struct db *db, workspace_id w, const ulid *id, const struct miss *miss, struct error *e)
 {
-	return db_any(db, anchor, found, e, VID(w), val_ulid(id));
+	return db_must_(db, &anchor, miss, e, VALS(VID(w), val_ulid(id)));
 }
 
 enum err
@@ -208,9 +208,7 @@ key_find(struct db *db, key_id id, workspace_id *ret, struct error *e)
 enum err
 key_revoke(struct db *db, workspace_id w, key_id id, int64_t now, str by, str reason, struct error *e)
 {
-	static const struct miss already = { E_CONFLICT, NULL, "This API key is revoked already." };
-
-	return db_must(db, revoke, already, e, VID(w), VID(id), V(now), V(by), V(reason));
+	return db_run(db, revoke, e, VID(w), VID(id), V(now), V(by), V(reason));
 }
 
 enum err

@@ -44,8 +44,8 @@ MUST_USE enum err key_get(struct db *, struct arena *, workspace_id, key_id, str
 MUST_USE enum err key_hold(struct db *, struct arena *, workspace_id, key_id, struct key *ret, struct error *);	/* until the transaction ends */
 MUST_USE enum err key_update(struct db *, const struct key *, struct error *);
 MUST_USE enum err key_page(struct db *, workspace_id, key_id before, int limit, struct rows *ret, struct error *);
-MUST_USE enum err key_anchor(struct db *, workspace_id, const ulid *, bool *found, struct error *);
+MUST_USE enum err key_anchor(struct db *, workspace_id, const ulid *, const struct miss *, struct error *);
 MUST_USE enum err key_find(struct db *, key_id, workspace_id *ret, struct error *);	/* for the command line; E_NOT_FOUND */
-MUST_USE enum err key_revoke(struct db *, workspace_id, key_id, int64_t now, str by, str reason, struct error *);
+MUST_USE enum err key_revoke(struct db *, workspace_id, key_id, int64_t now, str by, str reason, struct error *);	/* again: nothing */
 MUST_USE enum err key_touch(struct db *, workspace_id, key_id, int64_t now, struct error *);
 #endif

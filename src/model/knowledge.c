@@ -73,9 +73,9 @@ document_page(struct db *db, workspace_id w, project_id p, document_id before, i
 }
 
 enum err
-document_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, struct error *e)
+document_anchor(struct db *db, workspace_id w, const ulid *id, const struct miss *miss, struct error *e)
 {
-	return db_any(db, anchor, found, e, VID(w), val_ulid(id));
+	return db_must_(db, &anchor, miss, e, VALS(VID(w), val_ulid(id)));
 }
 
 static void

@@ -43,7 +43,7 @@ extern const struct rec knowledge_query_rec;
 
 MUST_USE enum err document_get(struct db *, struct arena *, workspace_id, document_id, struct document *ret, struct error *);	/* E_NOT_FOUND */
 MUST_USE enum err document_page(struct db *, workspace_id, project_id, document_id before, int limit, struct rows *ret, struct error *);
-MUST_USE enum err document_anchor(struct db *, workspace_id, const ulid *, bool *found, struct error *);
+MUST_USE enum err document_anchor(struct db *, workspace_id, const ulid *, const struct miss *, struct error *);
 /* The listed one with that text and scope. */
 MUST_USE enum err document_same(struct db *, workspace_id, const digest *hash, document_id *ret, bool *found, struct error *);
 

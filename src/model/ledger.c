@@ -6,15 +6,15 @@
 
 /* --- idempotency --- */
 
+/* Divides by zero unless nobody else is at it and no record stands: whatever was sent behind it does not run then, and waits for no row of
+ * the twin.  The lock ends with the transaction; a record of a twin that ended between the two looks is met by idem.finish. */
 SQL(claim, "idem.claim",
-    "INSERT INTO idempotency (workspace, name, hash, status, body, created_at) VALUES ($1, $2, $3, 0, '', $4)"
-    " ON CONFLICT (name) DO UPDATE SET hash = excluded.hash, status = 0, body = '', created_at = excluded.created_at"
-    " WHERE idempotency.workspace = excluded.workspace AND idempotency.created_at <= $5");
-SQL(standing, "idem.get", "SELECT hash, status, body FROM idempotency WHERE workspace = $1 AND name = $2 AND created_at > $3");
-SQL(finish, "idem.finish",
-    "INSERT INTO idempotency (workspace, name, hash, status, body, created_at) VALUES ($1, $2, $3, $4, $5, $6)"
-    " ON CONFLICT (name) DO UPDATE SET hash = excluded.hash, status = excluded.status, body = excluded.body,"
-    " created_at = excluded.created_at WHERE idempotency.workspace = excluded.workspace");
+    "SELECT 1 / CASE{pg} WHEN NOT pg_try_advisory_xact_lock($3) THEN 0{/pg} WHEN EXISTS"
+    " (SELECT 1 FROM idempotency WHERE workspace = $1 AND name = $2) THEN 0 ELSE 1 END");
+SQL(standing, "idem.get", "SELECT hash, status, body, created_at FROM idempotency WHERE workspace = $1 AND name = $2");
+SQL(forget, "idem.delete", "DELETE FROM idempotency WHERE workspace = $1 AND name = $2 AND created_at <= $3");
+/* The one rule that no two answers of a key can pass, whatever was believed before: its name is unique. */
+SQL(finish, "idem.finish", "INSERT INTO idempotency (workspace, name, hash, status, body, created_at) VALUES ($1, $2, $3, $4, $5, $6)");
 
 /* Where a letter or digit stands among them, in the order of ASCII. */
 static unsigned
@@ -60,28 +60,41 @@ idem_name(workspace_id w, str route, str key)
 
 static struct val val_name(const struct idem_name *n) { return (struct val){ V_BYTES, 0, { (const char *)n->b, sizeof(n->b) } }; }
 
-enum err
-idem_claim(struct db *db, struct arena *a, workspace_id w, const struct idem_name *name, const digest *hash, int64_t now, int64_t keep_ms,
-    struct idem *ret, struct error *e)
+/* By the end of the name, which is a hash. */
+static int64_t
+lock_of(const struct idem_name *name)
 {
-	struct rows r;
 	int64_t n;
 
-	*ret = (struct idem){ .fresh = db->ops->sole(db) };
-	if (!ret->fresh) {
-		TRY(db_touch(db, claim, &n, e, VID(w), val_name(name), val_digest(hash), V(now), V(now - keep_ms)));
-		if ((ret->fresh = n == 1))
-			return OK;
-	}
-	TRY(db_query(db, standing, &r, e, VID(w), val_name(name), V(now - keep_ms)));
+	_Static_assert(IDEM_HASH >= sizeof(n), "a lock is 64 bits");
+	memcpy(&n, name->b + IDEM_BEGINS, sizeof(n));
+	return n;
+}
+
+enum err
+idem_claim(struct db *db, workspace_id w, const struct idem_name *name, struct error *e)
+{
+	return db_run(db, claim, e, VID(w), val_name(name), V(lock_of(name)));
+}
+
+enum err
+idem_look(struct db *db, struct arena *a, workspace_id w, const struct idem_name *name, const digest *hash, int64_t now, int64_t keep_ms,
+    struct idem *ret, struct error *e)
+{
+	bool over = false;
+	struct rows r;
+
+	*ret = (struct idem){ .fresh = true };
+	TRY(db_query(db, standing, &r, e, VID(w), val_name(name)));
 	if (db_next(&r)) {
 		str h = db_col(&r, 0).s;
-		ret->fresh = false;
+		over = ret->fresh = db_col(&r, 3).i <= now - keep_ms;
 		ret->same = h.n == sizeof(hash->b) && memcmp(h.p, hash->b, h.n) == 0;
 		ret->status = (int)db_col(&r, 1).i;
-		ret->body = str_dup(a, db_col(&r, 2).s);
+		ret->body = ret->fresh ? STR_NONE : str_dup(a, db_col(&r, 2).s);
 	}
-	return db_done(&r, e);
+	TRY(db_done(&r, e));
+	return over ? db_run(db, forget, e, VID(w), val_name(name), V(now - keep_ms)) : OK;
 }
 
 enum err
@@ -210,9 +223,9 @@ audit_page(struct db *db, workspace_id w, const struct audit_query *q, const str
 }
 
 enum err
-audit_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, struct error *e)
+audit_anchor(struct db *db, workspace_id w, const ulid *id, const struct miss *miss, struct error *e)
 {
-	return db_any(db, audit_there, found, e, VID(w), val_ulid(id));
+	return db_must_(db, &audit_there, miss, e, VALS(VID(w), val_ulid(id)));
 }
 
 /* --- outbox --- */

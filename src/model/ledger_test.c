@@ -30,7 +30,7 @@ standing(struct db *db, struct arena *a, const char *workspace, const char *rout
 	memset(h.b, 'h', sizeof(h.b));
 	struct idem_name name = idem_name(w, str_z(route), str_z(key));
 	CHECK_OK(e, db->ops->begin(db, TX_WRITE, &e));
-	CHECK_OK(e, idem_claim(db, a, w, &name, &h, now, DAY, &ret, &e));
+	CHECK_OK(e, idem_look(db, a, w, &name, &h, now, DAY, &ret, &e));
 	db->ops->rollback(db);
 	return ret;
 }

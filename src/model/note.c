@@ -86,9 +86,9 @@ note_page(struct db *db, workspace_id w, const struct notes_query *q, const stru
 }
 
 enum err
-note_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, struct error *e)
+note_anchor(struct db *db, workspace_id w, const ulid *id, const struct miss *miss, struct error *e)
 {
-	return db_any(db, anchor, found, e, VID(w), val_ulid(id));
+	return db_must_(db, &anchor, miss, e, VALS(VID(w), val_ulid(id)));
 }
 
 enum err
@@ -96,6 +96,8 @@ note_leave_folder(struct db *db, workspace_id w, project_id p, folder_id f, int6
 {
 	int64_t moved;
 
+	if (n == NULL)
+		return db_run(db, leave, e, VID(w), VID(p), VID(f), V(now), V(limit));
 	TRY(db_touch(db, leave, &moved, e, VID(w), VID(p), VID(f), V(now), V(limit)));
 	*n = (int)moved;
 	return OK;

@@ -24,7 +24,7 @@ extern const struct rec notes_query_rec;
 MUST_USE enum err note_insert(struct db *, workspace_id, const struct note *, struct error *);
 MUST_USE enum err note_get(struct db *, struct arena *, workspace_id, note_id, struct note *ret, struct error *);	/* E_NOT_FOUND */
 MUST_USE enum err note_page(struct db *, workspace_id, const struct notes_query *, const struct page *, struct rows *ret, struct error *);
-MUST_USE enum err note_anchor(struct db *, workspace_id, const ulid *, bool *found, struct error *);
+MUST_USE enum err note_anchor(struct db *, workspace_id, const ulid *, const struct miss *, struct error *);
 /* Some notes of a folder go to the root; *n tells how many. */
 MUST_USE enum err note_leave_folder(struct db *, workspace_id, project_id, folder_id, int64_t now, int limit, int *n, struct error *);
 #endif

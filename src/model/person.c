@@ -56,15 +56,18 @@ static const struct field query_fields[] = { PAGE_FIELDS(persons_query) };
 const struct rec persons_query_rec = REC(persons_query, query_fields, "Paging of the list of members");
 
 SQL(insert, "person.insert", "INSERT INTO person (id, email, name) VALUES ($1, $2, $3) ON CONFLICT (email) DO NOTHING");
-SQL(by_email, "person.by_email", "SELECT id FROM person WHERE email = $1");
+/* $3 and $4 are of the member, and the person of that address is there already or was made just before. */
 SQL(join, "membership.insert",
-    "INSERT INTO membership (workspace, person, role, name) VALUES ($1, $2, $3, $4) ON CONFLICT (workspace, person) DO NOTHING");
+    "INSERT INTO membership (workspace, person, role, name) SELECT $1, id, $3, $4 FROM person WHERE email = $2 ON CONFLICT (workspace, person) DO NOTHING"
+    " RETURNING person, role, coalesce(name, (SELECT p.name FROM person p WHERE p.id = person)), (SELECT p.password IS NOT NULL FROM person p WHERE p.id = person)");
 SQL(get, "membership.get", MEMBER " AND m.person = $2");
 SQL(page, "membership.page", MEMBER " AND m.person < $2 ORDER BY m.person DESC LIMIT $3");
 SQL(anchor, "membership.anchor", "SELECT 1 FROM membership WHERE workspace = $1 AND person = $2");
 SQL(update, "membership.update", "UPDATE membership SET role = $3, name = $4 WHERE workspace = $1 AND person = $2");
 SQL(leave, "membership.delete", "DELETE FROM membership WHERE workspace = $1 AND person = $2");
-SQL(other_admin, "membership.other_admin", "SELECT 1 FROM membership WHERE workspace = $1 AND role = $3 AND person <> $2 LIMIT 1");
+SQL(beside, "membership.beside",
+    "SELECT p.id, p.email, coalesce(m.name, p.name), m.role, EXISTS (SELECT 1 FROM membership o WHERE o.workspace = m.workspace AND o.role = $3 AND o.person <> m.person)"
+    " FROM membership m JOIN person p ON p.id = m.person WHERE m.workspace = $1 AND m.person = $2");
 
 str
 person_email(struct arena *a, str s)
@@ -80,19 +83,30 @@ person_email(struct arena *a, str s)
 enum err
 person_join(struct db *db, struct arena *a, workspace_id w, const struct person_create *c, person_id fresh, struct person *ret, struct error *e)
 {
+	bool known;
+
+	return person_join_as(db, a, w, c, fresh, ret, &known, e);
+}
+
+enum err
+person_join_as(struct db *db, struct arena *a, workspace_id w, const struct person_create *c, person_id fresh, struct person *ret, bool *known, struct error *e)
+{
 	str email = person_email(a, c->email);
 	struct rows r;
-	int64_t n;
+	bool joined;
 
 	TRY(db_run(db, insert, e, VID(fresh), V(email), V(c->name)));
-	TRY(db_query(db, by_email, &r, e, V(email)));
-	if (db_next(&r))
-		memcpy(fresh.u.s, db_col(&r, 0).s.p, 26);
+	TRY(db_query(db, join, &r, e, VID(w), V(email), val_word(&role_words, c->role >= 0 ? c->role : ROLE_CREATOR), V(c->name)));
+	if ((joined = db_next(&r))) {
+		rec_init(&person_rec, ret);
+		memcpy(ret->id.u.s, db_col(&r, 0).s.p, 26);
+		ret->email = email;
+		db_val_word(&role_words, db_col(&r, 1), &ret->role);
+		ret->name = str_dup(a, db_col(&r, 2).s);
+		*known = db_col(&r, 3).i != 0;
+	}
 	TRY(db_done(&r, e));
-	TRY(db_touch(db, join, &n, e, VID(w), VID(fresh), val_word(&role_words, c->role >= 0 ? c->role : ROLE_CREATOR), V(c->name)));
-	if (n == 0)
-		return fail(e, E_CONFLICT, NULL, "This person is a member already: change the member instead.");
-	return person_get(db, a, w, fresh, ret, e);
+	return joined ? OK : fail(e, E_CONFLICT, NULL, "This person is a member already: change the member instead.");
 }
 
 enum err
@@ -101,6 +115,21 @@ person_get(struct db *db, struct arena *a, workspace_id w, person_id id, struct 
 	bool found;
 
 	TRY(db_one(db, get, &person_rec, a, ret, &found, e, VID(w), VID(id)));
+	return found ? OK : fail(e, E_NOT_FOUND, NULL, "User not found.");
+}
+
+enum err
+person_beside(struct db *db, struct arena *a, workspace_id w, person_id id, struct person *ret, bool *other_admin, struct error *e)
+{
+	struct rows r;
+	bool found;
+
+	TRY(db_query(db, beside, &r, e, VID(w), VID(id), val_word(&role_words, ROLE_ADMIN)));
+	if ((found = db_next(&r))) {
+		db_scan(&person_rec, &r, a, ret);
+		*other_admin = db_col(&r, 4).i != 0;
+	}
+	TRY(db_done(&r, e));
 	return found ? OK : fail(e, E_NOT_FOUND, NULL, "User not found.");
 }
 
@@ -117,21 +146,15 @@ person_leave(struct db *db, workspace_id w, person_id id, struct error *e)
 }
 
 enum err
-person_other_admin(struct db *db, workspace_id w, person_id id, bool *ret, struct error *e)
-{
-	return db_any(db, other_admin, ret, e, VID(w), VID(id), val_word(&role_words, ROLE_ADMIN));
-}
-
-enum err
 person_page(struct db *db, workspace_id w, person_id before, int limit, struct rows *ret, struct error *e)
 {
 	return db_query(db, page, ret, e, VID(w), VID(before), V(limit));
 }
 
 enum err
-person_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, struct error *e)
+person_anchor(struct db *db, workspace_id w, const ulid *id, const struct miss *miss, struct error *e)
 {
-	return db_any(db, anchor, found, e, VID(w), val_ulid(id));
+	return db_must_(db, &anchor, miss, e, VALS(VID(w), val_ulid(id)));
 }
 
 /* --- accounts --- */

@@ -26,13 +26,15 @@ str	person_email(struct arena *, str);		/* as it is kept: in lower case */
 
 /* Makes the person if the address is new, and the membership; E_CONFLICT when it is a member already. */
 MUST_USE enum err person_join(struct db *, struct arena *, workspace_id, const struct person_create *, person_id fresh, struct person *ret, struct error *);
+/* The same; *known: somebody has chosen a password for that address before. */
+MUST_USE enum err person_join_as(struct db *, struct arena *, workspace_id, const struct person_create *, person_id fresh, struct person *ret, bool *known, struct error *);
 MUST_USE enum err person_get(struct db *, struct arena *, workspace_id, person_id, struct person *ret, struct error *);	/* E_NOT_FOUND */
 MUST_USE enum err person_update(struct db *, workspace_id, const struct person *, struct error *);
 MUST_USE enum err person_leave(struct db *, workspace_id, person_id, struct error *);
-/* Whether the workspace has an Admin beside this one; under workspace_hold. */
-MUST_USE enum err person_other_admin(struct db *, workspace_id, person_id, bool *ret, struct error *);
+/* The member, and whether the workspace has an Admin beside it: under workspace_lock.  E_NOT_FOUND */
+MUST_USE enum err person_beside(struct db *, struct arena *, workspace_id, person_id, struct person *ret, bool *other_admin, struct error *);
 MUST_USE enum err person_page(struct db *, workspace_id, person_id before, int limit, struct rows *ret, struct error *);
-MUST_USE enum err person_anchor(struct db *, workspace_id, const ulid *, bool *found, struct error *);
+MUST_USE enum err person_anchor(struct db *, workspace_id, const ulid *, const struct miss *, struct error *);
 
 /* --- across workspaces: who signs in --- */
 

@@ -90,6 +90,10 @@ SQL(insert, "post.insert",
     " auto_comment, job) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)");
 SQL(get, "post.get", "SELECT " COLS " FROM post WHERE workspace = $1 AND id = $2");
 SQL(hold, "post.hold", "SELECT " COLS " FROM post WHERE workspace = $1 AND id = $2{for_update}");
+SQL(hold_to, "post.hold_to",
+    "SELECT " COLS ", (SELECT s.id FROM post_status s WHERE s.workspace = post.workspace AND s.project = post.project AND s.category = $3 AND s.is_default = 1),"
+    " (SELECT s.category FROM post_status s WHERE s.workspace = post.workspace AND s.id = $4 AND s.project = post.project)"
+    " FROM post WHERE workspace = $1 AND id = $2{for_update}");
 /* What stays in its column keeps the entries of three indexes: they are written anew when a statement names what they hold. */
 SQL(edit, "post.edit",
     "UPDATE post SET content_type = $3, title = $4, content = $5, scheduled_at = $6, auto_like = $7, auto_comment = $8, updated_at = $9,"
@@ -168,6 +172,27 @@ post_hold(struct db *db, struct arena *a, workspace_id w, post_id id, struct pos
 	return one(db, &hold, a, w, id, ret, e);
 }
 
+#define HELD	12		/* columns of COLS */
+
+enum err
+post_hold_to(struct db *db, struct arena *a, workspace_id w, post_id id, struct post_goal *g, struct post *ret, struct error *e)
+{
+	struct rows r;
+	bool found;
+
+	TRY(db_query(db, hold_to, &r, e, VID(w), VID(id), val_word(&category_words, g->category), VID(g->column)));
+	if ((found = db_next(&r))) {
+		post_scan(&r, a, ret);
+		struct val at = db_col(&r, HELD);
+		g->by_default = (status_id){ 0 };
+		if (at.t == V_TEXT)
+			memcpy(g->by_default.u.s, at.s.p, 26);
+		db_val_word(&category_words, db_col(&r, HELD + 1), &g->in_category);
+	}
+	TRY(db_done(&r, e));
+	return found ? OK : fail(e, E_NOT_FOUND, NULL, "Post not found.");
+}
+
 /* The two columns in the order of their ids, so that two posts that change places do not wait for each other. */
 static enum err
 recount(struct db *db, workspace_id w, const struct post *was, const struct post *p, struct error *e)
@@ -208,9 +233,9 @@ post_page(struct db *db, workspace_id w, const struct posts_query *q, const stru
 }
 
 enum err
-post_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, struct error *e)
+post_anchor(struct db *db, workspace_id w, const ulid *id, const struct miss *miss, struct error *e)
 {
-	return db_any(db, anchor, found, e, VID(w), val_ulid(id));
+	return db_must_(db, &anchor, miss, e, VALS(VID(w), val_ulid(id)));
 }
 
 enum err

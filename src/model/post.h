@@ -39,12 +39,16 @@ MUST_USE enum err post_insert(struct db *, workspace_id, const struct post *, st
 MUST_USE enum err post_get(struct db *, struct arena *, workspace_id, post_id, struct post *ret, struct error *);	/* E_NOT_FOUND */
 /* The same, held until the transaction ends. */
 MUST_USE enum err post_hold(struct db *, struct arena *, workspace_id, post_id, struct post *ret, struct error *);
+/* The same, and what must be known to move it: the default column of `category` in its project, absent where there is none, and the
+ * category of `column`, -1 where its project has no such column. */
+struct post_goal { int category; status_id column, by_default; int in_category; };
+MUST_USE enum err post_hold_to(struct db *, struct arena *, workspace_id, post_id, struct post_goal *, struct post *ret, struct error *);
 /* From what post_hold gave to what it shall be. */
 MUST_USE enum err post_update(struct db *, workspace_id, const struct post *was, const struct post *, struct error *);
 /* Some posts that a column holds; and its count, when it is gone. */
 MUST_USE enum err post_in_column(struct db *, workspace_id, status_id, int limit, post_id *ret, int *n, struct error *);
 MUST_USE enum err post_forget_column(struct db *, workspace_id, status_id, struct error *);
 MUST_USE enum err post_page(struct db *, workspace_id, const struct posts_query *, const struct page *, struct rows *ret, struct error *);
-MUST_USE enum err post_anchor(struct db *, workspace_id, const ulid *, bool *found, struct error *);
+MUST_USE enum err post_anchor(struct db *, workspace_id, const ulid *, const struct miss *, struct error *);
 void	post_scan(struct rows *, struct arena *, struct post *ret);
 #endif

@@ -61,6 +61,7 @@ const struct rec projects_query_rec = REC(projects_query, query_fields, "Paging 
 SQL(insert, "project.insert", "INSERT INTO project (workspace, id, name, type, status, url) VALUES ($1, $2, $3, $4, $5, $6)");
 SQL(get, "project.get", "SELECT " COLS " FROM project WHERE workspace = $1 AND id = $2");
 SQL(hold, "project.hold", "SELECT " COLS " FROM project WHERE workspace = $1 AND id = $2{for_update}");
+SQL(lock, "project.lock", "SELECT 1 FROM project WHERE workspace = $1 AND id = $2{for_update}");
 SQL(update, "project.update",
     "UPDATE project SET name = $3, type = $4, status = $5, url = $6, updated_at = $7, version = version + 1 WHERE workspace = $1 AND id = $2");
 SQL(exists, "project.exists", "SELECT 1 FROM project WHERE workspace = $1 AND id = $2");
@@ -103,18 +104,29 @@ project_update(struct db *db, workspace_id w, const struct project *p, int64_t n
 }
 
 enum err
-project_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, struct error *e)
+project_anchor(struct db *db, workspace_id w, const ulid *id, const struct miss *miss, struct error *e)
 {
-	return db_any(db, exists, found, e, VID(w), val_ulid(id));
+	return db_must_(db, &exists, miss, e, VALS(VID(w), val_ulid(id)));
 }
+
+static const struct miss unknown = { E_NOT_FOUND, NULL, "Project not found." };
 
 enum err
 project_exists(struct db *db, workspace_id w, project_id id, struct error *e)
 {
-	bool found;
+	return project_anchor(db, w, &id.u, &unknown, e);
+}
 
-	TRY(project_anchor(db, w, &id.u, &found, e));
-	return found ? OK : fail(e, E_NOT_FOUND, NULL, "Project not found.");
+enum err
+project_there(struct db *db, workspace_id w, project_id id, bool *found, struct error *e)
+{
+	return db_any(db, exists, found, e, VID(w), VID(id));
+}
+
+enum err
+project_lock(struct db *db, workspace_id w, project_id id, struct error *e)
+{
+	return db_must(db, lock, unknown, e, VID(w), VID(id));
 }
 
 enum err

@@ -23,7 +23,9 @@ MUST_USE enum err project_get(struct db *, struct arena *, workspace_id, project
 /* The same, held until the transaction ends: what changes its folders and columns takes turns. */
 MUST_USE enum err project_hold(struct db *, struct arena *, workspace_id, project_id, struct project *ret, struct error *);
 MUST_USE enum err project_update(struct db *, workspace_id, const struct project *, int64_t now, struct error *);
-MUST_USE enum err project_exists(struct db *, workspace_id, project_id, struct error *);	/* E_NOT_FOUND */
+MUST_USE enum err project_exists(struct db *, workspace_id, project_id, struct error *);	/* a miss: not found */
+MUST_USE enum err project_lock(struct db *, workspace_id, project_id, struct error *);		/* project_hold for who needs nothing of it; a miss: not found */
+MUST_USE enum err project_there(struct db *, workspace_id, project_id, bool *found, struct error *);
 MUST_USE enum err project_page(struct db *, workspace_id, project_id before, int limit, struct rows *ret, struct error *);
-MUST_USE enum err project_anchor(struct db *, workspace_id, const ulid *, bool *found, struct error *);
+MUST_USE enum err project_anchor(struct db *, workspace_id, const ulid *, const struct miss *, struct error *);
 #endif

@@ -207,9 +207,9 @@ request_log_get(struct db *db, struct arena *a, workspace_id w, request_id id, s
 }
 
 enum err
-request_log_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, struct error *e)
+request_log_anchor(struct db *db, workspace_id w, const ulid *id, const struct miss *miss, struct error *e)
 {
-	return db_any(db, anchor, found, e, VID(w), val_ulid(id));
+	return db_must_(db, &anchor, miss, e, VALS(VID(w), val_ulid(id)));
 }
 
 /* --- usage --- */
@@ -230,15 +230,17 @@ usage_put(struct db *db, workspace_id w, int64_t day, const ulid *run, const str
 }
 
 enum err
-usage_days(struct db *db, workspace_id w, int64_t from, int64_t to, int most, struct usage_day *ret, int *n, struct error *e)
+usage_ask(struct db *db, workspace_id w, int64_t from, int64_t to, int most, struct rows *ret, struct error *e)
 {
-	struct rows r;
+	return db_ask(db, days, ret, e, VID(w), V(from), V(to), V(most));
+}
 
-	*n = 0;
-	TRY(db_query(db, days, &r, e, VID(w), V(from), V(to), V(most)));
-	for (; *n < most && db_next(&r); ++*n)
-		ret[*n] = (struct usage_day){ db_col(&r, 0).i, { db_col(&r, 1).i, db_col(&r, 2).i, db_col(&r, 3).i } };
-	return db_done(&r, e);
+enum err
+usage_days(struct rows *r, int most, struct usage_day *ret, int *n, struct error *e)
+{
+	for (*n = 0; *n < most && db_next(r); ++*n)
+		ret[*n] = (struct usage_day){ db_col(r, 0).i, { db_col(r, 1).i, db_col(r, 2).i, db_col(r, 3).i } };
+	return db_done(r, e);
 }
 
 enum err

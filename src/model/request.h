@@ -46,14 +46,15 @@ MUST_USE enum err request_log_page(struct db *, workspace_id, const struct reque
 /* E_NOT_FOUND, in the words that both of them use. */
 enum err request_log_none(struct error *);
 MUST_USE enum err request_log_get(struct db *, struct arena *, workspace_id, request_id, struct request_log *ret, struct error *);
-MUST_USE enum err request_log_anchor(struct db *, workspace_id, const ulid *, bool *found, struct error *);
+MUST_USE enum err request_log_anchor(struct db *, workspace_id, const ulid *, const struct miss *, struct error *);
 /* The current row of a page, its texts borrowed. */
 void	request_log_scan(struct rows *, struct arena *, struct request_log *ret);
 
 struct usage { int64_t requests, writes, errors; };
 struct usage_day { int64_t day; struct usage n; };		/* day: number of days since 1970 */
 MUST_USE enum err usage_put(struct db *, workspace_id, int64_t day, const ulid *run, const struct usage *, struct error *);
-/* The days of [from, to] that have any, the oldest first. */
-MUST_USE enum err usage_days(struct db *, workspace_id, int64_t from, int64_t to, int most, struct usage_day *ret, int *n, struct error *);
+/* The days of [from, to] that have any, asked for; and heard, the oldest first. */
+MUST_USE enum err usage_ask(struct db *, workspace_id, int64_t from, int64_t to, int most, struct rows *ret, struct error *);
+MUST_USE enum err usage_days(struct rows *, int most, struct usage_day *ret, int *n, struct error *);
 MUST_USE enum err usage_clean(struct db *, workspace_id, int64_t before_day, int slice, int64_t *ret, struct error *);
 #endif

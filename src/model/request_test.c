@@ -106,6 +106,7 @@ DB_TEST(a_sum_that_is_written_twice_says_the_same)
 	struct usage u = { 10, 4, 1 };
 	struct usage_day d[5];
 	struct t_bench b;
+	struct rows r;
 	int64_t gone;
 	int n;
 
@@ -115,14 +116,16 @@ DB_TEST(a_sum_that_is_written_twice_says_the_same)
 	CHECK_OK(b.e, usage_put(&b.db, WS(1), 100, &two, &u, &b.e));
 	CHECK_OK(b.e, usage_put(&b.db, WS(1), 102, &two, &u, &b.e));
 	CHECK_OK(b.e, usage_put(&b.db, WS(2), 100, &two, &u, &b.e));
-	CHECK_OK(b.e, usage_days(&b.db, WS(1), 99, 102, 5, d, &n, &b.e));
+	CHECK_OK(b.e, usage_ask(&b.db, WS(1), 99, 102, 5, &r, &b.e));
+	CHECK_OK(b.e, usage_days(&r, 5, d, &n, &b.e));
 	CHECK_INT(n, ==, 2);
 	CHECK(d[0].day == 100 && d[0].n.requests == 20 && d[0].n.writes == 8 && d[0].n.errors == 2 && d[1].day == 102 && d[1].n.requests == 10);
 	CHECK_OK(b.e, usage_clean(&b.db, WS(1), 102, 1, &gone, &b.e));
 	CHECK_INT(gone, ==, 1);
 	CHECK_OK(b.e, usage_clean(&b.db, WS(1), 102, 10, &gone, &b.e));
 	CHECK_INT(gone, ==, 1);
-	CHECK_OK(b.e, usage_days(&b.db, WS(1), 0, 200, 5, d, &n, &b.e));
+	CHECK_OK(b.e, usage_ask(&b.db, WS(1), 0, 200, 5, &r, &b.e));
+	CHECK_OK(b.e, usage_days(&r, 5, d, &n, &b.e));
 	CHECK_INT(n, ==, 1);
 	t_bench_close(&b);
 }

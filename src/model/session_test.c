@@ -4,6 +4,7 @@
 #include "t_db.h"
 
 #define MK(type, n)	((type##_id){ t_ulid(1000, n) })
+static const struct miss none = { E_NOT_FOUND, NULL, "none" };
 static const int64_t now = INT64_C(1778803200000);		/* 2026-05-15 00:00 UTC */
 static const int64_t day = INT64_C(86400000);
 
@@ -254,6 +255,7 @@ DB_TEST(a_workspace_has_so_many_invitations)
 {
 	struct invitation i = { .id = MK(invitation, 5000), .workspace = MK(workspace, 1), .email = S("d@example.com"), .name = S("d"), .role = ROLE_CLIENT,
 	    .invited_by = S("x"), .expires_at = now };
+	struct invitee to;
 	struct bench b;
 	digest h = hash_of(5000);
 
@@ -262,8 +264,10 @@ DB_TEST(a_workspace_has_so_many_invitations)
 	for (int n = 1; n <= INVITATIONS_MOST; n++)
 		invite(&b, 1, n);
 	CHECK_OK(b.e, b.db.ops->commit(&b.db, &b.e));
-	CHECK_ERR(invitation_insert(&b.db, &i, &h, &b.e), E_CONFLICT);
+	CHECK_ERR(invitation_look(&b.db, &b.a, i.workspace, i.email, &to, &b.e), E_CONFLICT);
 	i.workspace = MK(workspace, 2);
+	CHECK_OK(b.e, invitation_look(&b.db, &b.a, i.workspace, i.email, &to, &b.e));
+	CHECK(!to.member && !to.known);
 	CHECK_OK(b.e, invitation_insert(&b.db, &i, &h, &b.e));
 	CHECK_OK(b.e, invitation_delete(&b.db, MK(workspace, 1), MK(invitation, 1), &b.e));
 	invite(&b, 1, 1);
@@ -290,8 +294,7 @@ DB_TEST(invitations_are_their_workspaces_alone)
 	}
 	CHECK_OK(b.e, db_done(&r, &b.e));
 	CHECK_INT(n, ==, 2);
-	CHECK_OK(b.e, invitation_anchor(&b.db, MK(workspace, 2), &MK(invitation, 1).u, &b.found, &b.e));
-	CHECK(!b.found);
+	CHECK_ERR(invitation_anchor(&b.db, MK(workspace, 2), &MK(invitation, 1).u, &none, &b.e), E_NOT_FOUND);
 	CHECK_ERR(invitation_delete(&b.db, MK(workspace, 2), MK(invitation, 1), &b.e), E_NOT_FOUND);
 	CHECK_OK(b.e, invitation_delete(&b.db, MK(workspace, 1), MK(invitation, 1), &b.e));
 	CHECK_OK(b.e, invitation_sweep(&b.db, now + INVITATION_MS + 2, 10, &gone, &b.e));

@@ -97,6 +97,9 @@ SQL(one_hook, "source.hook",
     "SELECT h.source, h.content, t.title, t.summary FROM source_hook h JOIN source_topic t ON t.workspace = h.workspace AND t.id = h.topic"
     " WHERE h.workspace = $1 AND h.id = $2");
 
+SQL(is_done, "source.is_done", "SELECT 1 FROM source WHERE workspace = $1 AND id = $2 AND status = 'Done'");
+SQL(hook_of, "source.hook_of", "SELECT 1 FROM source_hook WHERE workspace = $1 AND id = $2 AND source = coalesce($3, source)");
+
 static enum err gone(struct error *e) { return fail(e, E_NOT_FOUND, NULL, "Source not found."); }
 
 str
@@ -119,22 +122,18 @@ source_insert(struct db *db, workspace_id w, const struct source *s, str body, s
 
 /* Both lists come in the order of an index; a row that has no room in the answer is not read. */
 static enum err
-read_list(struct db *db, struct arena *a, const struct stmt *q, const struct rec *rec, int max, workspace_id w, source_id id, struct rec_list *ret,
-    struct error *e)
+read_list(struct rows *r, struct arena *a, const struct rec *rec, int max, struct rec_list *ret, struct error *e)
 {
-	struct val v[] = { VID(w), VID(id), V(max) };
-	struct rows r;
 	char *rows = NULL;
 	int n = 0;
 
-	TRY(db_query_(db, q, &r, e, v, (int)COUNT(v)));
-	for (; db_next(&r); n++) {
+	for (; db_next(r); n++) {
 		if (rows == NULL)
 			rows = arena_alloc(a, (size_t)max * rec->size);
-		db_scan(rec, &r, a, rows + (size_t)n * rec->size);
+		db_scan(rec, r, a, rows + (size_t)n * rec->size);
 	}
 	*ret = (struct rec_list){ rows, n };
-	return db_done(&r, e);
+	return db_done(r, e);
 }
 
 /* The hooks of one topic stand together. */
@@ -151,31 +150,40 @@ hooks_of(const struct topic *t, const struct rec_list *all)
 	return (struct rec_list){ h, n };
 }
 
-static enum err
-read_topics(struct db *db, struct arena *a, workspace_id w, struct source *s, struct error *e)
+static void
+put_together(struct arena *a, struct source *s, const struct rec_list *ts, const struct rec_list *hs)
 {
-	struct rec_list hs, ts;
+	struct topic *t = NEW_N(a, struct topic, ts->n);
 
-	TRY(read_list(db, a, &topics, &topic_rec, SOURCE_TOPICS, w, s->id, &ts, e));
-	s->topics = ts;
-	if (ts.n == 0)
-		return OK;
-	TRY(read_list(db, a, &hooks, &hook_rec, SOURCE_HOOKS, w, s->id, &hs, e));
-	struct topic *t = NEW_N(a, struct topic, ts.n);
-	memcpy(t, ts.v, sizeof(*t) * (size_t)ts.n);
-	for (int i = 0; i < ts.n; i++)
-		t[i].hooks = hooks_of(&t[i], &hs);
-	s->topics.v = t;
-	return OK;
+	if (ts->n > 0)
+		memcpy(t, ts->v, sizeof(*t) * (size_t)ts->n);
+	for (int i = 0; i < ts->n; i++)
+		t[i].hooks = hooks_of(&t[i], hs);
+	s->topics = (struct rec_list){ t, ts->n };
 }
 
+/* All three are asked at once, and each answer is heard to its end whatever the others say. */
 enum err
 source_get(struct db *db, struct arena *a, workspace_id w, source_id id, struct source *ret, struct error *e)
 {
-	bool found;
+	struct rec_list hs = { 0 }, ts = { 0 };
+	struct rows its, theirs;
+	bool found = false;
 
-	TRY(db_one(db, get, &source_rec, a, ret, &found, e, VID(w), VID(id)));
-	return found ? read_topics(db, a, w, ret, e) : gone(e);
+	TRY(db_ask(db, topics, &its, e, VID(w), VID(id), V(SOURCE_TOPICS)));
+	enum err code = db_ask(db, hooks, &theirs, e, VID(w), VID(id), V(SOURCE_HOOKS)), two = code, three;
+	if (code == OK)
+		code = db_one(db, get, &source_rec, a, ret, &found, e, VID(w), VID(id));
+	three = read_list(&its, a, &topic_rec, SOURCE_TOPICS, &ts, e);
+	if (two == OK)
+		two = read_list(&theirs, a, &hook_rec, SOURCE_HOOKS, &hs, e);
+	TRY(code);
+	TRY(two);
+	TRY(three);
+	if (!found)
+		return gone(e);
+	put_together(a, ret, &ts, &hs);
+	return OK;
 }
 
 enum err
@@ -185,9 +193,9 @@ source_page(struct db *db, workspace_id w, project_id p, source_id before, int l
 }
 
 enum err
-source_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, struct error *e)
+source_anchor(struct db *db, workspace_id w, const ulid *id, const struct miss *miss, struct error *e)
 {
-	return db_any(db, anchor, found, e, VID(w), val_ulid(id));
+	return db_must_(db, &anchor, miss, e, VALS(VID(w), val_ulid(id)));
 }
 
 enum err
@@ -201,6 +209,18 @@ source_status(struct db *db, workspace_id w, source_id id, int *ret, struct erro
 		db_val_word(&source_status_words, db_col(&r, 0), ret);
 	TRY(db_done(&r, e));
 	return found ? OK : gone(e);
+}
+
+enum err
+source_done(struct db *db, workspace_id w, source_id id, const struct miss *miss, struct error *e)
+{
+	return db_must_(db, &is_done, miss, e, VALS(VID(w), VID(id)));
+}
+
+enum err
+hook_exists(struct db *db, workspace_id w, hook_id id, source_id of, const struct miss *miss, struct error *e)
+{
+	return db_must_(db, &hook_of, miss, e, VALS(VID(w), VID(id), VID(of)));
 }
 
 enum err

@@ -58,11 +58,13 @@ str	source_preview(str text);
 MUST_USE enum err source_insert(struct db *, workspace_id, const struct source *, str text, str marks, struct error *);
 MUST_USE enum err source_get(struct db *, struct arena *, workspace_id, source_id, struct source *ret, struct error *);	/* E_NOT_FOUND */
 MUST_USE enum err source_status(struct db *, workspace_id, source_id, int *ret, struct error *);	/* E_NOT_FOUND */
+MUST_USE enum err source_done(struct db *, workspace_id, source_id, const struct miss *, struct error *);	/* a miss unless it is Done */
+MUST_USE enum err hook_exists(struct db *, workspace_id, hook_id, source_id of, const struct miss *, struct error *);	/* `of` absent: of any source */
 MUST_USE enum err source_text(struct db *, struct arena *, workspace_id, source_id, str *ret, struct error *);	/* E_NOT_FOUND where there is none */
 MUST_USE enum err source_marks(struct db *, struct arena *, workspace_id, source_id, str *ret, struct error *);	/* packed; absent: there are none */
 /* Of the project, newest first; read as source_entry_rec. */
 MUST_USE enum err source_page(struct db *, workspace_id, project_id, source_id before, int limit, struct rows *ret, struct error *);
-MUST_USE enum err source_anchor(struct db *, workspace_id, const ulid *, bool *found, struct error *);
+MUST_USE enum err source_anchor(struct db *, workspace_id, const ulid *, const struct miss *, struct error *);
 /* What was found in a source: topics with their hooks, with ids of all. */
 MUST_USE enum err source_topics_insert(struct db *, workspace_id, source_id, const struct rec_list *topics, struct error *);
 MUST_USE enum err source_touch(struct db *, workspace_id, source_id, int64_t now, struct error *);	/* it was changed */

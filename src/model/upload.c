@@ -99,7 +99,9 @@ upload_why(int from, int to, bool external)
 
 SQL(insert, "upload.insert", "INSERT INTO upload (workspace, id, state, content_type, max_size, expires_at, external, since)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)");
-SQL(get, "upload.get", "SELECT id, state, content_type, max_size, expires_at, external, size, since FROM upload WHERE workspace = $1 AND id = $2");
+#define ROW	"SELECT id, state, content_type, max_size, expires_at, external, size, since FROM upload WHERE workspace = $1 AND id = $2"
+SQL(get, "upload.get", ROW);
+SQL(hold, "upload.hold", ROW "{for_update}");
 SQL(attempt_of, "upload.attempt", "SELECT attempt FROM upload WHERE workspace = $1 AND id = $2");
 SQL(store, "upload.store", "UPDATE upload SET state = $3, attempt = $5, size = $6, since = $7 WHERE workspace = $1 AND id = $2 AND state = $4");
 SQL(move, "upload.move", "UPDATE upload SET state = $3, since = $5 WHERE workspace = $1 AND id = $2 AND state = $4");
@@ -132,6 +134,20 @@ upload_get(struct db *db, struct arena *a, workspace_id w, upload_id id, struct 
 }
 
 enum err
+upload_hold(struct db *db, workspace_id w, upload_id id, struct rows *ret, struct error *e)
+{
+	return db_ask(db, hold, ret, e, VID(w), VID(id));
+}
+
+enum err
+upload_held(struct rows *r, struct arena *a, struct upload *ret, bool *found, struct error *e)
+{
+	TRY(db_take(r, &row_rec, a, ret, found, e));
+	*found = *found && ret->state != UP_DOOMED;
+	return OK;
+}
+
+enum err
 upload_stored_by(struct db *db, workspace_id w, upload_id id, const ulid *attempt, bool *ret, struct error *e)
 {
 	struct rows r;
@@ -160,10 +176,7 @@ upload_use(struct db *db, workspace_id w, const struct upload *u, job_id job, in
 {
 	int from = u->external ? UP_WAITING : UP_STORED;
 
-	int64_t n;
-
-	TRY(db_touch(db, use, &n, e, VID(w), VID(u->id), word(UP_USED), word(from), V(now), VID(job), V(u->external)));
-	return n == 1 ? OK : fail(e, E_CONFLICT, NULL, "The upload is not %s any more.", upload_state_words.v[from]);
+	return db_run(db, use, e, VID(w), VID(u->id), word(UP_USED), word(from), V(now), VID(job), V(u->external));
 }
 
 enum err

@@ -42,7 +42,10 @@ MUST_USE enum err upload_get(struct db *, struct arena *, workspace_id, upload_i
 MUST_USE enum err upload_store(struct db *, workspace_id, upload_id, const ulid *attempt, int64_t size, int64_t now, struct error *);
 /* Whether this attempt is the one that completed it. */
 MUST_USE enum err upload_stored_by(struct db *, workspace_id, upload_id, const ulid *attempt, bool *ret, struct error *);
-/* By that job.  E_CONFLICT unless it is stored, or external and waiting. */
+/* Asked for, and held until the transaction ends; then what was found; gone is not found. */
+MUST_USE enum err upload_hold(struct db *, workspace_id, upload_id, struct rows *ret, struct error *);
+MUST_USE enum err upload_held(struct rows *, struct arena *, struct upload *ret, bool *found, struct error *);
+/* By that job, under upload_hold.  Nothing happens unless it is stored, or external and waiting. */
 MUST_USE enum err upload_use(struct db *, workspace_id, const struct upload *, job_id, int64_t now, struct error *);
 MUST_USE enum err upload_release(struct db *, workspace_id, job_id, int64_t now, struct error *);	/* that job came to nothing */
 MUST_USE enum err upload_drop(struct db *, workspace_id, upload_id, int64_t now, struct error *);	/* what was made of it is gone */

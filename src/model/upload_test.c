@@ -51,7 +51,7 @@ move(struct t_bench *b, int n, int from, int to, bool external)
 	if (to == UP_STORED)
 		return upload_store(&b->db, w, u.id, &attempt, 3, 2000, &b->e);
 	if (to == UP_USED)
-		return upload_use(&b->db, w, &u, MK(job, n), 2000, &b->e);
+		return upload_use(&b->db, w, &u, MK(job, n), 2000, &b->e) == OK && state(b, n, n) == to ? OK : E_CONFLICT;
 	if (to == UP_DOOMED && from == UP_USED)
 		return upload_drop(&b->db, w, u.id, 2000, &b->e);
 	if (to == UP_DOOMED && from != UP_DOOMED)

@@ -87,11 +87,11 @@ move(struct db *db, struct arena *a, const struct sys_clock *clock, const struct
 enum err
 vacate_begin(struct db *db, struct arena *a, const struct sys_clock *clock, const struct vacated *v, struct error *e)
 {
-	int moved;
+	int moved, *count = v->kind == VACANT_COLUMN ? &moved : NULL;
 
 	TRY(db_run(db, enter, e, VID(v->workspace), val_ulid(&v->id), val_word(&vacant_words, v->kind), VID(v->project),
 	    val_word(&category_words, v->category), V(v->since)));
-	return move(db, a, clock, v, &moved, e);
+	return move(db, a, clock, v, count, e);
 }
 
 enum err

@@ -105,7 +105,11 @@ const struct rec samples_query_rec = REC(samples_query, samples_query_fields, "P
 
 SQL(sample_put, "voice_sample.insert", "INSERT INTO voice_sample (workspace, id, project, post, title, content) VALUES ($1, $2, $3, $4, $5, $6)");
 SQL(sample_away, "voice_sample.delete", "DELETE FROM voice_sample WHERE workspace = $1 AND id = $2");
-SQL(sample_posts, "voice_sample.posts", "SELECT post FROM voice_sample WHERE workspace = $1 AND project = $2 LIMIT $3");
+SQL(sample_posts, "voice_sample.posts",
+    "SELECT s.n, s.taken, p.content, p.title FROM (SELECT count(*) AS n, coalesce(max(CASE WHEN post = $3 THEN 1 ELSE 0 END), 0) AS taken"
+    " FROM voice_sample WHERE workspace = $1 AND project = $2) s LEFT JOIN post p ON p.workspace = $1 AND p.id = $3 AND p.project = $2");
+SQL(sample_lock_of, "voice_sample.lock_project",
+    "SELECT 1 FROM project WHERE workspace = $1 AND id = (SELECT project FROM voice_sample WHERE workspace = $1 AND id = $2){for_update}");
 SQL(sample_one, "voice_sample.get", SAMPLE " AND id = $2");
 SQL(sample_some, "voice_sample.page", SAMPLE " AND project = $2 AND id < $3 ORDER BY id DESC LIMIT $4");
 SQL(sample_starts, "voice_sample.begins",
@@ -126,16 +130,23 @@ sample_delete(struct db *db, workspace_id w, sample_id id, struct error *e)
 }
 
 enum err
-sample_look(struct db *db, workspace_id w, project_id p, post_id post, int *n, bool *taken, struct error *e)
+sample_look(struct db *db, struct arena *a, workspace_id w, project_id p, post_id post, struct sample_look *ret, struct error *e)
 {
 	struct rows r;
 
-	*n = 0;
-	*taken = false;
-	TRY(db_query(db, sample_posts, &r, e, VID(w), VID(p), V(SAMPLES_MAX)));
-	for (; db_next(&r); ++*n)
-		*taken |= id_set(post) && str_eq(db_col(&r, 0).s, (str){ post.u.s, 26 });
+	*ret = (struct sample_look){ 0 };
+	TRY(db_query(db, sample_posts, &r, e, VID(w), VID(p), VID(post)));
+	if (db_next(&r))
+		*ret = (struct sample_look){ (int)db_col(&r, 0).i, db_col(&r, 1).i != 0, str_dup(a, db_col(&r, 2).s), str_dup(a, db_col(&r, 3).s) };
 	return db_done(&r, e);
+}
+
+static const struct miss no_sample = { E_NOT_FOUND, NULL, "Voice sample not found." };
+
+enum err
+sample_lock(struct db *db, workspace_id w, sample_id id, struct error *e)
+{
+	return db_must(db, sample_lock_of, no_sample, e, VID(w), VID(id));
 }
 
 enum err
@@ -160,9 +171,9 @@ sample_begins(struct db *db, workspace_id w, project_id p, struct rows *ret, str
 }
 
 enum err
-sample_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, struct error *e)
+sample_anchor(struct db *db, workspace_id w, const ulid *id, const struct miss *miss, struct error *e)
 {
-	return db_any(db, sample_there, found, e, VID(w), val_ulid(id));
+	return db_must_(db, &sample_there, miss, e, VALS(VID(w), val_ulid(id)));
 }
 
 /* --- pillars --- */
@@ -205,7 +216,12 @@ const struct rec pillars_query_rec = REC(pillars_query, pillars_query_fields, "P
 SQL(pillar_put, "pillar.insert", "INSERT INTO pillar (workspace, id, project, name, about) VALUES ($1, $2, $3, $4, $5)");
 SQL(pillar_edit, "pillar.update", "UPDATE pillar SET name = $3, about = $4 WHERE workspace = $1 AND id = $2");
 SQL(pillar_away, "pillar.delete", "DELETE FROM pillar WHERE workspace = $1 AND id = $2");
-SQL(pillar_names, "pillar.names", "SELECT id, name FROM pillar WHERE workspace = $1 AND project = $2 LIMIT $3");
+SQL(pillar_names, "pillar.names", "SELECT name FROM pillar WHERE workspace = $1 AND project = $2 LIMIT $3");
+SQL(pillar_lock_of, "pillar.lock_project",
+    "SELECT 1 FROM project WHERE workspace = $1 AND id = (SELECT project FROM pillar WHERE workspace = $1 AND id = $2){for_update}");
+SQL(pillar_by, "pillar.beside",
+    "SELECT id, project, name, about, EXISTS (SELECT 1 FROM pillar b WHERE b.workspace = pillar.workspace AND b.project = pillar.project"
+    " AND b.name = coalesce($3, pillar.name) AND b.id <> pillar.id) FROM pillar WHERE workspace = $1 AND id = $2");
 SQL(pillar_one, "pillar.get", PILLAR " AND id = $2");
 SQL(pillar_some, "pillar.page", PILLAR " AND project = $2 AND id < $3 ORDER BY id DESC LIMIT $4");
 SQL(pillar_there, "pillar.anchor", "SELECT 1 FROM pillar WHERE workspace = $1 AND id = $2");
@@ -229,7 +245,7 @@ pillar_delete(struct db *db, workspace_id w, pillar_id id, struct error *e)
 }
 
 enum err
-pillar_look(struct db *db, workspace_id w, project_id p, str name, pillar_id but, int *n, bool *taken, struct error *e)
+pillar_look(struct db *db, workspace_id w, project_id p, str name, int *n, bool *taken, struct error *e)
 {
 	struct rows r;
 
@@ -237,8 +253,31 @@ pillar_look(struct db *db, workspace_id w, project_id p, str name, pillar_id but
 	*taken = false;
 	TRY(db_query(db, pillar_names, &r, e, VID(w), VID(p), V(PILLARS_MAX)));
 	for (; db_next(&r); ++*n)
-		*taken |= str_eq(db_col(&r, 1).s, name) && !str_eq(db_col(&r, 0).s, str_z(but.u.s));
+		*taken |= str_eq(db_col(&r, 0).s, name);
 	return db_done(&r, e);
+}
+
+static const struct miss no_pillar = { E_NOT_FOUND, NULL, "Content pillar not found." };
+
+enum err
+pillar_lock(struct db *db, workspace_id w, pillar_id id, struct error *e)
+{
+	return db_must(db, pillar_lock_of, no_pillar, e, VID(w), VID(id));
+}
+
+enum err
+pillar_beside(struct db *db, struct arena *a, workspace_id w, pillar_id id, str name, struct pillar *ret, bool *taken, struct error *e)
+{
+	struct rows r;
+	bool found;
+
+	TRY(db_query(db, pillar_by, &r, e, VID(w), VID(id), V(name)));
+	if ((found = db_next(&r))) {
+		db_scan(&pillar_rec, &r, a, ret);
+		*taken = db_col(&r, 4).i != 0;
+	}
+	TRY(db_done(&r, e));
+	return found ? OK : fail(e, no_pillar.code, NULL, "%s", no_pillar.detail);
 }
 
 enum err
@@ -257,7 +296,7 @@ pillar_page(struct db *db, workspace_id w, project_id p, pillar_id before, int l
 }
 
 enum err
-pillar_anchor(struct db *db, workspace_id w, const ulid *id, bool *found, struct error *e)
+pillar_anchor(struct db *db, workspace_id w, const ulid *id, const struct miss *miss, struct error *e)
 {
-	return db_any(db, pillar_there, found, e, VID(w), val_ulid(id));
+	return db_must_(db, &pillar_there, miss, e, VALS(VID(w), val_ulid(id)));
 }

@@ -36,14 +36,17 @@ struct samples_query { struct page_query page; };
 extern const struct rec samples_query_rec;
 MUST_USE enum err sample_insert(struct db *, workspace_id, const struct sample *, struct error *);
 MUST_USE enum err sample_delete(struct db *, workspace_id, sample_id, struct error *);
-/* How many the project has, and whether this post is one of them. */
-MUST_USE enum err sample_look(struct db *, workspace_id, project_id, post_id, int *n, bool *taken, struct error *);
+/* How many the project has, whether this post is one of them, and its text and title: absent unless the project has it. */
+struct sample_look { int n; bool taken; str text, title; };
+MUST_USE enum err sample_look(struct db *, struct arena *, workspace_id, project_id, post_id, struct sample_look *ret, struct error *);
+/* Its project is held until the transaction ends; a miss: voice sample not found. */
+MUST_USE enum err sample_lock(struct db *, workspace_id, sample_id, struct error *);
 MUST_USE enum err sample_get(struct db *, struct arena *, workspace_id, sample_id, struct sample *ret, struct error *);	/* E_NOT_FOUND */
 MUST_USE enum err sample_page(struct db *, workspace_id, project_id, sample_id before, int limit, struct rows *ret, struct error *);
 /* All of a project, newest first: id, and the first SAMPLE_BEGINS characters of the text. */
 #define SAMPLE_BEGINS	2000
 MUST_USE enum err sample_begins(struct db *, workspace_id, project_id, struct rows *ret, struct error *);
-MUST_USE enum err sample_anchor(struct db *, workspace_id, const ulid *, bool *found, struct error *);
+MUST_USE enum err sample_anchor(struct db *, workspace_id, const ulid *, const struct miss *, struct error *);
 
 struct pillar { pillar_id id; project_id project; str name, about; };
 extern const struct rec pillar_rec;
@@ -56,9 +59,13 @@ extern const struct rec pillars_query_rec;
 MUST_USE enum err pillar_insert(struct db *, workspace_id, const struct pillar *, struct error *);
 MUST_USE enum err pillar_update(struct db *, workspace_id, const struct pillar *, struct error *);
 MUST_USE enum err pillar_delete(struct db *, workspace_id, pillar_id, struct error *);
-/* How many the project has, and whether another one has this name. */
-MUST_USE enum err pillar_look(struct db *, workspace_id, project_id, str name, pillar_id but, int *n, bool *taken, struct error *);
+/* How many the project has, and whether one has this name. */
+MUST_USE enum err pillar_look(struct db *, workspace_id, project_id, str name, int *n, bool *taken, struct error *);
+/* Its project is held until the transaction ends; a miss: content pillar not found. */
+MUST_USE enum err pillar_lock(struct db *, workspace_id, pillar_id, struct error *);
+/* The pillar, and whether another one of its project has this name (absent: its own); E_NOT_FOUND. */
+MUST_USE enum err pillar_beside(struct db *, struct arena *, workspace_id, pillar_id, str name, struct pillar *ret, bool *taken, struct error *);
 MUST_USE enum err pillar_get(struct db *, struct arena *, workspace_id, pillar_id, struct pillar *ret, struct error *);	/* E_NOT_FOUND */
 MUST_USE enum err pillar_page(struct db *, workspace_id, project_id, pillar_id before, int limit, struct rows *ret, struct error *);
-MUST_USE enum err pillar_anchor(struct db *, workspace_id, const ulid *, bool *found, struct error *);
+MUST_USE enum err pillar_anchor(struct db *, workspace_id, const ulid *, const struct miss *, struct error *);
 #endif

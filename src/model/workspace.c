@@ -49,7 +49,7 @@ SQL(insert, "workspace.insert",
     "INSERT INTO workspace (id, name, plan, subscription) VALUES ($1, $2, $3, $4)");
 SQL(get, "workspace.get", "SELECT " COLS " FROM workspace WHERE id = $1");
 SQL(page, "workspace.page", "SELECT " COLS " FROM workspace WHERE id < $1 ORDER BY id DESC LIMIT $2");
-SQL(hold, "workspace.hold", "SELECT " COLS " FROM workspace WHERE id = $1{for_update}");
+SQL(lock, "workspace.lock", "SELECT 1 FROM workspace WHERE id = $1{for_update}");
 SQL(rename_it, "workspace.rename", "UPDATE workspace SET name = $2, updated_at = $3 WHERE id = $1");
 SQL(set_plan, "workspace.set_plan", "UPDATE workspace SET plan = $2, updated_at = $3 WHERE id = $1");
 
@@ -59,28 +59,24 @@ workspace_insert(struct db *db, const struct workspace *w, struct error *e)
 	return db_run(db, insert, e, VID(w->id), V(w->name), val_word(&plan_words, w->plan), val_word(&subscription_words, w->subscription));
 }
 
-static enum err
-one(struct db *db, const struct stmt *q, struct arena *a, workspace_id id, struct workspace *ret, struct error *e)
+enum err
+workspace_get(struct db *db, struct arena *a, workspace_id id, struct workspace *ret, struct error *e)
 {
 	bool found;
 
-	TRY(db_one_(db, q, &workspace_rec, a, ret, &found, e, VALS(VID(id))));
+	TRY(db_one(db, get, &workspace_rec, a, ret, &found, e, VID(id)));
 	if (!found)
 		return fail(e, E_NOT_FOUND, NULL, "Workspace not found.");
 	ret->features.api_access = workspace_api_access(ret);
 	return OK;
 }
 
-enum err
-workspace_get(struct db *db, struct arena *a, workspace_id id, struct workspace *ret, struct error *e)
-{
-	return one(db, &get, a, id, ret, e);
-}
+static const struct miss unknown = { E_NOT_FOUND, NULL, "Workspace not found." };
 
 enum err
-workspace_hold(struct db *db, struct arena *a, workspace_id id, struct workspace *ret, struct error *e)
+workspace_lock(struct db *db, workspace_id id, struct error *e)
 {
-	return one(db, &hold, a, id, ret, e);
+	return db_must(db, lock, unknown, e, VID(id));
 }
 
 enum err
@@ -107,47 +103,64 @@ workspace_page(struct db *db, struct arena *a, workspace_id before, int limit, s
 enum err
 workspace_set_plan(struct db *db, workspace_id id, int plan, int64_t now, struct error *e)
 {
-	static const struct miss unknown = { E_NOT_FOUND, NULL, "Workspace not found." };
-
 	return db_must(db, set_plan, unknown, e, VID(id), val_word(&plan_words, plan), V(now));
 }
 
-
 /* --- spend --- */
 
-/* The row first, so that two reservations of one day meet on it and neither reads a stale sum. */
+/* It is written, so that two reservations of one day meet on it and neither reads a stale sum. */
 SQL(spend_touch, "spend.touch",
-    "INSERT INTO spend (workspace, day, reserved, spent) VALUES ($1, $2, 0, 0) ON CONFLICT (workspace, day) DO UPDATE SET reserved = spend.reserved");
-SQL(spend_get, "spend.get", "SELECT reserved, spent FROM spend WHERE workspace = $1 AND day = $2");
-SQL(spend_move, "spend.move", "UPDATE spend SET reserved = reserved + $3, spent = spent + $4 WHERE workspace = $1 AND day = $2");
+    "INSERT INTO spend (workspace, day, reserved, spent) VALUES ($1, $2, 0, 0) ON CONFLICT (workspace, day) DO UPDATE SET reserved = spend.reserved"
+    " RETURNING reserved, spent, (SELECT plan FROM workspace WHERE id = $1)");
+SQL(spend_move, "spend.move",
+    "INSERT INTO spend (workspace, day, reserved, spent) VALUES ($1, $2, $3, $4)"
+    " ON CONFLICT (workspace, day) DO UPDATE SET reserved = spend.reserved + $3, spent = spend.spent + $4");
 
 static int64_t day_of(int64_t ms) { return ms / DAY_MS; }
+static struct spend_sum sum_at(struct rows *r, int i) { return (struct spend_sum){ db_col(r, i).i, (db_col(r, i + 1).i + CENT - 1) / CENT }; }
 
 enum err
-spend_reserve(struct db *db, struct arena *a, const struct workspace *w, int64_t now, int64_t cents, struct error *e)
+spend_hold(struct db *db, workspace_id w, int64_t now, struct spend_held *ret, struct error *e)
 {
-	int64_t cap = workspace_cap_cents(w), day = day_of(now), reserved = 0, spent = 0;
-	char date[TIME_LEN];
 	struct rows r;
 
-	if (cents == 0)
-		return OK;
-	TRY(db_run(db, spend_touch, e, VID(w->id), V(day)));
-	TRY(db_query(db, spend_get, &r, e, VID(w->id), V(day)));
+	*ret = (struct spend_held){ .workspace = { .id = w }, .now = now };
+	TRY(db_query(db, spend_touch, &r, e, VID(w), V(day_of(now))));
 	if (db_next(&r)) {
-		reserved = db_col(&r, 0).i;
-		spent = db_col(&r, 1).i;
+		ret->sum = sum_at(&r, 0);
+		db_val_word(&plan_words, db_col(&r, 2), &ret->workspace.plan);
 	}
-	TRY(db_done(&r, e));
-	int64_t used = reserved + (spent + CENT - 1) / CENT;
-	if (cap == CAP_NONE || used + cents <= cap)
-		return db_run(db, spend_move, e, VID(w->id), V(day), V(cents), V(0));
-	time_write(date, now);
+	return db_done(&r, e);
+}
+
+enum err
+spend_take(struct db *db, struct arena *a, struct spend_held *h, int64_t cents, struct error *e)
+{
+	int64_t cap = workspace_cap_cents(&h->workspace), used = h->sum.reserved_cents + h->sum.spent_cents;
+	char date[TIME_LEN];
+
+	if (cap == CAP_NONE || used + cents <= cap) {
+		h->sum.reserved_cents += cents;
+		return cents == 0 ? OK : db_run(db, spend_move, e, VID(h->workspace.id), V(day_of(h->now)), V(cents), V(0));
+	}
+	time_write(date, h->now);
 	enum err code = fail(e, E_SPEND_CAP_EXCEEDED, NULL, "Daily AI spend cap reached (%lld¢ of %lld¢). Resets at 00:00 UTC.",
 	    (long long)used, (long long)cap);
 	e->extra = str_fmt(a, "{\"bucketDate\":\"%.10s\",\"capCents\":%lld,\"spentCents\":%lld,\"estimateCents\":%lld}",
 	    date, (long long)cap, (long long)used, (long long)cents);
 	return code;
+}
+
+enum err
+spend_reserve(struct db *db, struct arena *a, const struct workspace *w, int64_t now, int64_t cents, struct error *e)
+{
+	struct spend_held h;
+
+	if (cents == 0)
+		return OK;
+	TRY(spend_hold(db, w->id, now, &h, e));
+	h.workspace.plan = w->plan;
+	return spend_take(db, a, &h, cents, e);
 }
 
 enum err
@@ -157,32 +170,41 @@ spend_settle(struct db *db, workspace_id w, int64_t reserved_at, int64_t cents, 
 
 	if (cents == 0 && cost == 0)
 		return OK;
-	TRY(db_run(db, spend_touch, e, VID(w), V(day)));
 	return db_run(db, spend_move, e, VID(w), V(day), V(-cents), V(cost));
 }
 
 SQL(spend_range, "spend.range",
-    "SELECT day, reserved, spent FROM spend WHERE workspace = $1 AND day >= $2 AND day <= $3 ORDER BY workspace, day LIMIT $4");
+    "SELECT 0, day, reserved, spent FROM spend WHERE workspace = $1 AND day >= $2 AND day <= $3"
+    " UNION ALL SELECT 1, day, reserved, spent FROM spend WHERE workspace = $1 AND day = $4");
+SQL(spend_on, "spend.day", "SELECT reserved, spent FROM spend WHERE workspace = $1 AND day = $2");
 
 enum err
-spend_days(struct db *db, workspace_id w, int64_t from, int64_t to, int most, struct spend_day *ret, int *n, struct error *e)
+spend_ask(struct db *db, workspace_id w, int64_t from, int64_t to, int64_t now, struct rows *ret, struct error *e)
 {
-	struct rows r;
+	return db_ask(db, spend_range, ret, e, VID(w), V(from), V(to), V(day_of(now)));
+}
 
+enum err
+spend_days(struct rows *r, int most, struct spend_day *ret, int *n, struct spend_sum *today, struct error *e)
+{
 	*n = 0;
-	TRY(db_query(db, spend_range, &r, e, VID(w), V(from), V(to), V(most)));
-	for (; *n < most && db_next(&r); ++*n)
-		ret[*n] = (struct spend_day){ db_col(&r, 0).i, { db_col(&r, 1).i, (db_col(&r, 2).i + CENT - 1) / CENT } };
-	return db_done(&r, e);
+	while (db_next(r)) {
+		if (db_col(r, 0).i != 0)
+			*today = sum_at(r, 2);
+		else if (*n < most)
+			ret[(*n)++] = (struct spend_day){ db_col(r, 1).i, sum_at(r, 2) };
+	}
+	return db_done(r, e);
 }
 
 enum err
 spend_of_day(struct db *db, workspace_id w, int64_t now, struct spend_sum *ret, struct error *e)
 {
-	struct spend_day d = { 0 };
-	int n;
+	struct rows r;
 
-	TRY(spend_days(db, w, day_of(now), day_of(now), 1, &d, &n, e));
-	*ret = d.sum;
-	return OK;
+	*ret = (struct spend_sum){ 0 };
+	TRY(db_query(db, spend_on, &r, e, VID(w), V(day_of(now))));
+	if (db_next(&r))
+		*ret = sum_at(&r, 0);
+	return db_done(&r, e);
 }

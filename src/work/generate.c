@@ -89,11 +89,12 @@ fetch(void *ctx, struct db *db, struct error *e)
 {
 	struct material *m = ctx;
 	struct note n;
-	enum err code = project_exists(db, m->r->task.workspace, m->r->task.project, e);
+	enum err code = OK;
+	bool there;
 
-	if ((m->project_gone = code == E_NOT_FOUND))
+	TRY(project_there(db, m->r->task.workspace, m->r->task.project, &there, e));
+	if ((m->project_gone = !there))
 		return OK;
-	TRY(code);
 	if (id_set(m->g->source)) {
 		code = source_text(db, &m->r->a, m->r->task.workspace, m->g->source, &m->g->text, e);
 		m->source_gone = code == E_NOT_FOUND;

@@ -59,12 +59,10 @@ run_project_gone(struct run *r)
 enum err
 run_project(struct run *r, struct db *db, bool *stands, struct error *e)
 {
-	enum err code = project_exists(db, r->task.workspace, r->task.project, e);
-
-	*stands = code == OK;
-	if (code == E_NOT_FOUND)
+	TRY(project_there(db, r->task.workspace, r->task.project, stands, e));
+	if (!*stands)
 		run_project_gone(r);
-	return code == E_NOT_FOUND ? OK : code;
+	return OK;
 }
 
 bool run_stopping(const struct run *r) { return r->w->stopping; }
