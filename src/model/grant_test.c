@@ -6,7 +6,7 @@
 
 /* Clients, and what people allowed them, in their tables. */
 
-static const struct miss none = { E_NOT_FOUND, NULL, "none" };
+static const struct miss missed = { E_NOT_FOUND, NULL, "none" };
 static const int64_t now = INT64_C(1778803200000);		/* 2026-05-15 00:00 UTC */
 #define MK(T, n)	((T##_id){ t_ulid(now + (n), n) })
 #define READ		(SCOPE_BIT(NOTES_READ) | SCOPE_BIT(POSTS_READ))
@@ -213,7 +213,6 @@ DB_TEST(consents_are_listed_by_person_and_by_workspace_and_go_with_their_client_
 	struct person p;
 	struct rows r;
 	consent_id top = { { "" } };
-	bool found;
 	int64_t n;
 
 	setup(&b, t);
@@ -231,7 +230,7 @@ DB_TEST(consents_are_listed_by_person_and_by_workspace_and_go_with_their_client_
 	CHECK_ERR(consent_get_of(&b.db, &b.a, MK(workspace, 2), MK(consent, 3), &c, &b.e), E_NOT_FOUND);
 	CHECK_OK(b.e, person_join(&b.db, &b.a, MK(workspace, 2), &(struct person_create){ S("p1@example.com"), S("P"), ROLE_CLIENT }, MK(person, 1), &p, &b.e));
 	CHECK_INT(listed(&b, consent_page_of(&b.db, MK(workspace, 2), top, 10, &r, &b.e), &r), ==, 2);
-	CHECK_OK(b.e, consent_anchor(&b.db, MK(workspace, 2), &MK(consent, 4).u, &none, &b.e));
+	CHECK_OK(b.e, consent_anchor(&b.db, MK(workspace, 2), &MK(consent, 4).u, &missed, &b.e));
 	CHECK_OK(b.e, consent_get_of(&b.db, &b.a, MK(workspace, 2), MK(consent, 4), &c, &b.e));
 	CHECK_ERR(consent_get_of(&b.db, &b.a, MK(workspace, 1), MK(consent, 4), &c, &b.e), E_NOT_FOUND);
 	CHECK_OK(b.e, grant_forget(&b.db, MK(client, 1), 1, &n, &b.e));

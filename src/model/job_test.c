@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #define MK(type, n)	((type##_id){ t_ulid(1000, n) })
-static const struct miss none = { E_NOT_FOUND, NULL, "none" };
+static const struct miss missed = { E_NOT_FOUND, NULL, "none" };
 static const int64_t now = INT64_C(1778803200000);
 enum { LEASE = 30000 };
 
@@ -355,7 +355,6 @@ DB_TEST(a_job_that_is_not_shown_leaves_nothing)
 	struct bench b;
 	struct job j;
 	int64_t reserved;
-	bool found;
 
 	setup(&b, t);
 	job_id id = put_typed(&b, 1, t_ulid(now, 1), JT_SOURCE_ANALYSE, now);
@@ -365,7 +364,7 @@ DB_TEST(a_job_that_is_not_shown_leaves_nothing)
 	CHECK_OK(b.e, db_done(&r, &b.e));
 	CHECK_ERR(job_get(&b.db, &b.a, MK(workspace, 1), id, &j, &b.e), E_NOT_FOUND);
 	CHECK_ERR(job_cancel(&b.db, &b.a, MK(workspace, 1), id, now, &j, &reserved, &b.e), E_NOT_FOUND);
-	CHECK_ERR(job_anchor(&b.db, MK(workspace, 1), &id.u, &none, &b.e), E_NOT_FOUND);
+	CHECK_ERR(job_anchor(&b.db, MK(workspace, 1), &id.u, &missed, &b.e), E_NOT_FOUND);
 	CHECK_INT(claim(&b, "w", now, 1, &task), ==, 1);
 	struct job_task other = task;
 	other.attempts++;
@@ -472,11 +471,10 @@ DB_TEST(pages_of_jobs_are_what_a_filter_gives)
 DB_TEST(a_place_in_a_list_is_a_row_of_ones_own)
 {
 	struct bench b;
-	bool found;
 
 	setup(&b, t);
 	job_id id = put(&b, 1, 1, now);
-	CHECK_OK(b.e, job_anchor(&b.db, MK(workspace, 1), &id.u, &none, &b.e));
-	CHECK_ERR(job_anchor(&b.db, MK(workspace, 2), &id.u, &none, &b.e), E_NOT_FOUND);
+	CHECK_OK(b.e, job_anchor(&b.db, MK(workspace, 1), &id.u, &missed, &b.e));
+	CHECK_ERR(job_anchor(&b.db, MK(workspace, 2), &id.u, &missed, &b.e), E_NOT_FOUND);
 	close_bench(&b);
 }

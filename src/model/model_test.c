@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #define MK(type, n)	((type##_id){ t_ulid(1000, n) })
-static const struct miss none = { E_NOT_FOUND, NULL, "none" };
+static const struct miss missed = { E_NOT_FOUND, NULL, "none" };
 static const int64_t now = INT64_C(1778803200000);		/* 2026-05-15 00:00 UTC */
 
 SQL(put_folder, "test.folder", "INSERT INTO folder (workspace, id, project, name) VALUES ($1, $2, $3, 'f')");
@@ -269,9 +269,9 @@ DB_TEST(a_folder_belongs_to_its_project)
 
 	setup(&b, t);
 	CHECK_OK(b.e, db_run(&b.db, put_folder, &b.e, VID(MK(workspace, 1)), VID(MK(folder, 1)), VID(MK(project, 1))));
-	CHECK_OK(b.e, folder_of(&b.db, MK(workspace, 1), MK(project, 1), MK(folder, 1), &none, &b.e));
-	CHECK_ERR(folder_of(&b.db, MK(workspace, 1), MK(project, 2), MK(folder, 1), &none, &b.e), E_NOT_FOUND);
-	CHECK_ERR(folder_of(&b.db, MK(workspace, 2), MK(project, 1), MK(folder, 1), &none, &b.e), E_NOT_FOUND);
+	CHECK_OK(b.e, folder_of(&b.db, MK(workspace, 1), MK(project, 1), MK(folder, 1), &missed, &b.e));
+	CHECK_ERR(folder_of(&b.db, MK(workspace, 1), MK(project, 2), MK(folder, 1), &missed, &b.e), E_NOT_FOUND);
+	CHECK_ERR(folder_of(&b.db, MK(workspace, 2), MK(project, 1), MK(folder, 1), &missed, &b.e), E_NOT_FOUND);
 	close_bench(&b);
 }
 
@@ -574,7 +574,6 @@ DB_TEST(a_note_comes_back_whole)
 {
 	struct note n = { .id = MK(note, 1), .project = MK(project, 1), .content = S("e\xCC\x81 😀 'quoted'"), .slot = { MK(slot, 1), now, CT_EDUCATIONAL } }, back;
 	struct bench b;
-	bool found;
 
 	setup(&b, t);
 	CHECK_OK(b.e, note_insert(&b.db, MK(workspace, 1), &n, &b.e));
@@ -585,8 +584,8 @@ DB_TEST(a_note_comes_back_whole)
 	CHECK_STR(str_z(back.slot.id.u.s), str_z(n.slot.id.u.s));
 	CHECK_ERR(note_get(&b.db, &b.a, MK(workspace, 2), n.id, &back, &b.e), E_NOT_FOUND);
 	CHECK_STR(str_z(b.e.detail), S("Note not found."));
-	CHECK_OK(b.e, note_anchor(&b.db, MK(workspace, 1), &n.id.u, &none, &b.e));
-	CHECK_ERR(note_anchor(&b.db, MK(workspace, 2), &n.id.u, &none, &b.e), E_NOT_FOUND);
+	CHECK_OK(b.e, note_anchor(&b.db, MK(workspace, 1), &n.id.u, &missed, &b.e));
+	CHECK_ERR(note_anchor(&b.db, MK(workspace, 2), &n.id.u, &missed, &b.e), E_NOT_FOUND);
 	close_bench(&b);
 }
 
@@ -595,7 +594,6 @@ DB_TEST(a_post_comes_back_whole)
 	struct post p = { .id = MK(post, 1), .project = MK(project, 1), .status = POST_SCHEDULED, .category = CAT_SCHEDULED, .content_type = CT_PERSONAL, .title = S(""), .content = S(" "),
 	    .scheduled_at = now, .status_id = MK(status, 13), .auto_like = true, .job = MK(job, 1) }, back;
 	struct bench b;
-	bool found;
 
 	setup(&b, t);
 	CHECK_OK(b.e, post_insert(&b.db, MK(workspace, 1), &p, &b.e));
@@ -603,7 +601,7 @@ DB_TEST(a_post_comes_back_whole)
 	CHECK(back.status == POST_SCHEDULED && back.category == CAT_SCHEDULED && back.scheduled_at == now && back.auto_like && !back.auto_comment);
 	CHECK(back.title.p != NULL && back.title.n == 0 && str_eq(back.content, S(" ")) && back.updated_at == TIME_NONE);
 	CHECK_ERR(post_get(&b.db, &b.a, MK(workspace, 2), p.id, &back, &b.e), E_NOT_FOUND);
-	CHECK_ERR(post_anchor(&b.db, MK(workspace, 2), &p.id.u, &none, &b.e), E_NOT_FOUND);
+	CHECK_ERR(post_anchor(&b.db, MK(workspace, 2), &p.id.u, &missed, &b.e), E_NOT_FOUND);
 	p.id = MK(post, 2);
 	CHECK_ERR(post_insert(&b.db, MK(workspace, 1), &p, &b.e), E_DUPLICATE);		/* a job writes one post */
 	p.job = (job_id){ 0 };

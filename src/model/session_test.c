@@ -4,7 +4,7 @@
 #include "t_db.h"
 
 #define MK(type, n)	((type##_id){ t_ulid(1000, n) })
-static const struct miss none = { E_NOT_FOUND, NULL, "none" };
+static const struct miss missed = { E_NOT_FOUND, NULL, "none" };
 static const int64_t now = INT64_C(1778803200000);		/* 2026-05-15 00:00 UTC */
 static const int64_t day = INT64_C(86400000);
 
@@ -294,7 +294,7 @@ DB_TEST(invitations_are_their_workspaces_alone)
 	}
 	CHECK_OK(b.e, db_done(&r, &b.e));
 	CHECK_INT(n, ==, 2);
-	CHECK_ERR(invitation_anchor(&b.db, MK(workspace, 2), &MK(invitation, 1).u, &none, &b.e), E_NOT_FOUND);
+	CHECK_ERR(invitation_anchor(&b.db, MK(workspace, 2), &MK(invitation, 1).u, &missed, &b.e), E_NOT_FOUND);
 	CHECK_ERR(invitation_delete(&b.db, MK(workspace, 2), MK(invitation, 1), &b.e), E_NOT_FOUND);
 	CHECK_OK(b.e, invitation_delete(&b.db, MK(workspace, 1), MK(invitation, 1), &b.e));
 	CHECK_OK(b.e, invitation_sweep(&b.db, now + INVITATION_MS + 2, 10, &gone, &b.e));
