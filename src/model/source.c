@@ -162,22 +162,25 @@ put_together(struct arena *a, struct source *s, const struct rec_list *ts, const
 	s->topics = (struct rec_list){ t, ts->n };
 }
 
-/* All three are asked at once, and each answer is heard to its end whatever the others say. */
+/* All three are asked at once, in this order: what the first tells of, the others have.  Each answer is heard to its end whatever the others say. */
 enum err
 source_get(struct db *db, struct arena *a, workspace_id w, source_id id, struct source *ret, struct error *e)
 {
 	struct rec_list hs = { 0 }, ts = { 0 };
-	struct rows its, theirs;
+	struct rows it, its, theirs;
 	bool found = false;
+	enum err one, two, three = OK;
 
-	TRY(db_ask(db, topics, &its, e, VID(w), VID(id), V(SOURCE_TOPICS)));
-	enum err code = db_ask(db, hooks, &theirs, e, VID(w), VID(id), V(SOURCE_HOOKS)), two = code, three;
-	if (code == OK)
-		code = db_one(db, get, &source_rec, a, ret, &found, e, VID(w), VID(id));
-	three = read_list(&its, a, &topic_rec, SOURCE_TOPICS, &ts, e);
-	if (two == OK)
-		two = read_list(&theirs, a, &hook_rec, SOURCE_HOOKS, &hs, e);
-	TRY(code);
+	TRY(db_ask(db, get, &it, e, VID(w), VID(id)));
+	if ((two = db_ask(db, topics, &its, e, VID(w), VID(id), V(SOURCE_TOPICS))) == OK)
+		three = db_ask(db, hooks, &theirs, e, VID(w), VID(id), V(SOURCE_HOOKS));
+	bool asked[] = { two == OK, two == OK && three == OK };
+	one = db_take(&it, &source_rec, a, ret, &found, e);
+	if (asked[0])
+		two = read_list(&its, a, &topic_rec, SOURCE_TOPICS, &ts, e);
+	if (asked[1])
+		three = read_list(&theirs, a, &hook_rec, SOURCE_HOOKS, &hs, e);
+	TRY(one);
 	TRY(two);
 	TRY(three);
 	if (!found)
