@@ -294,3 +294,17 @@ DB_TEST(a_twin_that_waits_too_long_is_told_to_come_back)
 	CHECK_INT(t_count(&a.h, "note"), ==, 2);
 	t_app_close(&a);
 }
+
+/* Nothing is asked of the database by a body that breaks a rule: the claim alone tells that the key is bound. */
+DB_TEST(a_rule_that_is_broken_binds_the_key)
+{
+	struct t_app a;
+
+	t_app_open(&a, t, 0, "");
+	const char *bad = t_fmt(&a, "{\"projectId\":\"%s\",\"contentType\":\"NOPE\"}", a.project);
+	struct t_answer first = keyed(&a, "/v1/posts", bad, "k"), again = keyed(&a, "/v1/posts", bad, "k");
+	check_kind(&first, 422, "false");
+	check_kind(&again, 422, "true");
+	CHECK_STR(again.text, first.text);
+	t_app_close(&a);
+}

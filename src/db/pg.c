@@ -376,6 +376,7 @@ pg_rollback(struct db *db)
 	if (p->phase == PG_NONE)
 		return;
 	if (!link_lost(p->l)) {
+		link_sync(p->l);	/* of what was not waited for something may have failed: all up to here is skipped then */
 		link_verb(p->l, NULL, &link_verbs[VERB_ROLLBACK]);
 		link_sync(p->l);
 	}
