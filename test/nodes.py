@@ -12,12 +12,51 @@ import subprocess
 import sys
 import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
 
 import cases
 from cases import case, need
 from server import Server, program, psql, surroundings, wait_for
+
+class Provider:
+    """An endpoint that writes a post when it is told to."""
+
+    def __init__(self):
+        self.asked, self.go = 0, threading.Event()
+
+    def __enter__(self):
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                self.rfile.read(int(self.headers['Content-Length']))
+                outer.asked += 1
+                outer.go.wait(60)
+                said = json.dumps({'choices': [{'message': {'role': 'assistant', 'content': TEXT}, 'finish_reason': 'stop'}],
+                                   'usage': {'prompt_tokens': 100, 'completion_tokens': 50}}).encode()
+                try:
+                    self.send_response(200)
+                    self.send_header('Content-Type', 'application/json')
+                    self.send_header('Content-Length', str(len(said)))
+                    self.end_headers()
+                    self.wfile.write(said)
+                except OSError:
+                    pass        # who asked has left
+
+            def log_message(self, *what):
+                pass
+
+        self.http = ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+        self.url = f'http://127.0.0.1:{self.http.server_port}'
+        return self
+
+    def __exit__(self, *what):
+        self.go.set()
+        self.http.shutdown()
+
 
 API, WORKER = {'role': 'api', 'bench': True}, {'role': 'worker', 'bench': True}
 
@@ -155,6 +194,50 @@ def folder(engine):
         job = c.post('/v1/sources', {'projectId': a.project, 'type': 'file', 'name': 'Talk', 'uploadId': up['id']}).json()['data']
         need(wait_for(lambda: c.get(f"/v1/jobs/{job['id']}").json()['data']['status'] == 'DONE', 20), f'never read: {w.log_text()[-1000:]}')
         need('go through that one' in w.log_text(), 'the second one is not told who has the socket')
+
+
+@case('a file that only another node has is read by that one', own=True)
+def elsewhere(engine):
+    with Server({'role': 'api'}, db=engine) as a:
+        c = a.client()
+        up = c.post('/v1/uploads', {'filename': 'talk.txt', 'contentType': 'text/plain', 'maxSizeBytes': 1000}).json()['data']
+        put = c.request('PUT', '/' + up['uploadUrl'].split('/', 3)[3], body=TEXT.encode(), headers={'Content-Type': 'text/plain', 'Authorization': None})
+        need(put.status == 200, f'PUT: {put}')
+        with a.twin({'role': 'worker'}) as far:
+            job = c.post('/v1/sources', {'projectId': a.project, 'type': 'file', 'name': 'Talk', 'uploadId': up['id']}).json()['data']
+            need(far.log_wait('let all nodes share one folder', 10), 'the operator is not told')
+            with a.twin({'role': 'worker'}, shared=True):
+                need(wait_for(lambda: c.get(f"/v1/jobs/{job['id']}").json()['data']['status'] == 'DONE', 20), f"{c.get('/v1/jobs/' + job['id'])}")
+
+
+class Stopped:
+    """A process that stands still."""
+
+    def __init__(self, server):
+        self.proc = server.proc
+
+    def __enter__(self):
+        self.proc.send_signal(signal.SIGSTOP)
+
+    def __exit__(self, *what):
+        self.proc.send_signal(signal.SIGCONT)
+
+
+@case('a worker that stood still for longer than its lease writes nothing any more', own=True)
+def paused(engine):
+    lease = {'lease': 1500, 'heartbeat': 300, 'writer': 'openai', 'openai_key': 'k', 'log_level': 'info'}
+    with Provider() as p, Server({**API}, db=engine) as a, a.twin({**WORKER, **lease, 'openai_url': p.url}) as slow:
+        c = a.client()
+        job = generate(a, c, 0)
+        need(wait_for(lambda: p.asked == 1, 10), 'the provider was not asked')
+        with Stopped(slow):
+            p.go.set()
+            with a.twin({**WORKER, **lease, 'openai_url': p.url}) as other:
+                need(wait_for(lambda: c.get(f"/v1/jobs/{job['id']}").json()['data']['status'] == 'DONE', 60), f"{c.get('/v1/jobs/' + job['id'])} {other.log_text()[-800:]}")
+                made = sql(a, 'SELECT (SELECT count(*) FROM post), (SELECT count(*) FROM event), (SELECT sum(spent) FROM spend), (SELECT sum(reserved) FROM spend), (SELECT max(attempts) FROM job)')
+        need(slow.log_wait('lease of this job was lost', 20), f'the other one was not refused: {slow.log_text()[-1500:]}')
+        now = sql(a, 'SELECT (SELECT count(*) FROM post), (SELECT count(*) FROM event), (SELECT sum(spent) FROM spend), (SELECT sum(reserved) FROM spend), (SELECT max(attempts) FROM job)')
+        need(made == now and made.startswith('1|'), f'what was written before and after: {made} {now}')
 
 
 if __name__ == '__main__':

@@ -201,7 +201,9 @@ open_work(struct server *s, struct error *e)
 	TRY(docs_new(s->api, &s->docs, e));
 	TRY(people_new(s->api, &s->home.secret, &s->people, e));
 	TRY(oauth_new(s->api, s->people, &s->home.secret, &s->oauth, e));
-	return mcp_new(s->api, &s->home.secret, &s->mcp, e);
+	TRY(mcp_new(s->api, &s->home.secret, &s->mcp, e));
+	mcp_on_bus(s->mcp, s->bus);
+	return OK;
 }
 
 static enum err

@@ -215,6 +215,7 @@ static void
 kept(struct ask *k, enum err code, const struct error *e)
 {
 	session_forget(k->m, &k->session->hash);
+	mcp_say_changed(k->m, &k->session->hash);
 	k->kept(k, code, e);
 }
 

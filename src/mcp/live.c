@@ -545,9 +545,9 @@ mcp_request(struct ask *k, str method, str params, mcp_then *then)
 }
 
 static bool
-is_of(const struct live *l, const struct mcp_session *s)
+is_of(const struct live *l, const digest *session)
 {
-	return !l->ended && l->k.session != NULL && memcmp(l->k.session->hash.b, s->hash.b, sizeof(s->hash.b)) == 0;
+	return !l->ended && l->k.session != NULL && memcmp(l->k.session->hash.b, session->b, sizeof(session->b)) == 0;
 }
 
 void
@@ -557,7 +557,7 @@ live_response(struct mcp *m, const struct mcp_session *s, str id, json_t *respon
 
 	pthread_mutex_lock(&t->lock);
 	for (struct live *l = t->all; l != NULL; l = l->next)
-		if (is_of(l, s) && l->answered != NULL && l->response == NULL && str_eq(l->asked, id)) {
+		if (is_of(l, &s->hash) && l->answered != NULL && l->response == NULL && str_eq(l->asked, id)) {
 			l->response = json_deep_copy(response);
 			l->later_us = INT64_MAX;
 			enqueue(t, l, BY_CLIENT);
@@ -566,13 +566,14 @@ live_response(struct mcp *m, const struct mcp_session *s, str id, json_t *respon
 }
 
 void
-live_cancel(struct mcp *m, const struct mcp_session *s, str id)
+live_cancel(struct mcp *m, const digest *session, const digest *id, size_t bytes)
 {
 	struct teller *t = m->teller;
+	digest its;
 
 	pthread_mutex_lock(&t->lock);
 	for (struct live *l = t->all; l != NULL; l = l->next)
-		if (is_of(l, s) && l->listens == NULL && str_eq(l->k.id, id)) {
+		if (is_of(l, session) && l->listens == NULL && (its = mcp_id_mac(m, l->k.id), memcmp(its.b, id->b, bytes) == 0)) {
 			l->cancelled = true;
 			enqueue(t, l, BY_LEAVING);
 		}
@@ -586,7 +587,7 @@ live_listens(struct live *l, struct listener *who, void (*first)(struct live *, 
 
 	pthread_mutex_lock(&t->lock);
 	for (struct live *o = t->all; o != NULL && l->k.session != NULL; o = o->next)
-		if (o->listens != NULL && is_of(o, l->k.session))
+		if (o->listens != NULL && is_of(o, &l->k.session->hash))
 			enqueue(t, o, BY_LEAVING);
 	if (first != NULL)
 		first(l, who);		/* under the lock: nobody tells anything before it, and nothing that happens behind it is missed */

@@ -51,7 +51,7 @@ void	live_left(struct live *);		/* the step that made it is over, on the loop's 
 void	live_send(struct live *, str json);	/* one event */
 void	live_done(struct ask *);		/* the answer is in k->out: the last event */
 /* Both from a loop's thread: whose request it is the session tells. */
-void	live_cancel(struct mcp *, const struct mcp_session *, str id);
+void	live_cancel(struct mcp *, const digest *session, const digest *id, size_t bytes);	/* id: that many bytes of its MAC */
 void	live_response(struct mcp *, const struct mcp_session *, str id, json_t *response);
 /* Each of those that listen, newest first, under the lock of the teller: quick.  One for which `each` says false ends. */
 void	live_each_listener(struct teller *, bool (*each)(struct live *, void *ctx), void *ctx);
@@ -71,6 +71,11 @@ struct auth_ask listen_ask_copy(struct arena *, struct auth_ask);
 struct uris listen_uris(struct arena *, const json_t *list);
 void	listen_session(struct turn *);		/* GET: what is not an answer, to a client with a session */
 void	listen_over(struct ask *);		/* ends in good order, as the version has it */
+
+/* --- nodes.c: words to the other nodes --- */
+digest	mcp_id_mac(const struct mcp *, str id);
+void	mcp_say_changed(struct mcp *, const digest *session);
+void	mcp_say_cancelled(struct mcp *, const digest *session, const digest *id);
 
 /* --- watch.c --- */
 struct watch *watch_new(struct mcp *);

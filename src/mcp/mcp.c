@@ -28,6 +28,7 @@ mcp_free(struct mcp *m)
 {
 	if (m == NULL)
 		return;
+	bus_unlisten(m->bus, &m->hears);
 	watch_free(m->watch);
 	teller_free(m->teller);
 	tools_free(m->tools);

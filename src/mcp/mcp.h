@@ -16,6 +16,7 @@
 struct mcp;
 MUST_USE enum err mcp_new(struct api *, const secret *, struct mcp **ret, struct error *);
 void	mcp_drain(struct mcp *);	/* ends all streams in good order: the server is about to stop */
+void	mcp_on_bus(struct mcp *, struct bus *);	/* other nodes hear what was given up here, and the other way round */
 void	mcp_free(struct mcp *);
 #define MCP_FACES	4
 void	mcp_faces(struct mcp *, struct front_face ret[MCP_FACES]);

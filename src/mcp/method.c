@@ -118,10 +118,14 @@ void mcp_noted(struct ask *k) { ask_end(k); }
 void
 mcp_cancelled(struct ask *k)
 {
+	digest mac;
 	str id;
 
-	if (message_id(json_object_get(k->params, "requestId"), k->a, &id) == NULL)
-		live_cancel(k->m, k->session, id);
+	if (message_id(json_object_get(k->params, "requestId"), k->a, &id) == NULL) {
+		mac = mcp_id_mac(k->m, id);
+		live_cancel(k->m, &k->session->hash, &mac, sizeof(mac.b));
+		mcp_say_cancelled(k->m, &k->session->hash, &mac);
+	}
 	ask_end(k);
 }
 

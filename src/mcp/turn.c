@@ -385,6 +385,7 @@ session_ended(struct face *f)
 		return;
 	}
 	session_forget(t->m, &t->session_hash);
+	mcp_say_changed(t->m, &t->session_hash);
 	turn_answer(t, 204, S(""));
 }
 

@@ -27,6 +27,8 @@ struct mcp {
 	struct sessions *sessions;
 	struct teller *teller;
 	struct watch *watch;
+	struct bus *bus;			/* NULL: no other nodes */
+	struct bus_listener hears;
 	_Atomic int64_t *counts;		/* by row of methods and whether it failed */
 };
 

@@ -45,6 +45,21 @@ sweep(struct db *db, const struct conf *conf, workspace_id w, int64_t now, int s
 	return OK;
 }
 
+/* Without a store here, files are for a node that has them. */
+static void
+leave_files(struct upload_doomed *d)
+{
+	int kept = 0;
+
+	for (int i = 0; i < d->n; i++)
+		if (d->external[i]) {
+			d->external[kept] = true;
+			d->id[kept++] = d->id[i];
+		}
+	d->met -= d->n - kept;
+	d->n = kept;
+}
+
 /* Where one writer serves all, few rows at a time and a look at the clock: how long rows take depends on their sizes and on the
  * disk.  A transaction of its own holds up nobody. */
 static enum err
@@ -57,6 +72,8 @@ sweep_a_while(struct cleaning *c, struct db *db, workspace_id w, struct error *e
 	c->of = w;
 	int64_t now = sys_wall_ms(clock);
 	TRY(upload_doom(db, w, now - settings(c->w)->keep_uploads * 3600000, now, &c->doomed, e));
+	if (c->w->c.disk == NULL)
+		leave_files(&c->doomed);
 	c->gone = c->doomed.met;
 	for (int rows = 0; gone > 0 && rows < SLICE && sys_mono_us(clock) - began <= HOLD_US; rows += step) {
 		TRY(sweep(db, settings(c->w), w, sys_wall_ms(clock), step, &gone, e));

@@ -80,6 +80,23 @@ fetch_object(struct run *r, const struct upload *u, int *ret)
 
 /* --- in the data folder --- */
 
+#define ELSEWHERE_MS	60000		/* from its first start on, that a job looks for a node that has its file */
+#define ELSEWHERE_PAUSE	1000
+
+/* Over one database each node may have a folder of its own, and then only one of them can read this file: it goes on to that one. */
+static bool
+is_elsewhere(struct run *r)
+{
+	int64_t now = sys_wall_ms(r->w->c.clock);
+
+	if (engine_embedded(r->w->c.engine) || r->task.started_at == TIME_NONE || now - r->task.started_at > ELSEWHERE_MS)
+		return false;
+	log_note(r->w->c.log, LOG_ERROR, "job", "the file of an upload is not in the data folder of this node: let all nodes share one folder, or set `blob` to a bucket");
+	r->verdict = V_RETURNED;
+	r->run_at = now + ELSEWHERE_PAUSE;
+	return true;
+}
+
 static bool
 open_file(struct run *r, upload_id id, int *ret)
 {
@@ -89,6 +106,8 @@ open_file(struct run *r, upload_id id, int *ret)
 	enum err code = disk != NULL ? disk_fd(disk, file.s, ret, &e) : E_NOT_FOUND;
 
 	if (code == E_NOT_FOUND) {
+		if (is_elsewhere(r))
+			return false;
 		run_fail(r, "upload_missing", "The bytes of the upload are not on this server. Upload the file again.");
 	} else if (code != OK) {
 		log_note(r->w->c.log, LOG_ERROR, "job", "its file cannot be read: %s", e.detail);

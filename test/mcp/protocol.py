@@ -82,7 +82,7 @@ def nodes(engine):
         need(u.result('ping') == {} and u.data('list_projects'), 'the other node does not know the session')
         u.result('logging/setLevel', {'level': 'error'})
         need(t.client.request('DELETE', '/mcp', None, t.headers()).status == 204, 'DELETE')
-        need(wait_for(lambda: u.ask('ping').status == 404, 10), 'the session lives on at the other node')
+        need(wait_for(lambda: u.ask('ping').status == 404, 2), 'the session lives on at the other node')
 
 
 @case('2026-07-28: a request says all there is to know, and its headers the same')

@@ -337,6 +337,19 @@ def followed(s):
             st.close()
 
 
+@case('A word that reaches another node than the one with the stream cancels, too', own=True)
+def told_elsewhere(engine):
+    if engine != 'postgres':
+        raise Skip('one node only')
+    with Server({'role': 'api'}, db='postgres') as a, a.twin({'role': 'api'}) as b, Talk(a, '2025-11-25') as t, Talk(b, '2025-11-25', begin=False) as u:
+        u.sid = t.sid
+        message = generate(t, a)
+        stream, waiting = begun(t, message, 'QUEUED')
+        need(u.post({'jsonrpc': '2.0', 'method': 'notifications/cancelled', 'params': {'requestId': message['id']}}).status == 202, 'cancel')
+        ends_as(t, waiting, 'CANCELLED')
+        need([e for e in stream.rest() if 'method' not in e] == [], 'a cancelled request was answered')
+
+
 @case('What another node commits is told, too', own=True)
 def nodes(engine):
     if engine != 'postgres':
