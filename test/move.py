@@ -263,6 +263,28 @@ def everything_goes_there_and_back(s, d):
     s.start()
 
 
+@contextlib.contextmanager
+def writing(s, threads=2):
+    """Callers that write meanwhile; gives what was acknowledged."""
+    stop, acknowledged = threading.Event(), []
+
+    def load():
+        c = s.client()
+        while not stop.is_set():
+            acknowledged.append(c.post('/v1/notes', {'projectId': s.project, 'content': 'Hi'}).json()['data']['id'])
+        c.close()
+    running = [threading.Thread(target=load) for _ in range(threads)]
+    for t in running:
+        t.start()
+    try:
+        time.sleep(0.1)
+        yield acknowledged
+    finally:
+        stop.set()
+        for t in running:
+            t.join()
+
+
 def one_workspace_goes_beside_others(s, d):
     """While servers run on both sides, and nothing of the others' workspaces changes."""
     org = json.loads(command('workspace', 'list', '--data', s.data, '--json'))[0]['id']
@@ -280,7 +302,15 @@ def one_workspace_goes_beside_others(s, d):
             said = command('import', *where, '--from', d + '/one', status=1)
             if 'another secret' not in said or '--without-keys' not in said:
                 raise Failure(f'another secret is not explained: {said}')
-            command('import', *where, '--from', d + '/one', '--without-keys')
+            with writing(t) as acknowledged:
+                command('import', *where, '--from', d + '/one', '--without-keys')
+            notes = t.client().get(f'/v1/notes?limit=100&projectId={t.project}').json()['data']
+            if not acknowledged or not {n['id'] for n in notes} & set(acknowledged):
+                raise Failure('callers could not write meanwhile')
+            if engine == 'sqlite':
+                with contextlib.closing(lite(t.data)) as db:
+                    if db.execute('PRAGMA integrity_check').fetchall() != [('ok',)] or set(acknowledged) - {'note_' + i for i, in db.execute('SELECT id FROM note')}:
+                        raise Failure('what callers wrote meanwhile is not there')
             if 'in already' not in command('import', *where, '--from', d + '/one', '--without-keys'):
                 raise Failure('an import that is whole is not told to be')
             key = command('key', 'mint', *where, '--workspace', org, '--name', 'New', '--mode', 'live', '--scopes', 'all').strip()
@@ -436,30 +466,15 @@ def uploads_go_along(s, d):
 
 def backups_of_a_busy_server(s, d):
     """Of one moment while callers write, whoever is killed; what was acknowledged before is in it."""
-    stop, acknowledged = threading.Event(), []
-
-    def load():
-        c = s.client()
-        while not stop.is_set():
-            a = c.post('/v1/notes', {'projectId': s.project, 'content': 'Hi'})
-            acknowledged.append(a.json()['data']['id'][-26:])
-        c.close()
-    threads = [threading.Thread(target=load) for _ in range(3)]
-    for t in threads:
-        t.start()
     rnd = random.Random(7)
-    try:
+    with writing(s, 3) as acknowledged:
         for i in range(6):
             p = command('backup', '--data', s.data, '--to', d + '/busy.tar', wait=False)
             time.sleep(rnd.uniform(0.01, 0.15))
             p.kill()
             p.communicate()
-        had = list(acknowledged)
+        had = [n[-26:] for n in acknowledged]
         command('backup', '--data', s.data, '--to', d + '/busy.tar')
-    finally:
-        stop.set()
-        for t in threads:
-            t.join()
     if [f for f in os.listdir(d) if f.startswith('busy.tar.')]:
         raise Failure(f'something was left behind: {os.listdir(d)}')
     command('restore', '--check', '--from', d + '/busy.tar')

@@ -35,7 +35,7 @@ struct options {
 	struct rec_pair fields[OPTIONS_MAX];	/* --name value, for the record of a command */
 	int nfields;
 	const char *word;			/* an operand of a command without a record */
-	bool json, help, contract, no_register, blobs, without_keys, no_secret, check;
+	bool json, help, contract, no_register, blobs, without_keys, no_secret, check, go_on;
 };
 struct command;
 struct admin;

@@ -242,7 +242,7 @@ report(struct moving *m, FILE *to, const char *verb)
 	clear_line(m);
 	if (!m->o->json) {
 		fprintf(to, "%s %lld rows%s in %lld chunks, %.1f MB; sha256 %s%s\n", verb, (long long)r->total, r->blobs > 0 ? " and uploads" : "", (long long)r->chunks,
-		    (double)r->bytes / 1e6, r->sum, r->already ? "; they were in already" : r->snapshots > 1 ? "; it was interrupted, so its rows are of several moments" : "");
+		    (double)r->bytes / 1e6, r->sum, r->already ? "; they were in already" : r->snapshots > 1 ? "; it was interrupted and went on" : "");
 		return;
 	}
 	buf_init(&b, &m->o->a, 1 << 16);
@@ -296,6 +296,9 @@ begin(struct moving *m, struct error *e)
 	return OK;
 }
 
+/* Past a pooler, which would give one snapshot to several callers. */
+static const char *pg_uri(const struct conf *c) { return c->db_direct[0] != '\0' ? c->db_direct : home_pg(c); }
+
 /* --- export --- */
 
 static enum err
@@ -304,7 +307,7 @@ open_source(struct moving *m, struct error *e)
 	const char *path = home_path(&m->conf.a, &m->conf, DB_FILE).p;
 
 	if (home_pg(&m->conf) != NULL)
-		TRY(side_pg(home_pg(&m->conf), SIDE_READ, &m->side, e));
+		TRY(side_pg(pg_uri(&m->conf), SIDE_READ, &m->side, e));
 	else if (m->conf.data[0] == '\0')
 		return fail(e, E_USAGE, NULL, "no database: say --data DIR or --db URI");
 	else if (access(path, F_OK) != 0)
@@ -367,6 +370,7 @@ export_all(struct moving *m, struct error *e)
 	if (to.p == NULL && isatty(STDOUT_FILENO))
 		return fail(e, E_USAGE, NULL, "an export is no text for a terminal: say --to FILE");
 	TRY(open_source(m, e));
+	m->move.go_on = m->o->go_on;
 	if (m->o->blobs)
 		m->move.blobs = &blobs;
 	if (key.p != NULL)
@@ -414,7 +418,7 @@ open_target(struct moving *m, struct error *e)
 	TRY(home_open(&m->home, e));
 	engine_close(m->home.engine);
 	m->home.engine = NULL;
-	return home_pg(&m->conf) != NULL ? side_pg(home_pg(&m->conf), SIDE_WRITE, &m->side, e) : side_lite(path, SIDE_ALONE, &m->side, e);
+	return home_pg(&m->conf) != NULL ? side_pg(pg_uri(&m->conf), SIDE_WRITE, &m->side, e) : side_lite(path, SIDE_ALONE, &m->side, e);
 }
 
 /* A server that runs already holds the secret it began with. */

@@ -67,7 +67,7 @@ take_switch(struct options *o, str name)
 {
 	const struct { str name; bool *to; } known[] = {
 		{ S("json"), &o->json }, { S("help"), &o->help }, { S("contract"), &o->contract }, { S("no-register"), &o->no_register },
-		{ S("blobs"), &o->blobs }, { S("without-keys"), &o->without_keys }, { S("no-secret"), &o->no_secret }, { S("check"), &o->check },
+		{ S("blobs"), &o->blobs }, { S("without-keys"), &o->without_keys }, { S("no-secret"), &o->no_secret }, { S("check"), &o->check }, { S("go-on"), &o->go_on },
 	};
 	for (size_t i = 0; i < COUNT(known); i++)
 		if (str_eq(name, known[i].name))

@@ -20,6 +20,7 @@ struct exporting {
 	str blob;			/* the last one whose bytes are in, and how many of them */
 	int64_t blob_bytes;
 	bool blobs_begun, ended;
+	char moment[64], had[64];	/* the latest change there is; that of the snapshot that wrote last */
 };
 
 static bool everything(const struct move_conf *c) { return strcmp(c->scope, MOVE_EVERYTHING) == 0; }
@@ -257,6 +258,23 @@ export_blobs(struct exporting *x, struct error *e)
 
 /* --- head and footer --- */
 
+/* Each change has an event, and an audit entry where a key made it: the latest ones tell whether there was one since. */
+static enum err
+look_at_moment(struct exporting *x, struct error *e)
+{
+	static const char *const sql[][2] = {
+		{ "SELECT max(id) FROM event WHERE workspace = $1", "SELECT max((SELECT max(id) FROM event WHERE workspace = w.id)) FROM workspace w" },
+		{ "SELECT max(id) FROM audit WHERE workspace = $1", "SELECT max((SELECT max(id) FROM audit WHERE workspace = w.id)) FROM workspace w" },
+	};
+	bool all = everything(x->conf);
+	struct val scope = val_str(str_z(x->conf->scope)), v[2];
+
+	for (size_t i = 0; i < COUNT(sql); i++)
+		TRY(side_one(x->side, &x->a, sql[i][all], &scope, all ? 0 : 1, &v[i], e));
+	snprintf(x->moment, sizeof(x->moment), "%.*s/%.*s", STR(v[0].s), STR(v[1].s));
+	return OK;
+}
+
 static enum err
 write_head(struct exporting *x, struct error *e)
 {
@@ -278,6 +296,7 @@ write_head(struct exporting *x, struct error *e)
 	jw_key_str(j, S("secret"), str_z(print));
 	jw_key_str(j, S("createdAt"), (str){ at, TIME_LEN });
 	jw_key_str(j, S("version"), S(SCRIPED_VERSION));
+	jw_key_str(j, S("moment"), str_z(x->moment));
 	jw_key(j, S("uploads"));
 	jw_bool(j, x->conf->blobs != NULL);
 	export_line_end(&x->w);
@@ -396,6 +415,8 @@ recall_blob(struct exporting *x, struct export_chunk *c, struct error *e)
 static enum err
 recall(struct exporting *x, struct export_chunk *c, struct error *e)
 {
+	if (json_object_get(c->head, "moment") != NULL)
+		snprintf(x->had, sizeof(x->had), "%s", export_text(c->head, "moment"));
 	if (c->number == 0)
 		TRY(same_head(x, c->head, e));
 	else if (json_object_get(c->head, "table") != NULL)
@@ -425,13 +446,16 @@ go_on(struct exporting *x, int fd, struct error *e)
 		code = recall(x, &c, e);
 	export_reader_free(r);
 	TRY(code);
+	if (x->w.chunk > 0 && !x->ended && !x->conf->go_on && strcmp(x->had, x->moment) != 0)
+		return fail(e, E_CONFLICT, NULL, "the database was written to since this export was interrupted, so that its parts would not fit each other: remove the file and begin anew, "
+		    "or go on all the same (--go-on)");
 	if (ftruncate(fd, x->w.bytes) != 0 || lseek(fd, x->w.bytes, SEEK_SET) < 0)
 		return fail(e, E_SYS, NULL, "the file that an export goes on in: %m");
 	x->r->resumed = x->w.chunk > 0;
 	return OK;
 }
 
-/* Where an export went on the rows come of another snapshot: whoever reads the file is to know. */
+/* Where an export went on the rows come of another snapshot: whoever reads the file is to know.  Of the same moment, unless somebody insisted. */
 static enum err
 write_again(struct exporting *x, struct error *e)
 {
@@ -441,6 +465,7 @@ write_again(struct exporting *x, struct error *e)
 	time_write(at, sys_wall_ms(x->conf->clock));
 	x->r->snapshots++;
 	jw_key_str(j, S("again"), (str){ at, TIME_LEN });
+	jw_key_str(j, S("moment"), str_z(x->moment));
 	export_line_end(&x->w);
 	return end_chunk(x, "head", e);
 }
@@ -486,6 +511,8 @@ move_export(struct side *s, const struct move_conf *conf, int fd, bool resumable
 		code = fail(e, E_NOT_FOUND, NULL, "this database has no tables of scriped");
 	if (code == OK)
 		code = scope_is_there(&x, e);
+	if (code == OK)
+		code = look_at_moment(&x, e);
 	if (code == OK && resumable)
 		code = go_on(&x, fd, e);
 	if (code == OK && !x.ended)

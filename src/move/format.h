@@ -1,6 +1,6 @@
 /* format -- the file of an export: lines of JSON in chunks, each a gzip member of its own, so that `zcat FILE` shows all of it.
  *
- *	{"scriped":"export","format":1,"export":"01J…","scope":"all","schema":5,"engine":"sqlite","secret":"…",…}	chunk 0
+ *	{"scriped":"export","format":1,"export":"01J…","scope":"all","schema":5,"engine":"sqlite","secret":"…","moment":"…",…}	chunk 0
  *	{"sha256":"…"}
  *	{"chunk":1,"table":"workspace","columns":["id","name",…]}		rows of one table: an array each, bytes in base64url
  *	["01J…","Acme",…]
@@ -8,6 +8,7 @@
  *	{"chunk":9,"blob":"01J…-01J…","from":0,"size":1200000}			a stretch of the bytes of an upload
  *	["…"]
  *	{"sha256":"…"}
+ *	{"chunk":9,"again":"2026-…","moment":"…"}				an interrupted export went on here
  *	{"chunk":10,"end":true,"snapshots":1,"rows":{"workspace":1,…}}		the footer
  *	{"sha256":"…"}
  *

@@ -1,7 +1,8 @@
 /* move -- export and import: one workspace, or everything, from one database to another of either engine.
  *
  * Export reads one snapshot while the server serves, table by table in the order of their keys, and writes a file (format.h).  One that was
- * interrupted goes on behind the last whole chunk of its file, from another snapshot then, which the footer says.
+ * interrupted goes on behind the last whole chunk of its file, if nothing was changed since: counters would not fit what they count.  Who
+ * insists gets rows of several snapshots, which the footer says.
  * Import writes each chunk in one transaction with a row of table `moved` that says how far it is: whoever is killed goes on behind
  * the last chunk that is in.  Ids, times, versions and hashes stay as they are.
  *
@@ -34,6 +35,7 @@ struct move_conf {
 	const struct sys_clock *clock;
 	const char *scope;		/* MOVE_EVERYTHING, or the 26 letters of a workspace; import: NULL for what the file holds */
 	const secret *secret;		/* of the database's server */
+	bool go_on;			/* export: also where the database was written to since the interruption */
 	bool without_keys;		/* import: leave out what another secret makes worthless */
 	const struct move_blobs *blobs;	/* NULL: the bytes of uploads stay */
 	void (*tell)(void *ctx, const struct move_told *);	/* after each chunk; may be NULL */

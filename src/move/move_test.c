@@ -270,3 +270,65 @@ SQLITE_TEST(a_byte_that_was_changed_is_found_and_nothing_of_its_chunk_is_in)
 	}
 	close(fd);
 }
+
+/* --- an export that was interrupted --- */
+
+static bool once(void *ctx) { return (*(int *)ctx)-- > 0; }
+
+static enum err
+export_again(struct t_db *t, struct move_conf *c, int fd, struct move_result *r, struct error *e)
+{
+	struct side s = open_side(t, SIDE_READ);
+
+	CHECK_INT(lseek(fd, 0, SEEK_SET), ==, 0);
+	enum err code = move_export(&s, c, fd, true, r, e);
+	side_close(&s);
+	return code;
+}
+
+DB_TEST(an_export_goes_on_where_nothing_was_written_since)
+{
+	secret key = { { 1 } };
+	struct move_conf c = conf_of(MOVE_EVERYTHING, &key), all = c;
+	struct move_result r;
+	struct error e;
+	int fd = temporary(), chunks = 1;
+
+	fill(t);
+	c.alive = once;
+	c.ctx = &chunks;
+	CHECK_ERR(export_again(t, &c, fd, &r, &e), E_SYS);
+	CHECK_OK(e, export_again(t, &all, fd, &r, &e));
+	CHECK(r.resumed);
+	CHECK_INT(r.snapshots, ==, 2);
+	CHECK_INT(r.total, ==, 6);
+	CHECK_OK(e, export_again(t, &all, fd, &r, &e));		/* it was whole: nothing is added */
+	CHECK_INT(r.total, ==, 6);
+	CHECK_INT(r.snapshots, ==, 2);
+	empty(t);
+	CHECK_OK(e, imported(t, &(struct move_conf){ .clock = &sys_clock_real, .secret = &key }, fd, &r, &e));
+	CHECK_INT(t_db_count(t, "SELECT count(*) FROM job"), ==, 2);
+	close(fd);
+}
+
+DB_TEST(an_export_begins_anew_where_something_was_written_since)
+{
+	secret key = { { 1 } };
+	struct move_conf c = conf_of(MOVE_EVERYTHING, &key), all = c;
+	struct move_result r;
+	struct error e;
+	int fd = temporary(), chunks = 1;
+	char sql[300];
+
+	fill(t);
+	c.alive = once;
+	c.ctx = &chunks;
+	CHECK_ERR(export_again(t, &c, fd, &r, &e), E_SYS);
+	snprintf(sql, sizeof(sql), "INSERT INTO event (workspace, id, type, body) VALUES ('%s', '%s', 'note.created', '{}')", org, other);
+	t_db_script(t, sql);
+	CHECK_ERR(export_again(t, &all, fd, &r, &e), E_CONFLICT);
+	all.go_on = true;
+	CHECK_OK(e, export_again(t, &all, fd, &r, &e));
+	CHECK_INT(r.snapshots, ==, 2);
+	close(fd);
+}
