@@ -9,7 +9,7 @@ FUZZERS  := $(patsubst src/%.c,test/%,$(wildcard src/*/*_fuzz.c))
 # What is waited for first, then the longest, so that no core is left alone with one of them at the end.
 CHECK := outside build-release build-asan build-clang layers house unit scenario-postgres scenario-sqlite matrix crash sweep-postgres sweep-sqlite docs properties recordings \
 	attacks-postgres attacks-sqlite pages crash-files clients-typescript traffic signin-postgres signin-sqlite conformance hosts doctor extract mcp-postgres mcp-sqlite \
-	badinput badfetch uploads-postgres uploads-sqlite flows-postgres flows-sqlite oauth-clients bucket control move ready-postgres nodes ready-sqlite deploy migrate scenario-older replay lint sqlplan cluster-checker
+	badinput badfetch uploads-postgres uploads-sqlite flows-postgres flows-sqlite oauth-clients bucket control move ready-postgres nodes ready-sqlite deploy migrate scenario-older replay lint sqlplan cluster-checker cluster
 check: $(CHECK)
 
 layers:        ; @$(STEP) $@ sh tools/layers
@@ -103,13 +103,16 @@ move: build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/move.py
 crash: build-release
 	@$(STEP) $@ $(PY) test/crash/crash.py 50
+# A few seconds for each fault; with all that it takes, and by lot, in the long one.
+cluster: build-release
+	@$(STEP) $@ $(PY) test/cluster/run.py --together 4 --pace 0.4 --clients 6 --without s3
 cluster-checker:
 	@$(STEP) $@ $(PY) test/cluster/check_test.py
 crash-files: build-release
 	@$(STEP) $@ $(PY) test/crash/files.py 10
 
 # The long ones.  build/traffic belongs to the scenarios of `check`: what comes later must not run beside them.
-FULL := pages-postgres attacks-tsan attacks-long conformance-postgres hosts-postgres oauth-clients-postgres drafts-long recordings-long outside-generator clients clients-contract properties-long build-tsan build-debug unit-tsan unit-valgrind scenario-tsan scenario-valgrind crash-postgres migrate-long crash-files-postgres crash-long cluster-long uploads-large move-large coverage
+FULL := pages-postgres attacks-tsan attacks-long conformance-postgres hosts-postgres oauth-clients-postgres drafts-long recordings-long outside-generator clients clients-contract properties-long build-tsan build-debug unit-tsan unit-valgrind scenario-tsan scenario-valgrind crash-postgres migrate-long crash-files-postgres crash-long cluster-long cluster-bare uploads-large move-large coverage
 full: check $(FULL) $(FUZZERS:%=fuzz-%)
 
 build-tsan:  ; +@$(STEP) $@ $(MAKE) BUILD=tsan CC=gcc scriped unit-build build/tsan/clock.so build/tsan/names.so
@@ -160,7 +163,9 @@ uploads-large: build-release
 move-large: build-release
 	@$(STEP) $@ $(PY) test/move.py --large
 cluster-long: build-release
-	@$(STEP) $@ $(PY) test/cluster/run.py --rounds 200
+	@$(STEP) $@ $(PY) test/cluster/run.py --rounds 140
+cluster-bare: cluster-long
+	@$(STEP) $@ $(PY) test/cluster/run.py --rounds 60 --without kv
 crash-long: build-release
 	@$(STEP) $@ $(PY) test/crash/crash.py 300
 coverage: build-cover | scenario-valgrind

@@ -2,7 +2,8 @@
 
 A fault is a function that does its harm, perhaps for some moments, and returns; it may give a function that ends it.  Cluster.heal() mends whatever is left.
     needs    what must be there: kv, s3, old (tables of the last release), disk (a disk of its own under the primary), replica (one that commits wait for)
-    forgets  how often what nodes count together is lost by it        away  nodes may count by themselves
+    forgets  how often what nodes count together is lost by it, where that is kept in what the fault is about: Valkey, or without one the database
+    away     whether nodes may count by themselves meanwhile, likewise
     stops    a worker ends in the middle of a job, in order            stored  False: what lies in the bucket cannot be reached meanwhile"""
 import random
 import socket
@@ -12,6 +13,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 SKEW_S = 300
+pace = 1.0              # a part of the time that each fault has, where there is no more
 
 
 class Fault(NamedTuple):
@@ -22,6 +24,14 @@ class Fault(NamedTuple):
     away: bool = False
     stops: bool = False
     stored: bool = True
+
+
+def span(rng, least, most):
+    return rng.uniform(least, most) * pace
+
+
+def rest(rng, least, most):
+    time.sleep(span(rng, least, most))
 
 
 def nodes(c, rng, role=None):
@@ -35,21 +45,21 @@ def nodes(c, rng, role=None):
 def kill_api(c, rng):
     for n in nodes(c, rng, 'api')[:2]:          # one is left to be asked
         n.kill()
-        time.sleep(rng.uniform(0, 0.3))
+        rest(rng, 0, 0.3)
         n.revive()
 
 
 def kill_worker(c, rng):
     for n in nodes(c, rng, 'worker'):
         n.kill()
-        time.sleep(rng.uniform(0, 0.3))
+        rest(rng, 0, 0.3)
         n.revive()
 
 
 def kill_all(c, rng):
     for n in c.nodes.values():
         n.kill()
-    time.sleep(rng.uniform(0, 0.3))
+    rest(rng, 0, 0.3)
     for n in sorted(c.nodes.values(), key=lambda n: rng.random()):
         n.revive()
 
@@ -69,7 +79,7 @@ def pause_worker(c, rng):
 
 def pause_api(c, rng):
     for n in nodes(c, rng, 'api')[:1]:
-        paused(n.pause, rng.uniform(0.3, 2))
+        paused(n.pause, span(rng, 0.3, 2))
 
 
 def restart_all(c, rng):
@@ -81,7 +91,7 @@ def restart_all(c, rng):
 def skew(c, rng):
     for n in nodes(c, rng):
         n.clock.forward(rng.choice((-SKEW_S, SKEW_S)) - n.clock.ahead)
-    time.sleep(rng.uniform(0.5, 1.5))
+    rest(rng, 0.5, 1.5)
 
     def back():
         for n in c.nodes.values():
@@ -117,29 +127,29 @@ def migrate(c, rng):
 
 def fail_over(c, rng):
     c.pg[c.primary].kill()
-    time.sleep(rng.uniform(0, 0.5))
+    rest(rng, 0, 0.5)
     c.promote()
 
 
 def crash_primary(c, rng):
     """It dies and comes back as it was."""
     c.pg[c.primary].kill()
-    time.sleep(rng.uniform(0, 0.5))
+    rest(rng, 0, 0.5)
     c.pg[c.primary].start()
 
 
 def hang_primary(c, rng):
-    paused(c.pg[c.primary].pause, rng.uniform(0.5, 3))
+    paused(c.pg[c.primary].pause, span(rng, 0.5, 3))
 
 
 def hang_replica(c, rng):
     """Commits wait for it."""
-    paused(c.pg[c.replica()].pause, rng.uniform(0.5, 2))
+    paused(c.pg[c.replica()].pause, span(rng, 0.5, 2))
 
 
 def fill_disk(c, rng):
     c.pg[c.primary].fill(left=rng.choice((0, 0, 64, 512)))
-    time.sleep(rng.uniform(0.5, 2))
+    rest(rng, 0.5, 2)
     return c.pg[c.primary].empty
 
 
@@ -150,7 +160,7 @@ def greeting(user, database):
 
 def stranger(c, rng):
     """Somebody else takes all connections that PostgreSQL has, and those that the nodes lose."""
-    held, end = [], time.monotonic() + rng.uniform(1, 2)
+    held, end = [], time.monotonic() + span(rng, 1, 2)
     c.sql(f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'scriped' AND random() < {rng.uniform(0.2, 1):.2f}")
     while time.monotonic() < end:
         with suppress(OSError):
@@ -177,7 +187,7 @@ def cut(of, mode, seconds, ms=0):
     def do(c, rng):
         names = ['a-b', 'b-a'] if of == 'replica' else links(c, rng, of)
         c.proxy.set(mode, *names, ms=ms)
-        time.sleep(rng.uniform(*seconds))
+        rest(rng, *seconds)
         return lambda: c.proxy.set('open', *names)
     return do
 
@@ -190,18 +200,18 @@ def half(of, seconds):
 
 def kill_kv(c, rng):
     c.kv.kill()
-    time.sleep(rng.uniform(0.2, 1.5))
+    rest(rng, 0.2, 1.5)
     c.kv.start()
 
 
 def hang_kv(c, rng):
-    paused(c.kv.pause, rng.uniform(0.5, 2))
+    paused(c.kv.pause, span(rng, 0.5, 2))
 
 
 FAULTS = [
     Fault('an API node is killed', kill_api),
     Fault('a worker is killed', kill_worker),
-    Fault('all nodes are killed', kill_all, forgets=1),
+    Fault('all nodes are killed', kill_all),
     Fault('a worker sleeps longer than its lease', pause_worker),
     Fault('an API node sleeps', pause_api),
     Fault('all nodes are restarted in turn', restart_all, stops=True),

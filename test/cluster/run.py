@@ -4,6 +4,7 @@
     python3 test/cluster/run.py                     each fault once
     python3 test/cluster/run.py --rounds 200        rounds of one or two faults by lot
     python3 test/cluster/run.py --seed S --first N --rounds 1       one round of another run again
+    python3 test/cluster/run.py --without kv        nodes count in the database
     python3 test/cluster/run.py --only 'killed'     the faults whose names match it
 
 Round 0 is the end of a rolling upgrade: the nodes of this release serve the tables of the last one, and are served while the operator migrates.
@@ -91,6 +92,7 @@ class Run:
         began, rng = time.monotonic(), faults.seeded(self.args.seed, number)
         title = f'round {number}: ' + ', then '.join(f.name for f in chosen)
         state.watch(self.c)
+        apart = self.c.schema and not self.c.kv         # the tables of the last release have no place for counts
         since, tenant = state.now(self.c), self.tenant(number)
         load = Load(tenant, self.apis, f'{self.args.seed}/{number}', self.args.clients, bool(self.c.s3))
         load.start()
@@ -105,8 +107,7 @@ class Run:
         except (Failure, RuntimeError, OSError) as e:
             self.c.heal()
             wrong = [f'the cluster: {e!r}', *load.stop()]
-        meta = {'limit': LIMIT, 'forgets': sum(f.forgets for f in chosen), 'away': any(f.away for f in chosen), 'stops': any(f.stops for f in chosen),
-                'stored': all(f.stored for f in chosen), 'since': since, 'until': state.now(self.c)}
+        meta = self.meta(chosen, since) | ({'limit': None} if apart else {})
         rows = state.read(self.c, tenant.id, since)
         wrong += check.check(load.history.calls, rows, meta)
         if wrong:
@@ -115,6 +116,12 @@ class Run:
             self.past.append((number, tenant, since, load.history.calls, meta))
         acknowledged = sum(c['outcome'] == 'ok' for c in load.history.calls)
         return f'{title} ({acknowledged} of {len(load.history.calls)} calls answered, {time.monotonic() - began:.1f} s)', wrong
+
+    def meta(self, chosen, since):
+        """What the faults excuse: the counts of rates are in Valkey, and without one in the database."""
+        of_counts = [f for f in chosen if bool(self.c.kv) == ('kv' in f.needs)]
+        return {'limit': LIMIT, 'forgets': sum(f.forgets for f in of_counts), 'away': any(f.away for f in of_counts), 'stops': any(f.stops for f in chosen),
+                'stored': all(f.stored for f in chosen), 'since': since, 'until': state.now(self.c)}
 
     def revoke(self, load, tenant):
         """A key that every node knows is revoked; who asks with it from then on."""
@@ -211,6 +218,8 @@ def arguments():
     p.add_argument('--seed', default=secrets.token_hex(4))
     p.add_argument('--clients', type=int, default=10)
     p.add_argument('--only', default='', help='faults whose names match this')
+    p.add_argument('--pace', type=float, default=1.0, help='a part of the time that each fault has')
+    p.add_argument('--without', default='', help='kv, s3: what the cluster does not have')
     p.add_argument('--together', type=int, default=1, help='faults in a round when each has its turn')
     return p.parse_args()
 
@@ -220,9 +229,9 @@ def main():
     if not pg.find('initdb'):
         print('1..0 # SKIP no PostgreSQL on this machine')
         return 0
-    tap = Tap()
+    tap, faults.pace = Tap(), args.pace
     print(f'# seed {args.seed}; what fails is kept in {os.path.relpath(KEPT)}', flush=True)
-    with Writer() as writer, Cluster({**SETTINGS, 'openai_url': writer}) as c:
+    with Writer() as writer, Cluster({**SETTINGS, 'openai_url': writer}, kv='kv' not in args.without, bucket='s3' not in args.without) as c:
         Run(args, c, tap).all()
     return tap.end()
 
