@@ -10,6 +10,7 @@
 #define IDLE_US		INT64_C(1000000)	/* between two looks whether a duty has become ours */
 
 static const struct conf *settings(const struct work *w) { return w->c.settings(w->c.ctx); }
+static int64_t duty_ms(const struct work *w) { return DUTY_PULSES * duty_pulse_ms(settings(w)); }
 static bool shared(const struct work *w) { return id_set(w->c.node.id) && !engine_embedded(w->c.engine) && db_schema() >= NODE_SCHEMA; }
 
 static bool
@@ -81,7 +82,7 @@ take(void *ctx, struct db *db, struct error *e)
 	for (size_t i = 0; i < COUNT(duties); i++) {
 		t->at[i].mine = false;
 		if (t->at[i].free)
-			TRY(duty_take(db, str_z(duties[i].name), t->w->c.node.id, t->now, t->now + DUTY_MS, &t->at[i].mine, &t->at[i].next_at, e));
+			TRY(duty_take(db, str_z(duties[i].name), t->w->c.node.id, t->now, t->now + duty_ms(t->w), &t->at[i].mine, &t->at[i].next_at, e));
 	}
 	return OK;
 }
@@ -104,7 +105,7 @@ duties_hold(struct work *w)
 		struct duty_held *h = &w->duty[i];
 		if (t.at[i].mine && h->until <= t.now)
 			h->due_us = sys_mono_us(w->c.clock) + MAX(t.at[i].next_at - t.now, 0) * 1000;
-		h->until = t.at[i].mine ? t.now + DUTY_MS : 0;
+		h->until = t.at[i].mine ? t.now + duty_ms(w) : 0;
 	}
 	pthread_mutex_unlock(&w->lock);
 }
@@ -147,7 +148,7 @@ done(struct work *w, const struct duty *d, int64_t period_ms)
 	struct next n = { w, d->name, sys_wall_ms(w->c.clock) + period_ms };
 	struct error e;
 
-	if (shared(w) && period_ms >= DUTY_MS && engine_wait(w->c.engine, write_next, &n, &e) != OK)
+	if (shared(w) && period_ms >= duty_ms(w) && engine_wait(w->c.engine, write_next, &n, &e) != OK)
 		log_note(w->c.log, LOG_WARN, "duty", "%s", e.detail);
 }
 

@@ -2,7 +2,6 @@
  * that run out or whose job ended on another node. */
 #include "work/work_priv.h"
 
-#define PULSE_MS	5000		/* between two signs of life of this node */
 #define BURY_MS		DAY_MS		/* after which the row of a dead node goes */
 
 static const struct conf *settings(const struct work *w) { return w->c.settings(w->c.ctx); }
@@ -118,7 +117,7 @@ look(struct work *w)
 
 static int64_t heartbeat_us(const struct conf *c) { return MIN(c->heartbeat, MAX(c->lease / 3, 1)) * 1000; }
 static int64_t poll_us(const struct conf *c) { return c->job_poll * 1000; }
-static int64_t pulse_us(const struct conf *c) { (void)c; return PULSE_MS * 1000; }
+static int64_t pulse_us(const struct conf *c) { return duty_pulse_ms(c) * 1000; }
 
 struct round { void (*run)(struct work *); int64_t (*period_us)(const struct conf *); int64_t due; };
 

@@ -109,8 +109,11 @@ void	clean_from_the_top(struct work *);
 
 /* duty.c */
 #define DUTIES_MAX	16
-#define DUTY_MS		20000		/* how long a duty is held without a sign of life */
+#define DUTY_PULSES	4		/* so many of them may be missed before a duty is another one's */
 struct duty_held { int64_t until, due_us; };	/* ms of the clock of all nodes: 0, it is another one's; when it is due, here */
+#define PULSE_MS	5000
+/* Pause between two signs of life of a node: where leases are short, who gives lost ones back must not be missed for longer than they last. */
+static inline int64_t duty_pulse_ms(const struct conf *c) { return MIN(PULSE_MS, MAX(c->lease / 3, 1)); }
 void	duties_hold(struct work *), duties_leave(struct work *);
 void	*duties_do(void *work), *keeper_do(void *work);
 
