@@ -167,6 +167,15 @@ database(struct api *api, struct buf *b)
 	gauge(b, "writer_queue", "gauge", "Calls that wait for the database.", st.queued);
 	gauge(b, "writer_failed_total", "counter", "Transactions that the database refused.", st.failed);
 	histogram(b, "writer_batch_calls", "Calls that shared a transaction.", st.hist, (int)COUNT(st.hist), 1, (double)st.calls);
+	if (engine_embedded(api->c.engine))
+		return;
+	gauge(b, "pool_connections", "gauge", "Connections to PostgreSQL that there may be.", st.connections);
+	gauge(b, "pool_connected", "gauge", "Connections to the primary that stand.", st.connected);
+	gauge(b, "pool_busy", "gauge", "Connections on which something runs.", st.busy);
+	gauge(b, "pool_waiting", "gauge", "Statements and snapshots that wait for a connection.", st.waiting);
+	gauge(b, "pool_trips_total", "counter", "Answers of PostgreSQL that calls waited for.", st.trips);
+	gauge(b, "pool_flights_total", "counter", "Reads that were sent, those of several callers together counted once.", st.flights);
+	gauge(b, "pool_lost_total", "counter", "Connections that were lost.", st.reconnects);
 }
 
 /* --- what nodes count together --- */

@@ -166,6 +166,7 @@ home_open(struct home *h, struct error *e)
 		.pg_uri = home_pg(c), .path = path, .cache_kb = c->db_cache, .max_pages = c->db_max_size * 1000000 / PAGE_SIZE,
 		.pool = (int)c->db_pool, .queue_max = (int)c->db_queue, .deadline_us = c->db_deadline * 1000, .lock_ms = c->db_lock, .clock = h->clock,
 		.statement_ms = c->db_statement, .drivers = (int)c->db_threads,
+		.pg_read = home_pg(c) != NULL && c->db_read[0] != '\0' ? c->db_read : NULL,
 		.readers_max = (int)(c->threads != 0 ? c->threads : cores) + (int)c->workers + (int)c->slow_threads + 8,
 	};
 

@@ -59,7 +59,9 @@ pool_seat_up(struct seat *s)
 	s->state = SEAT_FREE;
 	s->outs = false;
 	s->heard_us = mono();
-	atomic_fetch_add(&s->d->p->up, 1);
+	s->lane->up++;
+	if (s->lane == &s->d->lane[PRIMARY])
+		atomic_fetch_add(&s->d->p->up, 1);
 }
 
 static void
@@ -67,7 +69,9 @@ seat_drop(struct seat *s)
 {
 	link_close(&s->l);		/* its descriptor leaves epoll with that */
 	s->state = SEAT_DOWN;
-	atomic_fetch_sub(&s->d->p->up, 1);
+	s->lane->up--;
+	if (s->lane == &s->d->lane[PRIMARY])
+		atomic_fetch_sub(&s->d->p->up, 1);
 	atomic_fetch_add(&s->d->p->reconnects, 1);
 }
 
@@ -100,11 +104,11 @@ watch(struct seat *s)
 }
 
 static struct seat *
-free_seat(struct driver *d)
+free_seat(struct lane *n)
 {
-	for (int i = 0; i < d->nseats; i++)
-		if (d->seat[i].state == SEAT_FREE)
-			return &d->seat[i];
+	for (int i = 0; i < n->seats; i++)
+		if (n->seat[i].state == SEAT_FREE)
+			return &n->seat[i];
 	return NULL;
 }
 
@@ -117,17 +121,31 @@ seat_hold(struct seat *s, struct task *t)
 	atomic_fetch_add_explicit(&s->d->p->busy, 1, memory_order_relaxed);
 }
 
-static void asks_front(struct driver *d, struct ask *);
+static void asks_front(struct lane *, struct ask *);
 
-/* A flight is back: whoever was skipped, because another one failed, goes again. */
+/* Whether the answer does: not one of a replica that is behind, or that failed; the primary is asked then. */
+static bool
+will_do(const struct seat *s, const struct ask *a, int64_t replayed)
+{
+	const struct task *t = a->who->ctx;
+
+	if (s->lane == &s->d->lane[PRIMARY])
+		return !a->skipped;
+	return a->code == OK && !a->skipped && replayed >= t->call->since;
+}
+
+/* A flight is back.  Whoever was skipped, because another one failed, goes again. */
 static void
 land(struct seat *s)
 {
-	struct driver *d = s->d;
+	struct lane *primary = &s->d->lane[PRIMARY];
+	int64_t replayed = s->lane != primary ? pg_number(&s->replayed) : 0;
 
+	PQclear(s->replayed.r);
+	s->replayed.r = NULL;
 	for (int i = s->n; i-- > 0; )
-		if (s->flight[i]->skipped)
-			asks_front(d, s->flight[i]);
+		if (!will_do(s, s->flight[i], replayed))
+			asks_front(primary, s->flight[i]);
 	for (int i = 0; i < s->n; i++) {
 		struct task *t = s->flight[i]->who->ctx;
 		if (s->flight[i]->answered && t->awaits == s->flight[i])
@@ -135,8 +153,8 @@ land(struct seat *s)
 	}
 	s->n = 0;
 	s->state = SEAT_FREE;
-	d->aloft--;
-	atomic_fetch_sub_explicit(&d->p->busy, 1, memory_order_relaxed);
+	s->lane->aloft--;
+	atomic_fetch_sub_explicit(&s->d->p->busy, 1, memory_order_relaxed);
 }
 
 static void
@@ -168,20 +186,35 @@ seat_leave(struct seat *s)
 
 /* --- what a session asks of its host: on the fiber of its task --- */
 
+/* Where a read may go: to the replica when it stands. */
+static struct lane *
+lane_of(struct task *t)
+{
+	struct lane *replica = &t->d->lane[REPLICA];
+
+	if (!(t->call->flags & CALL_REPLICA) || t->primary || replica->seats == 0)
+		return &t->d->lane[PRIMARY];
+	if (replica->up == 0)
+		pool_want(replica, 1);
+	return replica->up > 0 ? replica : &t->d->lane[PRIMARY];
+}
+
 static enum err
 hold(struct pg *p, enum tx tx, struct error *e)
 {
 	struct task *t = p->ctx;
 	struct driver *d = t->d;
 
-	(void)tx;
 	if (t->seat != NULL)
 		return OK;
-	struct seat *s = free_seat(d);
+	struct lane *n = tx == TX_READ ? lane_of(t) : &d->lane[PRIMARY];
+	struct seat *s = free_seat(n);
+	if (s == NULL)
+		s = free_seat(n = &d->lane[PRIMARY]);
 	if (s != NULL) {
 		seat_hold(s, t);
 	} else {
-		pool_want(d, 1);
+		pool_want(n, 1);
 		tasks_put(&d->holders, t);
 		atomic_fetch_add_explicit(&d->p->waiting, 1, memory_order_relaxed);
 		fiber_wait(t->fiber);
@@ -190,6 +223,7 @@ hold(struct pg *p, enum tx tx, struct error *e)
 			return too_late(e);
 	}
 	p->l = &t->seat->l;
+	p->since = t->seat->lane == &d->lane[REPLICA] ? t->call->since : 0;
 	return OK;
 }
 
@@ -207,14 +241,15 @@ yield(struct pg *p)
 static void
 share(struct pg *p, struct ask *a)
 {
-	struct driver *d = ((struct task *)p->ctx)->d;
+	struct task *t = p->ctx;
+	struct lane *n = lane_of(t);
 
 	a->next = NULL;
 	a->answered = a->lost = a->skipped = false;
-	*d->asks_end = a;
-	d->asks_end = &a->next;
-	d->nasks++;
-	atomic_fetch_add_explicit(&d->p->waiting, 1, memory_order_relaxed);
+	*n->end = a;
+	n->end = &a->next;
+	n->waiting++;
+	atomic_fetch_add_explicit(&t->d->p->waiting, 1, memory_order_relaxed);
 }
 
 static void
@@ -238,26 +273,30 @@ const struct pg_host pool_host = { hold, yield, share, wait };
 /* --- flights of reads --- */
 
 static struct ask *
-asks_take(struct driver *d)
+asks_take(struct lane *n)
 {
-	struct ask *a = d->asks;
+	struct ask *a = n->asks;
 
-	if ((d->asks = a->next) == NULL)
-		d->asks_end = &d->asks;
-	d->nasks--;
-	atomic_fetch_sub_explicit(&d->p->waiting, 1, memory_order_relaxed);
+	if ((n->asks = a->next) == NULL)
+		n->end = &n->asks;
+	n->waiting--;
+	atomic_fetch_sub_explicit(&n->dialer->p->waiting, 1, memory_order_relaxed);
 	return a;
 }
 
+/* As if it had not been sent. */
 static void
-asks_front(struct driver *d, struct ask *a)
+asks_front(struct lane *n, struct ask *a)
 {
-	a->answered = a->skipped = false;
-	if ((a->next = d->asks) == NULL)
-		d->asks_end = &a->next;
-	d->asks = a;
-	d->nasks++;
-	atomic_fetch_add_explicit(&d->p->waiting, 1, memory_order_relaxed);
+	PQclear(a->r);
+	a->r = NULL;
+	a->code = OK;
+	a->answered = a->skipped = a->lost = false;
+	if ((a->next = n->asks) == NULL)
+		n->end = &a->next;
+	n->asks = a;
+	n->waiting++;
+	atomic_fetch_add_explicit(&n->dialer->p->waiting, 1, memory_order_relaxed);
 }
 
 /* What may take long, and what is no mere SELECT (a fault beside it would undo it), flies alone. */
@@ -269,19 +308,21 @@ alone(const struct ask *a)
 }
 
 static void
-take_off(struct driver *d, struct seat *s, int64_t now)
+take_off(struct driver *d, struct lane *n, struct seat *s, int64_t now)
 {
-	bool one = alone(d->asks);
+	bool one = alone(n->asks);
 
+	if (n == &d->lane[REPLICA])
+		link_ask(&s->l, &s->replayed, &link_verbs[VERB_REPLAYED], NULL, 0);
 	do {
-		struct ask *a = asks_take(d);
+		struct ask *a = asks_take(n);
 		s->flight[s->n++] = a;
 		link_ask(&s->l, a, a->q, a->v, a->n);
-	} while (!one && s->n < GROUP && d->asks != NULL && !alone(d->asks));
+	} while (!one && s->n < GROUP && n->asks != NULL && !alone(n->asks));
 	link_sync(&s->l);
 	s->state = SEAT_FLIGHT;
-	s->heard_us = d->left_us = now;
-	d->aloft++;
+	s->heard_us = n->left_us = now;
+	n->aloft++;
 	atomic_fetch_add_explicit(&d->p->busy, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&d->p->flights, 1, memory_order_relaxed);
 	if (link_lost(&s->l))
@@ -291,17 +332,17 @@ take_off(struct driver *d, struct seat *s, int64_t now)
 }
 
 static void
-fly(struct driver *d, int64_t now)
+fly(struct driver *d, struct lane *n, int64_t now)
 {
-	while (d->asks != NULL) {
-		if (d->aloft > 0 && d->nasks < ALOFT * d->aloft && now - d->left_us < ALOFT_US)
+	while (n->asks != NULL) {
+		if (n->aloft > 0 && n->waiting < ALOFT * n->aloft && now - n->left_us < ALOFT_US)
 			return;
-		struct seat *s = free_seat(d);
+		struct seat *s = free_seat(n);
 		if (s == NULL) {
-			pool_want(d, 1);
+			pool_want(n, 1);
 			return;
 		}
-		take_off(d, s, now);
+		take_off(d, n, s, now);
 	}
 }
 
@@ -340,6 +381,7 @@ attempt(struct task *t, struct db *db, struct error *e)
 			t->again = !t->silent && !late(t->d->p->g, c);
 			return code;
 		}
+		t->primary = true;
 		if (firm || (c->flags & CALL_READ))
 			nap(t, jitter(c->tries));
 		firm = true;
@@ -360,6 +402,8 @@ run_task(void *arg)
 	enum err code = late(g, c) ? too_late(&e) : attempt(t, db, &e);
 	trips = db_trips(db) - trips;
 	c->trips += (int)trips;
+	if (t->seat != NULL)
+		c->lsn = code == OK ? t->seat->pg.lsn : 0;
 	atomic_fetch_add_explicit(&p->trips, trips, memory_order_relaxed);
 	if (t->again)
 		return;
@@ -413,7 +457,7 @@ task_new(struct driver *d, struct call *c)
 		t->db = pg_db(&t->pg);
 	}
 	t->call = c;
-	t->silent = t->again = t->waits = false;
+	t->silent = t->again = t->waits = t->primary = false;
 	t->pg.account = (struct account){ 0 };
 	t->fiber = fiber_new(&d->fibers, run_task, t);
 	d->alive++;
@@ -444,7 +488,7 @@ start(struct driver *d, int64_t now)
 	d->asleep = false;
 	while (d->alive < TASKS && (c = queue_take(&g->read)) != NULL)
 		tasks_put(&d->ready, task_new(d, c));
-	while (d->alive < TASKS && (s = free_seat(d)) != NULL && (c = next_write(d, now)) != NULL) {
+	while (d->alive < TASKS && (s = free_seat(&d->lane[PRIMARY])) != NULL && (c = next_write(d, now)) != NULL) {
 		struct task *t = task_new(d, c);
 		seat_hold(s, t);
 		s->pg.ctx = t;
@@ -455,7 +499,7 @@ start(struct driver *d, int64_t now)
 	int writes = g->wait.n;
 	pthread_mutex_unlock(&g->lock);
 	if (writes > 0)
-		pool_want(d, writes);
+		pool_want(&d->lane[PRIMARY], writes);
 }
 
 static void
@@ -463,7 +507,7 @@ give_seats(struct driver *d)
 {
 	struct seat *s;
 
-	while (d->holders.head != NULL && (s = free_seat(d)) != NULL) {
+	while (d->holders.head != NULL && (s = free_seat(&d->lane[PRIMARY])) != NULL) {
 		struct task *t = tasks_take(&d->holders);
 		seat_hold(s, t);
 		tasks_put(&d->ready, t);
@@ -473,10 +517,10 @@ give_seats(struct driver *d)
 /* --- deadlines --- */
 
 static void
-look_seats(struct driver *d, int64_t now)
+look_seats(struct driver *d, struct lane *n, int64_t now)
 {
-	for (int i = 0; i < d->nseats; i++) {
-		struct seat *s = &d->seat[i];
+	for (int i = 0; i < n->seats; i++) {
+		struct seat *s = &n->seat[i];
 		if (s->state < SEAT_FREE || link_idle(&s->l) || now - s->heard_us < d->p->silence_us)
 			continue;
 		if (s->task != NULL)
@@ -492,27 +536,27 @@ static bool
 gives_up(const struct driver *d, const struct call *c)
 {
 	const struct engine *g = d->p->g;
-	return late(g, c) || (g->closing && atomic_load(&d->p->up) == 0 && d->p->fails > 0);
+	return late(g, c) || (g->closing && atomic_load(&d->p->up) == 0 && d->p->dialer[PRIMARY].fails > 0);
 }
 
 static void
-look_asks(struct driver *d)
+look_asks(struct driver *d, struct lane *n)
 {
-	struct ask *a = d->asks, *next;
+	struct lane *primary = &d->lane[PRIMARY];
+	struct ask *a;
+	int most = n->waiting;
 
-	d->asks = NULL;
-	d->asks_end = &d->asks;
-	for (; a != NULL; a = next) {
-		struct task *t = a->who->ctx;
-		next = a->next;
-		a->next = NULL;
+	for (int i = 0; i < most; i++) {
+		struct task *t = (a = asks_take(n))->who->ctx;
 		if (!gives_up(d, t->call)) {
-			*d->asks_end = a;
-			d->asks_end = &a->next;
+			struct lane *to = n->up > 0 ? n : primary;	/* the replica may have left meanwhile */
+			a->next = NULL;
+			*to->end = a;
+			to->end = &a->next;
+			to->waiting++;
+			atomic_fetch_add_explicit(&d->p->waiting, 1, memory_order_relaxed);
 			continue;
 		}
-		d->nasks--;
-		atomic_fetch_sub_explicit(&d->p->waiting, 1, memory_order_relaxed);
 		a->code = too_late(&a->why);
 		a->answered = true;
 		if (t->awaits == a)
@@ -568,8 +612,10 @@ look(struct driver *d, int64_t now)
 	struct engine *g = d->p->g;
 
 	d->looked_us = now;
-	look_seats(d, now);
-	look_asks(d);
+	for (int k = 0; k < LANES; k++) {
+		look_seats(d, &d->lane[k], now);
+		look_asks(d, &d->lane[k]);
+	}
 	look_holders(d);
 	if (d->pending > 0) {
 		look_queue(d, &g->wait);
@@ -639,7 +685,7 @@ may_sleep(struct driver *d, bool *over)
 	struct engine *g = d->p->g;
 
 	pthread_mutex_lock(&g->lock);
-	bool work = (d->alive < TASKS && g->read.n > 0) || (g->wait.n + (g->hurry || g->closing ? g->ride.n : 0) > 0 && free_seat(d) != NULL);
+	bool work = (d->alive < TASKS && g->read.n > 0) || (g->wait.n + (g->hurry || g->closing ? g->ride.n : 0) > 0 && free_seat(&d->lane[PRIMARY]) != NULL);
 	d->pending = g->wait.n + g->read.n + g->ride.n;
 	*over = g->closing && d->pending == 0 && d->alive == 0;
 	d->asleep = !work && !*over;
@@ -650,12 +696,11 @@ may_sleep(struct driver *d, bool *over)
 static int
 sleep_ms(const struct driver *d, int64_t now)
 {
-	int64_t us = MEASURE_US;
+	int64_t us = d->alive > 0 || d->pending > 0 ? LOOK_US : MEASURE_US;
 
-	if (d->alive > 0 || d->pending > 0 || d->nasks > 0)
-		us = LOOK_US;
-	if (d->nasks > 0 && d->aloft > 0)
-		us = ALOFT_US;
+	for (int k = 0; k < LANES; k++)
+		if (d->lane[k].asks != NULL && d->lane[k].aloft > 0)
+			us = ALOFT_US;
 	for (const struct task *t = d->sleepers.head; t != NULL; t = t->next)
 		us = MIN(us, MAX(t->wake_us - now, 0) + 500);
 	return (int)((us + 999) / 1000);
@@ -698,7 +743,8 @@ pool_drive(void *arg)
 		wake_sleepers(d, now);
 		while ((t = tasks_take(&d->ready)) != NULL)
 			go(t);
-		fly(d, now);
+		for (int k = 0; k < LANES; k++)
+			fly(d, &d->lane[k], now);
 		if (now - d->looked_us >= LOOK_US)
 			look(d, now);
 		bool sleeps = d->ready.head == NULL && may_sleep(d, &over);

@@ -28,6 +28,7 @@
 enum {
 	CALL_READ  = 1,		/* no transaction of ours around it */
 	CALL_RIDE  = 2,		/* nobody waits: run with the next batch, or within a second */
+	CALL_REPLICA = 16,	/* a read that a replica may answer, as soon as it has what `since` says; if none can, the primary does */
 	CALL_SLOW  = 8,		/* a read that may take long: PostgreSQL does not send it together with others */
 	CALL_FORCE = 4,		/* taken although the queue is full: the worker's, which hold a lease */
 };
@@ -40,6 +41,9 @@ struct call {
 	size_t bytes;		/* roughly what it writes: a batch is at most 8 MB */
 	int64_t since_us;	/* set by the engine */
 	int tries;		/* the engine's */
+	/* Positions in the log of PostgreSQL.  `lsn` of a write, set before done() where a replica is named (pg_read): where its COMMIT stands.  Given as
+	 * `since` to a later read, from whatever node, that read sees the write.  0: anything will do. */
+	int64_t since, lsn;
 	int trips;		/* how often it waited for an answer of the server: set by the engine before done(); 0 on SQLite */
 };
 
@@ -51,6 +55,7 @@ struct engine_conf {
 	int64_t deadline_us;
 	/* PostgreSQL */
 	int64_t lock_ms;	/* how long a write waits for a row of another one; 0: 30 s */
+	const char *pg_read;	/* a replica, for calls that say CALL_REPLICA; or NULL */
 	int64_t statement_ms;	/* how long a statement may take, and a server be silent (a second longer); 0: 30 s */
 	int drivers;		/* threads that drive the connections; 0: 1 */
 	const struct sys_clock *clock;

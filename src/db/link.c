@@ -20,6 +20,10 @@ const struct stmt link_verbs[VERBS] = {
 	[VERB_MARK] = { "own.mark", "SAVEPOINT m", OWN - VERB_MARK, 0, true },
 	[VERB_REWIND] = { "own.rewind", "ROLLBACK TO m", OWN - VERB_REWIND, 0, true },
 	[VERB_SIZE] = { "own.size", "SELECT pg_database_size(current_database())", OWN - VERB_SIZE, 0, true },
+	/* positions in the log, as whole numbers; a server that follows nobody has everything */
+	[VERB_LSN] = { "own.lsn", "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint", OWN - VERB_LSN, 0, true },
+	[VERB_REPLAYED] = { "own.replayed", "SELECT CASE WHEN pg_is_in_recovery() THEN (pg_last_wal_replay_lsn() - '0/0')::bigint"
+	    " ELSE 9223372036854775807 END", OWN - VERB_REPLAYED, 0, true },
 };
 
 /* --- what the server's words mean --- */
@@ -461,8 +465,11 @@ options_of(const struct link_conf *conf, char *ret, size_t size)
 	for (PQconninfoOption *o = all; o != NULL && o->keyword != NULL; o++)
 		if (strcmp(o->keyword, "options") == 0 && o->val != NULL)
 			theirs = o->val;
-	snprintf(ret, size, "-c client_min_messages=warning -c timezone=UTC -c lock_timeout=%lld -c statement_timeout=%lld"
-	    " -c idle_in_transaction_session_timeout=%lld %s", (long long)conf->lock_ms, (long long)conf->statement_ms,
+	/* Plans of the pool are made once a connection: they are all searches by index, and a plan made anew for each value of a partitioned
+	 * table costs more than the search. */
+	const char *plans = conf->statement_ms != 0 ? "-c plan_cache_mode=force_generic_plan -c jit=off -c enable_seqscan=off" : "";
+	snprintf(ret, size, "%s -c client_min_messages=warning -c timezone=UTC -c lock_timeout=%lld -c statement_timeout=%lld"
+	    " -c idle_in_transaction_session_timeout=%lld %s", plans, (long long)conf->lock_ms, (long long)conf->statement_ms,
 	    (long long)conf->statement_ms * 3, theirs);
 	PQconninfoFree(all);
 }

@@ -83,6 +83,6 @@ void	link_script(struct link *, struct ask *, const char *sql);
 void	link_fail(struct link *, const char *why);
 
 /* Statements of our own, beside those of SQL(): the same on every connection. */
-enum verb { VERB_BEGIN, VERB_SNAPSHOT, VERB_COMMIT, VERB_ROLLBACK, VERB_MARK, VERB_REWIND, VERB_SIZE, VERBS };
+enum verb { VERB_BEGIN, VERB_SNAPSHOT, VERB_COMMIT, VERB_ROLLBACK, VERB_MARK, VERB_REWIND, VERB_SIZE, VERB_LSN, VERB_REPLAYED, VERBS };
 extern const struct stmt link_verbs[VERBS];
 #endif

@@ -77,10 +77,26 @@ dispatch(struct pg *p, struct ask *a, const struct stmt *q, const struct val *v,
 	link_ask(p->l, a, q, v, n);
 }
 
+/* A snapshot of a replica that is behind is not looked at. */
+static enum err
+fresh_enough(struct pg *p, struct error *e)
+{
+	struct ask *at = p->replayed;
+
+	if (at == NULL || !at->answered)
+		return OK;
+	bool behind = pg_number(at) < p->since;
+	if (!behind)
+		p->since = 0;
+	return behind ? fail(e, E_RETRY, NULL, "the replica is behind") : OK;
+}
+
 static enum err
 outcome(struct pg *p, struct ask *a, struct error *e)
 {
 	TRY(account_of(p, e));
+	if (p->since > 0)
+		TRY(fresh_enough(p, e));
 	if (a->code == OK && !a->skipped)
 		return OK;
 	p->failed = true;
@@ -265,6 +281,19 @@ static int64_t pg_written(struct db *db) { return of(db)->total + of(db)->accoun
 
 static int64_t pg_trips(struct db *db) { return of(db)->trips; }
 
+/* The one number that it gave; 0 when it failed. */
+int64_t
+pg_number(const struct ask *a)
+{
+	uint64_t v = 0;
+
+	if (a->r == NULL || PQntuples(a->r) != 1 || PQgetlength(a->r, 0, 0) != 8)
+		return 0;
+	for (int k = 0; k < 8; k++)
+		v = v << 8 | (uint8_t)PQgetvalue(a->r, 0, 0)[k];
+	return (int64_t)v;
+}
+
 /* --- transactions --- */
 
 static enum err
@@ -277,6 +306,10 @@ pg_begin(struct db *db, enum tx t, struct error *e)
 	p->sent_since = 0;
 	p->phase = t == TX_WRITE ? PG_WRITE : PG_READ;
 	link_verb(p->l, &p->account, &link_verbs[t == TX_WRITE ? VERB_BEGIN : VERB_SNAPSHOT]);
+	if (p->since > 0 && p->replayed == NULL) {
+		p->replayed = ask_new(p);
+		link_ask(p->l, p->replayed, &link_verbs[VERB_REPLAYED], NULL, 0);
+	}
 	return OK;
 }
 
@@ -327,6 +360,10 @@ static void
 leave(struct pg *p)
 {
 	link_forget(p->l);
+	if (p->replayed != NULL && p->replayed->answered) {
+		ask_free(p->replayed);
+		p->replayed = NULL;
+	}
 	p->total += p->account.written;
 	p->account = (struct account){ .lost = p->account.lost };
 	p->phase = PG_NONE;
@@ -357,13 +394,19 @@ pg_commit(struct db *db, struct error *e)
 	enum err code;
 
 	TRY(pg_settle(db, e));
-	struct ask *a = ask_new(p);
+	struct ask *a = ask_new(p), *at = p->positions ? ask_new(p) : NULL;
 	link_ask(p->l, a, &link_verbs[VERB_COMMIT], NULL, 0);
+	if (at != NULL)
+		link_ask(p->l, at, &link_verbs[VERB_LSN], NULL, 0);
 	link_sync(p->l);
 	await(p, NULL);
 	if ((code = judge(p, a, e)) == OK)
 		leave(p);
 	ask_free(a);
+	if (at != NULL) {
+		p->lsn = code == OK ? pg_number(at) : 0;
+		ask_free(at);
+	}
 	return code;
 }
 
@@ -380,6 +423,8 @@ pg_rollback(struct db *db)
 		link_verb(p->l, NULL, &link_verbs[VERB_ROLLBACK]);
 		link_sync(p->l);
 	}
+	if (p->replayed != NULL)
+		await(p, p->replayed);
 	leave(p);
 }
 

@@ -32,11 +32,16 @@ struct pg {
 	struct account account;
 	struct ask *spare;		/* asks that wait for use */
 	int64_t trips;
+	bool positions;			/* whether a COMMIT asks where it stands in the log */
+	int64_t lsn;			/* where the last one stands */
+	int64_t since;			/* of a snapshot on a replica: what it must have replayed; 0: anything */
+	struct ask *replayed;		/* whether it has: answered with the first statement */
 	struct link_conf conf;		/* db_pg_open's */
 };
 
 void	pg_init(struct pg *, const struct pg_host *);
 void	pg_free(struct pg *);
 struct db pg_db(struct pg *);
+int64_t	pg_number(const struct ask *);
 MUST_USE enum err pg_open_own(const struct link_conf *, struct db *ret, struct error *);	/* waits by itself; conf->uri lives as long */
 #endif

@@ -29,20 +29,20 @@ poke(const struct driver *d)
 }
 
 static void
-dial_put(struct pool *p, struct seat *s)
+dial_put(struct dialer *r, struct seat *s)
 {
 	s->next = NULL;
-	*p->dials_end = s;
-	p->dials_end = &s->next;
+	*r->end = s;
+	r->end = &s->next;
 }
 
 static struct seat *
-dial_take(struct pool *p)
+dial_take(struct dialer *r)
 {
-	struct seat *s = p->dials;
+	struct seat *s = r->list;
 
-	if ((p->dials = s->next) == NULL)
-		p->dials_end = &p->dials;
+	if ((r->list = s->next) == NULL)
+		r->end = &r->list;
 	return s;
 }
 
@@ -73,58 +73,58 @@ growing_pause(int fails)
 static void *
 dial(void *arg)
 {
-	struct pool *p = arg;
+	struct dialer *r = arg;
+	struct pool *p = r->p;
 	struct error e;
 
 	pthread_mutex_lock(&p->lock);
 	while (!p->closing) {
-		if (p->dials == NULL) {
-			pthread_cond_wait(&p->more, &p->lock);
+		if (r->list == NULL) {
+			pthread_cond_wait(&r->more, &p->lock);
 			continue;
 		}
-		struct seat *s = dial_take(p);
+		struct seat *s = dial_take(r);
 		pthread_mutex_unlock(&p->lock);
-		bool ok = link_open(&s->fresh, &p->conf, &e) == OK;
-		if (!ok)
+		bool ok = link_open(&s->fresh, &r->conf, &e) == OK;
+		if (!ok && r == &p->dialer[PRIMARY])
 			no_connection(p, &e);
 		pthread_mutex_lock(&p->lock);
 		if (ok) {
-			p->fails = 0;
+			r->fails = 0;
 			s->next = s->d->dialed;
 			s->d->dialed = s;
 			poke(s->d);
 			continue;
 		}
-		dial_put(p, s);
-		int64_t until = mono() + growing_pause(p->fails++);
+		dial_put(r, s);
+		int64_t until = mono() + growing_pause(r->fails++);
 		poke(s->d);
 		for (int64_t now; !p->closing && (now = mono()) < until; )
-			(void)sys_cond_wait_us(&p->more, &p->lock, until - now);
+			(void)sys_cond_wait_us(&r->more, &p->lock, until - now);
 	}
 	pthread_mutex_unlock(&p->lock);
 	return NULL;
 }
 
-/* As many connections as would be used now. */
 void
-pool_want(struct driver *d, int n)
+pool_want(struct lane *n, int want)
 {
-	struct pool *p = d->p;
+	struct dialer *r = n->dialer;
 
-	for (int i = 0; i < d->nseats; i++)
-		n -= d->seat[i].state == SEAT_DIALING;
-	if (n <= 0)
+	for (int i = 0; i < n->seats; i++)
+		want -= n->seat[i].state == SEAT_DIALING;
+	if (want <= 0)
 		return;
-	pthread_mutex_lock(&p->lock);
-	for (int i = 0; i < d->nseats && n > 0; i++) {
-		if (d->seat[i].state != SEAT_DOWN)
+	pthread_mutex_lock(&r->p->lock);
+	for (int i = 0; i < n->seats && want > 0; i++) {
+		if (n->seat[i].state != SEAT_DOWN)
 			continue;
-		d->seat[i].state = SEAT_DIALING;
-		dial_put(p, &d->seat[i]);
-		n--;
+		n->seat[i].state = SEAT_DIALING;
+		dial_put(r, &n->seat[i]);
+		want--;
 	}
-	pthread_cond_broadcast(&p->more);
-	pthread_mutex_unlock(&p->lock);
+	pthread_cond_broadcast(&r->more);
+	pthread_mutex_unlock(&r->p->lock);
 }
 
 /* --- figures, open, close --- */
@@ -144,7 +144,7 @@ pool_nudge(struct pool *p)
 void
 pool_stats(struct pool *p, struct engine_stats *ret)
 {
-	ret->connections = p->g->c.pool;
+	ret->connections = p->size[PRIMARY] + p->size[REPLICA];
 	ret->connected = p->up;
 	ret->busy = p->busy;
 	ret->waiting = p->waiting;
@@ -159,7 +159,7 @@ first_link(struct pool *p, struct error *e)
 {
 	struct db db;
 
-	TRY(pg_open_own(&p->conf, &db, e));
+	TRY(pg_open_own(&p->dialer[PRIMARY].conf, &db, e));
 	enum err code = db_prepare_all(&db, e);
 	if (code == OK) {
 		struct pg *own = db.h;
@@ -171,29 +171,42 @@ first_link(struct pool *p, struct error *e)
 }
 
 static void
+seat_init(struct driver *d, struct lane *n, struct seat *s)
+{
+	const struct engine_conf *c = &d->p->g->c;
+
+	s->d = d;
+	s->lane = n;
+	pg_init(&s->pg, &pool_host);
+	s->pg.l = &s->l;
+	s->pg.positions = c->pg_read != NULL;
+	s->db = pg_db(&s->pg);
+	if (c->wrap != NULL && n == &d->lane[PRIMARY])
+		s->db = c->wrap(c->wrap_ctx, s->db);
+}
+
+static void
 driver_init(struct pool *p, int i)
 {
 	struct driver *d = &p->driver[i];
-	int from = p->g->c.pool * i / p->drivers, to = p->g->c.pool * (i + 1) / p->drivers;
 	struct epoll_event ev = { .events = EPOLLIN };
+	struct seat *s = p->seat;
 
-	*d = (struct driver){ .p = p, .seat = &p->seat[from], .nseats = to - from, .active_us = mono() };
+	*d = (struct driver){ .p = p, .active_us = mono() };
 	tasks_init(&d->ready);
 	tasks_init(&d->holders);
 	tasks_init(&d->sleepers);
-	d->asks_end = &d->asks;
 	d->epoll = epoll_create1(EPOLL_CLOEXEC);
 	d->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (d->epoll < 0 || d->event < 0 || epoll_ctl(d->epoll, EPOLL_CTL_ADD, d->event, &ev) != 0)
 		abort();
-	for (int k = 0; k < d->nseats; k++) {
-		struct seat *s = &d->seat[k];
-		s->d = d;
-		pg_init(&s->pg, &pool_host);
-		s->pg.l = &s->l;
-		s->db = pg_db(&s->pg);
-		if (p->g->c.wrap != NULL)
-			s->db = p->g->c.wrap(p->g->c.wrap_ctx, s->db);
+	for (int k = 0; k < LANES; s += p->size[k++]) {
+		int from = p->size[k] * i / p->drivers, to = p->size[k] * (i + 1) / p->drivers;
+		struct lane *n = &d->lane[k];
+		*n = (struct lane){ .dialer = &p->dialer[k], .seat = s + from, .seats = to - from };
+		n->end = &n->asks;
+		for (int m = 0; m < n->seats; m++)
+			seat_init(d, n, &n->seat[m]);
 	}
 }
 
@@ -204,33 +217,47 @@ set_going(struct pool *p, struct error *e)
 	for (int i = 0; i < p->drivers; i++)
 		driver_init(p, i);
 	pool_seat_up(&p->seat[0]);
-	TRY(sys_thread(&p->dialer, "dialer", dial, p, e));
-	p->dialing = true;
+	for (int k = 0; k < LANES && p->size[k] > 0; k++) {
+		TRY(sys_thread(&p->dialer[k].thread, "dialer", dial, &p->dialer[k], e));
+		p->dialer[k].runs = true;
+	}
 	for (; p->running < p->drivers; p->running++)
 		TRY(sys_thread(&p->driver[p->running].thread, "pool", pool_drive, &p->driver[p->running], e));
 	return OK;
+}
+
+static void
+dialer_init(struct pool *p, int k)
+{
+	const struct engine_conf *c = &p->g->c;
+	struct dialer *r = &p->dialer[k];
+	int64_t statement_ms = c->statement_ms != 0 ? c->statement_ms : 30000;
+
+	p->silence_us = (statement_ms + 1000) * 1000;
+	r->p = p;
+	r->conf = (struct link_conf){ .uri = k == PRIMARY ? c->pg_uri : c->pg_read, .replica = k == REPLICA, .statement_ms = statement_ms };
+	/* a lock that takes so long is named as what it is, and not as a long statement */
+	r->conf.lock_ms = MIN(c->lock_ms != 0 ? c->lock_ms : INT64_MAX, statement_ms * 9 / 10);
+	r->end = &r->list;
+	sys_cond_init(&r->more);
 }
 
 enum err
 pool_open(struct engine *g, struct pool **ret, struct error *e)
 {
 	struct pool *p = calloc(1, sizeof(*p));
-	int64_t statement_ms = g->c.statement_ms != 0 ? g->c.statement_ms : 30000;
 
 	if (p == NULL)
 		abort();
 	*ret = p;
 	p->g = g;
-	g->c.pool = MAX(g->c.pool, 1);
-	p->drivers = MAX(1, MIN(g->c.drivers, g->c.pool));
-	p->silence_us = (statement_ms + 1000) * 1000;
-	p->conf = (struct link_conf){ .uri = g->c.pg_uri, .statement_ms = statement_ms, .lock_ms = statement_ms * 9 / 10 };
-	if (g->c.lock_ms != 0)
-		p->conf.lock_ms = MIN(p->conf.lock_ms, g->c.lock_ms);	/* so that a lock is named as what took so long */
-	p->dials_end = &p->dials;
+	p->size[PRIMARY] = MAX(g->c.pool, 1);
+	p->drivers = MAX(1, MIN(g->c.drivers, p->size[PRIMARY]));
+	p->size[REPLICA] = g->c.pg_read != NULL ? MAX(p->size[PRIMARY] / 2, p->drivers) : 0;
+	for (int k = 0; k < LANES; k++)
+		dialer_init(p, k);
 	pthread_mutex_init(&p->lock, NULL);
-	sys_cond_init(&p->more);
-	p->seat = calloc((size_t)g->c.pool, sizeof(*p->seat));
+	p->seat = calloc((size_t)(p->size[PRIMARY] + p->size[REPLICA]), sizeof(*p->seat));
 	p->driver = calloc((size_t)p->drivers, sizeof(*p->driver));
 	if (p->seat == NULL || p->driver == NULL)
 		abort();
@@ -246,10 +273,6 @@ driver_free(struct driver *d)
 		free(t);
 	}
 	fibers_free(&d->fibers);
-	for (int i = 0; i < d->nseats; i++) {
-		link_close(&d->seat[i].l);
-		pg_free(&d->seat[i].pg);
-	}
 	close(d->epoll);
 	close(d->event);
 }
@@ -264,17 +287,22 @@ pool_close(struct pool *p)
 		pthread_join(p->driver[i].thread, NULL);
 	pthread_mutex_lock(&p->lock);
 	p->closing = true;
-	pthread_cond_broadcast(&p->more);
+	for (int k = 0; k < LANES; k++)
+		pthread_cond_broadcast(&p->dialer[k].more);
 	pthread_mutex_unlock(&p->lock);
-	if (p->dialing)
-		pthread_join(p->dialer, NULL);
+	for (int k = 0; k < LANES; k++) {
+		if (p->dialer[k].runs)
+			pthread_join(p->dialer[k].thread, NULL);
+		pthread_cond_destroy(&p->dialer[k].more);
+	}
 	for (int i = 0; i < p->drivers; i++)
 		if (p->driver[i].p != NULL)
 			driver_free(&p->driver[i]);
-	for (int i = 0; i < p->g->c.pool; i++)
-		if (p->seat[i].state == SEAT_DIALING)
-			link_close(&p->seat[i].fresh);
-	pthread_cond_destroy(&p->more);
+	for (int i = 0; i < p->size[PRIMARY] + p->size[REPLICA]; i++) {
+		link_close(&p->seat[i].l);
+		link_close(&p->seat[i].fresh);
+		pg_free(&p->seat[i].pg);
+	}
 	pthread_mutex_destroy(&p->lock);
 	free(p->seat);
 	free(p->driver);

@@ -13,6 +13,7 @@ enum state { SEAT_DOWN, SEAT_DIALING, SEAT_FREE, SEAT_FLIGHT, SEAT_HELD, SEAT_CL
 struct seat {
 	struct seat *next;		/* in the lists of the dialer */
 	struct driver *d;
+	struct lane *lane;
 	enum state state;
 	struct link l, fresh;		/* fresh: the dialer's, while it dials */
 	struct pg pg;			/* of the writes that run here */
@@ -20,6 +21,7 @@ struct seat {
 	struct task *task;		/* who holds it */
 	struct ask *flight[GROUP];
 	int n;
+	struct ask replayed;		/* of a replica: how far it was when the flight came there */
 	int64_t heard_us;		/* when something was sent or came */
 	bool outs;			/* epoll tells when it takes more */
 };
@@ -34,42 +36,60 @@ struct task {
 	struct db db;
 	struct ask *awaits;
 	bool waits, silent, again;
+	bool primary;			/* the replica would not do */
 	int64_t wake_us;
 };
 struct tasks { struct task *head, **tail; };
+
+/* Connections to one server, and the reads that wait for a flight there. */
+enum { PRIMARY, REPLICA, LANES };
+struct lane {
+	struct dialer *dialer;
+	struct seat *seat;
+	int seats;
+	struct ask *asks, **end;
+	int waiting, aloft, up;
+	int64_t left_us;
+};
 
 struct driver {
 	struct pool *p;
 	pthread_t thread;
 	int epoll, event;
-	struct seat *seat;
-	int nseats;
+	struct lane lane[LANES];
 	struct fibers fibers;
 	struct task *spare;
 	struct tasks ready, holders, sleepers;
-	struct ask *asks, **asks_end;	/* reads that wait for a flight */
-	int nasks, alive, aloft, pending;
-	int64_t left_us, looked_us, active_us;
+	int alive, pending;
+	int64_t looked_us, active_us;
 	bool asleep;			/* under the engine's lock */
 	struct seat *dialed;		/* under the pool's lock */
 };
 
+/* Makes connections to one server, one after another. */
+struct dialer {
+	struct pool *p;
+	struct link_conf conf;
+	pthread_t thread;
+	pthread_cond_t more;
+	struct seat *list, **end;	/* under the pool's lock */
+	bool runs;
+	_Atomic int fails;		/* in a row */
+};
+
 struct pool {
 	struct engine *g;
+	struct dialer dialer[LANES];
+	int size[LANES];		/* seats */
 	struct driver *driver;
 	struct seat *seat;
 	int drivers, running;
 	int64_t silence_us;
-	struct link_conf conf;
 	struct call tick;		/* measures */
 	int64_t ticked_us;
 	_Atomic bool ticking;
-	pthread_t dialer;
-	pthread_mutex_t lock;		/* the dialer's lists */
-	pthread_cond_t more;
-	struct seat *dials, **dials_end;
-	bool dialing, closing;
-	_Atomic int fails;		/* of the dialer, in a row */
+	pthread_mutex_t lock;		/* the dialers' lists, closing */
+	bool closing;
 	_Atomic int64_t up, busy, waiting, trips, flights, reconnects;
 };
 
@@ -80,5 +100,5 @@ static inline void tasks_init(struct tasks *l) { *l = (struct tasks){ .tail = &l
 extern const struct pg_host pool_host;
 void	*pool_drive(void *driver);
 void	pool_seat_up(struct seat *);
-void	pool_want(struct driver *, int n);		/* as many connections as would be used now */
+void	pool_want(struct lane *, int n);		/* as many connections as would be used now */
 #endif
