@@ -19,6 +19,8 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.parse
+from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
@@ -29,7 +31,7 @@ import cases
 import confine
 import files
 from cases import Skip, case, need
-from pg import free_port
+from pg import as_user, free_port
 from server import Client, Closed, Server, program, surroundings, wait_for
 from talk import Talk
 
@@ -539,6 +541,71 @@ def caddy_killed(p, s, other):
 def http2(p, s, other):
     out = run(tool('curl'), '-sk', '--http2', '-o', '/dev/null', '-w', '%{http_version} %{http_code}', '-H', f'Authorization: Bearer {s.key}', f'https://127.0.0.1:{p.tls}/v1/workspaces/me')
     need(out == '2 200', out)
+
+
+# ------------------------------------------------------------------------------------------------------------ PgBouncer
+
+class Bouncer:
+    """PgBouncer with deploy/pgbouncer.ini in front of one database: transactions where it can, as the file says."""
+
+    def __init__(self, database):
+        exe, prefix = tool('pgbouncer', '/usr/sbin/pgbouncer'), as_user()[0]
+        version = tuple(int(n) for n in re.search(r'PgBouncer (\d+)\.(\d+)', run(exe, '--version')).groups())
+        self.pools = 'transaction' if version >= (1, 21) else 'session'
+        self.dir, port, at = tempfile.mkdtemp(prefix='scriped-pgbouncer-'), free_port(), urllib.parse.urlsplit(database.url)
+        text = swap(read('pgbouncer.ini'), ('host=10.0.0.5 port=5432 dbname=scriped', f'host={at.hostname} port={at.port} dbname={database.name} user={at.username}'),
+                    ('listen_port = 6432', f'listen_port = {port}'), ('auth_type = scram-sha-256', 'auth_type = any'), ('auth_file = /etc/pgbouncer/userlist.txt', 'unix_socket_dir ='))
+        if self.pools == 'session':
+            text = re.sub(r'^max_prepared_statements.*$', '', swap(text, ('pool_mode = transaction', 'pool_mode = session')), flags=re.M)
+        with open(self.dir + '/pgbouncer.ini', 'w') as f:
+            f.write(text)
+        os.chmod(self.dir, 0o755)
+        self.url = f'postgres://{at.username}@127.0.0.1:{port}/scriped'
+        self.log = open(self.dir + '/log', 'w+')
+        self.proc = subprocess.Popen([*prefix, exe, self.dir + '/pgbouncer.ini'], stdout=self.log, stderr=self.log)
+
+    def __enter__(self):
+        port = urllib.parse.urlsplit(self.url).port
+        need(wait_for(lambda: self.proc.poll() is not None or not socket.socket().connect_ex(('127.0.0.1', port)), 10) and self.proc.poll() is None, 'PgBouncer does not start: ' + self.said())
+        return self
+
+    def said(self):
+        self.log.seek(0)
+        return self.log.read()[-2000:]
+
+    def __exit__(self, *_):
+        self.proc.terminate()
+        self.proc.wait(20)
+        self.log.close()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+@case('PgBouncer: nodes work through it, and hear each other past it', own=True)
+def bouncer(_):
+    s = Server({}, db='postgres')
+    try:
+        s.setup()
+        with Bouncer(s.database) as b:
+            s.settings['db_direct'] = s.database.url
+            s.where = ['--data', s.data, '--db', b.url]
+            s.start()
+            with s.twin({'db_direct': s.database.url}) as other:
+                def write(i):
+                    c, answers = (s, other)[i % 2].client(), []
+                    for n in range(20):
+                        a = c.post('/v1/notes', {'projectId': s.project, 'content': f'{i} {n}'}, {'Idempotency-Key': f'{i}-{n}'})
+                        again = c.post('/v1/notes', {'projectId': s.project, 'content': f'{i} {n}'}, {'Idempotency-Key': f'{i}-{n}'})
+                        answers += [a.status, again.status, c.get('/v1/notes/' + a.json()['data']['id']).status if a.status == 200 else a.body[:300]]
+                    return answers
+                with ThreadPoolExecutor(12) as pool:
+                    said = [one for answers in pool.map(write, range(12)) for one in answers]
+                need(set(said) == {200}, f'{b.pools}: {set(said)}; {s.log_text()[-1500:]}; {b.said()}')
+                for node in (s, other):
+                    a = node.client().post('/v1/posts/generations', {'projectId': s.project, 'source': {'text': 'We moved to a tracker. Calls fell by half.'}, 'wait_for_completion_ms': 20000})
+                    need(a.status == 200 and a.json()['data']['status'] == 'DONE', f'{a}')
+            s.stop()
+    finally:
+        s.close(check=False)
 
 
 if __name__ == '__main__':

@@ -467,10 +467,11 @@ options_of(const struct link_conf *conf, char *ret, size_t size)
 			theirs = o->val;
 	/* Plans of the pool are made once a connection: they are all searches by index, and a plan made anew for each value of a partitioned
 	 * table costs more than the search. */
-	const char *plans = conf->statement_ms != 0 ? "-c plan_cache_mode=force_generic_plan -c jit=off -c enable_seqscan=off" : "";
-	snprintf(ret, size, "%s -c client_min_messages=warning -c timezone=UTC -c lock_timeout=%lld -c statement_timeout=%lld"
-	    " -c idle_in_transaction_session_timeout=%lld %s", plans, (long long)conf->lock_ms, (long long)conf->statement_ms,
-	    (long long)conf->statement_ms * 3, theirs);
+	const char *plans = conf->statement_ms != 0 ? "-c plan_cache_mode=force_generic_plan -c jit=off -c enable_seqscan=off " : "";
+	/* PgBouncer takes no space at either end. */
+	snprintf(ret, size, "%s-c client_min_messages=warning -c timezone=UTC -c lock_timeout=%lld -c statement_timeout=%lld"
+	    " -c idle_in_transaction_session_timeout=%lld%s%s", plans, (long long)conf->lock_ms, (long long)conf->statement_ms,
+	    (long long)conf->statement_ms * 3, theirs[0] != '\0' ? " " : "", theirs);
 	PQconninfoFree(all);
 }
 
