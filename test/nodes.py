@@ -18,7 +18,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib
 
 import cases
 from cases import case, need
-from server import Server, program, psql, surroundings, wait_for
+from server import Client, Server, program, psql, surroundings, wait_for
 
 class Provider:
     """An endpoint that writes a post when it is told to."""
@@ -119,6 +119,18 @@ def roles(engine):
             need(a.status == 503 and 'role api' in a.json()['error']['message'], f'a worker says {a}')
             need(other.get('/v1/health').status == 200 and other.get('/livez').status == 200 and other.get('/nothing').status == 503, 'health of a worker')
         need([n['role'] for n in nodes(api)] == ['api'], f'who stopped is still there: {nodes(api)}')
+
+
+@case('without LISTEN all is a second later', own=True)
+def deaf(engine):
+    nowhere = {'db_direct': 'postgres://127.0.0.1:1/none', 'metrics_listen': '127.0.0.1:0'}
+    with Server({**API, **nowhere}, db=engine) as a, a.twin({**WORKER, **nowhere}):
+        c = a.client()
+        for _ in range(3):
+            began = time.monotonic()
+            need(generate(a, c, 20000)['status'] == 'DONE' and time.monotonic() - began < 8, f'waited for {time.monotonic() - began:.1f} s')
+        page = lambda: Client('127.0.0.1', a.metrics, '').get('/metrics').body.decode()
+        need(wait_for(lambda: 'scriped_bus_up 0' in page() and 'scriped_nodes 2' in page(), 12, 0.5), page()[:3000])
 
 
 @case('what is revoked on one node is refused by the others at once', own=True)

@@ -127,6 +127,9 @@ jobs(struct api *api, struct buf *b)
 	struct work_stats w;
 
 	work_stats(api->c.work, &w);
+	gauge(b, "nodes", "gauge", "Processes that live on this database, this one included.", w.nodes);
+	if (w.shared)
+		gauge(b, "bus_up", "gauge", "Whether words of the other nodes arrive; without them all is a second later.", w.hears);
 	gauge(b, "jobs_running", "gauge", "Jobs that run in this process.", w.running);
 	gauge(b, "jobs_lost_total", "counter", "Jobs whose lease was lost.", w.lost);
 	family(b, "jobs_total", "counter", "Ends of runs by type and the state after them.");

@@ -180,15 +180,14 @@ static enum err
 open_work(struct server *s, struct error *e)
 {
 	s->near = near_new(s->confs[0]->embed_cache * 1000000);
+	struct kv_conf kc = { s->confs[0]->kv, s->home.engine, s->log, s->clock, s->confs[0]->kv_timeout * 1000 };
 	struct work_conf wc = { .settings = settings, .ctx = s, .engine = s->home.engine, .log = s->log, .clock = s->clock, .disk = s->blobs.disk, .near = s->near,
 	    .bus = s->bus, .node = s->node, .shared = s->home.shared, .no_workers = s->confs[0]->role == ROLE_API };
 	struct api_conf ac = { .engine = s->home.engine, .log = s->log, .clock = s->clock, .blobs = &s->blobs, .near = s->near };
 
-	struct kv_conf kc = { s->confs[0]->kv, s->home.engine, s->log, s->clock, s->confs[0]->kv_timeout * 1000 };
-
 	ingest_sweep(s->confs[0]);
 	TRY(kv_open(&kc, &s->kv, e));
-	ac.kv = s->kv;
+	wc.kv = ac.kv = s->kv;
 	ac.auth = s->auth = auth_new(&s->home.secret, s->clock);
 	auth_on_bus(s->auth, s->bus);
 	auth_share(s->auth, s->kv);

@@ -65,6 +65,8 @@ be_there(struct work *w)
 		return;
 	if (engine_wait(w->c.engine, pulse, w, &e) != OK)
 		log_note(w->c.log, LOG_WARN, "node", "%s", e.detail);
+	else if (w->c.kv != NULL)
+		kv_nodes(w->c.kv, w->live);
 	duties_hold(w);
 }
 

@@ -416,8 +416,6 @@ work_close(struct work *w)
 
 void work_snapshot(struct work *w, struct arena *a, struct job *j) { board_snapshot(w->board, a, j); }
 void work_release(struct work *w) { board_release(w->board); }
-int work_nodes(struct work *w) { return w->live; }
-
 void
 work_gone(struct work *w, const job_id *job)
 {
@@ -425,7 +423,15 @@ work_gone(struct work *w, const job_id *job)
 	work_ended(w, job);
 }
 
-void work_stats(struct work *w, struct work_stats *ret) { board_stats(w->board, ret); }
+
+void
+work_stats(struct work *w, struct work_stats *ret)
+{
+	board_stats(w->board, ret);
+	ret->nodes = w->live;
+	ret->shared = w->c.bus != NULL;
+	ret->hears = bus_hears(w->c.bus);
+}
 
 void
 work_wait(struct work *w, struct work_wait *wait)

@@ -17,6 +17,7 @@
 #include "bus/bus.h"
 #include "conf/conf.h"
 #include "db/engine.h"
+#include "kv/kv.h"
 #include "log/log.h"
 #include "model/job.h"
 #include "model/node.h"
@@ -34,6 +35,7 @@ struct work_conf {
 	struct disk *disk;		/* the embedded store; NULL: there is none */
 	struct near *near;		/* NULL: knowledge has no vectors */
 	struct bus *bus;		/* NULL: no other nodes */
+	struct kv *kv;			/* NULL, or who is told how many nodes live */
 	struct node node;		/* this one, as its row has it; without an id it has none */
 	struct sys_clock_shared *shared;	/* NULL, or the clock that is set by the database's time */
 	bool no_workers;		/* jobs are run by other nodes */
@@ -61,12 +63,12 @@ void	work_wait(struct work *, struct work_wait *);
 void	work_release(struct work *);			/* wakes all waits, now and from now on at once */
 void	work_gone(struct work *, const job_id *);	/* it was cancelled, and that is committed */
 
-int	work_nodes(struct work *);			/* how many nodes live, this one included */
-
 #define WORK_BINS	12
 /* Histograms: bin i counts what took at most 2^i ms (start: 2^i * 100 us), the last one the rest. */
 struct work_stats {
 	int64_t running, ended[JT_COUNT][JS_COUNT], lost;
+	int nodes;			/* that live, this one included */
+	bool shared, hears;		/* there may be others; words of theirs arrive */
 	int64_t took[WORK_BINS], took_ms, start[WORK_BINS], start_us, starts;
 };
 void	work_stats(struct work *, struct work_stats *);
