@@ -400,6 +400,7 @@ run_task(void *arg)
 	int64_t began = sys_mono_us(g->c.clock), written = db->ops->written(db), trips = db_trips(db);
 
 	enum err code = late(g, c) ? too_late(&e) : attempt(t, db, &e);
+	pg_end(t->seat != NULL ? &t->seat->pg : &t->pg);
 	trips = db_trips(db) - trips;
 	c->trips += (int)trips;
 	if (t->seat != NULL)

@@ -49,7 +49,7 @@ engine_submit(struct engine *g, struct call *c, struct error *e)
 	bool refused = g->closing || (q->n >= g->c.queue_max && !(c->flags & CALL_FORCE));
 	if (!refused) {
 		queue_put(q, c);
-		wake = !(c->flags & CALL_RIDE) || g->hurry;
+		wake = !(c->flags & CALL_RIDE) || g->hurry || (g->pool != NULL && g->ride.n == 1);
 		if (wake && g->pool == NULL && g->wait.n <= 1)
 			pthread_cond_signal(&g->more);
 		wake &= g->pool != NULL;

@@ -20,7 +20,7 @@
 
 struct pg;
 struct ask {
-	struct ask *next;
+	struct ask *next, *peer;	/* peer: of the same session */
 	struct pg *who;
 	const struct stmt *q;
 	const struct val *v;	/* until it is sent */

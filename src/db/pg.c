@@ -22,13 +22,19 @@ ask_new(struct pg *p)
 		p->spare = a->next;
 	else if ((a = malloc(sizeof(*a))) == NULL)
 		abort();
-	*a = (struct ask){ .who = p };
+	*a = (struct ask){ .who = p, .peer = p->open };
+	p->open = a;
 	return a;
 }
 
 static void
 ask_free(struct ask *a)
 {
+	struct ask **at = &a->who->open;
+
+	while (*at != a)
+		at = &(*at)->peer;
+	*at = a->peer;
 	PQclear(a->r);
 	free(a->room);
 	a->r = NULL;
@@ -44,6 +50,14 @@ await(struct pg *p, struct ask *a)
 		return;
 	p->trips++;
 	p->host->wait(p, a);
+}
+
+void
+pg_end(struct pg *p)
+{
+	for (struct ask *a; (a = p->open) != NULL; ask_free(a))
+		await(p, a);
+	p->replayed = NULL;
 }
 
 /* What stands between here and going on: the fault of something that nobody waited for.  A miss, and a row that is there already, are looked
@@ -423,8 +437,8 @@ pg_rollback(struct db *db)
 		link_verb(p->l, NULL, &link_verbs[VERB_ROLLBACK]);
 		link_sync(p->l);
 	}
-	if (p->replayed != NULL)
-		await(p, p->replayed);
+	for (struct ask *a = p->open; a != NULL; a = a->peer)
+		await(p, a);		/* what was asked and not looked at */
 	leave(p);
 }
 
@@ -482,6 +496,7 @@ pg_size(struct db *db)
 void
 pg_free(struct pg *p)
 {
+	pg_end(p);
 	for (struct ask *a; (a = p->spare) != NULL; ) {
 		p->spare = a->next;
 		free(a);

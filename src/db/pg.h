@@ -30,7 +30,7 @@ struct pg {
 	int64_t marked_at, changes, total;
 	int sent_since;			/* statements that nobody waited for since the mark */
 	struct account account;
-	struct ask *spare;		/* asks that wait for use */
+	struct ask *spare, *open;	/* asks that wait for use; that are in use */
 	int64_t trips;
 	bool positions;			/* whether a COMMIT asks where it stands in the log */
 	int64_t lsn;			/* where the last one stands */
@@ -43,5 +43,6 @@ void	pg_init(struct pg *, const struct pg_host *);
 void	pg_free(struct pg *);
 struct db pg_db(struct pg *);
 int64_t	pg_number(const struct ask *);
+void	pg_end(struct pg *);	/* a call is over: what it asked and left lying is answered, and forgotten, while its memory still stands */
 MUST_USE enum err pg_open_own(const struct link_conf *, struct db *ret, struct error *);	/* waits by itself; conf->uri lives as long */
 #endif
