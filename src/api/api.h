@@ -113,7 +113,7 @@ void	versions_print(struct buf *);		/* both tables, as Markdown */
 
 /* --- metrics --- */
 #define API_BINS	16		/* latency: bin i counts what took at most 2^i * 16 us; the last one the rest */
-struct op_stats { _Atomic int64_t status[20], bins[API_BINS], us; };	/* status: by the list in metrics.c */
+struct op_stats { _Atomic int64_t status[20], bins[API_BINS], us, trips; };	/* status: by the list in metrics.c; trips: to the database, and back */
 
 /* --- the application --- */
 struct api_conf {

@@ -508,6 +508,136 @@ all_rounds(struct t_db *t, enum db_fault_kind kind, bool each)
 	t_app_close(&app);
 }
 
+/* --- round trips, on PostgreSQL --- */
+
+/* Those that need more than one for a read and two for a write, and why. */
+static const struct { const char *name; int most; const char *why; } longer[] = {
+	{ "delete_post_status", 12, "moves the posts of the column, each counted and announced, one text in memory at a time" },
+	{ "search_knowledge", 64, "each word of the question is looked up, then each passage that was found" },
+};
+
+static int
+most_trips(const struct op *o)
+{
+	for (size_t i = 0; i < COUNT(longer); i++)
+		if (strcmp(longer[i].name, o->name) == 0)
+			return longer[i].most;
+	return o->method == M_GET ? 1 : 2;
+}
+
+static int64_t
+trips_of(const struct round *r, struct t_answer *ret)
+{
+	struct t_app *a = r->app;
+	_Atomic int64_t *n = &a->api->stats[r->op - ops].trips;
+
+	(void)t_call(a, "GET", "/v1/workspaces/me", NULL, NULL);	/* the caller is known again, whatever was revoked */
+	T_UNTIL(front_busy(a->front) == 0);		/* what went before is counted behind its answer */
+	int64_t before = *n;
+	*ret = ask(r);
+	T_UNTIL(front_busy(a->front) == 0);
+	return *n - before;
+}
+
+static void
+check_trips(const struct round *r, const char *what)
+{
+	struct t_answer got;
+	int64_t n = trips_of(r, &got);
+
+	printf("# %-22s %-20s %d %lld\n", r->op->name, what, got.status, (long long)n);
+	if (n > most_trips(r->op))
+		t_fail(__FILE__, __LINE__, "%s (%s, %d) takes %lld round trips, not %d", r->op->name, what, got.status, (long long)n, most_trips(r->op));
+}
+
+/* Something to read for each kind of id in a path. */
+static const char *
+some_id(struct round *r, enum id_kind kind)
+{
+	static const struct { enum id_kind kind; const char *path, *body; } row[] = {
+		{ ID_note, "/v1/notes", "{\"projectId\":\"{p}\"}" }, { ID_post, "/v1/posts", "{\"projectId\":\"{p}\"}" },
+		{ ID_source, "/v1/sources", "{\"type\":\"text\",\"projectId\":\"{p}\",\"text\":\"x\"}" },
+		{ ID_job, "/v1/posts/generations", "{\"projectId\":\"{p}\",\"source\":{\"text\":\"x\"}}" },
+		{ ID_folder, "/v1/folders/{f}", NULL }, { ID_status, "/v1/post-statuses/{c}", NULL }, { ID_document, "/v1/knowledge/{d}", NULL },
+		{ ID_sample, "/v1/voice-samples/{s}", NULL }, { ID_pillar, "/v1/pillars/{l}", NULL }, { ID_key, "/v1/keys/{k}", NULL },
+		{ ID_person, "/v1/members/{u}", NULL }, { ID_consent, "/v1/consents/{t}", NULL },
+	};
+	struct t_app *a = r->app;
+	char id[48];
+
+	if (kind == ID_project)
+		return a->project;
+	for (size_t i = 0; i < COUNT(row); i++) {
+		struct prepared p = { "get_note", row[i].path, row[i].body, { 0 }, 200, false };
+		if (row[i].kind != kind)
+			continue;
+		r->p = &p;
+		prepare(r);
+		if (p.body == NULL)
+			return strrchr(r->path, '/') + 1;
+		new_thing(a, r->path, r->body, id);
+		return t_fmt(a, "%s", id);
+	}
+	return t_fmt(a, "%.*s01J9ZAB12CD34E56F7G8H9JKMN", STR(id_prefix(kind)));
+}
+
+static void
+read_page_by_page(struct round *r, const char *path)
+{
+	struct t_answer got;
+
+	r->path = t_fmt(r->app, "%s?limit=1&projectId=%s", path, r->app->project);
+	check_trips(r, "first page");
+	got = ask(r);
+	str cursor = t_text(got.body, "pagination.next_cursor");
+	if (cursor.n == 0)
+		return;
+	r->path = t_fmt(r->app, "%s&cursor=%.*s", r->path, STR(cursor));
+	check_trips(r, "behind a cursor");
+}
+
+static void
+read_all(struct t_app *a)
+{
+	for (int i = 0; i < nops; i++) {
+		struct round r = { .app = a };
+		const char *path = ops[i].path;
+		if (ops[i].method != M_GET || (ops[i].flags & OP_PUBLIC))
+			continue;
+		if (ops[i].id_kind >= 0) {
+			const char *from = strchr(path, '{'), *to = strchr(path, '}');
+			path = t_fmt(a, "%.*s%s%s", (int)(from - path), path, some_id(&r, (enum id_kind)ops[i].id_kind), to + 1);
+		}
+		r.op = &ops[i];
+		if (ops[i].flags & OP_LIST) {
+			read_page_by_page(&r, path);
+			continue;
+		}
+		r.path = strcmp(ops[i].name, "search_knowledge") == 0 ? t_fmt(a, "%s?q=prices", path) : path;
+		check_trips(&r, "read");
+	}
+}
+
+DB_TEST(a_read_is_one_round_trip_and_a_write_two)
+{
+	struct t_app app;
+
+	if (!t->pg)
+		return;
+	t_app_open(&app, t, 0, "writer=openai openai_price_in=1 blob_bucket=files");
+	CHECK_INT(t_call(&app, "GET", "/v1/workspaces/me", NULL, NULL).status, ==, 200);	/* the key is known from here on */
+	for (int pass = 0; pass < 2; pass++)		/* the first one prepares the statements of each connection, which costs nothing */
+		for (size_t i = 0; i < COUNT(prepared); i++) {
+			struct round r = { .app = &app, .p = &prepared[i] };
+			if (prepared[i].status != 200)
+				continue;
+			prepare(&r);
+			check_trips(&r, "write");
+		}
+	read_all(&app);
+	t_app_close(&app);
+}
+
 DB_TEST(a_call_fails_once)		{ all_rounds(t, DB_FAULT_CALL, false); }
 DB_TEST(a_call_fails_each_time)		{ all_rounds(t, DB_FAULT_CALL, true); }
 DB_TEST(a_commit_fails_once)		{ all_rounds(t, DB_FAULT_COMMIT_BEFORE, false); }

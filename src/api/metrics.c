@@ -18,7 +18,7 @@ _Static_assert(COUNT(statuses) < COUNT(((struct op_stats *)0)->status), "op_stat
 #define BIN_US(i)	(INT64_C(16) << (i))
 
 void
-metrics_count(struct api *api, const struct op *op, int status, int64_t us)
+metrics_count(struct api *api, const struct op *op, int status, int64_t us, int trips)
 {
 	struct op_stats *s = &api->stats[op != NULL ? op - ops : nops];
 	int bin = 0;
@@ -28,6 +28,8 @@ metrics_count(struct api *api, const struct op *op, int status, int64_t us)
 	atomic_fetch_add_explicit(&s->status[place(status)], 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&s->bins[bin], 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&s->us, us, memory_order_relaxed);
+	if (trips != 0)
+		atomic_fetch_add_explicit(&s->trips, trips, memory_order_relaxed);
 }
 
 /* The current version is what is left: only who must move is counted. */
@@ -68,6 +70,20 @@ requests(struct api *api, struct buf *b)
 				buf_add(b, S("other"));
 			buf_fmt(b, "\"} %lld\n", (long long)n);
 		}
+}
+
+static void
+round_trips(struct api *api, struct buf *b)
+{
+	if (engine_embedded(api->c.engine))
+		return;
+	family(b, "request_round_trips_total", "counter", "Round trips to PostgreSQL that requests waited for, by operation.");
+	for (int i = 0; i <= nops; i++) {
+		int64_t n = atomic_load_explicit(&api->stats[i].trips, memory_order_relaxed);
+		if (n != 0)
+			buf_fmt(b, "scriped_request_round_trips_total{operation=\"%s\"} %lld\n", op_name(i), (long long)n);
+	}
+	gauge(b, "twins_waiting", "gauge", "Requests that wait for another one with the same idempotency key.", twins_parked(api->twins));
 }
 
 static void
@@ -208,6 +224,7 @@ api_metrics(struct api *api, int connections, int streams, struct buf *b)
 	bool ok;
 
 	requests(api, b);
+	round_trips(api, b);
 	older(api, b);
 	latencies(api, b);
 	jobs(api, b);

@@ -401,6 +401,7 @@ read_done(struct call *c, enum err code, const struct error *why)
 {
 	struct rq *rq = (struct rq *)c;
 
+	rq->trips += c->trips;
 	if (code != OK)
 		keep_error(rq, code, why);
 	else
@@ -462,6 +463,7 @@ write_done(struct call *c, enum err code, const struct error *why)
 {
 	struct rq *rq = (struct rq *)c;
 
+	rq->trips += c->trips;
 	tell_others(rq, code);
 	if (once_more(rq, code))
 		return;
@@ -540,6 +542,8 @@ log_request(struct rq *rq, int64_t us)
 	log_str(&l, "call", rq->label);
 	log_i64(&l, "status", rq->status);
 	log_i64(&l, "us", us);
+	if (rq->trips != 0 && rq->conf->log_level == LOG_DEBUG)
+		log_i64(&l, "trips", rq->trips);
 	log_i64(&l, "bytes", (int64_t)rq->out.n);
 	log_str(&l, "ip", rq->address);
 	if (rq->known == AUTH_KNOWN) {
@@ -573,7 +577,7 @@ rq_ended(struct rq *rq)
 
 	if (rq->spoken)
 		return;
-	metrics_count(rq->api, rq->op, rq->status, us);
+	metrics_count(rq->api, rq->op, rq->status, us, rq->trips);
 	if (is_older(rq))
 		metrics_older(rq->api, rq->version);
 	journal_note(rq->api->journal, rq, us);

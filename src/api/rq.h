@@ -65,6 +65,7 @@ struct rq {
 	const struct meaning_ask *meaning;	/* of a search: the vector of the question */
 	str resource;			/* id of what was made, for the audit log */
 	bool replayed, first;		/* of an idempotency key */
+	int trips;			/* to the database and back, of all its calls */
 	int again;			/* so often an uncertain commit was looked after */
 	bool owed_wake, owed_gone;	/* by a run whose commit was uncertain */
 	struct twin twin;
@@ -196,7 +197,7 @@ MUST_USE enum err slow_submit(struct slow *, struct call *, struct error *);	/* 
 /* metrics.c */
 void	metrics_older(struct api *, const struct version *);
 static inline bool is_older(const struct rq *rq) { return unlikely(rq->version != NULL && rq->version != versions); }
-void	metrics_count(struct api *, const struct op *, int status, int64_t us);
+void	metrics_count(struct api *, const struct op *, int status, int64_t us, int trips);
 
 /* health.c */
 struct health_state *health_new(struct api *);

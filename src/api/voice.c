@@ -14,8 +14,7 @@ voice_show(struct rq *rq)
 {
 	struct voice_profile v;
 
-	TRY(project_exists(rq->db, rq->who.workspace, PATH_ID(rq, project), &rq->err));
-	TRY(voice_get(rq->db, rq->a, rq->who.workspace, PATH_ID(rq, project), &v, &rq->err));
+	TRY(voice_show_of(rq->db, rq->a, rq->who.workspace, PATH_ID(rq, project), &v, &rq->err));
 	return reply(rq, &voice_rec, &v);
 }
 

@@ -70,7 +70,7 @@ account_of(struct pg *p, struct error *e)
 	if (t->code == OK)
 		return OK;
 	p->failed = true;
-	if (p->defers && (t->missed || t->code == E_DUPLICATE))
+	if (p->defers && p->phase == PG_WRITE && (t->missed || t->code == E_DUPLICATE))
 		return fail(e, E_RETRY, NULL, "begin anew: %s", t->why.detail);
 	*e = t->why;
 	return t->code;
@@ -318,6 +318,7 @@ pg_begin(struct db *db, enum tx t, struct error *e)
 	TRY(p->host->hold(p, t, e));
 	p->account = (struct account){ 0 };
 	p->sent_since = 0;
+	p->defers = t == TX_READ;	/* of a write the mark says */
 	p->phase = t == TX_WRITE ? PG_WRITE : PG_READ;
 	link_verb(p->l, &p->account, &link_verbs[t == TX_WRITE ? VERB_BEGIN : VERB_SNAPSHOT]);
 	if (p->since > 0 && p->replayed == NULL) {

@@ -47,6 +47,10 @@ const struct rec voice_patch_rec = REC_CHECKED(voice_patch, patch_fields, check_
 SQL(said, "voice.get",
     "SELECT project, profile, formality, warmth, energy, complexity, prefer_words, avoid_words, structure, updated_at"
     " FROM voice WHERE workspace = $1 AND project = $2");
+SQL(shown, "voice.shown",
+    "SELECT p.id, coalesce(v.profile, ''), v.formality, v.warmth, v.energy, v.complexity, coalesce(v.prefer_words, '[]'), coalesce(v.avoid_words, '[]'),"
+    " coalesce(v.structure, ''), v.updated_at FROM project p LEFT JOIN voice v ON v.workspace = p.workspace AND v.project = p.id"
+    " WHERE p.workspace = $1 AND p.id = $2");
 SQL(say, "voice.put",
     "INSERT INTO voice (workspace, project, profile, formality, warmth, energy, complexity, prefer_words, avoid_words, structure, updated_at)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
@@ -67,6 +71,15 @@ voice_get(struct db *db, struct arena *a, workspace_id w, project_id p, struct v
 	ret->profile = ret->structure = S("");
 	ret->prefer = ret->avoid = S("[]");
 	return OK;
+}
+
+enum err
+voice_show_of(struct db *db, struct arena *a, workspace_id w, project_id p, struct voice_profile *ret, struct error *e)
+{
+	bool found;
+
+	TRY(db_one(db, shown, &voice_rec, a, ret, &found, e, VID(w), VID(p)));
+	return found ? OK : fail(e, E_NOT_FOUND, NULL, "Project not found.");
 }
 
 static struct val val_slider(int64_t v) { return (struct val){ v != INT_NONE ? V_I64 : V_NULL, v, STR_NONE }; }

@@ -26,6 +26,7 @@ extern const struct rec voice_rec;
 struct voice_patch { str profile; int64_t formality, warmth, energy, complexity; str prefer, avoid, structure; };
 extern const struct rec voice_patch_rec;
 MUST_USE enum err voice_get(struct db *, struct arena *, workspace_id, project_id, struct voice_profile *ret, struct error *);
+MUST_USE enum err voice_show_of(struct db *, struct arena *, workspace_id, project_id, struct voice_profile *ret, struct error *);	/* E_NOT_FOUND: no such project */
 MUST_USE enum err voice_put(struct db *, workspace_id, const struct voice_profile *, struct error *);
 
 struct sample { sample_id id; project_id project; post_id post; str title, text; };
