@@ -22,6 +22,7 @@ import random
 import re
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -231,6 +232,8 @@ def main():
     if not pg.find('initdb'):
         print('1..0 # SKIP no PostgreSQL on this machine')
         return 0
+    for s in (signal.SIGTERM, signal.SIGHUP):       # the servers must not outlive us
+        signal.signal(s, lambda n, frame: sys.exit(128 + n))
     tap, faults.pace = Tap(), args.pace
     print(f'# seed {args.seed}; what fails is kept in {os.path.relpath(KEPT)}', flush=True)
     with Writer() as writer, Cluster({**SETTINGS, 'openai_url': writer}, kv='kv' not in args.without, bucket='s3' not in args.without) as c:
