@@ -517,6 +517,15 @@ def damaged_backups_are_refused(s, d):
             raise Failure(f'byte {at} was changed, and nobody saw it')
         if p.returncode not in (0, 1):
             raise Failure(f'byte {at}: {p.returncode} {err}')
+    command('backup', '--data', s.data, '--to', d + '/bare.tar', '--no-secret')
+    os.mkdir(d + '/other', 0o700)
+    with open(d + '/other/secret', 'wb') as f:
+        f.write(bytes(32))
+    for name in ('ok.tar', 'bare.tar'):
+        if 'another server' not in command('restore', '--from', f'{d}/{name}', '--data', d + '/other', status=1) or os.listdir(d + '/other') not in (['secret', 'scriped.lock'], ['scriped.lock', 'secret']):
+            raise Failure(f'another secret in the folder is overwritten: {os.listdir(d + "/other")}')
+    shutil.copy(s.data + '/secret', d + '/other/secret')
+    command('restore', '--from', d + '/bare.tar', '--data', d + '/other')
     for name in ('../../etc/x', 'uploads/../secret', '/etc/x', 'scriped.db-wal'):
         bad = data[:512].replace(b'scriped.db', name.encode().ljust(20, b'\0')[:20], 1)[:512]
         header = bytearray(bad.ljust(512, b'\0'))

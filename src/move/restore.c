@@ -25,7 +25,7 @@ struct restoring {
 	str manifest;
 	json_t *says;
 	int64_t files;
-	bool has_database;
+	bool has_database, check;
 };
 
 static const char *
@@ -107,7 +107,8 @@ unpack_file(struct restoring *r, struct tar_reader *t, const char *name, digest 
 		if (write(fd, piece, n) != (ssize_t)n)
 			code = fail(e, errno == ENOSPC ? E_FULL : E_SYS, NULL, "%s: %m", path);
 	}
-	if (code == OK && fsync(fd) != 0)
+	/* what is only looked at need not last */
+	if (code == OK && !r->check && fsync(fd) != 0)
 		code = fail(e, E_SYS, NULL, "%s: %m", path);
 	close(fd);
 	*ret = crypto_sha256_end(&sum);
@@ -315,11 +316,32 @@ install_uploads(struct restoring *r, struct error *e)
 	return code == OK ? backup_sync_folder(path_of(path, r->data, "uploads/x"), e) : code;
 }
 
+/* A secret that is in the folder already is the one of these keys, or is not to be lost. */
+static enum err
+same_secret(struct restoring *r, struct error *e)
+{
+	char path[PATH_LEN], print[MOVE_PRINT];
+	enum err code;
+	str text;
+	secret s;
+
+	if ((code = sys_read_file(&r->a, path_of(path, r->data, "secret"), SECRET, &text, e)) == E_NOT_FOUND)
+		return OK;
+	TRY(code);
+	memset(s.b, 0, sizeof(s.b));
+	memcpy(s.b, text.p, MIN(text.n, sizeof(s.b)));
+	move_fingerprint(&s, print);
+	crypto_wipe(&s, sizeof(s));
+	return strcmp(print, r->r->print) == 0 ? OK
+	    : fail(e, E_SYS, NULL, "%s is the secret of another server than the backup's: move it away, or name another folder", path);
+}
+
 static enum err
 install_all(struct restoring *r, struct error *e)
 {
 	char path[PATH_LEN];
 
+	TRY(same_secret(r, e));
 	if (r->files > 0)
 		TRY(install_uploads(r, e));
 	if (r->r->has_secret)
@@ -332,7 +354,7 @@ install_all(struct restoring *r, struct error *e)
 enum err
 restore_run(struct export_source from, const char *data, bool check, struct backup_result *ret, struct error *e)
 {
-	struct restoring r = { .r = ret, .data = data };
+	struct restoring r = { .r = ret, .data = data, .check = check };
 	int lock = -1;
 
 	*ret = (struct backup_result){ 0 };
