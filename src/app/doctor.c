@@ -114,6 +114,22 @@ open_readable(struct doctor *d, struct db *ret, struct error *e)
 	return home_pg(&d->conf) != NULL ? db_pg_open(home_pg(&d->conf), ret, e) : db_sqlite_open(&lite, ret, e);
 }
 
+/* On PostgreSQL the operator migrates. */
+static void
+check_schema(struct doctor *d, struct db *db)
+{
+	const struct migration *list;
+	int n = migrate_list(&list), at;
+	struct error e;
+
+	if (migrate_fits(db, list, n, &e) != OK || migrate_look(db, list, n, &at, &e) != OK)
+		tell(d, BAD, "schema", "%s", e.detail);
+	else if (at < list[n - 1].number)
+		tell(d, WARN, "schema", "%d is served; when all nodes are of this release, scriped migrate brings it to %d", at, list[n - 1].number);
+	else
+		tell(d, GOOD, "schema", "%d", at);
+}
+
 static void
 check_database(struct doctor *d)
 {
@@ -135,6 +151,8 @@ check_database(struct doctor *d)
 		tell(d, BAD, "database", "%s", e.detail);
 	else
 		tell(d, GOOD, "database", "%s, %.1f MB, sound", db.ops->name, (double)db.ops->size(&db) / 1e6);
+	if (code == OK && home_pg(&d->conf) != NULL)
+		check_schema(d, &db);
 	db.ops->close(&db);
 }
 

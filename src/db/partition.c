@@ -3,12 +3,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/* A row that is old may be of a job that is not done, or ended lately.  The first two are index searches; the third is asked only of a
- * partition that is about to go. */
+/* A row that is old may be of a job that is not done. */
 SQL_PG(PARTITION_SCHEMA, job_needed, "partition.job_needed",
     "SELECT 1 FROM job WHERE id >= $1 AND id < $2 AND status = 'QUEUED' AND run_at >= 0"
-    " UNION ALL SELECT 1 FROM job WHERE id >= $1 AND id < $2 AND status = 'RUNNING' AND lease_until >= 0"
-    " UNION ALL SELECT 1 FROM job WHERE id >= $1 AND id < $2 AND completed_at >= $3 LIMIT 1");
+    " UNION ALL SELECT 1 FROM job WHERE id >= $1 AND id < $2 AND status = 'RUNNING' AND lease_until >= 0 LIMIT 1");
 
 #define PARTITION(table, keep, days, needed, counted) \
 	SQL_PG(1, table##_last, "partition." #table "_last", "SELECT max(id) FROM " #table); \
@@ -60,7 +58,7 @@ partition_find(str table, enum partitioned *ret)
 PRINTF(3, 4) static enum err
 do_sql(struct db *db, struct error *e, const char *fmt, ...)
 {
-	char sql[1000];
+	char sql[1500];
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -266,6 +264,16 @@ partition_span(struct db *db, enum partitioned which, int64_t from, struct error
 
 /* --- one turn of the duty --- */
 
+/* What has been counted stands in the table's comment, which is written in the same transaction: so it is done once, whoever is killed. */
+#define SLICE	"20000"
+static const char count_off[] =
+    "DO $do$ DECLARE done text := COALESCE(obj_description('%s'::regclass), ''); upto text; BEGIN"
+    " SELECT max(workspace) INTO upto FROM (SELECT workspace FROM %s WHERE workspace > done ORDER BY workspace LIMIT " SLICE ") few;"
+    " IF upto IS NULL THEN DROP TABLE %s; RETURN; END IF;"
+    " UPDATE %s size SET n = size.n - gone.n FROM (SELECT workspace, count(*) AS n FROM %s WHERE workspace > done AND workspace <= upto GROUP BY workspace) gone"
+    " WHERE size.workspace = gone.workspace;"
+    " EXECUTE format('COMMENT ON TABLE %s IS %%L', upto); END $do$";
+
 static enum err
 drop_gone(struct db *db, const struct row *p, char did[PARTITION_DID], struct error *e)
 {
@@ -275,10 +283,10 @@ drop_gone(struct db *db, const struct row *p, char did[PARTITION_DID], struct er
 	if (name[0] == '\0')
 		return OK;
 	if (p->counted != NULL)
-		TRY(do_sql(db, e, "UPDATE %s s SET n = s.n - g.n FROM (SELECT workspace, count(*) AS n FROM %s GROUP BY workspace) g WHERE s.workspace = g.workspace",
-		    p->counted, name));
-	TRY(do_sql(db, e, "DROP TABLE %s", name));
-	snprintf(did, PARTITION_DID, "dropped %s", name);
+		TRY(do_sql(db, e, count_off, name, name, name, p->counted, name, name));
+	else
+		TRY(do_sql(db, e, "DROP TABLE %s", name));
+	snprintf(did, PARTITION_DID, "%s %s", p->counted != NULL ? "counted" : "dropped", name);
 	return OK;
 }
 
@@ -304,16 +312,19 @@ make_ahead(struct db *db, const struct row *p, const struct layout *l, int64_t n
 	return OK;
 }
 
+/* What ends is kept from its end on, which is soon after its id was made. */
+#define LATE_MS	DAY_MS
+
 static enum err
 may_go(struct db *db, const struct row *p, const struct range *r, int64_t before, bool *ret, struct error *e)
 {
-	ulid least = ulid_low(before);
+	ulid least = ulid_low(p->needed != NULL ? before - LATE_MS : before);
 	bool needed = false;
 
 	*ret = r->high.s[0] != '\0' && strcmp(r->high.s, least.s) <= 0;
 	if (!*ret || p->needed == NULL)
 		return OK;
-	TRY(db_any_(db, p->needed, &needed, e, VALS(V(str_z(r->low.s)), val_ulid(&r->high), V(before))));
+	TRY(db_any_(db, p->needed, &needed, e, VALS(V(str_z(r->low.s)), val_ulid(&r->high))));
 	*ret = !needed;
 	return OK;
 }

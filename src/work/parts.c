@@ -42,7 +42,7 @@ one_turn(struct work *w, enum partitioned table)
 	if (t.back)
 		log_note(w->c.log, LOG_WARN, "partition", "a migration was begun and not ended; what it would refuse soon is allowed again: run scriped migrate");
 	if (t.did[0] != '\0')
-		log_note(w->c.log, LOG_INFO, "partition", "%s", t.did);
+		log_note(w->c.log, str_starts(str_z(t.did), S("counted")) ? LOG_DEBUG : LOG_INFO, "partition", "%s", t.did);
 	return t.did[0] != '\0';
 }
 
