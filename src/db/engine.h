@@ -11,13 +11,15 @@
  * everything is rolled back and the calls of the batch run once more, each in a transaction of its own: who fails
  * alone fails, the others succeed.  Only a COMMIT that ends with E_UNCERTAIN is not repeated.  That is why run() must be repeatable: it resets what it did to its own memory first.
  *
- * PostgreSQL: a pool of threads with a connection each, one transaction per call; E_RETRY is tried up to five
- * times, and a link that is lost before COMMIT is made anew once.  The same holds for reads.  The first run has marks that are not firm,
+ * PostgreSQL (pool.c, drive.c): one transaction per call, on a fiber of a thread that drives many connections; reads without one share
+ * flights.  E_RETRY is tried up to five times.  A call whose connection is lost before COMMIT goes back to the queue, and waits there for one
+ * that stands, until its deadline.  The first run has marks that are not firm,
  * and what nobody waits for (db_run, db_must) goes out with the next statement that waits, or with COMMIT; a run that looks back, or whose
  * statements failed meanwhile, begins anew with firm marks, each statement waiting.
  *
  * Ownership:  a call belongs to the engine from engine_submit until done() is called, exactly once.
- * Threads:    run() and done() are called on a thread of the engine; done() must be quick and never block.
+ * Threads:    run() and done() are called on a thread of the engine; done() must be quick and never block.  On PostgreSQL run() must not block
+ *             either, but for the database: others run on its thread, so it holds no lock over a statement and calls no engine_wait.
  * Limits:     the queue holds queue_max calls, and as many that ride; a call that waits longer than the deadline fails
  *             with E_UNAVAILABLE. */
 #ifndef DB_ENGINE_H

@@ -13,7 +13,8 @@ struct engine {
 	pthread_mutex_t lock;		/* queues, figures, closing */
 	pthread_cond_t more;		/* the writer's */
 	struct queue wait, read, ride;	/* read: PostgreSQL, calls without a transaction */
-	bool hurry, closing;
+	bool hurry;
+	_Atomic bool closing;
 	struct pool *pool;		/* NULL: SQLite */
 	struct db writer;
 	pthread_t thread;

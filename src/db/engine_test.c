@@ -200,6 +200,7 @@ DB_TEST(what_is_acknowledged_is_there)
 
 	t_db_script(t, tables);
 	struct engine_conf c = t_db_conf(t);
+	c.drivers = 2;
 	struct engine *g = t_db_engine(&c);
 	CHECK_INT(engine_embedded(g), ==, !t->pg);
 	for (int i = 0; i < THREADS; i++) {

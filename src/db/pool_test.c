@@ -248,7 +248,7 @@ backend(struct t_db *t)
 
 DB_TEST(a_silent_server_is_left_in_seconds)
 {
-	struct probe read = probe(1, look_up, CALL_READ), write = probe(9, write_it, 0), later = probe(2, look_up, CALL_READ);
+	struct probe read = probe(1, look_up, CALL_READ), write = probe(9, write_it, 0), later = probe(2, look_up, CALL_READ), last = probe(3, look_up, CALL_READ);
 	struct engine_conf c;
 	struct engine_stats st;
 
@@ -269,6 +269,8 @@ DB_TEST(a_silent_server_is_left_in_seconds)
 	CHECK_INT(write.code, ==, E_UNCERTAIN);
 	CHECK(write.runs == 1 && write.dones == 1);
 	CHECK(sys_mono_us(&sys_clock_real) - began < 12000000);
+	run(g, &last);
+	CHECK(last.code == OK && last.seen == 3);
 	CHECK(kill(first, SIGCONT) == 0 && kill(second, SIGCONT) == 0);
 	engine_stats(g, &st);
 	CHECK_INT(st.reconnects, ==, 2);
