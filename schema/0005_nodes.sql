@@ -30,6 +30,18 @@ CREATE {unlogged} TABLE rate_window (
 ){strict}{pg} WITH (fillfactor = 60){/pg};
 CREATE INDEX rate_window_end ON rate_window (ends_at);
 
+-- How far a job is that runs on another node: the last word of it, kept an hour (src/model/progress.h).
+CREATE {unlogged} TABLE job_progress (
+	workspace  {id}  NOT NULL,
+	job        {id}  NOT NULL,
+	millionths {i64} NOT NULL,
+	message    TEXT  NOT NULL,
+	updated_at {i64} NOT NULL,
+	ends_at    {i64} NOT NULL,
+	PRIMARY KEY (workspace, job)
+){strict}{pg} WITH (fillfactor = 60){/pg};
+CREATE INDEX job_progress_end ON job_progress (ends_at);
+
 -- --- importing: which exports are in, or on their way in ---
 
 -- chunk: the last one that is in, written in its transaction, so that an import that was interrupted goes on behind it.  hash: the

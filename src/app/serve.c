@@ -187,7 +187,7 @@ open_work(struct server *s, struct error *e)
 
 	ingest_sweep(s->confs[0]);
 	TRY(kv_open(&kc, &s->kv, e));
-	wc.kv = ac.kv = s->kv;
+	ac.kv = wc.kv = s->kv;
 	ac.auth = s->auth = auth_new(&s->home.secret, s->clock);
 	auth_on_bus(s->auth, s->bus);
 	auth_share(s->auth, s->kv);

@@ -34,7 +34,14 @@ kv_close(struct kv *kv)
 }
 
 bool kv_together(const struct kv *kv) { return kv != NULL && kv->ops != NULL; }
-void kv_nodes(struct kv *kv, int n) { atomic_store_explicit(&kv->nodes, MAX(n, 1), memory_order_relaxed); }
+
+void
+kv_nodes(struct kv *kv, int n)
+{
+	if (kv != NULL)
+		atomic_store_explicit(&kv->nodes, MAX(n, 1), memory_order_relaxed);
+}
+
 int kv_share(const struct kv *kv, int limit) { return MAX(limit / atomic_load_explicit(&kv->nodes, memory_order_relaxed), 1); }
 
 static void add(_Atomic int64_t *to, int64_t n) { atomic_fetch_add_explicit(to, n, memory_order_relaxed); }

@@ -99,9 +99,19 @@ job_insert(struct db *db, workspace_id w, const struct job *j, str input, int64_
 enum err
 job_get(struct db *db, struct arena *a, workspace_id w, job_id id, struct job *ret, struct error *e)
 {
+	struct rows row, seen = { .db = NULL };
 	bool found;
 
-	TRY(db_one(db, get, &job_rec, a, ret, &found, e, VID(w), VID(id)));
+	TRY(db_ask(db, get, &row, e, VID(w), VID(id)));
+	enum err asked = progress_shared(db) ? progress_ask(db, &(struct job_key){ w, id }, &seen, e) : OK;
+	if ((found = db_next(&row)))
+		db_scan(&job_rec, &row, a, ret);
+	while (db_next(&row))
+		;
+	TRY(db_done(&row, e));
+	TRY(asked);
+	if (seen.db != NULL)
+		TRY(progress_read(&seen, a, &ret->progress, e));
 	return found ? OK : fail(e, E_NOT_FOUND, NULL, "Job not found.");
 }
 

@@ -10,15 +10,15 @@
 #define MODEL_JOB_H
 #include "db/db.h"
 #include "model/page.h"
+#include "model/progress.h"
 #include "model/words.h"
 
-struct job_progress { double progress; int64_t updated_at; str message; };
 struct job {
 	job_id id;
 	int type, status;
 	project_id project;
 	int64_t started_at, completed_at;
-	struct job_progress progress;		/* not in the row: the work module's */
+	struct job_progress progress;		/* not in the row: what other nodes told of it, then the work module's */
 	str result, error_code, error_message;
 	int64_t attempts, estimated_ms, updated_at;
 };
@@ -37,7 +37,6 @@ MUST_USE enum err job_cancel(struct db *, struct arena *, workspace_id, job_id, 
 
 /* Which of these have ended; at most JOBS_ASKED. */
 #define JOBS_ASKED	32
-struct job_key { workspace_id workspace; job_id id; };
 MUST_USE enum err job_ended(struct db *, const struct job_key *, int n, bool *ret, struct error *);
 
 /* What a worker holds. */

@@ -32,6 +32,7 @@ const struct moved_table moved_tables[] = {
 	STAYS("schema_version", "each database has its own"),
 	STAYS("moved", "which exports came into this database"),
 	STAYS("node", "the processes of this server"),
+	STAYS("job_progress", "how far jobs are that run here"),
 	STAYS("rate_window", "how often somebody called in the last minute"),
 	STAYS("duty", "what the processes of this server do for each other"),
 };

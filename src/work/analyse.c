@@ -70,7 +70,7 @@ on_progress(void *ctx, double fraction, const char *what)
 {
 	const struct share *s = ctx;
 
-	board_progress(s->r->w->board, &s->r->task.id, s->from + (1 - s->from) * fraction, what);
+	run_progress(s->r, s->from + (1 - s->from) * fraction, what);
 	return !run_stopping(s->r);
 }
 

@@ -4,17 +4,20 @@
 #include <stdlib.h>
 
 #define SLOTS		4096		/* of progress, and chains of waits */
-#define PROGRESS_MS	3600000
+#define UNTOLD		256		/* changes of progress that other nodes were not told */
+#define TELL_MS		100		/* between two words of one job */
 #define DURATIONS	50
 #define MEDIAN_FROM	5		/* no estimate before the fifth */
 #define ENDED		1024		/* remembered ends, for waits that come late */
 
-struct progress { job_id job; double fraction; int64_t at_ms; char what[96]; };
+struct progress { struct told is; int64_t told_ms; bool untold; };
 struct durations { int64_t ms[DURATIONS]; int n, at; int64_t median; };
 struct board {
 	const struct sys_clock *clock;
 	pthread_mutex_t lock;
 	struct progress *progress;	/* by hash of the id; a newer job takes the slot of an older one */
+	unsigned short untold[UNTOLD];	/* their places */
+	int nuntold;
 	struct durations took[JT_COUNT];
 	struct work_wait *wait[SLOTS];	/* by hash of the job: there may be as many as connections */
 	int nwaits;
@@ -60,13 +63,40 @@ slot(const job_id *job)
 }
 
 void
-board_progress(struct board *b, const job_id *job, double fraction, const char *what)
+board_progress(struct board *b, const struct job_key *k, double fraction, const char *what)
 {
 	pthread_mutex_lock(&b->lock);
-	struct progress *p = &b->progress[slot(job)];
-	*p = (struct progress){ .job = *job, .fraction = fraction, .at_ms = sys_wall_ms(b->clock) };
-	snprintf(p->what, sizeof(p->what), "%.95s", what);
+	struct progress *p = &b->progress[slot(&k->id)];
+	p->told_ms = same(&p->is.key.id, &k->id) ? p->told_ms : 0;
+	p->is = (struct told){ .key = *k, .fraction = fraction, .at_ms = sys_wall_ms(b->clock) };
+	snprintf(p->is.what, sizeof(p->is.what), "%.*s", STR(utf8_head(str_z(what), sizeof(p->is.what) - 1)));
+	if (!p->untold && b->nuntold < UNTOLD) {
+		p->untold = true;
+		b->untold[b->nuntold++] = (unsigned short)(p - b->progress);
+	}
 	pthread_mutex_unlock(&b->lock);
+}
+
+int
+board_untold(struct board *b, struct told ret[TOLD_MOST])
+{
+	int64_t now = sys_wall_ms(b->clock);
+	int n = 0, kept = 0;
+
+	pthread_mutex_lock(&b->lock);
+	for (int i = 0; i < b->nuntold; i++) {
+		struct progress *p = &b->progress[b->untold[i]];
+		if (n == TOLD_MOST || now - p->told_ms < TELL_MS) {
+			b->untold[kept++] = b->untold[i];
+			continue;
+		}
+		p->untold = false;
+		p->told_ms = now;
+		ret[n++] = p->is;
+	}
+	b->nuntold = kept;
+	pthread_mutex_unlock(&b->lock);
+	return n;
 }
 
 static int
@@ -112,6 +142,14 @@ add_duration(struct durations *d, int64_t ms)
 	memcpy(sorted, d->ms, sizeof(sorted));
 	qsort(sorted, (size_t)d->n, sizeof(sorted[0]), ascending);
 	d->median = sorted[d->n / 2];
+}
+
+void
+board_no_durations(struct board *b, int type)
+{
+	pthread_mutex_lock(&b->lock);
+	b->took[type].n = b->took[type].at = 0;
+	pthread_mutex_unlock(&b->lock);
 }
 
 void
@@ -326,10 +364,13 @@ board_snapshot(struct board *b, struct arena *a, struct job *j)
 	pthread_mutex_lock(&b->lock);
 	const struct durations *d = &b->took[j->type];
 	j->estimated_ms = d->n >= MEDIAN_FROM ? d->median : INT_NONE;
-	const struct progress *p = &b->progress[slot(&j->id)];
-	if (same(&p->job, &j->id) && sys_wall_ms(b->clock) - p->at_ms < PROGRESS_MS)
-		j->progress = j->status == JS_DONE	/* a bar is full at the end, whichever step was the last to report */
-		    ? (struct job_progress){ 1, p->at_ms, S("done") } : (struct job_progress){ p->fraction, p->at_ms, str_dup(a, str_z(p->what)) };
+	const struct told *p = &b->progress[slot(&j->id)].is;
+	if (same(&p->key.id, &j->id) && (j->progress.updated_at == TIME_NONE || p->at_ms >= j->progress.updated_at))
+		j->progress = (struct job_progress){ p->fraction, p->at_ms, str_dup(a, str_z(p->what)) };
+	if (j->progress.updated_at != TIME_NONE && sys_wall_ms(b->clock) - j->progress.updated_at >= PROGRESS_KEPT_MS)
+		j->progress = (struct job_progress){ .updated_at = TIME_NONE };
+	if (j->progress.updated_at != TIME_NONE && j->status == JS_DONE)	/* a bar is full at the end, whichever step was the last to report */
+		j->progress = (struct job_progress){ 1, j->progress.updated_at, S("done") };
 	pthread_mutex_unlock(&b->lock);
 }
 

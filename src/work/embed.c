@@ -87,7 +87,7 @@ embed_passages(struct run *r, document_id id, str name, const struct passage *pa
 	struct job_batch j = { { r->w, r->conf, &a, r->task.workspace, id, name, model, .alive = job_goes_on, .ctx = r }, r };
 	while (done < n) {
 		arena_reset(&a);
-		board_progress(r->w->board, &r->task.id, 0.9 + 0.1 * done / n, "asking what the passages mean");
+		run_progress(r, 0.9 + 0.1 * done / n, "asking what the passages mean");
 		j.b.passage = passage + done;
 		j.b.n = MIN(n - done, MEANING_TEXTS);
 		enum provider_fault fault = ask_some(&j.b, done);

@@ -7,7 +7,7 @@ on_progress(void *ctx, double fraction, const char *what)
 {
 	struct run *r = ctx;
 
-	board_progress(r->w->board, &r->task.id, fraction * READ_SHARE, what);
+	run_progress(r, fraction * READ_SHARE, what);
 	return !run_stopping(r);
 }
 

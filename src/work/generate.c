@@ -117,7 +117,7 @@ on_progress(void *ctx, double fraction, const char *what)
 {
 	struct run *r = ctx;
 
-	board_progress(r->w->board, &r->task.id, fraction, what);
+	run_progress(r, fraction, what);
 	return !run_stopping(r);
 }
 

@@ -132,7 +132,7 @@ slices(struct work_piece *p, enum err (*run)(void *, struct db *, struct error *
 	struct error e;
 
 	for (p->at = 0; p->at < n; p->at += size) {
-		board_progress(r->w->board, &r->task.id, p->began + (1 - p->began) * (from + (to - from) * p->at / n), what);
+		run_progress(r, p->began + (1 - p->began) * (from + (to - from) * p->at / n), what);
 		enum err code = run_stopping(r) ? E_CONFLICT : engine_wait(r->w->c.engine, run, p, &e);
 		if (code == E_CONFLICT) {
 			r->verdict = V_RETURNED;
@@ -253,7 +253,7 @@ ingest(struct run *r)
 	}
 	if (!empty_first(p))
 		return;
-	board_progress(r->w->board, &r->task.id, MAX(p->began, 0.05), "cutting the text into passages");
+	run_progress(r, MAX(p->began, 0.05), "cutting the text into passages");
 	describe(p);
 	if (p->npassages == 0) {
 		run_fail(r, "empty_text", "There is no word in this text. Submit one that has some.");

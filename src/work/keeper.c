@@ -2,6 +2,7 @@
  * that run out or whose job ended on another node. */
 #include "work/work_priv.h"
 
+#define RECALL_US	INT64_C(900000000)	/* between two looks at how long jobs take */
 #define BURY_MS		DAY_MS		/* after which the row of a dead node goes */
 
 static const struct conf *settings(const struct work *w) { return w->c.settings(w->c.ctx); }
@@ -39,7 +40,7 @@ pulse(void *ctx, struct db *db, struct error *e)
 	struct work *w = ctx;
 	struct node me = w->c.node, *all;
 	struct arena a;
-	int n, live = 0;
+	int n, live = 0, serve = 0;
 
 	me.seen_at = sys_wall_ms(w->c.clock);
 	TRY(node_say(db, &me, e));
@@ -47,12 +48,15 @@ pulse(void *ctx, struct db *db, struct error *e)
 	all = NEW_N(&a, struct node, NODES_MAX);
 	enum err code = node_list(db, &a, all, &n, e);
 	for (int i = 0; code == OK && i < n; i++) {
-		live += me.seen_at - all[i].seen_at < NODE_DEAD_MS;
+		bool lives = me.seen_at - all[i].seen_at < NODE_DEAD_MS;
+		live += lives;
+		serve += lives && !str_eq(all[i].role, S("worker"));	/* who counts callers */
 		if (me.seen_at - all[i].seen_at > BURY_MS)
 			code = node_bury(db, all[i].id, me.seen_at - BURY_MS, e);
 	}
 	arena_free(&a);
 	w->live = MAX(live, 1);
+	kv_nodes(w->c.kv, MAX(serve, 1));
 	return code;
 }
 
@@ -65,8 +69,6 @@ be_there(struct work *w)
 		return;
 	if (engine_wait(w->c.engine, pulse, w, &e) != OK)
 		log_note(w->c.log, LOG_WARN, "node", "%s", e.detail);
-	else if (w->c.kv != NULL)
-		kv_nodes(w->c.kv, w->live);
 	duties_hold(w);
 }
 
@@ -111,8 +113,19 @@ look(struct work *w)
 	struct error e;
 
 	work_wake_here(w);
+	tell_progress(w);
 	if (!engine_embedded(w->c.engine) && board_waits(w->board) && engine_read(w->c.engine, look_at_waited, w, &e) != OK)
 		log_note(w->c.log, LOG_WARN, "wait", "%s", e.detail);
+}
+
+/* How long jobs take is known of those that ran here; the others' come with the next look. */
+static void
+recall(struct work *w)
+{
+	struct error e;
+
+	if (!engine_embedded(w->c.engine) && engine_read(w->c.engine, work_recall, w, &e) != OK)
+		log_note(w->c.log, LOG_WARN, "estimate", "%s", e.detail);
 }
 
 /* --- the thread --- */
@@ -120,6 +133,7 @@ look(struct work *w)
 static int64_t heartbeat_us(const struct conf *c) { return MIN(c->heartbeat, MAX(c->lease / 3, 1)) * 1000; }
 static int64_t poll_us(const struct conf *c) { return c->job_poll * 1000; }
 static int64_t pulse_us(const struct conf *c) { return duty_pulse_ms(c) * 1000; }
+static int64_t recall_us(const struct conf *c) { (void)c; return RECALL_US; }
 
 struct round { void (*run)(struct work *); int64_t (*period_us)(const struct conf *); int64_t due; };
 
@@ -142,7 +156,8 @@ void *
 keeper_do(void *arg)
 {
 	struct work *w = arg;
-	struct round rounds[] = { { look, poll_us, 0 }, { sign_of_life, heartbeat_us, 0 }, { set_clock, pulse_us, 0 }, { be_there, pulse_us, 0 } };
+	struct round rounds[] = { { look, poll_us, 0 }, { sign_of_life, heartbeat_us, 0 }, { set_clock, pulse_us, 0 }, { be_there, pulse_us, 0 },
+		{ recall, recall_us, sys_mono_us(w->c.clock) + RECALL_US } };
 
 	while (!w->stopping) {
 		int64_t now = sys_mono_us(w->c.clock), next = go_round(w, rounds, COUNT(rounds), now), wait;

@@ -11,7 +11,7 @@
 #define SLICE	50		/* rows of a table in one transaction: an index entry or three each */
 
 typedef enum err sweep_of(struct db *, int64_t now, int most, int64_t *n, struct error *);
-static sweep_of *const sweeps[] = { session_sweep, invitation_sweep, client_sweep, grant_sweep, mcp_session_sweep };
+static sweep_of *const sweeps[] = { session_sweep, invitation_sweep, client_sweep, grant_sweep, mcp_session_sweep, progress_sweep };
 
 struct sweeping { struct work *w; bool more; };
 

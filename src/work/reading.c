@@ -13,7 +13,7 @@ on_progress(void *ctx, double fraction, const char *what)
 {
 	const struct reading *d = ctx;
 
-	board_progress(d->r->w->board, &d->r->task.id, fraction * d->share, what);
+	run_progress(d->r, fraction * d->share, what);
 	return !run_stopping(d->r);
 }
 
@@ -69,7 +69,7 @@ fetch_object(struct run *r, const struct upload *u, int *ret)
 		run_retry(r, "internal_error", 0, "There is no room for the upload on this server. Try again later.");
 		return false;
 	}
-	board_progress(r->w->board, &r->task.id, 0, "fetching the file");
+	run_progress(r, 0, "fetching the file");
 	enum bucket_end end = bucket_keep(&b, key, u->max_size);
 	if (end == BUCKET_OK)
 		end = bucket_read(&b, key, *ret, u->max_size);

@@ -292,8 +292,8 @@ work_ended(struct work *w, const job_id *id)
 
 /* --- open and close --- */
 
-static enum err
-recall(void *ctx, struct db *db, struct error *e)
+enum err
+work_recall(void *ctx, struct db *db, struct error *e)
 {
 	struct work *w = ctx;
 	int64_t ms[50];
@@ -301,6 +301,7 @@ recall(void *ctx, struct db *db, struct error *e)
 
 	for (int t = 0; t < JT_COUNT; t++) {
 		TRY(job_durations(db, t, (int)COUNT(ms), ms, &n, e));
+		board_no_durations(w->board, t);
 		while (n > 0)
 			board_duration(w->board, t, ms[--n]);
 	}
@@ -326,7 +327,7 @@ start(struct work *w, struct error *e)
 
 	if ((w->thread = calloc((size_t)MAX(n, 1), sizeof(*w->thread))) == NULL)
 		abort();
-	TRY(engine_wait(w->c.engine, recall, w, e));
+	TRY(engine_wait(w->c.engine, work_recall, w, e));
 	w->hears_jobs = (struct bus_listener){ .topic = BUS_JOB, .heard = job_there };
 	w->hears_ends = (struct bus_listener){ .topic = BUS_ENDED, .heard = job_ended_there };
 	bus_listen(w->c.bus, &w->hears_jobs);
@@ -355,6 +356,7 @@ work_idle(const struct work_conf *c)
 		abort();
 	w->c = *c;
 	w->board = board_new(c->clock);
+	w->telling = telling_new(w);
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_mutex_init(&w->steps.lock, NULL);
 	sys_cond_init(&w->jobs);
@@ -402,6 +404,7 @@ work_close(struct work *w)
 		duties_leave(w);
 	bus_unlisten(w->c.bus, &w->hears_jobs);
 	bus_unlisten(w->c.bus, &w->hears_ends);
+	telling_free(w->telling);
 	board_release(w->board);
 	board_free(w->board);
 	pthread_cond_destroy(&w->jobs);

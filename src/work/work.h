@@ -35,7 +35,7 @@ struct work_conf {
 	struct disk *disk;		/* the embedded store; NULL: there is none */
 	struct near *near;		/* NULL: knowledge has no vectors */
 	struct bus *bus;		/* NULL: no other nodes */
-	struct kv *kv;			/* NULL, or who is told how many nodes live */
+	struct kv *kv;			/* NULL, or who is told how many nodes count callers */
 	struct node node;		/* this one, as its row has it; without an id it has none */
 	struct sys_clock_shared *shared;	/* NULL, or the clock that is set by the database's time */
 	bool no_workers;		/* jobs are run by other nodes */

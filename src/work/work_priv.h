@@ -54,6 +54,7 @@ void	run_retry(struct run *, const char *code, int after_s, const char *why);
 /* Where an effect is written: whether the project of the job still stands; if not, the job has failed with that. */
 MUST_USE enum err run_project(struct run *, struct db *, bool *stands, struct error *);
 void	run_project_gone(struct run *);
+void	run_progress(struct run *, double fraction, const char *what);
 bool	run_stopping(const struct run *);
 
 /* Where the texts of knowledge documents come from. */
@@ -73,7 +74,10 @@ MUST_USE enum err step_lost(struct work *, int64_t now, int *ret, struct error *
 struct board;
 struct board *board_new(const struct sys_clock *);
 void	board_free(struct board *);
-void	board_progress(struct board *, const job_id *, double fraction, const char *what);
+struct told { struct job_key key; double fraction; int64_t at_ms; char what[96]; };
+#define TOLD_MOST	32
+void	board_progress(struct board *, const struct job_key *, double fraction, const char *what);
+int	board_untold(struct board *, struct told ret[TOLD_MOST]);	/* what the other nodes are to be told now; taken by who asks */
 void	board_started(struct board *, const struct job_task *);
 void	board_ended(struct board *, const struct run *);	/* after COMMIT; wakes who waits */
 void	board_dropped(struct board *, const struct job_task *);	/* its lease was lost: somebody else has it */
@@ -81,6 +85,7 @@ void	board_lost(struct board *, int n);
 void	board_gone(struct board *, const job_id *);	/* ended without a run; wakes who waits */
 #define HANDS_MAX	256		/* the most that the setting `workers` allows */
 int	board_held(struct board *, ulid ret[HANDS_MAX]);	/* the workers of the jobs that run here */
+void	board_no_durations(struct board *, int type);
 void	board_duration(struct board *, int type, int64_t ms);
 /* Some of what is waited for, from *at on, which goes on; 0: that was all. */
 int	board_waited(struct board *, int *at, struct job_key *ret, int most);
@@ -117,6 +122,12 @@ static inline int64_t duty_pulse_ms(const struct conf *c) { return MIN(PULSE_MS,
 void	duties_hold(struct work *), duties_leave(struct work *);
 void	*duties_do(void *work), *keeper_do(void *work);
 
+/* tell.c: progress for the other nodes */
+void	tell_progress(struct work *);
+struct telling *telling_new(struct work *);	/* NULL: there are none */
+void	telling_free(struct telling *);
+
+MUST_USE enum err work_recall(void *work, struct db *, struct error *);	/* how long the last jobs took, on all nodes */
 void	work_ended(struct work *, const job_id *);	/* says it to the other nodes */
 void	work_wake_here(struct work *);		/* workers of this node alone: a job may be ready */
 
@@ -140,6 +151,7 @@ struct work {
 	struct steps steps;
 	struct work_conf c;
 	struct board *board;
+	struct telling *telling;
 	pthread_mutex_t lock;
 	pthread_cond_t jobs, keeper, duties, pause;	/* pause: those whom the database refused, who must not take a wake-up of jobs */
 	int tokens, idle;		/* wake-ups not yet taken; workers that wait for one */

@@ -520,7 +520,7 @@ DB_TEST(progress_of_what_is_done_is_whole)
 
 	t_house_open(&h, t, 0, "");
 	j.id = (job_id){ sys_ulid(&h.clock.c) };
-	board_progress(h.work->board, &j.id, 0.93, "looking for topics");
+	board_progress(h.work->board, &(struct job_key){ h.ws, j.id }, 0.93, "looking for topics");
 	work_snapshot(h.work, &h.a, &j);
 	CHECK_STR(j.progress.message, S("looking for topics"));
 	j.status = JS_DONE;
@@ -537,7 +537,7 @@ DB_TEST(progress_lives_an_hour)
 
 	t_house_open(&h, t, 0, "");
 	j.id = (job_id){ sys_ulid(&h.clock.c) };
-	board_progress(h.work->board, &j.id, 0.5, "writing");
+	board_progress(h.work->board, &(struct job_key){ h.ws, j.id }, 0.5, "writing");
 	t_move(&h, 3599999);
 	work_snapshot(h.work, &h.a, &j);
 	CHECK_STR(j.progress.message, S("writing"));
@@ -545,5 +545,30 @@ DB_TEST(progress_lives_an_hour)
 	t_move(&h, 1);
 	work_snapshot(h.work, &h.a, &j);
 	CHECK(j.progress.message.p == NULL);
+	t_house_close(&h);
+}
+
+DB_TEST(progress_is_seen_by_other_nodes)
+{
+	struct t_house h;
+	struct job j;
+
+	if (!t->pg)
+		return;
+	t_house_open(&h, t, 0, "");
+	struct work *other = work_idle(&h.work->c);
+	struct run r = { .w = h.work, .task = { .workspace = h.ws, .id = t_job(&h, JT_NOOP, NULL, 0) } };
+	run_progress(&r, 0.25, "reading");
+	T_UNTIL((t_get_job(&h, r.task.id, &j), j.progress.updated_at != TIME_NONE));
+	run_progress(&r, 0.5, "writing");		/* too early for another word, which the keeper brings */
+	t_move(&h, 100);
+	T_UNTIL((tell_progress(h.work), t_get_job(&h, r.task.id, &j), j.progress.progress == 0.5));
+	work_snapshot(other, &h.a, &j);
+	CHECK_STR(j.progress.message, S("writing"));
+	CHECK_INT(t_count(&h, "job_progress"), ==, 1);
+	t_move(&h, 3600000);
+	work_snapshot(other, &h.a, &j);
+	CHECK_INT(j.progress.updated_at, ==, TIME_NONE);
+	work_close(other);
 	t_house_close(&h);
 }

@@ -1,0 +1,40 @@
+#include "model/progress.h"
+
+#define MILLION		1000000
+#define COARSE_MS	INT64_C(600000)		/* ends_at changes seldom, so that its index does */
+
+SQL_SINCE(5, put, "job_progress.put", "INSERT INTO job_progress (workspace, job, millionths, message, updated_at, ends_at) VALUES ($1, $2, $3, $4, $5, $6) "
+    "ON CONFLICT (workspace, job) DO UPDATE SET millionths = $3, message = $4, updated_at = $5, ends_at = $6");
+SQL_SINCE(5, get, "job_progress.get", "SELECT millionths, message, updated_at FROM job_progress WHERE workspace = $1 AND job = $2");
+SQL_SINCE(5, sweep, "job_progress.sweep", "DELETE FROM job_progress WHERE (workspace, job) IN (SELECT workspace, job FROM job_progress WHERE ends_at < $1 ORDER BY ends_at LIMIT $2{skip_locked})");
+
+bool progress_shared(struct db *db) { return db_schema() >= 5 && !db->ops->sole(db); }
+
+enum err
+progress_put(struct db *db, const struct job_key *k, const struct job_progress *p, struct error *e)
+{
+	int64_t end = ((p->updated_at + PROGRESS_KEPT_MS) / COARSE_MS + 1) * COARSE_MS;
+
+	return db_run(db, put, e, VID(k->workspace), VID(k->id), V((int64_t)(p->progress * MILLION)), V(p->message), V(p->updated_at), V(end));
+}
+
+enum err
+progress_ask(struct db *db, const struct job_key *k, struct rows *r, struct error *e)
+{
+	return db_ask(db, get, r, e, VID(k->workspace), VID(k->id));
+}
+
+enum err
+progress_read(struct rows *r, struct arena *a, struct job_progress *ret, struct error *e)
+{
+	while (db_next(r))
+		*ret = (struct job_progress){ (double)db_col(r, 0).i / MILLION, db_col(r, 2).i, str_dup(a, db_col(r, 1).s) };
+	return db_done(r, e);
+}
+
+enum err
+progress_sweep(struct db *db, int64_t now, int most, int64_t *n, struct error *e)
+{
+	*n = 0;
+	return progress_shared(db) ? db_touch(db, sweep, n, e, V(now), V(most)) : OK;
+}

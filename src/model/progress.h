@@ -1,0 +1,18 @@
+/* progress -- how far jobs are that run, where many nodes share a database (schema 5, PostgreSQL): table job_progress, unlogged, for nothing is lost with it.
+ *
+ * A snapshot is believed for PROGRESS_KEPT_MS.  The embedded server has it in memory alone (work/board.c): there all of this does nothing.
+ * Layer: includes db, job. */
+#ifndef MODEL_PROGRESS_H
+#define MODEL_PROGRESS_H
+#include "db/db.h"
+
+#define PROGRESS_KEPT_MS	INT64_C(3600000)
+struct job_key { workspace_id workspace; job_id id; };
+struct job_progress { double progress; int64_t updated_at; str message; };
+bool	progress_shared(struct db *);			/* whether there is such a table, and anybody to read it */
+MUST_USE enum err progress_put(struct db *, const struct job_key *, const struct job_progress *, struct error *);
+/* To be asked together with something else (db_ask), and read behind it. */
+MUST_USE enum err progress_ask(struct db *, const struct job_key *, struct rows *, struct error *);
+MUST_USE enum err progress_read(struct rows *, struct arena *, struct job_progress *ret, struct error *);	/* unchanged where there is none */
+MUST_USE enum err progress_sweep(struct db *, int64_t now, int most, int64_t *n, struct error *);
+#endif
