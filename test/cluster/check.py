@@ -186,7 +186,28 @@ def reads(case):
                 yield f"{c['id']} was acknowledged, and a read of it ({c['rid']}) was answered with {c['status']}"
             if c['outcome'] == 'ok' and kind == 'note' and c.get('own') not in (None, c['data']['content']):
                 yield f"{c['id']} holds {c['data']['content']!r} to who wrote {c['own']!r}"
+    yield from own_changes(case)
     yield from walks(case)
+
+
+def states(case, post):
+    """All that a post held, in order, by the changes that were made."""
+    patches = {c['token']: c for c in case.by_op['post.patch']}
+    steps = {patches[d['content']]['expected']: d['content'] for d in case.updates['post_' + post['id']] if d['content'] in patches}
+    held = [first_content(case, post)]
+    while held[-1] in steps and len(held) <= len(steps):
+        held.append(steps[held[-1]])
+    return held
+
+
+def own_changes(case):
+    """Who changed a post never reads what it held before, wherever the read goes."""
+    rows = {'post_' + p['id']: p for p in case.state['post']}
+    for c in case.by_op['post.get']:
+        if c.get('own') and c['outcome'] == 'ok' and c['id'] in rows:
+            held = states(case, rows[c['id']])
+            if c['own'] in held and c['data']['content'] in held and held.index(c['data']['content']) < held.index(c['own']):
+                yield f"{c['id']} was {c['data']['content']!r} to a reader ({c['rid']}) that had already made {c['own']!r} of it"
 
 
 def walks(case):

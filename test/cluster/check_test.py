@@ -158,6 +158,12 @@ def _(calls, state, meta):
     find(calls, 'note.get').update(outcome='no', status=404)
 
 
+@guilty('that had already made', 'a read of a replica that does not know what its reader wrote')
+def _(calls, state, meta):
+    meta['stale_reads'] = True
+    calls.append(call('post.get', 9, 10, id='post_P', own='p1', data={'content': 'p0'}))
+
+
 @guilty('does not meet it', 'a walk that misses what was acknowledged')
 def _(calls, state, meta):
     find(calls, 'walk')['seen'] = []

@@ -124,7 +124,7 @@ class Run:
         alone = any('each node counts its share' in n.log_text()[self.said[n.name]:] for n in self.c.nodes.values())
         of_counts = [f for f in chosen if bool(self.c.kv) == ('kv' in f.needs)]
         return {'limit': LIMIT, 'forgets': sum(f.forgets for f in of_counts), 'away': alone or any(f.away for f in of_counts), 'stops': any(f.stops for f in chosen),
-                'stored': all(f.stored for f in chosen), 'since': since, 'until': state.now(self.c)}
+                'stored': all(f.stored for f in chosen), 'stale_reads': self.args.replica_reads, 'since': since, 'until': state.now(self.c)}
 
     def revoke(self, load, tenant):
         """A key that every node knows is revoked; who asks with it from then on."""
@@ -223,6 +223,7 @@ def arguments():
     p.add_argument('--only', default='', help='faults whose names match this')
     p.add_argument('--pace', type=float, default=1.0, help='a part of the time that each fault has')
     p.add_argument('--without', default='', help='kv, s3: what the cluster does not have')
+    p.add_argument('--replica-reads', action='store_true', help='reads may go to the replica')
     p.add_argument('--together', type=int, default=1, help='faults in a round when each has its turn')
     return p.parse_args()
 
@@ -236,7 +237,8 @@ def main():
         signal.signal(s, lambda n, frame: sys.exit(128 + n))
     tap, faults.pace = Tap(), args.pace
     print(f'# seed {args.seed}; what fails is kept in {os.path.relpath(KEPT)}', flush=True)
-    with Writer() as writer, Cluster({**SETTINGS, 'openai_url': writer}, kv='kv' not in args.without, bucket='s3' not in args.without) as c:
+    with Writer() as writer, Cluster({**SETTINGS, 'openai_url': writer}, kv='kv' not in args.without, bucket='s3' not in args.without,
+                                     replica_reads=args.replica_reads) as c:
         Run(args, c, tap).all()
     return tap.end()
 

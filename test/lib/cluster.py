@@ -177,11 +177,12 @@ class Node(Server):
 
 
 class Cluster:
-    """settings: those of all nodes.  kv, bucket: whether there is such a service, and the nodes use it.  .schema: the older one that the tables have, or None."""
+    """settings: those of all nodes.  kv, bucket: whether there is such a service, and the nodes use it; replica_reads: reads may go to the
+    replica.  .schema: the older one that the tables have, or None."""
 
-    def __init__(self, settings=None, apis=3, workers=2, kv=True, bucket=True):
+    def __init__(self, settings=None, apis=3, workers=2, kv=True, bucket=True, replica_reads=False):
         self.settings, self.kv, self.s3, self.pg, self.nodes, self.port = dict(settings or {}), None, None, {}, {}, {}
-        self.schema = OLD_SCHEMA
+        self.schema, self.replica_reads = OLD_SCHEMA, replica_reads
         self.with_kv, self.with_bucket = kv and bool(redis.program()), bucket and s3.installed()
         self.names = {f'api{i + 1}': 'api' for i in range(apis)} | {f'worker{i + 1}': 'worker' for i in range(workers)}
 
@@ -257,6 +258,8 @@ class Cluster:
 
     def of_services(self, name):
         given = {'kv': f"redis://127.0.0.1:{self.port[name + '-kv']}"} if self.kv else {}
+        if self.replica_reads:
+            given |= {'db_read': self.uri(name, 'prefer-standby')}
         if self.s3:
             given |= {'blob_endpoint': f"http://127.0.0.1:{self.port[name + '-s3']}", 'blob_bucket': BUCKET, 'blob_region': s3.REGION,
                       'blob_key_id': s3.KEY_ID, 'blob_key_secret': s3.KEY_SECRET, 'blob_path_style': 'true'}
@@ -264,9 +267,9 @@ class Cluster:
 
     # PostgreSQL
 
-    def uri(self, name):
+    def uri(self, name, which='read-write'):
         hosts = ','.join(f'127.0.0.1:{self.port[f"{name}-{one}"]}' for one in 'ab')
-        return f'postgres://{USER}@{hosts}/{DATABASE}?target_session_attrs=read-write'
+        return f'postgres://{USER}@{hosts}/{DATABASE}?target_session_attrs={which}'
 
     def sql(self, sql):
         return self.pg[self.primary].ask(sql, DATABASE)
