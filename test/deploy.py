@@ -376,7 +376,7 @@ class Load:
 
     def call(self, who):
         c, i = self.proxy.client(self.s.key), 0
-        while not self.done.is_set():
+        while not self.done.wait(0.01):     # others want the processor, too
             i += 1
             content = f'note {i} of {who}'
             with self.lock:
