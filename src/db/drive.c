@@ -522,7 +522,13 @@ look_seats(struct driver *d, struct lane *n, int64_t now)
 {
 	for (int i = 0; i < n->seats; i++) {
 		struct seat *s = &n->seat[i];
-		if (s->state < SEAT_FREE || link_idle(&s->l) || now - s->heard_us < d->p->silence_us)
+		if (s->state < SEAT_FREE || link_idle(&s->l))
+			continue;
+		if (link_hides(&s->l)) {
+			link_pump(&s->l);
+			seat_settle(s);
+		}
+		if (link_idle(&s->l) || now - s->heard_us < d->p->silence_us)
 			continue;
 		if (s->task != NULL)
 			s->task->silent = true;

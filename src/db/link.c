@@ -427,7 +427,7 @@ link_wait(struct link *l, const struct ask *a)
 			return;
 		}
 		struct pollfd p = { PQsocket(l->c), (short)(POLLIN | (l->unflushed ? POLLOUT : 0)), 0 };
-		(void)poll(&p, 1, -1);
+		(void)poll(&p, 1, link_hides(l) ? LINK_LOOK_MS : -1);
 	}
 }
 

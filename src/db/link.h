@@ -66,6 +66,9 @@ struct link_conf {
 MUST_USE enum err link_open(struct link *, const struct link_conf *, struct error *);
 void	link_close(struct link *);
 static inline bool link_lost(const struct link *l) { return l->c == NULL || PQstatus(l->c) != CONNECTION_OK; }
+/* With TLS bytes may lie in the library that no poll tells of: whoever waits looks now and then without being told. */
+#define LINK_LOOK_MS	100
+static inline bool link_hides(const struct link *l) { return l->c != NULL && PQsslInUse(l->c); }
 static inline bool link_idle(const struct link *l) { return l->n == 0 && l->script == NULL; }
 
 void	link_ask(struct link *, struct ask *, const struct stmt *, const struct val *, int);
