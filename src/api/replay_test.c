@@ -308,3 +308,74 @@ DB_TEST(a_rule_that_is_broken_binds_the_key)
 	CHECK_STR(again.text, first.text);
 	t_app_close(&a);
 }
+
+enum { TWINS = 200 };
+
+/* All ask; `waiting` of them without a connection. */
+static void
+ask_all(struct t_app *a, struct t_conn *c, const char *key, int waiting)
+{
+	const char *more = t_fmt(a, "Idempotency-Key: %s\r\n", key);
+
+	for (int i = 0; i < TWINS; i++)
+		t_send(&c[i], "POST", "/v1/notes", t_note(a, "one"), more);
+	T_UNTIL(twins_parked(a->api->twins) == waiting);
+}
+
+static void
+all_replayed(struct t_conn *c, int fresh)
+{
+	str text = STR_NONE;
+
+	for (int i = 0; i < TWINS; i++) {
+		struct t_answer r = t_hear(&c[i]);
+		CHECK_INT(r.status, ==, 200);
+		fresh -= str_eq(t_header(&r, "Idempotent-Replayed"), S("false"));
+		if (text.p != NULL)
+			CHECK_STR(r.text, text);
+		text = r.text;
+	}
+	CHECK_INT(fresh, ==, 0);
+}
+
+/* On a pool of four: one of them waits for a row, and the others for it, without a connection. */
+DB_TEST(two_hundred_twins_wait_and_others_go_on)
+{
+	struct t_conn c[TWINS];
+	struct t_app a;
+	struct db other;
+	struct error e;
+
+	if (!t->pg)
+		return;
+	t_app_open(&a, t, 0, "");
+	for (int i = 0; i < TWINS; i++)
+		t_conn_open(&c[i], a.port, a.key);
+	/* the first one is slow: it waits for whoever holds the table */
+	CHECK_OK(e, db_pg_open(t->uri, &other, &e));
+	CHECK_OK(e, other.ops->begin(&other, TX_WRITE, &e));
+	CHECK_OK(e, other.ops->script(&other, "LOCK TABLE note IN EXCLUSIVE MODE", &e));
+	ask_all(&a, c, "slow", TWINS - 1);
+	for (int i = 0; i < 20; i++)
+		CHECK_INT(keyed(&a, "/v1/posts", t_fmt(&a, "{\"projectId\":\"%s\"}", a.project), t_fmt(&a, "p%d", i)).status, ==, 200);
+	other.ops->rollback(&other);
+	all_replayed(c, 1);
+	CHECK_INT(t_count(&a.h, "note"), ==, 1);
+
+	/* the first one is on another node, which is killed: one of ours does it, the others hear of it */
+	struct idem_name name = idem_name(a.h.ws, S("POST /v1/notes"), S("far"));
+	CHECK_OK(e, other.ops->begin(&other, TX_WRITE, &e));
+	CHECK_OK(e, idem_claim(&other, a.h.ws, &name, &e));
+	CHECK_OK(e, db_settle(&other, &e));
+	ask_all(&a, c, "far", TWINS);
+	CHECK_INT(keyed(&a, "/v1/posts", t_fmt(&a, "{\"projectId\":\"%s\"}", a.project), "beside").status, ==, 200);
+	other.ops->rollback(&other);
+	t_move(&a.h, 1000);
+	all_replayed(c, 1);
+	CHECK_INT(t_count(&a.h, "note"), ==, 2);
+	CHECK_INT(twins_parked(a.api->twins), ==, 0);
+	other.ops->close(&other);
+	for (int i = 0; i < TWINS; i++)
+		t_conn_close(&c[i]);
+	t_app_close(&a);
+}
