@@ -442,8 +442,7 @@ static void
 check_answered(const struct round *r, const struct t_answer *got)
 {
 	CHECK_INT(got->status, ==, r->p->status);
-	if (r->kind != DB_FAULT_COMMIT_AFTER)
-		CHECK(woken(r->app) == r->p->wakes);
+	CHECK(woken(r->app) == r->p->wakes);		/* workers hear of a job though its commit was uncertain first */
 	check_rows(r, "answered", 1);
 	check_audit(r, 1);
 	if (!idempotent(r))
@@ -457,8 +456,10 @@ check_answered(const struct round *r, const struct t_answer *got)
 
 /* Nobody could say; but it stands. */
 static void
-check_uncertain(const struct round *r)
+check_uncertain(const struct round *r, const struct t_answer *got)
 {
+	CHECK(strstr(t_text(got->body, "error.message").p, "not known") != NULL);
+	CHECK(woken(r->app) == r->p->wakes);
 	check_rows(r, "uncertain", 1);
 	if (!idempotent(r))
 		return;
@@ -481,7 +482,7 @@ one_round(struct round *r)
 	if (r->each && fired && r->kind != DB_FAULT_CALL)	/* a batch has one call more than a call that runs alone */
 		CHECK_INT(got.status, ==, 503);
 	if (got.status == 503 && r->kind == DB_FAULT_COMMIT_AFTER)
-		check_uncertain(r);
+		check_uncertain(r, &got);
 	else if (got.status == 503)
 		check_refused(r, &got);
 	else

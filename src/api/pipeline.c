@@ -471,6 +471,10 @@ write_done(struct call *c, enum err code, const struct error *why)
 	rq->stage = code == OK ? AT_WRITE : AT_BODY;
 	if (code != OK)
 		keep_error(rq, code, why);
+	if (code == E_UNCERTAIN)	/* and not "nothing was changed" */
+		(void)fail(&rq->err, E_UNAVAILABLE, NULL, "%s", rq->idem_key.p != NULL
+		    ? "The link to the database broke, and it is not known yet whether this was done. Send the same request again with the same Idempotency-Key: it is done once."
+		    : "The link to the database broke, and it is not known whether this was done. Look whether it was before you send it again; with an Idempotency-Key you need not look.");
 	if (code == E_TAKEN && rq->idem_key.p != NULL)	/* the database's words are not for callers */
 		(void)fail(&rq->err, E_IDEMPOTENCY_IN_PROGRESS, NULL, "%s", err_row(E_IDEMPOTENCY_IN_PROGRESS)->message);
 	if (code == OK && rq->wait_ms > 0 && rq->status == 200)
