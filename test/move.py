@@ -404,7 +404,7 @@ def forged_files_are_refused(s, d):
         return [[f(ln) for ln in c] if k == i else list(c) for k, c in enumerate(good)]
     def whole(chunk):
         return [[ln.replace(f'"scope":"{ws}"', '"scope":"all"') for ln in good[0]], chunk] + [[ln.replace('"chunk":', '"chunk":1') for ln in c] for c in good[1:]]
-    note = at('note')
+    note, swap = at('note'), at('folder')
     forged = {
         'a row of another workspace': (changed(note, lambda ln: ln.replace(ws, ulid(5, 5))), 'another workspace'),
         'a password': (changed(at('person'), lambda ln: ln.replace(',null,null]', ',"$argon2id$","1"]').replace('"1"]', '1]')), 'password'),
@@ -416,8 +416,8 @@ def forged_files_are_refused(s, d):
         'no JSON': (changed(note, lambda ln: ln.replace(',1]', ',')), ''),
         'a row that is no array': (changed(note, lambda ln: '{"a":1}\n' if ln.startswith('["') else ln), 'no row'),
         'a chunk less': (good[:note] + good[note + 1:], 'missing or moved'),
-        'two in another order': ([[ln for ln in c] for c in good[:note]] + [[ln.replace(f'"chunk":{note + 1}', f'"chunk":{note}') for ln in good[note + 1]],
-                                 [ln.replace(f'"chunk":{note}', f'"chunk":{note + 1}') for ln in good[note]]] + good[note + 2:], 'before that of the last'),
+        'two in another order': ([[ln for ln in c] for c in good[:swap]] + [[ln.replace(f'"chunk":{swap + 1}', f'"chunk":{swap}') for ln in good[swap + 1]],
+                                 [ln.replace(f'"chunk":{swap}', f'"chunk":{swap + 1}') for ln in good[swap]]] + good[swap + 2:], 'before that of the last'),
         'a row that nobody counted': (changed(note, lambda ln: ln + ln.replace('"01', '"00', 2).replace('"00', '"01', 1) if ln.startswith('["') else ln), 'number of rows'),
         'no end': (good[:-1], 'not whole'),
         'a newer format': (changed(0, lambda ln: ln.replace('"format":1', '"format":2')), 'format'),
@@ -428,7 +428,10 @@ def forged_files_are_refused(s, d):
     for what, (chunks, word) in forged.items():
         write(d + '/forged', chunks)
         with folder() as t:
-            said = command('import', '--data', t + '/x', '--from', d + '/forged', '--without-keys', status=1)
+            try:
+                said = command('import', '--data', t + '/x', '--from', d + '/forged', '--without-keys', status=1)
+            except Failure as e:
+                raise Failure(f'{what}: {e}') from e
             if word not in said:
                 raise Failure(f'{what}: {said}')
     for what, data in {'text': b'hello', 'a bomb': gzip.compress(bytes(1 << 29), 1), 'a bomb in a chunk': gzip.compress(b'{"a":"' + b'x' * (1 << 28) + b'"}\n', 1)}.items():
