@@ -45,6 +45,7 @@ static const struct waiver crossing[] = {
 	{ "knowledge.vectors_before", "a duty: documents that want vectors" },
 	{ "knowledge.vectors_behind", "the same" },
 	{ "knowledge_unlisted.next", "a duty: what a job left" },
+	{ "job_progress.sweep", "a duty: what is over" },
 	{ "vacated.next", "a duty: what a deletion left behind" },
 };
 static bool crossed[COUNT(crossing)];
