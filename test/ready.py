@@ -95,5 +95,15 @@ def away(engine):
         need(wait_for(lambda: state(api) == (200, 'ok', 'ok'), 30), f'{state(api)}')
 
 
+@case('a store of limits that is away makes a node degraded, and it goes on taking callers', own=True)
+def lame(engine):
+    if engine != 'postgres':
+        raise cases.Skip('one process counts in its memory')
+    with Server({**METRICS, 'kv': 'redis://127.0.0.1:1'}, db=engine) as s:
+        api, _ = both(s)
+        need(wait_for(lambda: state(api) == (200, 'degraded', 'ok'), 20), f'{state(api)}')
+        need(api.get('/readyz').json()['kv'] != 'ok' and s.client().get('/v1/workspaces/me').status == 200, f'{api.get("/readyz")}')
+
+
 if __name__ == '__main__':
     sys.exit(cases.main(__doc__, 'ready'))

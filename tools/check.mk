@@ -7,9 +7,9 @@ unit_of   = $(patsubst src/%.c,build/$1/test/%,$(filter-out src/blob/bucket_test
 FUZZERS  := $(patsubst src/%.c,test/%,$(wildcard src/*/*_fuzz.c))
 
 # What is waited for first, then the longest, so that no core is left alone with one of them at the end.
-CHECK := outside build-release build-asan build-clang layers house unit scenario-postgres scenario-sqlite matrix crash sweep-postgres sweep-sqlite docs properties recordings \
-	attacks-postgres attacks-sqlite pages crash-files clients-typescript traffic signin-postgres signin-sqlite limits conformance hosts doctor extract mcp-postgres mcp-sqlite \
-	badinput badfetch uploads-postgres uploads-sqlite flows-postgres flows-sqlite oauth-clients bucket control move ready-postgres nodes ready-sqlite deploy migrate scenario-older replay lint sqlplan cluster-checker cluster
+CHECK := outside build-release build-asan build-clang layers house unit scenario-postgres scenario-sqlite matrix crash sweep-postgres sweep-sqlite docs properties recordings deploy extract \
+	attacks-postgres attacks-sqlite pages crash-files clients-typescript traffic signin-postgres signin-sqlite limits conformance hosts doctor mcp-postgres mcp-sqlite \
+	badinput badfetch uploads-postgres uploads-sqlite flows-postgres flows-sqlite oauth-clients bucket control move ready-postgres nodes ready-sqlite migrate scenario-older replay lint sqlplan cluster-checker cluster
 check: $(CHECK)
 
 layers:        ; @$(STEP) $@ sh tools/layers
