@@ -203,7 +203,7 @@ name_peer(struct wire *l)
 
 	if (address)
 		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(l->tls), host) == 1;
-	return SSL_set1_host(l->tls, host) == 1 && SSL_set_tlsext_host_name(l->tls, host) == 1;
+	return SSL_set1_host(l->tls, host) == 1 && SSL_set_tlsext_host_name(l->tls, (char *)(uintptr_t)host) == 1;
 }
 
 static bool

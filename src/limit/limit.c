@@ -188,7 +188,7 @@ limits_look(struct limits *l, struct limit_key k, int limit, int64_t now_ms, str
 static void
 by_share(struct limit_ask *q)
 {
-	use(q->l, q->key, q->limit, kv_share(q->l->kv, q->limit), q->now_ms, q->look ? LOOK : TAKE, &q->st);
+	use(q->l, q->key, q->limit, kv_share(q->l->kv, q->limit), q->now_ms, q->look || q->counted ? LOOK : TAKE, &q->st);
 	q->wrote = KV_UNKNOWN;
 }
 
@@ -202,7 +202,7 @@ answered(struct limit_ask *q)
 		by_share(q);
 		return;
 	}
-	if (!t->look && !t->refused)
+	if (!t->look && !t->refused && !q->counted)
 		use(q->l, q->key, q->limit, q->limit, q->now_ms, NOTE, &mine);
 	q->st = (struct limit_state){ q->limit, t->left, (int)((t->reset_us + 999999) / 1000000), t->refused };
 	q->wrote = t->wrote;
@@ -261,11 +261,10 @@ limits_tell(struct limits *l, struct limit_key k, int limit, int64_t now_ms)
 	struct limit_state st;
 	struct limit_ask *q;
 
-	if (l->kv == NULL || limit <= 0 || (q = calloc(1, sizeof(*q))) == NULL) {
-		limits_take(l, k, limit, now_ms, &st);
+	limits_take(l, k, limit, now_ms, &st);
+	if (l->kv == NULL || limit <= 0 || (q = calloc(1, sizeof(*q))) == NULL)
 		return;
-	}
-	*q = (struct limit_ask){ .key = k, .limit = limit, .now_ms = now_ms, .done = told };
+	*q = (struct limit_ask){ .key = k, .limit = limit, .counted = true, .now_ms = now_ms, .done = told };
 	if (limits_ask(l, q))
 		told(q);
 }

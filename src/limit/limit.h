@@ -35,6 +35,7 @@ struct limit_ask {
 	struct limit_key key;
 	int limit;
 	bool look;			/* without taking */
+	bool counted;			/* in the ring of this node already */
 	bool ask_wrote;			/* fill `wrote` */
 	int64_t now_ms;			/* monotonic */
 	void (*done)(struct limit_ask *);	/* once, where limits_ask said false */
@@ -49,6 +50,6 @@ MUST_USE bool limits_ask(struct limits *, struct limit_ask *);
 void	limits_take(struct limits *, struct limit_key, int limit, int64_t now_ms, struct limit_state *ret);
 /* The state, without taking. */
 void	limits_look(struct limits *, struct limit_key, int limit, int64_t now_ms, struct limit_state *ret);
-/* Takes one and tells the other nodes; nobody waits for what they say, but from then on limits_look knows it. */
+/* Takes one of this node's at once and tells the other nodes; nobody waits for what they say, but from then on limits_look knows it. */
 void	limits_tell(struct limits *, struct limit_key, int limit, int64_t now_ms);
 #endif
