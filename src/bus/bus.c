@@ -37,6 +37,7 @@ struct bus {
 	/* the thread's own */
 	PGconn *pg;
 	bool under_way, listening;	/* a statement has no answer yet; LISTEN is in force */
+	bool told;			/* the log knows that there is no link */
 	int64_t heard_us, backoff_us;	/* when the server said anything; the next pause */
 	char saying[PAYLOAD + 1];
 };
@@ -187,10 +188,13 @@ hear_all(struct bus *b)
 /* --- the link --- */
 
 static void
-hang_up(struct bus *b, const char *why)
+hang_up(struct bus *b)
 {
-	if (b->hears && !b->stop)
-		log_note(b->c.log, LOG_WARN, "bus", "the link to the other nodes is lost: %s", why);
+	const char *why = b->pg == NULL ? "no memory" : PQerrorMessage(b->pg)[0] != '\0' ? PQerrorMessage(b->pg) : "the server says nothing any more";
+
+	if (!b->told && !b->stop)
+		log_note(b->c.log, LOG_WARN, "bus", "no link to the other nodes, which are heard when they are next asked for (db_direct, or db): %s", why);
+	b->told = true;
 	b->hears = false;
 	PQfinish(b->pg);
 	b->pg = NULL;
@@ -239,6 +243,9 @@ call(struct bus *b)
 static void
 connected(struct bus *b)
 {
+	if (b->told)
+		log_note(b->c.log, LOG_INFO, "bus", "the link to the other nodes stands again");
+	b->told = false;
 	b->listening = true;
 	b->hears = true;
 	b->backoff_us = 0;
@@ -263,7 +270,7 @@ receive(struct bus *b)
 		}
 		ExecStatusType s = PQresultStatus(r);
 		PQclear(r);
-		if (s != PGRES_COMMAND_OK && s != PGRES_TUPLES_OK)
+		if (s != PGRES_COMMAND_OK && s != PGRES_TUPLES_OK && s != PGRES_EMPTY_QUERY)
 			return false;		/* a full queue of the server, most likely: once more, later */
 	}
 	hear_all(b);
@@ -330,7 +337,7 @@ run(void *arg)
 	do {		/* once at least: a command says its word and is gone */
 		if (call(b))
 			converse(b);
-		hang_up(b, b->pg != NULL ? PQerrorMessage(b->pg) : "no memory");
+		hang_up(b);
 		if (!b->stop)
 			pause_some(b);
 	} while (!b->stop);

@@ -309,6 +309,21 @@ TEST(words_that_wait_for_the_link_are_said_when_it_stands)
 	cable_take(&c);
 }
 
+TEST(a_link_on_which_nothing_is_said_is_asked_and_kept)
+{
+	if (server() == NULL)
+		return;
+	struct bus *b = node(server());
+	struct ear ended;
+
+	ear_open(&ended, b, BUS_ENDED);
+	CHECK(hears(&ended, 0, 1));
+	usleep(3500000);		/* longer than it may be silent without being asked */
+	CHECK(bus_hears(b));
+	CHECK_INT(ended.looks, ==, 1);
+	bus_close(b);
+}
+
 TEST(a_server_that_says_nothing_any_more_is_left)
 {
 	if (server() == NULL)
