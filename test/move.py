@@ -422,6 +422,7 @@ def forged_files_are_refused(s, d):
         'no end': (good[:-1], 'not whole'),
         'a newer format': (changed(0, lambda ln: ln.replace('"format":1', '"format":2')), 'format'),
         'a newer schema': (changed(0, lambda ln: ln.replace('"schema":', '"schema":9')), 'migrate'),
+        'an older schema': (changed(0, lambda ln: re.sub('"schema":[0-9]+', '"schema":3', ln)), 'upgrade the database'),
         'a path': (changed(0, lambda ln: ln)[:-1] + [[f'{{"chunk":{len(good) - 1},"blob":"../../../../etc/passwd","from":0,"size":3}}\n', '["YWJj"]\n']], 'no upload'),
         'nothing': ([], 'empty'),
     }
@@ -448,6 +449,8 @@ def uploads_go_along(s, d):
     s.stop()
     with contextlib.closing(sqlite3.connect(s.data + '/scriped.db')) as db:
         names = [f'{w}-{u}' for w, u in db.execute('SELECT workspace, id FROM upload ORDER BY id')]
+        db.execute('UPDATE upload SET external = 0')
+        db.commit()
     os.makedirs(s.data + '/uploads', exist_ok=True)
     sizes = [1, 2_000_000, 768 << 10]
     for name, n in zip(names, sizes):
@@ -464,6 +467,54 @@ def uploads_go_along(s, d):
     same(dump_lite(s.data), dump_lite(d + '/restored'))
     if subprocess.run(['diff', '-r', s.data + '/uploads', d + '/restored/uploads', '-x', 'incoming'], capture_output=True, check=False).returncode:
         raise Failure('uploads are others behind restore')
+    s.start()
+
+
+def uploads_move_house(s, d):
+    """From a data folder to a bucket, and back to a folder; a row says where its bytes are, whoever was interrupted."""
+    s.stop()
+    sizes, states = (1, 5_000_000, 0), ('stored', 'used', 'waiting')
+    with contextlib.closing(sqlite3.connect(s.data + '/scriped.db')) as db:
+        rows = db.execute('SELECT workspace, id FROM upload ORDER BY id').fetchall()
+        for (w, u), n, state in zip(rows, sizes, states):
+            db.execute('UPDATE upload SET external = 0, state = ?, size = ? WHERE workspace = ? AND id = ?', (state, n or None, w, u))
+        db.commit()
+    shutil.rmtree(s.data + '/uploads', ignore_errors=True)
+    os.makedirs(s.data + '/uploads')
+    bodies = {(w, u): random.Random(n).randbytes(n) for (w, u), n in zip(rows, sizes) if n}
+    for (w, u), body in bodies.items():
+        with open(f'{s.data}/uploads/{w}-{u}', 'wb') as f:
+            f.write(body)
+    command('export', '--data', s.data, '--to', d + '/a', '--blobs', '--secret', d + '/secret')
+    with s3.Service() as service, database() as db:
+        if s3.request(service.endpoint, 'PUT', '/uploads')[0] != 200:
+            raise Failure('no bucket')
+        at = [*place(service, 'uploads'), '--set', 'blob_bucket=uploads']
+        into = ['import', '--db', db.url, '--from', d + '/a', '--secret', d + '/secret']
+        if '--data DIR' not in command(*into, status=2):
+            raise Failure('an import without a place for the bytes is not explained')
+        if 'bucket uploads was answered 403' not in command(*into, *at[:-3], 'blob_key_secret=wrong', *at[-2:], status=1):
+            raise Failure('a bucket that refuses is not told')
+        command(*into, *at)
+        if objects(service, 'uploads') != sorted(f'org_{w}/upl_{u}' for w, u in bodies):
+            raise Failure(f'in the bucket: {objects(service, "uploads")}')
+        ask = 'SELECT external, state, size FROM upload ORDER BY id'
+        if psql(db.url, ask).split() != ['1|waiting|', '1|used|', '0|waiting|']:
+            raise Failure(f'rows: {psql(db.url, ask)}')
+        (w, u), body = list(bodies.items())[1]      # as a job leaves it, with other bytes where the client may still put some
+        for key, what in ((f'/uploads/kept/org_{w}/upl_{u}', body), (f'/uploads/org_{w}/upl_{u}', b'put again')):
+            if s3.request(service.endpoint, 'PUT', key, body=what)[0] != 200:
+                raise Failure('no object')
+        if 'say which' not in command('export', '--db', db.url, '--to', d + '/none', '--blobs', '--data', d, status=2):
+            raise Failure('an export that knows no bucket is not explained')
+        command('export', '--db', db.url, '--to', d + '/b', '--blobs', *at)
+        command('import', '--data', d + '/back', '--from', d + '/b', '--secret', d + '/secret')
+        held = {name: open(f'{d}/back/uploads/{name}', 'rb').read() for name in os.listdir(d + '/back/uploads') if name != 'incoming'}
+        if held != {f'{w}-{u}': body for (w, u), body in bodies.items()}:
+            raise Failure(f'other files came back: { {k: len(v) for k, v in held.items()} }')
+        with contextlib.closing(lite(d + '/back')) as back:
+            if back.execute(ask).fetchall() != [(0, 'stored', 1), (0, 'used', 5_000_000), (0, 'waiting', None)]:
+                raise Failure(f'rows: {back.execute(ask).fetchall()}')
     s.start()
 
 
@@ -618,7 +669,7 @@ def scheduled(s, service, d):
     s.settings = was
 
 
-STORIES = (through_a_bucket, everything_goes_there_and_back, uploads_go_along, one_workspace_goes_beside_others, forged_files_are_refused,
+STORIES = (through_a_bucket, everything_goes_there_and_back, uploads_go_along, uploads_move_house, one_workspace_goes_beside_others, forged_files_are_refused,
            backups_of_a_busy_server, damaged_backups_are_refused)
 
 
@@ -677,7 +728,7 @@ def main():
         for story in (*STORIES, killed):
             if o.only and o.only not in story.__name__:
                 continue
-            if story is through_a_bucket and not s3.installed():
+            if story in (through_a_bucket, uploads_move_house) and not s3.installed():
                 tap.line(story.__name__, OSError('no Swift on this machine'))
                 continue
             with folder() as d:

@@ -1,6 +1,5 @@
 /* move -- the commands that carry a workspace, or everything, from one database to another. */
-#include "app/app.h"
-#include "blob/bucket.h"
+#include "app/bytes.h"
 #include "move/keep.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -39,6 +38,7 @@ struct moving {
 	struct side side;
 	struct move_conf move;
 	struct move_result r;
+	struct bytes bytes;
 	char scope[27];
 	bool told;
 };
@@ -128,37 +128,7 @@ find_secret(struct moving *m, struct error *e)
 	return OK;
 }
 
-/* --- the bytes of uploads --- */
-
-static enum err
-uploads_path(struct moving *m, struct arena *a, str workspace, str upload, const char *tail, const char **ret, struct error *e)
-{
-	if (m->conf.data[0] == '\0')
-		return fail(e, E_USAGE, NULL, "uploads are bytes of files: name a data folder for them (--data DIR)");
-	*ret = str_fmt(a, "%s/uploads/%.*s-%.*s%s", m->conf.data, STR(workspace), STR(upload), tail).p;
-	return OK;
-}
-
-static str
-bucket_key(struct arena *a, str workspace, str upload)
-{
-	return str_fmt(a, "%.*s%.*s/%.*s%.*s", STR(id_prefix(ID_workspace)), STR(workspace), STR(id_prefix(ID_upload)), STR(upload));
-}
-
-static const char *
-scratch_folder(const struct conf *c)
-{
-	const char *tmp = getenv("TMPDIR");
-	return c->data[0] != '\0' && access(c->data, W_OK) == 0 ? c->data : tmp != NULL ? tmp : "/tmp";
-}
-
-/* A file without a name for what comes out of a bucket. */
-static enum err
-scratch(const struct conf *c, int *ret, struct error *e)
-{
-	*ret = open(scratch_folder(c), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	return *ret >= 0 ? OK : fail(e, E_SYS, NULL, "no place for a file in %s: %s", scratch_folder(c), strerror(errno));
-}
+/* --- where an export is read from --- */
 
 enum err
 source_open(struct arena *a, const struct conf *c, str from, int *ret, struct error *e)
@@ -171,63 +141,13 @@ source_open(struct arena *a, const struct conf *c, str from, int *ret, struct er
 	}
 	TRY(object_place(a, c, from, &p, e));
 	p.alive = alive;
-	TRY(scratch(c, ret, e));
+	TRY(bytes_scratch(c, ret, e));
 	enum err code = object_get(&p, *ret, e);
 	if (code == OK && lseek(*ret, 0, SEEK_SET) != 0)
 		code = fail(e, E_SYS, NULL, "what came from the bucket: %s", strerror(errno));
 	if (code != OK)
 		close(*ret);
 	return code;
-}
-
-static enum err
-open_upload(void *ctx, struct arena *a, str workspace, str upload, int *ret, struct error *e)
-{
-	struct moving *m = ctx;
-	struct bucket_client b = { .conf = &m->conf, .clock = &sys_clock_real, .a = a };
-	const char *path = NULL;
-
-	if (!blobs_external(&m->conf)) {
-		TRY(uploads_path(m, a, workspace, upload, "", &path, e));
-		if ((*ret = open(path, O_RDONLY | O_CLOEXEC)) >= 0)
-			return OK;
-		return errno == ENOENT ? fail(e, E_NOT_FOUND, NULL, "%s", path) : fail(e, E_SYS, NULL, "%s: %s", path, strerror(errno));
-	}
-	TRY(scratch(&m->conf, ret, e));
-	enum bucket_end end = bucket_read(&b, bucket_key(a, workspace, upload), *ret, INT64_MAX / 2);
-	if (end == BUCKET_OK)
-		return OK;
-	close(*ret);
-	return end == BUCKET_MISSING ? fail(e, E_NOT_FOUND, NULL, "upl_%.*s", STR(upload)) : fail(e, E_SYS, NULL, "the bucket %s: %s", m->conf.blob_bucket, b.why);
-}
-
-/* Into NAME.part at its place, however often; whole and synced it gets its name. */
-static enum err
-put_upload(void *ctx, str workspace, str upload, int64_t from, str bytes, int64_t size, struct error *e)
-{
-	struct moving *m = ctx;
-	struct arena a;
-	const char *part = NULL, *path = NULL;
-
-	arena_init(&a, 1 << 16);
-	enum err code = uploads_path(m, &a, workspace, upload, ".part", &part, e);
-	if (code == OK)
-		code = uploads_path(m, &a, workspace, upload, "", &path, e);
-	int fd = code == OK ? open(part, O_WRONLY | O_CREAT | O_CLOEXEC, 0600) : -1;
-	if (code == OK && (fd < 0 || pwrite(fd, bytes.p, bytes.n, from) != (ssize_t)bytes.n || fdatasync(fd) != 0))
-		code = fail(e, errno == ENOSPC ? E_FULL : E_SYS, NULL, "%s: %s", part, strerror(errno));
-	if (code == OK && from + (int64_t)bytes.n == size && (ftruncate(fd, size) != 0 || rename(part, path) != 0))
-		code = fail(e, E_SYS, NULL, "%s: %s", path, strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	arena_free(&a);
-	return code;
-}
-
-static enum err
-make_uploads(struct moving *m, struct error *e)
-{
-	return m->conf.data[0] != '\0' ? sys_mkdir_private(home_path(&m->conf.a, &m->conf, "uploads").p, e) : OK;
 }
 
 /* --- the result --- */
@@ -276,6 +196,7 @@ report(struct moving *m, FILE *to, const char *verb)
 static void
 close_moving(struct moving *m)
 {
+	bytes_end(&m->bytes);
 	side_close(&m->side);
 	home_close(&m->home);
 	conf_free(&m->conf);
@@ -350,7 +271,7 @@ export_to_bucket(struct moving *m, str uri, struct error *e)
 	TRY(object_place(&m->o->a, &m->conf, uri, &p, e));
 	p.alive = alive;
 	crypto_hex(hex, d.b, sizeof(d.b));
-	const char *path = str_fmt(&m->o->a, "%s/scriped-export-%.16s", scratch_folder(&m->conf), hex).p;
+	const char *path = str_fmt(&m->o->a, "%s/scriped-export-%.16s", bytes_folder(&m->conf), hex).p;
 	/* whole, and not sent: it is read again, and found to be so */
 	(void)rename(path, str_fmt(&m->o->a, "%s.part", path).p);
 	TRY(export_to_file(m, path, e));
@@ -363,9 +284,10 @@ static enum err
 export_all(struct moving *m, struct error *e)
 {
 	str to = option(m->o, "to"), scope = option(m->o, "workspace"), key = option(m->o, "secret");
-	struct move_blobs blobs = { open_upload, put_upload, m };
+	struct move_blobs blobs;
 
 	TRY(begin(m, e));
+	bytes_begin(&m->bytes, &m->conf, alive, &blobs);
 	TRY(take_scope(m, scope.p != NULL ? scope : S(MOVE_EVERYTHING), e));
 	if (to.p == NULL && isatty(STDOUT_FILENO))
 		return fail(e, E_USAGE, NULL, "an export is no text for a terminal: say --to FILE");
@@ -473,14 +395,13 @@ bring_secret(struct moving *m, str path, struct error *e)
 static enum err
 import_from(struct moving *m, int fd, struct error *e)
 {
-	struct move_blobs blobs = { open_upload, put_upload, m };
+	struct move_blobs blobs;
 
 	TRY(open_target(m, e));
 	TRY(bring_secret(m, option(m->o, "secret"), e));
-	TRY(make_uploads(m, e));
+	bytes_begin(&m->bytes, &m->conf, alive, &blobs);
+	m->move.blobs = &blobs;
 	m->move.without_keys = m->o->without_keys;
-	if (m->conf.data[0] != '\0')
-		m->move.blobs = &blobs;
 	return move_import(&m->side, &m->move, (struct export_source){ export_fd, &fd }, &m->r, e);
 }
 

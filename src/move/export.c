@@ -1,4 +1,5 @@
 #include "move/move.h"
+#include "db/migrate.h"
 #include "sys/sys.h"
 #include <stdio.h>
 #include <unistd.h>
@@ -213,7 +214,7 @@ write_blob(struct exporting *x, const char *name, int fd, struct error *e)
 }
 
 static enum err
-export_blob(struct exporting *x, str workspace, str upload, struct error *e)
+export_blob(struct exporting *x, str workspace, str upload, bool external, struct error *e)
 {
 	char name[56];
 	struct arena a;
@@ -226,7 +227,7 @@ export_blob(struct exporting *x, str workspace, str upload, struct error *e)
 		return OK;
 	}
 	arena_init(&a, 1 << 20);
-	enum err code = x->conf->blobs->open(x->conf->blobs->ctx, &a, str_cut(str_z(name), 0, 26), str_cut(str_z(name), 27, 53), &fd, e);
+	enum err code = x->conf->blobs->open(x->conf->blobs->ctx, &a, str_cut(str_z(name), 0, 26), str_cut(str_z(name), 27, 53), external, &fd, e);
 	arena_free(&a);
 	if (code == E_NOT_FOUND)
 		return OK;		/* nobody put it, or it is gone with what was made of it */
@@ -235,6 +236,9 @@ export_blob(struct exporting *x, str workspace, str upload, struct error *e)
 	close(fd);
 	return code;
 }
+
+/* In a bucket they may be there before anybody knows (model/upload.h). */
+#define HAS_BYTES	"(external <> 0 OR state <> 'waiting') AND state <> 'doomed'"
 
 static enum err
 export_blobs(struct exporting *x, struct error *e)
@@ -247,11 +251,11 @@ export_blobs(struct exporting *x, struct error *e)
 
 	if (x->conf->blobs == NULL)
 		return OK;
-	TRY(s->ops->read(s, all ? "SELECT workspace, id FROM upload ORDER BY workspace, id" : "SELECT workspace, id FROM upload WHERE workspace = $1 ORDER BY id",
-	    &scope, all ? 0 : 1, e));
+	TRY(s->ops->read(s, all ? "SELECT workspace, id, external FROM upload WHERE " HAS_BYTES " ORDER BY workspace, id"
+	    : "SELECT workspace, id, external FROM upload WHERE workspace = $1 AND " HAS_BYTES " ORDER BY id", &scope, all ? 0 : 1, e));
 	while (code == OK && s->ops->next(s))
 		if (s->ops->col(s, 0).s.n == 26 && s->ops->col(s, 1).s.n == 26)
-			code = export_blob(x, s->ops->col(s, 0).s, s->ops->col(s, 1).s, e);
+			code = export_blob(x, s->ops->col(s, 0).s, s->ops->col(s, 1).s, s->ops->col(s, 2).i != 0, e);
 	enum err end = s->ops->ended(s, code == OK ? e : &later);
 	return code != OK ? code : end;
 }
@@ -487,6 +491,19 @@ write_all(struct exporting *x, struct error *e)
 	return write_footer(x, e);
 }
 
+/* Of an older one rows would come to tables that mean other things now; and its idempotency records have no names yet. */
+static enum err
+judge_schema(struct exporting *x, struct error *e)
+{
+	int64_t schema;
+
+	if (side_table(&x->catalog, S("workspace")) == NULL)
+		return fail(e, E_NOT_FOUND, NULL, "this database has no tables of scriped");
+	TRY(side_schema(x->side, &schema, e));
+	return schema >= schema_oldest ? OK : fail(e, E_CONFLICT, NULL, "this database has schema %lld, and exports begin with %d: upgrade it first "
+	    "(the embedded one by a start of scriped serve, PostgreSQL by scriped migrate)", (long long)schema, schema_oldest);
+}
+
 static enum err
 scope_is_there(struct exporting *x, struct error *e)
 {
@@ -507,8 +524,8 @@ move_export(struct side *s, const struct move_conf *conf, int fd, bool resumable
 	arena_init(&x.a, (size_t)8 << 20);
 	export_writer_init(&x.w, fd);
 	enum err code = s->ops->catalog(s, &x.a, &x.catalog, e);
-	if (code == OK && side_table(&x.catalog, S("workspace")) == NULL)
-		code = fail(e, E_NOT_FOUND, NULL, "this database has no tables of scriped");
+	if (code == OK)
+		code = judge_schema(&x, e);
 	if (code == OK)
 		code = scope_is_there(&x, e);
 	if (code == OK)

@@ -1,4 +1,5 @@
 #include "move/move.h"
+#include "db/migrate.h"
 #include "sys/sys.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,6 +74,8 @@ judge_schema(struct importing *m, const json_t *h, struct error *e)
 	TRY(side_schema(m->side, &ours, e));
 	if (theirs > ours)
 		return refuse(m, e, E_CONFLICT, "the export has schema %lld and this database %lld: upgrade this one first (scriped migrate)", (long long)theirs, (long long)ours);
+	if (theirs < schema_oldest)
+		return refuse(m, e, E_CONFLICT, "the export has schema %lld, and this program reads %d and later: upgrade the database that it was made of", (long long)theirs, schema_oldest);
 	if (side_table(&m->catalog, S("moved")) == NULL)
 		return refuse(m, e, E_CONFLICT, "this database has schema %lld, which cannot remember how far an import is: upgrade it first (scriped migrate)", (long long)ours);
 	return OK;
@@ -320,6 +323,19 @@ put_table(struct importing *m, struct export_chunk *c, struct error *e)
 	return m->side->ops->filled(m->side, e);
 }
 
+/* The row says where its bytes are now.  In a bucket none is ever stored: the job that uses it finds out whether they are there (model/upload.h). */
+static enum err
+place_blob(struct importing *m, const struct moved_bytes *b, struct error *e)
+{
+	static const char here[] = "UPDATE upload SET external = 0, size = $1, state = CASE state WHEN 'waiting' THEN 'stored' ELSE state END WHERE workspace = $2 AND id = $3";
+	static const char in_bucket[] = "UPDATE upload SET external = 1, size = NULL, state = CASE state WHEN 'stored' THEN 'waiting' ELSE state END WHERE workspace = $1 AND id = $2";
+	struct val v[] = { val_i64(b->size), val_str(b->workspace), val_str(b->upload) };
+	bool bucket = m->conf->blobs->external;
+	int64_t n;
+
+	return bucket ? m->side->ops->change(m->side, in_bucket, v + 1, 2, &n, e) : m->side->ops->change(m->side, here, v, 3, &n, e);
+}
+
 /* Bytes of an upload: the file is written and synced before the transaction that says so. */
 static enum err
 put_blob(struct importing *m, struct export_chunk *c, struct error *e)
@@ -343,9 +359,9 @@ put_blob(struct importing *m, struct export_chunk *c, struct error *e)
 	m->blob = str_eq(m->blob, name) ? m->blob : str_dup(&m->a, name);
 	m->blob_bytes = at + (int64_t)bytes.n;
 	m->r->blobs += m->blob_bytes == whole;
-	if (c->number <= m->done || m->conf->blobs == NULL)
-		return OK;
-	return m->conf->blobs->put(m->conf->blobs->ctx, str_cut(name, 0, 26), str_cut(name, 27, 53), at, bytes, whole, e);
+	struct moved_bytes b = { str_cut(name, 0, 26), str_cut(name, 27, 53), bytes, at, whole, c->number <= m->done };
+	TRY(m->conf->blobs->put(m->conf->blobs->ctx, &b, e));
+	return moved_last(&b) && !b.again ? place_blob(m, &b, e) : OK;
 }
 
 /* The footer says how many rows there were to be. */

@@ -24,11 +24,14 @@
 void	move_fingerprint(const secret *, char ret[MOVE_PRINT]);
 
 struct move_told { const char *table; int64_t rows, bytes; };	/* so far */
+/* A stretch of the bytes of an upload that comes in.  again: an earlier run took it, and is done with what it is the last of. */
+struct moved_bytes { str workspace, upload, bytes; int64_t from, size; bool again; };
+static inline bool moved_last(const struct moved_bytes *m) { return m->from + (int64_t)m->bytes.n == m->size; }
 struct move_blobs {
-	/* The bytes of a file of the store, to read from; E_NOT_FOUND: there is none. */
-	enum err (*open)(void *ctx, struct arena *, str workspace, str upload, int *ret, struct error *);
-	/* A stretch of one that comes in; whole: it was the last. */
-	enum err (*put)(void *ctx, str workspace, str upload, int64_t from, str bytes, int64_t size, struct error *);
+	/* The bytes of a file of the store, to read from; E_NOT_FOUND: there is none.  external: its row says that it is in a bucket. */
+	enum err (*open)(void *ctx, struct arena *, str workspace, str upload, bool external, int *ret, struct error *);
+	enum err (*put)(void *ctx, const struct moved_bytes *, struct error *);	/* behind the last one of an upload its row is made to fit */
+	bool external;			/* they go into a bucket */
 	void *ctx;
 };
 struct move_conf {
@@ -37,7 +40,7 @@ struct move_conf {
 	const secret *secret;		/* of the database's server */
 	bool go_on;			/* export: also where the database was written to since the interruption */
 	bool without_keys;		/* import: leave out what another secret makes worthless */
-	const struct move_blobs *blobs;	/* NULL: the bytes of uploads stay */
+	const struct move_blobs *blobs;	/* export: NULL, and the bytes of uploads stay */
 	void (*tell)(void *ctx, const struct move_told *);	/* after each chunk; may be NULL */
 	bool (*alive)(void *ctx);	/* false stops behind the chunk; may be NULL */
 	void *ctx;

@@ -18,7 +18,7 @@ const struct moved_table moved_tables[] = {
 	MOVES("upload"), MOVES("upload_text"),
 	MOVES("knowledge_passage"), MOVES("knowledge_slice"), MOVES("knowledge_term"), MOVES("knowledge_vector"), MOVES("knowledge_size"), MOVES("knowledge"),
 	MOVES("spend"), MOVES("usage_day"), MOVES("request_log"), MOVES("request_log_size"), MOVES("audit"), MOVES("event"),
-	MOVES("idempotency"), MOVES("idempotency_old"),
+	MOVES("idempotency"),
 	{ .name = "server_fact", .whole = "name = 'setup'" },
 	MOVES("vacated"), MOVES("knowledge_unlisted"),
 	/* a worker of the other server takes up what one of this server had in hand */
@@ -31,6 +31,7 @@ const struct moved_table moved_tables[] = {
 	{ .name = "api_key", .one = OF_WORKSPACE, .flags = MOVED_SECRET },
 	STAYS("schema_version", "each database has its own"),
 	STAYS("moved", "which exports came into this database"),
+	STAYS("idempotency_old", "a database that may leave has given these records their names"),
 	STAYS("node", "the processes of this server"),
 	STAYS("job_progress", "how far jobs are that run here"),
 	STAYS("rate_window", "how often somebody called in the last minute"),
