@@ -4,7 +4,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#define TASKS		256		/* calls under way on a driver */
+#define TASKS		256		/* reads under way on a driver, and one more for each seat; a write needs only the seat */
 #define ALOFT		8		/* so many wait for each flight under way: then another one leaves */
 #define ALOFT_US	2000		/* or when none has left for so long */
 #define TRIES		5		/* of a call that met another one, or lost its connection */
@@ -331,12 +331,16 @@ take_off(struct driver *d, struct lane *n, struct seat *s, int64_t now)
 		watch(s);
 }
 
+static bool
+may_leave(const struct lane *n, int64_t now)
+{
+	return n->asks != NULL && (n->aloft == 0 || n->waiting >= ALOFT * n->aloft || now - n->left_us >= ALOFT_US);
+}
+
 static void
 fly(struct driver *d, struct lane *n, int64_t now)
 {
-	while (n->asks != NULL) {
-		if (n->aloft > 0 && n->waiting < ALOFT * n->aloft && now - n->left_us < ALOFT_US)
-			return;
+	while (may_leave(n, now)) {
 		struct seat *s = free_seat(n);
 		if (s == NULL) {
 			pool_want(n, 1);
@@ -477,42 +481,70 @@ next_write(struct driver *d, int64_t now)
 	return g->wait.n > 0 || due ? next_call(g, clock) : NULL;
 }
 
+static bool
+start_write(struct driver *d, struct seat *s, int64_t now)
+{
+	struct call *c = next_write(d, now);
+
+	if (c == NULL)
+		return false;
+	struct task *t = task_new(d, c);
+	seat_hold(s, t);
+	s->pg.ctx = t;
+	tasks_put(&d->ready, t);
+	d->active_us = now;
+	return true;
+}
+
+static bool
+give_seat(struct driver *d, struct seat *s)
+{
+	struct task *t = tasks_take(&d->holders);
+
+	if (t == NULL)
+		return false;
+	seat_hold(s, t);
+	tasks_put(&d->ready, t);
+	return true;
+}
+
+/* Free seats go round: to a read that begins a snapshot, to a write, to the next flight (one is kept, for more may gather until it leaves).
+ * Who had one goes last, so that nobody waits for ever beside a crowd of another kind. */
+static void
+deal(struct driver *d, int64_t now)
+{
+	enum { SNAPSHOT, WRITE, FLIGHT, KINDS };
+	struct lane *n = &d->lane[PRIMARY];
+	int left = 0;
+
+	for (int i = 0; i < n->seats; i++)
+		left += n->seat[i].state == SEAT_FREE;
+	for (int passed = 0; left > 0 && passed < KINDS; d->turn = (d->turn + 1) % KINDS) {
+		bool given = d->turn == SNAPSHOT ? give_seat(d, free_seat(n)) : d->turn == WRITE ? start_write(d, free_seat(n), now) : may_leave(n, now);
+		left -= given;
+		passed = given && d->turn != FLIGHT ? 0 : passed + 1;
+	}
+}
+
+static bool room(const struct driver *d) { return d->alive < TASKS + d->lane[PRIMARY].seats; }
+
 /* Takes what can run into the list of those that are ready; how many more want a seat. */
 static void
 start(struct driver *d, int64_t now)
 {
 	struct engine *g = d->p->g;
-	struct seat *s;
 	struct call *c;
 
 	pthread_mutex_lock(&g->lock);
 	d->asleep = false;
-	while (d->alive < TASKS && (c = queue_take(&g->read)) != NULL)
+	while (room(d) && (c = queue_take(&g->read)) != NULL)
 		tasks_put(&d->ready, task_new(d, c));
-	while (d->alive < TASKS && (s = free_seat(&d->lane[PRIMARY])) != NULL && (c = next_write(d, now)) != NULL) {
-		struct task *t = task_new(d, c);
-		seat_hold(s, t);
-		s->pg.ctx = t;
-		tasks_put(&d->ready, t);
-		d->active_us = now;
-	}
+	deal(d, now);
 	d->pending = g->wait.n + g->read.n + g->ride.n;
 	int writes = g->wait.n;
 	pthread_mutex_unlock(&g->lock);
 	if (writes > 0)
 		pool_want(&d->lane[PRIMARY], writes);
-}
-
-static void
-give_seats(struct driver *d)
-{
-	struct seat *s;
-
-	while (d->holders.head != NULL && (s = free_seat(&d->lane[PRIMARY])) != NULL) {
-		struct task *t = tasks_take(&d->holders);
-		seat_hold(s, t);
-		tasks_put(&d->ready, t);
-	}
 }
 
 /* --- deadlines --- */
@@ -692,7 +724,7 @@ may_sleep(struct driver *d, bool *over)
 	struct engine *g = d->p->g;
 
 	pthread_mutex_lock(&g->lock);
-	bool work = (d->alive < TASKS && g->read.n > 0) || (g->wait.n + (g->hurry || g->closing ? g->ride.n : 0) > 0 && free_seat(&d->lane[PRIMARY]) != NULL);
+	bool work = (room(d) && g->read.n > 0) || (g->wait.n + (g->hurry || g->closing ? g->ride.n : 0) > 0 && free_seat(&d->lane[PRIMARY]) != NULL);
 	d->pending = g->wait.n + g->read.n + g->ride.n;
 	*over = g->closing && d->pending == 0 && d->alive == 0;
 	d->asleep = !work && !*over;
@@ -745,7 +777,6 @@ pool_drive(void *arg)
 	for (bool over = false; !over; ) {
 		int64_t now = mono();
 		tick(d, now);
-		give_seats(d);
 		start(d, now);
 		wake_sleepers(d, now);
 		while ((t = tasks_take(&d->ready)) != NULL)

@@ -61,6 +61,7 @@ struct driver {
 	struct task *spare;
 	struct tasks ready, holders, sleepers;
 	int alive, pending;
+	int turn;			/* who is given the next seat */
 	int64_t looked_us, active_us;
 	bool asleep;			/* under the engine's lock */
 	struct seat *dialed;		/* under the pool's lock */

@@ -8,6 +8,7 @@ SQL(put, "t.put", "INSERT INTO t (id) VALUES ($1)");
 SQL(get, "t.get", "SELECT id FROM t WHERE id = $1");
 SQL(some, "t.some", "SELECT id FROM t WHERE id >= $1 ORDER BY id");
 SQL(divide, "t.divide", "SELECT 1 / ($1 - id) FROM t WHERE id = $1");
+SQL(sleep_ms, "t.sleep_ms", "SELECT pg_sleep($1 / 1000.0)::text");
 static const char tables[] = "CREATE TABLE t (id {i64} NOT NULL PRIMARY KEY){strict}";
 
 struct probe { struct call c; int64_t id, seen; int runs, dones; enum err code; struct error e; };
@@ -303,4 +304,100 @@ DB_TEST(a_read_sees_the_write_whose_position_it_names)
 	run(g, &twice);
 	CHECK(twice.code == OK && twice.seen == 7 + 2);
 	engine_close(g);
+}
+
+/* --- nobody waits for ever --- */
+
+struct crowd { struct call c; struct engine *g; enum err (*run)(struct call *, struct db *, struct error *); int64_t runs; };
+static _Atomic bool over;
+static _Atomic int living;
+
+static enum err
+run_again(struct call *c, struct db *db, struct error *e)
+{
+	struct probe p = { .id = 1 };
+	return ((struct crowd *)c)->run(&p.c, db, e);
+}
+
+/* Somebody who asks again as soon as there is an answer. */
+static void
+done_again(struct call *c, enum err code, const struct error *why)
+{
+	struct crowd *w = (struct crowd *)c;
+	struct error e;
+
+	(void)code, (void)why;
+	w->runs++;
+	if (over || engine_submit(w->g, c, &e) != OK)
+		living--;
+}
+
+static enum err
+dawdle(struct call *c, struct db *db, struct error *e)
+{
+	bool any;
+
+	(void)c;
+	return db_any(db, sleep_ms, &any, e, V(20));
+}
+
+/* What one call takes beside a crowd of another kind: each has its turn. */
+static void
+beside(struct t_db *t, int pool, unsigned flags, enum err (*run_crowd)(struct call *, struct db *, struct error *), struct probe p)
+{
+	static struct crowd crowd[600];
+	struct engine_conf c = t_db_conf(t);
+
+	c.pool = pool;
+	c.deadline_us = 10000000;
+	struct engine *g = t_db_engine(&c);
+	over = false;
+	for (size_t i = 0; i < COUNT(crowd); i++, living++) {
+		struct error e;
+		crowd[i] = (struct crowd){ .c = { .run = run_again, .done = done_again, .flags = flags }, .g = g, .run = run_crowd };
+		CHECK_OK(e, engine_submit(g, &crowd[i].c, &e));
+	}
+	int64_t began = sys_mono_us(&sys_clock_real);
+	run(g, &p);
+	int64_t took = sys_mono_us(&sys_clock_real) - began;
+	over = true;
+	engine_close(g);
+	CHECK_OK(p.e, p.code);
+	CHECK_INT(took, <, 4000000);
+	CHECK_INT(living, ==, 0);
+}
+
+DB_TEST(a_write_gets_through_a_crowd_of_reads)
+{
+	if (!t->pg)
+		return;
+	t_db_script(t, tables);
+	beside(t, 4, CALL_READ, look_up, probe(9, write_it, 0));
+}
+
+DB_TEST(a_write_gets_through_a_crowd_of_snapshots)
+{
+	if (!t->pg)
+		return;
+	t_db_script(t, tables);
+	beside(t, 4, CALL_READ, look_twice, probe(9, write_it, 0));
+}
+
+DB_TEST(a_read_gets_through_a_crowd_of_writes)
+{
+	if (!t->pg)
+		return;
+	t_db_script(t, tables);
+	beside(t, 4, 0, dawdle, probe(1, look_up, CALL_READ));
+	beside(t, 4, 0, dawdle, probe(1, look_twice, CALL_READ));
+	beside(t, 1, 0, dawdle, probe(1, look_twice, CALL_READ));
+}
+
+DB_TEST(a_read_gets_through_a_crowd_of_snapshots)
+{
+	if (!t->pg)
+		return;
+	t_db_script(t, tables);
+	beside(t, 2, CALL_READ, look_twice, probe(1, look_up, CALL_READ));
+	beside(t, 1, CALL_READ, look_twice, probe(1, look_up, CALL_READ));
 }
