@@ -13,6 +13,7 @@ import json
 import os
 import random
 import re
+import resource
 import shutil
 import signal
 import sqlite3
@@ -38,9 +39,12 @@ def ulid(ms, i):
     return ''.join(LETTERS[v >> (5 * k) & 31] for k in range(25, -1, -1))
 
 
-def command(*args, status=0, wait=True):
-    """A command of scriped; its standard output, or with another status its standard error."""
-    p = subprocess.Popen([*program(), *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=surroundings())
+def command(*args, status=0, wait=True, file_max=None):
+    """A command of scriped; its standard output, or with another status its standard error.  file_max: no file may be longer."""
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file_max, resource.RLIM_INFINITY))
+    p = subprocess.Popen([*program(), *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=surroundings(),
+                         preexec_fn=limit if file_max else None)
     if not wait:
         return p
     out, err = p.communicate(timeout=600)
@@ -518,6 +522,71 @@ def uploads_move_house(s, d):
     s.start()
 
 
+def no_room(what, *args, **more):
+    said = command(*args, status=1, **more)
+    if 'make room' not in said or said.count('\n') != 1:
+        raise Failure(f'{what}: a full disk is not told: {said}')
+
+
+def full_disks(s, d):
+    """In the middle of everything: said in words, nothing of before is lost, and with room again it goes on."""
+    s.stop()
+    with contextlib.closing(sqlite3.connect(s.data + '/scriped.db')) as db:
+        workspace, project = db.execute('SELECT workspace, id FROM project').fetchone()
+        db.executemany('INSERT OR IGNORE INTO note (workspace, id, project, content) VALUES (?,?,?,?)',
+                       ((workspace, ulid(1781000000000 + i, i), project, base64.b64encode(random.Random(i).randbytes(6000)).decode()) for i in range(1500)))
+        db.commit()
+    before = dump_lite(s.data)
+    command('export', '--data', s.data, '--to', d + '/e', '--secret', d + '/secret')
+    command('backup', '--data', s.data, '--to', d + '/b')
+
+    def small(disk, **room):
+        no_room('export', 'export', '--data', s.data, '--to', disk + '/e', **room)
+        part = os.path.getsize(disk + '/e.part')
+        if not part:
+            raise Failure('what there was room for is not kept')
+        if not room:      # it fills the disk
+            shutil.move(disk + '/e.part', d + '/e.part')
+        open(disk + '/b', 'w').write('an older one')
+        no_room('backup', 'backup', '--data', s.data, '--to', disk + '/b', **room)
+        if open(disk + '/b').read() != 'an older one' or [f for f in os.listdir(disk) if f.startswith('b.')]:
+            raise Failure(f'a backup without room leaves {os.listdir(disk)}')
+        no_room('restore', 'restore', '--from', d + '/b', '--data', disk + '/r', **room)
+        if set(os.listdir(disk + '/r')) - {'scriped.lock'}:
+            raise Failure(f'a restore without room leaves {os.listdir(disk + "/r")}')
+        no_room('import', 'import', '--data', disk + '/i', '--from', d + '/e', '--secret', d + '/secret', **room)
+        with contextlib.closing(lite(disk + '/i')) as db:
+            had = db.execute('SELECT chunk FROM moved').fetchone()[0]
+            if db.execute('PRAGMA integrity_check').fetchall() != [('ok',)]:
+                raise Failure('an import without room leaves a broken database')
+        return had
+
+    def roomy(disk, had):
+        command('export', '--data', s.data, '--to', disk + '/e')
+        command('import', '--data', disk + '/x', '--from', disk + '/e', '--secret', d + '/secret')
+        same(as_moved(before), dump_lite(disk + '/x'))
+        command('backup', '--data', s.data, '--to', disk + '/b')
+        command('restore', '--from', disk + '/b', '--data', disk + '/r')
+        same(before, dump_lite(disk + '/r'))
+        went_on = json.loads(command('import', '--data', disk + '/i', '--from', d + '/e', '--secret', d + '/secret', '--json'))
+        if not went_on['resumed'] or had < 1:
+            raise Failure(f'the import began anew: {went_on}, {had} chunks were in')
+        same(as_moved(before), dump_lite(disk + '/i'))
+    os.mkdir(d + '/limit')
+    roomy(d + '/limit', small(d + '/limit', file_max=3_000_000))
+    disk = d + '/disk'
+    os.mkdir(disk)
+    if subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', disk], capture_output=True, check=False).returncode == 0:
+        try:
+            had = small(disk)
+            subprocess.run(['mount', '-o', 'remount,size=200m', disk], check=True)
+            shutil.move(d + '/e.part', disk + '/e.part')
+            roomy(disk, had)
+        finally:
+            subprocess.run(['umount', '-l', disk], check=False)
+    s.start()
+
+
 def backups_of_a_busy_server(s, d):
     """Of one moment while callers write, whoever is killed; what was acknowledged before is in it."""
     rnd = random.Random(7)
@@ -669,7 +738,7 @@ def scheduled(s, service, d):
     s.settings = was
 
 
-STORIES = (through_a_bucket, everything_goes_there_and_back, uploads_go_along, uploads_move_house, one_workspace_goes_beside_others, forged_files_are_refused,
+STORIES = (through_a_bucket, everything_goes_there_and_back, uploads_go_along, uploads_move_house, full_disks, one_workspace_goes_beside_others, forged_files_are_refused,
            backups_of_a_busy_server, damaged_backups_are_refused)
 
 

@@ -1,4 +1,5 @@
 #include "app/app.h"
+#include <signal.h>
 #include <stdio.h>
 
 static bool asks_help(const char *word) { return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0; }
@@ -19,6 +20,7 @@ main(int argc, char **argv)
 	char help[] = "--help";
 	struct error e;
 
+	signal(SIGXFSZ, SIG_IGN);	/* a limit of file sizes is an error like a full disk */
 	if (!crypto_init()) {
 		fprintf(stderr, "scriped: libsodium cannot be initialised\n");
 		return EXIT_FAILED;

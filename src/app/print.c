@@ -11,7 +11,7 @@ complain(const struct error *e)
 {
 	bool usage = e->code == E_USAGE || e->code == E_INVALID_REQUEST;
 
-	fprintf(stderr, "scriped: %s\n", e->detail);
+	fprintf(stderr, "scriped: %s%s\n", e->detail, e->code == E_FULL ? ": make room, then run it again; what stood before stands" : "");
 	return usage ? EXIT_USAGE : EXIT_FAILED;
 }
 

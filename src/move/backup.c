@@ -42,7 +42,7 @@ backup_sync_folder(const char *path, struct error *e)
 static enum err
 fault(sqlite3 *c, struct error *e, const char *what)
 {
-	return fail(e, (sqlite3_errcode(c) & 0xff) == SQLITE_FULL ? E_FULL : E_STORAGE, NULL, "%s: %s", what, sqlite3_errmsg(c));
+	return fail(e, side_is_full(c) ? E_FULL : E_STORAGE, NULL, "%s: %s", what, sqlite3_errmsg(c));
 }
 
 /* Without a transaction of its own the copy would begin anew with each commit of the server. */

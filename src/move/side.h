@@ -48,6 +48,8 @@ enum side_mode {
 };
 MUST_USE enum err side_lite(const char *path, enum side_mode, struct side *ret, struct error *);
 MUST_USE enum err side_pg(const char *uri, enum side_mode, struct side *ret, struct error *);
+struct sqlite3;
+bool	side_is_full(struct sqlite3 *);	/* whether what failed last is for want of room */
 static inline void side_close(struct side *s) { if (s->ops != NULL) s->ops->close(s); s->ops = NULL; }
 
 const struct side_table *side_table(const struct side_catalog *, str name);	/* NULL: there is none */

@@ -2,14 +2,25 @@
 #include "move/side.h"
 #include <sqlite3.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 struct lite { sqlite3 *c; sqlite3_stmt *read, *fill; int rc; enum side_mode mode; };
+
+/* A limit of file sizes is like a full disk; SQLite calls it an error of writing. */
+bool
+side_is_full(struct sqlite3 *c)
+{
+	struct rlimit files;
+
+	return (sqlite3_errcode(c) & 0xff) == SQLITE_FULL ||
+	    (sqlite3_extended_errcode(c) == SQLITE_IOERR_WRITE && getrlimit(RLIMIT_FSIZE, &files) == 0 && files.rlim_cur != RLIM_INFINITY);
+}
 
 static enum err
 fault(sqlite3 *c, struct error *e, const char *what)
 {
 	int rc = sqlite3_extended_errcode(c);
-	enum err code = rc == SQLITE_CONSTRAINT_UNIQUE || rc == SQLITE_CONSTRAINT_PRIMARYKEY ? E_DUPLICATE : (rc & 0xff) == SQLITE_FULL ? E_FULL : E_STORAGE;
+	enum err code = rc == SQLITE_CONSTRAINT_UNIQUE || rc == SQLITE_CONSTRAINT_PRIMARYKEY ? E_DUPLICATE : side_is_full(c) ? E_FULL : E_STORAGE;
 
 	return fail(e, code, NULL, "%.80s: %s", what, sqlite3_errmsg(c));
 }
