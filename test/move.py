@@ -542,8 +542,7 @@ def full_disks(s, d):
 
     def small(disk, **room):
         no_room('export', 'export', '--data', s.data, '--to', disk + '/e', **room)
-        part = os.path.getsize(disk + '/e.part')
-        if not part:
+        if not os.path.getsize(disk + '/e.part'):
             raise Failure('what there was room for is not kept')
         if not room:      # it fills the disk
             shutil.move(disk + '/e.part', d + '/e.part')
@@ -572,10 +571,10 @@ def full_disks(s, d):
         if not went_on['resumed'] or had < 1:
             raise Failure(f'the import began anew: {went_on}, {had} chunks were in')
         same(as_moved(before), dump_lite(disk + '/i'))
-    os.mkdir(d + '/limit')
-    roomy(d + '/limit', small(d + '/limit', file_max=3_000_000))
     disk = d + '/disk'
+    os.mkdir(d + '/limit')
     os.mkdir(disk)
+    roomy(d + '/limit', small(d + '/limit', file_max=3_000_000))
     if subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', disk], capture_output=True, check=False).returncode == 0:
         try:
             had = small(disk)
