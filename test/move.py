@@ -26,11 +26,10 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
 import pg  # noqa: E402
 import s3  # noqa: E402
+from dumps import STAYS, dump_lite, dump_pg, lite, same  # noqa: E402
 from server import Database, Failure, Server, program, psql, surroundings, wait_for  # noqa: E402
 from tap import Tap  # noqa: E402
 
-with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'src', 'move', 'table.c'), encoding='utf-8') as rows:
-    STAYS = set(re.findall(r'^\tSTAYS\("(\w+)"', rows.read(), re.M))
 LETTERS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 
 
@@ -55,52 +54,11 @@ def command(*args, status=0, wait=True, file_max=None):
 
 # ------------------------------------------------------------------------------------------------------ dumps
 
-def lite(folder):
-    return sqlite3.connect(f'file:{folder}/scriped.db?mode=ro', uri=True)
-
-
-def dump_lite(folder):
-    """{table: sorted rows}, a row a dict of texts."""
-    with contextlib.closing(lite(folder)) as db:
-        tables = [n for n, in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'")]
-        return {t: rows(c[0] for c in d.description) for t in tables if t not in STAYS for d in [db.execute(f'SELECT * FROM "{t}"')]
-                for rows in [lambda names, d=d: sorted_rows(names, d.fetchall())]}
-
-
-def sorted_rows(names, rows):
-    names = list(names)
-    plain = [{n: ('hex:' + v.hex() if isinstance(v, bytes) else v) for n, v in zip(names, row)} for row in rows]
-    return sorted(plain, key=lambda r: json.dumps(r, sort_keys=True))
-
-
-def dump_pg(url):
-    tables = psql(url, "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'public'"
-                       " AND c.relkind IN ('r', 'p') AND NOT c.relispartition").split()
-    found = {}
-    for t in tables:
-        if t in STAYS:
-            continue
-        lines = psql(url, f'SELECT to_jsonb(x) FROM "{t}" x').splitlines()
-        rows = [{k: ('hex:' + v[2:] if isinstance(v, str) and v.startswith('\\x') else v) for k, v in json.loads(line).items()} for line in lines]
-        found[t] = sorted(rows, key=lambda r: json.dumps(r, sort_keys=True))
-    return found
-
-
 def as_moved(dump):
     """What an export makes of a dump: jobs that ran wait, and the facts of the server stay but for what setup made."""
     jobs = [dict(j, status='QUEUED', worker=None, lease_until=None) if j['status'] == 'RUNNING' else j for j in dump['job']]
     facts = [f for f in dump['server_fact'] if f['name'] == 'setup']
     return dict(dump, job=sorted(jobs, key=lambda r: json.dumps(r, sort_keys=True)), server_fact=facts)
-
-
-def same(a, b, but=()):
-    for t in sorted(set(a) | set(b)):
-        if t in but:
-            continue
-        if a.get(t) != b.get(t):
-            missing = [r for r in a.get(t, []) if r not in b.get(t, [])][:2]
-            more = [r for r in b.get(t, []) if r not in a.get(t, [])][:2]
-            raise Failure(f'{t} differs: {len(a.get(t, []))} and {len(b.get(t, []))} rows; missing {missing}, more {more}')
 
 
 # ------------------------------------------------------------------------------------------------------ the world
