@@ -241,7 +241,7 @@ db_prepare_all(struct db *db, struct error *e)
 
 	/* A query of no values and an id below is prepared only: see the engines. */
 	for (int i = 0; i < n; i++)
-		if (all[i]->since <= db_schema() && (!all[i]->pg || db_is_pg(db)))
+		if (db_is_pg(db) ? all[i]->since <= db_schema() : all[i]->since == 0 && !all[i]->pg)
 			TRY(db->ops->query(db, all[i], NULL, -1, NULL, e));
 	return OK;
 }

@@ -10,6 +10,7 @@
  *
  * SQL() also enters the statement into a list that the linker collects, so that all are prepared when an engine
  * opens (on its first connection; the others prepare what they are asked for), and a tool can ask for the plan of each.
+ * Prepared ones take 4 KB each of the embedded server: there what nodes share waits for its first use.
  *
  * Ownership:  rows belong to the query and die with db_done; text read from them is borrowed until the next row
  *             unless db_scan is given an arena.  Texts over 32 bytes and bytes that are bound live until db_done.
@@ -24,7 +25,7 @@
 struct stmt { const char *name, *sql; int id, since; bool pg; };	/* id: its place in the list, set by db_init */
 #define SQL(var, nm, text) SQL_SINCE(0, var, nm, text)
 /* One that needs this schema: on PostgreSQL nodes of a new release run on the schema of the last one until the operator migrates, and
- * who uses it asks db_schema() before. */
+ * who uses it asks db_schema() before.  SQLite, whose schema is always the newest, prepares it when it is first used. */
 #define SQL_SINCE(number, var, nm, text) \
 	static struct stmt var = { nm, "" text, -1, number, false }; \
 	static struct stmt *const var##_listed __attribute__((section("scriped_stmts"), used)) = &var

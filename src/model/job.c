@@ -177,10 +177,10 @@ job_cancel(struct db *db, struct arena *a, workspace_id w, job_id id, int64_t no
 	return fail(e, E_NOT_CANCELLABLE, NULL, "Job is in '%s'; only QUEUED jobs can be cancelled in v1.", job_status_words.v[ret->status]);
 }
 
-/* An arm each; one without a job gets NULL. */
+/* An arm each; one without a job gets NULL.  The embedded database has no other node that could end a job. */
 #define OVER(w, i)	"SELECT id FROM job WHERE workspace = $" #w " AND id = $" #i " AND status IN ('DONE', 'FAILED', 'CANCELLED')"
 #define OR(w, i)	" UNION ALL " OVER(w, i)
-SQL(ended_of, "job.ended", OVER(1, 2) OR(3, 4) OR(5, 6) OR(7, 8) OR(9, 10) OR(11, 12) OR(13, 14) OR(15, 16) OR(17, 18) OR(19, 20) OR(21, 22)
+SQL_PG(0, ended_of, "job.ended", OVER(1, 2) OR(3, 4) OR(5, 6) OR(7, 8) OR(9, 10) OR(11, 12) OR(13, 14) OR(15, 16) OR(17, 18) OR(19, 20) OR(21, 22)
     OR(23, 24) OR(25, 26) OR(27, 28) OR(29, 30) OR(31, 32) OR(33, 34) OR(35, 36) OR(37, 38) OR(39, 40) OR(41, 42) OR(43, 44) OR(45, 46)
     OR(47, 48) OR(49, 50) OR(51, 52) OR(53, 54) OR(55, 56) OR(57, 58) OR(59, 60) OR(61, 62) OR(63, 64));
 _Static_assert(JOBS_ASKED == 32, "job.ended has an arm for each");
@@ -212,7 +212,7 @@ SQL(claim, "job.claim",
     " WHERE (workspace, id) IN (SELECT workspace, id FROM next) RETURNING " TASK);
 /* Of a queue that was empty when it was last analysed the planner of PostgreSQL expects a handful of rows, and would sort them: that is the whole
  * queue, each time.  In its order the index gives what is needed. */
-SQL(in_order, "job.in_order", "SELECT 0{pg}, set_config('enable_sort', 'off', true){/pg}");
+SQL_PG(0, in_order, "job.in_order", "SELECT set_config('enable_sort', 'off', true)");
 #define FENCE	" WHERE workspace = $1 AND id = $2 AND status = 'RUNNING' AND worker = $3 AND attempts = $4"
 SQL(held, "job.held", "SELECT 1 FROM job" FENCE);
 SQL(done, "job.done",
