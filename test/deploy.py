@@ -275,6 +275,17 @@ def confined(_):
             need(a.status == 200 and a.json()['data']['status'] == 'DONE', f'{a}')
 
 
+@case('as many nodes of a machine as one likes: no two units want one port', own=True)
+def ports(_):
+    taken = []
+    for unit, instances in (('api', ('8081', '8082')), ('worker', ('1', '2'))):
+        for i in instances:
+            args = read('systemd', f'scriped-{unit}@.service').replace('%i', i)
+            taken += [re.search(r'--listen (\S+)', args)[1], re.search(r'metrics_listen=(\S+)', args)[1]]
+    fixed = [at for at in taken if not at.endswith(':0')]
+    need(len(set(fixed)) == len(fixed) and len(fixed) >= 6, f'{taken}')
+
+
 class Inside(Server):
     """One that is confined as a unit says."""
 

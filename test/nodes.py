@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
 
 import cases
+import redis
 from cases import case, need
 from server import Client, Server, program, psql, surroundings, wait_for
 
@@ -119,6 +121,38 @@ def roles(engine):
             need(a.status == 503 and 'role api' in a.json()['error']['message'], f'a worker says {a}')
             need(other.get('/v1/health').status == 200 and other.get('/livez').status == 200 and other.get('/nothing').status == 503, 'health of a worker')
         need([n['role'] for n in nodes(api)] == ['api'], f'who stopped is still there: {nodes(api)}')
+
+
+@case('what cannot serve is refused at the start, with what mends it', own=True)
+def refused(engine):
+    with tempfile.TemporaryDirectory() as d:
+        def refuses(why, *args):
+            p = subprocess.run([*program(), *args, '--listen', '127.0.0.1:0'], capture_output=True, text=True, timeout=60, env=surroundings())
+            need(p.returncode == 2 and why in p.stderr, f'{args}: {p.returncode} {p.stderr}')
+
+        refuses('postgres://USER', 'serve', '--db', 'mysql://127.0.0.1/scriped')
+        refuses('say --db', 'serve', '--data', d, '--role', 'worker')
+        refuses('say --db', 'serve', '--data', d, '--set', 'db_read=postgres://127.0.0.1:1/x')
+        refuses('say --db', 'serve', '--data', d, '--set', 'db_direct=postgres://127.0.0.1:1/x')
+    base, name = os.environ['SCRIPED_TEST_PG'], f'latin_{os.getpid()}'
+    psql(base, f"CREATE DATABASE {name} ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+    try:
+        refuses("ENCODING 'UTF8' TEMPLATE template0", 'setup', '--db', re.sub(r'/[^/?]*(\?|$)', rf'/{name}\1', base))
+    finally:
+        psql(base, f'DROP DATABASE {name}')
+
+
+@case('doctor asks the Valkey that nodes share', own=True)
+def asks_kv(engine):
+    if redis.program() is None:
+        raise cases.Skip('no Valkey or Redis')
+    with redis.Redis() as r, Server(API, db=engine) as s:
+        look = lambda uri: json.loads(subprocess.run([*program(), 'doctor', '--json', '--db', s.database.url, '--kv', uri], capture_output=True, text=True,
+                                                     timeout=60, env=surroundings()).stdout)
+        of = lambda rows: next(row for row in rows if row['check'] == 'kv')
+        need(of(look(r.url))['result'] == 'ok', 'one that answers')
+        bad = of(look('redis://127.0.0.1:1'))
+        need(bad['result'] == 'FAIL' and 'ECONNREFUSED' in bad['detail'], f'{bad}')
 
 
 @case('without LISTEN all is a second later', own=True)

@@ -156,6 +156,33 @@ check_database(struct doctor *d)
 	db.ops->close(&db);
 }
 
+/* What nodes share beside it. */
+static void
+check_kv(struct doctor *d)
+{
+	struct kv_conf c = { d->conf.kv, NULL, NULL, &sys_clock_real, d->conf.kv_timeout * 1000 };
+	struct kv_stats st;
+	struct error e;
+	struct kv *kv;
+
+	if (c.uri[0] == '\0')
+		return;
+	enum err code = log_open(NULL, LOG_LOGFMT, LOG_ERROR, &sys_clock_real, &c.log, &e);
+	if (code == OK)
+		code = kv_open(&c, &kv, &e);
+	if (code == OK) {
+		kv_stats(kv, &st);
+		if (st.ok)
+			tell(d, GOOD, "kv", "it answers, and takes what nodes count");
+		else
+			tell(d, BAD, "kv", "it does not answer (%s): look at the setting kv; until it does each node counts its share by itself", st.why);
+		kv_close(kv);
+	} else
+		tell(d, BAD, "kv", "%s", e.detail);
+	if (c.log != NULL)
+		log_close(c.log);
+}
+
 static void
 check_clock(struct doctor *d)
 {
@@ -372,6 +399,7 @@ look_at_all(struct doctor *d)
 	check_folder(d);
 	check_files(d);
 	check_database(d);
+	check_kv(d);
 	check_clock(d);
 	check_provider(d);
 	check_meaning(d);

@@ -107,12 +107,19 @@ load_conf(struct server *s, struct error *e)
 	return OK;
 }
 
+/* Settings that mean nothing without another one. */
 static enum err
 check_role(const struct server *s, struct error *e)
 {
-	if (s->confs[0]->role == ROLE_ALL || home_pg(s->confs[0]) != NULL)
+	const struct conf *c = s->confs[0];
+
+	if (home_pg(c) != NULL)
 		return OK;
-	return fail(e, E_USAGE, NULL, "--role %s is for nodes that share a database: say --db postgres://…, or leave --role away", roles[s->confs[0]->role]);
+	if (c->db_read[0] != '\0' || c->db_direct[0] != '\0')
+		return fail(e, E_USAGE, NULL, "db_read and db_direct lead to the database of db: say --db postgres://…, or leave them away");
+	if (c->role == ROLE_ALL)
+		return OK;
+	return fail(e, E_USAGE, NULL, "--role %s is for nodes that share a database: say --db postgres://…, or leave --role away", roles[c->role]);
 }
 
 /* Over PostgreSQL the folder holds only what is local, and several may share it: the bytes of uploads are guarded file by file. */
@@ -320,6 +327,8 @@ start(struct server *s, struct error *e)
 	atomic_store(&s->conf, s->confs[0]);
 	TRY(check_role(s, e));
 	TRY(open_log(s, e));
+	if (s->confs[0]->db_read[0] != '\0' && s->confs[0]->kv[0] == '\0')
+		log_note(s->log, LOG_WARN, "start", "db_read is not used: only a Valkey knows which reads a replica may answer; set kv");
 	TRY(open_home(s, e));
 	TRY(open_bus(s, e));
 	TRY(open_blobs(s, e));

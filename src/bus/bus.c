@@ -192,8 +192,9 @@ hang_up(struct bus *b)
 {
 	const char *why = b->pg == NULL ? "no memory" : PQerrorMessage(b->pg)[0] != '\0' ? PQerrorMessage(b->pg) : "the server says nothing any more";
 
+	str text = str_trim(str_z(why));
 	if (!b->told && !b->stop)
-		log_note(b->c.log, LOG_WARN, "bus", "no link to the other nodes, which are heard when they are next asked for (db_direct, or db): %s", why);
+		log_note(b->c.log, LOG_WARN, "bus", "no link to the other nodes, which are heard when they are next asked for (db_direct, or db): %.*s", STR(text));
 	b->told = true;
 	b->hears = false;
 	PQfinish(b->pg);

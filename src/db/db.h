@@ -97,6 +97,7 @@ MUST_USE enum err db_sqlite_open(const struct db_sqlite_conf *, struct db *ret, 
 bool	db_sqlite_checkpoint(struct db *);
 /* Reads all pages and indexes; E_STORAGE with what is wrong. */
 MUST_USE enum err db_sqlite_sound(struct db *, struct error *);
+/* E_USAGE: a server that is too old, or a database that is not encoded in UTF8. */
 MUST_USE enum err db_pg_open(const char *uri, struct db *ret, struct error *);
 MUST_USE enum err db_prepare_all(struct db *, struct error *);
 

@@ -491,6 +491,7 @@ TEST(what_cannot_be_opened_says_so)
 
 	CHECK_ERR(db_sqlite_open(&c, &db, &e), E_STORAGE);
 	CHECK(strstr(e.detail, c.path) != NULL);
+	CHECK_ERR(db_pg_open("mysql://nobody@127.0.0.1:1/none", &db, &e), E_USAGE);
 	CHECK_ERR(db_pg_open("postgres://nobody@127.0.0.1:1/none?connect_timeout=2", &db, &e), E_STORAGE);
 	CHECK(e.detail[0] != '\0');
 }

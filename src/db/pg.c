@@ -5,6 +5,7 @@
 
 #define UNANSWERED	1000	/* statements that nobody waits for: then somebody does, so that neither side's buffers grow without end */
 
+#define OLDEST		140000	/* as PQserverVersion says it */
 #define LOCK_MS		30000	/* commands and the start wait so long for a lock */
 
 enum { OID_BOOL = 16, OID_BYTEA = 17, OID_INT8 = 20, OID_INT2 = 21, OID_INT4 = 23 };
@@ -563,9 +564,37 @@ pg_open_own(const struct link_conf *conf, struct db *ret, struct error *e)
 	return code;
 }
 
+/* What libpq would take for the name of a database on this machine. */
+static enum err
+judge_scheme(const char *uri, struct error *e)
+{
+	if (strstr(uri, "://") == NULL || strncmp(uri, "postgres://", 11) == 0 || strncmp(uri, "postgresql://", 13) == 0)
+		return OK;
+	return fail(e, E_USAGE, NULL, "the URI of the database begins with another word than postgres://: it is postgres://USER:PASSWORD@HOST:PORT/NAME");
+}
+
+static enum err
+judge_server(PGconn *c, struct error *e)
+{
+	const char *encoding = PQparameterStatus(c, "server_encoding");
+
+	if (PQserverVersion(c) < OLDEST)
+		return fail(e, E_USAGE, NULL, "the server is PostgreSQL %d: it has to be %d or newer", PQserverVersion(c) / 10000, OLDEST / 10000);
+	if (encoding == NULL || strcmp(encoding, "UTF8") == 0)
+		return OK;
+	return fail(e, E_USAGE, NULL, "the database %s is encoded in %s, which cannot hold what people write: make it with"
+	    " CREATE DATABASE %s ENCODING 'UTF8' TEMPLATE template0", PQdb(c), encoding, PQdb(c));
+}
+
 enum err
 db_pg_open(const char *uri, struct db *ret, struct error *e)
 {
 	struct link_conf conf = { .uri = uri, .lock_ms = LOCK_MS };
-	return pg_open_own(&conf, ret, e);
+
+	TRY(judge_scheme(uri, e));
+	TRY(pg_open_own(&conf, ret, e));
+	enum err code = judge_server(((struct pg *)ret->h)->l->c, e);
+	if (code != OK)
+		ret->ops->close(ret);
+	return code;
 }

@@ -415,6 +415,15 @@ set_up(struct valkey *v)
 	return told(v, (str[]){ S("EVALSHA"), { v->sha[TAKES], 40 }, S("1"), S(PREFIX "{here}:p0"), S("1"), S("1000"), S("1") }, 7, until);
 }
 
+static bool
+is_closing(struct valkey *v)
+{
+	pthread_mutex_lock(&v->lock);
+	bool closing = v->closing;
+	pthread_mutex_unlock(&v->lock);
+	return closing;
+}
+
 static void
 note(struct valkey *v, bool up, const char *why)
 {
@@ -443,7 +452,7 @@ turn(struct valkey *v, bool up)
 	}
 	pthread_cond_broadcast(&v->tried_once);
 	pthread_mutex_unlock(&v->lock);
-	if (was != up || first)
+	if ((was != up || first) && !is_closing(v))
 		note(v, up, v->wire.why);
 	drop(gone);
 	give_up(v, in);
@@ -459,15 +468,6 @@ hang_up(struct valkey *v)
 }
 
 /* --- the thread --- */
-
-static bool
-is_closing(struct valkey *v)
-{
-	pthread_mutex_lock(&v->lock);
-	bool closing = v->closing;
-	pthread_mutex_unlock(&v->lock);
-	return closing;
-}
 
 /* What has gathered, and a PING after a long silence. */
 static void
