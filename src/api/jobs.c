@@ -57,8 +57,8 @@ jobs_cancel(struct rq *rq)
 	struct job j;
 
 	TRY(job_cancel(rq->db, rq->a, rq->who.workspace, PATH_ID(rq, job), rq->now, &j, &reserved, &rq->err));
-	TRY(spend_settle(rq->db, rq->who.workspace, ulid_ms(&j.id.u), reserved, 0, &rq->err));
 	TRY(upload_release(rq->db, rq->who.workspace, j.id, rq->now, &rq->err));
+	TRY(spend_settle(rq->db, rq->who.workspace, ulid_ms(&j.id.u), reserved, 0, &rq->err));
 	work_snapshot(rq->api->c.work, rq->a, &j);
 	made(rq, ID_job, &j.id.u);
 	rq->gone = true;

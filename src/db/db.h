@@ -6,6 +6,7 @@
  *
  *	{pg} … {/pg}: what PostgreSQL alone needs; a comment to SQLite
  *	{i64} {bytes} {skip_locked} {for_update} {strict}	{id}: TEXT, compared by byte	{clustered}: strict, and kept in its key
+ *	{for_update}: as a change would, so that a row which only refers to this one is written meanwhile
  *	{unlogged}: not kept over a crash of PostgreSQL
  *
  * SQL() also enters the statement into a list that the linker collects, so that all are prepared when an engine

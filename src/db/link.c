@@ -7,7 +7,7 @@
 /* Text is compared by byte everywhere, so that keyset pages are the same on both engines. */
 static const struct dialect words[] = {
 	{ "{i64}", "BIGINT" }, { "{bytes}", "BYTEA" }, { "{strict}", "" }, { "{pg}", "" }, { "{/pg}", "" }, { "{clustered}", "" },
-	{ "{unlogged}", "UNLOGGED" }, { "{id}", "TEXT COLLATE \"C\"" }, { "{skip_locked}", " FOR UPDATE SKIP LOCKED" }, { "{for_update}", " FOR UPDATE" }, { NULL, NULL },
+	{ "{unlogged}", "UNLOGGED" }, { "{id}", "TEXT COLLATE \"C\"" }, { "{skip_locked}", " FOR UPDATE SKIP LOCKED" }, { "{for_update}", " FOR NO KEY UPDATE" }, { NULL, NULL },
 };
 #define PARAMS	80
 #define OWN	-2		/* ids of our own statements go down from here: -1 is one that has no place yet */

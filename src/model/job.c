@@ -214,7 +214,8 @@ SQL(claim, "job.claim",
  * queue, each time.  In its order the index gives what is needed. */
 SQL_PG(0, in_order, "job.in_order", "SELECT set_config('enable_sort', 'off', true)");
 #define FENCE	" WHERE workspace = $1 AND id = $2 AND status = 'RUNNING' AND worker = $3 AND attempts = $4"
-SQL(held, "job.held", "SELECT 1 FROM job" FENCE);
+/* Locked, and not only looked at: what is written behind it commits before anybody else has the job. */
+SQL(held, "job.held", "SELECT 1 FROM job" FENCE "{for_update}");
 SQL(done, "job.done",
     "UPDATE job SET status = 'DONE', result = $6, receipt = $7, completed_at = $5, updated_at = $5, worker = NULL, lease_until = NULL" FENCE);
 SQL(failed, "job.failed",
@@ -222,7 +223,10 @@ SQL(failed, "job.failed",
 SQL(drop, "job.drop", "DELETE FROM job" FENCE);
 SQL(again, "job.again",
     "UPDATE job SET status = 'QUEUED', run_at = $6, attempts = attempts - $7, updated_at = $5, worker = NULL, lease_until = NULL" FENCE);
-SQL(renew, "job.renew", "UPDATE job SET lease_until = $2 WHERE status = 'RUNNING' AND worker = $1 AND lease_until < $2");
+/* One that is being written down is left to that transaction, or to the next sign of life: who waits for one while it holds others may wait for ever. */
+SQL(renew, "job.renew",
+    "UPDATE job SET lease_until = $2 WHERE (workspace, id) IN"
+    " (SELECT workspace, id FROM job WHERE status = 'RUNNING' AND worker = $1 AND lease_until < $2{skip_locked})");
 SQL(lost, "job.lost",
     "SELECT " TASK " FROM job WHERE status = 'RUNNING' AND lease_until < $1 ORDER BY lease_until LIMIT $2{skip_locked}");
 SQL(give_back, "job.give_back",

@@ -225,6 +225,34 @@ DB_TEST(a_sign_of_life_keeps_the_lease)
 	close_bench(&b);
 }
 
+/* Two connections: what stands behind the fence commits before the job is anybody else's, and nobody waits for it. */
+DB_TEST(behind_the_fence_a_job_is_its_workers_until_the_commit)
+{
+	struct job_task mine, list[5];
+	struct bench b, other;
+	int n;
+
+	if (!t->pg)
+		return;
+	setup(&b, t);
+	open_bench(&other, t);
+	put(&b, 1, 1, now);
+	CHECK_INT(claim(&b, "w1", now, 1, &mine), ==, 1);
+	CHECK_OK(other.e, other.db.ops->script(&other.db, "SET lock_timeout = 200", &other.e));
+	CHECK_OK(b.e, b.db.ops->begin(&b.db, TX_WRITE, &b.e));
+	CHECK_OK(b.e, job_held(&b.db, &mine, &b.e));
+	CHECK_OK(b.e, db_settle(&b.db, &b.e));
+	CHECK_OK(other.e, job_lost(&other.db, &other.a, INT64_MAX, 5, list, &n, &other.e));
+	CHECK_INT(n, ==, 0);
+	CHECK_OK(other.e, job_renew(&other.db, S("w1"), now + 2 * LEASE, &other.e));
+	CHECK_ERR(job_give_back(&other.db, &mine, now, &other.e), E_LOCKED);
+	CHECK_OK(b.e, b.db.ops->commit(&b.db, &b.e));
+	CHECK_OK(other.e, job_lost(&other.db, &other.a, now + LEASE + 1, 5, list, &n, &other.e));
+	CHECK_INT(n, ==, 1);		/* it was left without a sign of life meanwhile */
+	close_bench(&other);
+	close_bench(&b);
+}
+
 /* --- the queue --- */
 
 DB_TEST(the_queue_is_in_order_of_time_then_age)

@@ -109,7 +109,7 @@ static void
 explain(PGconn *c, struct arena *a, const struct stmt *q, const char *table, const char *id)
 {
 	static const struct dialect words[] = { { "{i64}", "BIGINT" }, { "{pg}", "" }, { "{/pg}", "" }, { "{id}", "TEXT" },
-	    { "{skip_locked}", " FOR UPDATE SKIP LOCKED" }, { "{for_update}", " FOR UPDATE" }, { NULL, NULL } };
+	    { "{skip_locked}", " FOR UPDATE SKIP LOCKED" }, { "{for_update}", " FOR NO KEY UPDATE" }, { NULL, NULL } };
 	int most = most_of(q->name);
 	char *text = db_expand(q->sql, words);
 	struct buf b;

@@ -118,11 +118,11 @@ SQL(page_any, "post.page_any", ARM($6) " UNION ALL " ARM($7) " UNION ALL " ARM($
     ARM($10) " UNION ALL " ARM($11) " UNION ALL " ARM($12) " UNION ALL " ARM($13) ORDER);
 
 /* One part is enough where nobody else writes. */
-static enum err
-count_in(struct db *db, workspace_id w, status_id column, post_id id, int more, struct error *e)
-{
-	int part = db->ops->sole(db) ? 0 : id.u.s[25] % COUNT_PARTS;
+static int part_of(struct db *db, post_id id) { return db->ops->sole(db) ? 0 : id.u.s[25] % COUNT_PARTS; }
 
+static enum err
+count_in(struct db *db, workspace_id w, status_id column, int part, int more, struct error *e)
+{
 	return id_set(column) ? db_run(db, count, e, VID(w), VID(column), V(part), V(more)) : OK;
 }
 
@@ -132,7 +132,7 @@ post_insert(struct db *db, workspace_id w, const struct post *p, struct error *e
 	TRY(db_run(db, insert, e, VID(w), VID(p->id), VID(p->project), val_word(&post_status_words, p->status),
 	    val_word(&content_type_words, p->content_type), V(p->title), V(p->content), VTIME(p->scheduled_at), VID(p->status_id),
 	    val_word(&category_words, p->category), val_bool(p->auto_like), val_bool(p->auto_comment), VID(p->job)));
-	return count_in(db, w, p->status_id, p->id, 1, e);
+	return count_in(db, w, p->status_id, part_of(db, p->id), 1, e);
 }
 
 static void
@@ -197,12 +197,42 @@ post_hold_to(struct db *db, struct arena *a, workspace_id w, post_id id, struct 
 static enum err
 recount(struct db *db, workspace_id w, const struct post *was, const struct post *p, struct error *e)
 {
-	int order = memcmp(was->status_id.u.s, p->status_id.u.s, sizeof(p->status_id.u.s));
+	int order = memcmp(was->status_id.u.s, p->status_id.u.s, sizeof(p->status_id.u.s)), part = part_of(db, p->id);
 
 	if (order == 0)
 		return OK;
-	TRY(count_in(db, w, order < 0 ? was->status_id : p->status_id, p->id, order < 0 ? -1 : 1, e));
-	return count_in(db, w, order < 0 ? p->status_id : was->status_id, p->id, order < 0 ? 1 : -1, e);
+	TRY(count_in(db, w, order < 0 ? was->status_id : p->status_id, part, order < 0 ? -1 : 1, e));
+	return count_in(db, w, order < 0 ? p->status_id : was->status_id, part, order < 0 ? 1 : -1, e);
+}
+
+static enum err
+count_parts(struct db *db, workspace_id w, status_id column, const int n[COUNT_PARTS], int sign, struct error *e)
+{
+	for (int i = 0; i < COUNT_PARTS; i++)
+		if (n[i] != 0)
+			TRY(count_in(db, w, column, i, sign * n[i], e));
+	return OK;
+}
+
+/* Column by column, part by part: the order of recount, so that neither waits for the other while it holds what that needs. */
+enum err
+post_recount(struct db *db, workspace_id w, status_id from, status_id to, const post_id *moved, int n, struct error *e)
+{
+	bool first = memcmp(from.u.s, to.u.s, sizeof(to.u.s)) < 0;
+	int parts[COUNT_PARTS] = { 0 };
+
+	for (int i = 0; i < n; i++)
+		parts[part_of(db, moved[i])]++;
+	TRY(count_parts(db, w, first ? from : to, parts, first ? -1 : 1, e));
+	return count_parts(db, w, first ? to : from, parts, first ? 1 : -1, e);
+}
+
+enum err
+post_move(struct db *db, workspace_id w, const struct post *p, struct error *e)
+{
+	return db_run(db, move, e, VID(w), VID(p->id), val_word(&post_status_words, p->status), val_word(&content_type_words, p->content_type),
+	    V(p->title), V(p->content), VTIME(p->scheduled_at), VID(p->status_id), val_bool(p->auto_like), val_bool(p->auto_comment),
+	    VTIME(p->updated_at), val_word(&category_words, p->category));
 }
 
 enum err
@@ -211,9 +241,7 @@ post_update(struct db *db, workspace_id w, const struct post *was, const struct 
 	if (was->status == p->status && was->category == p->category && memcmp(&was->status_id, &p->status_id, sizeof(p->status_id)) == 0)
 		return db_run(db, edit, e, VID(w), VID(p->id), val_word(&content_type_words, p->content_type), V(p->title), V(p->content),
 		    VTIME(p->scheduled_at), val_bool(p->auto_like), val_bool(p->auto_comment), VTIME(p->updated_at));
-	TRY(db_run(db, move, e, VID(w), VID(p->id), val_word(&post_status_words, p->status), val_word(&content_type_words, p->content_type),
-	    V(p->title), V(p->content), VTIME(p->scheduled_at), VID(p->status_id), val_bool(p->auto_like), val_bool(p->auto_comment),
-	    VTIME(p->updated_at), val_word(&category_words, p->category)));
+	TRY(post_move(db, w, p, e));
 	return recount(db, w, was, p, e);
 }
 

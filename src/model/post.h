@@ -45,6 +45,9 @@ struct post_goal { int category; status_id column, by_default; int in_category; 
 MUST_USE enum err post_hold_to(struct db *, struct arena *, workspace_id, post_id, struct post_goal *, struct post *ret, struct error *);
 /* From what post_hold gave to what it shall be. */
 MUST_USE enum err post_update(struct db *, workspace_id, const struct post *was, const struct post *, struct error *);
+/* Many that go from one column to another: each to where it shall be, then all counted at once. */
+MUST_USE enum err post_move(struct db *, workspace_id, const struct post *, struct error *);
+MUST_USE enum err post_recount(struct db *, workspace_id, status_id from, status_id to, const post_id *moved, int n, struct error *);
 /* Some posts that a column holds; and its count, when it is gone. */
 MUST_USE enum err post_in_column(struct db *, workspace_id, status_id, int limit, post_id *ret, int *n, struct error *);
 MUST_USE enum err post_forget_column(struct db *, workspace_id, status_id, struct error *);

@@ -4,6 +4,7 @@
 #include "model/ledger.h"
 #include "model/note.h"
 #include "model/post.h"
+#include <stdlib.h>
 
 static const char *const vacant_names[] = { [VACANT_FOLDER] = "folder", [VACANT_COLUMN] = "column" };
 static const struct words vacant_words = { .v = vacant_names, .n = COUNT(vacant_names) };
@@ -38,42 +39,48 @@ vacate_next(struct db *db, struct vacated *v, bool *found, struct error *e)
 	return db_done(&r, e);
 }
 
-/* Like a change by a person: counted, and announced. */
+/* Like a change by a person: announced, and counted with the others. */
 static enum err
 move_post(struct db *db, struct arena *a, const struct sys_clock *clock, const struct vacated *v, post_id id, status_id to, size_t *bytes,
-    struct error *e)
+    bool *moved, struct error *e)
 {
-	struct post was, p;
+	struct post p;
 
-	TRY(post_hold(db, a, v->workspace, id, &was, e));
-	if (memcmp(was.status_id.u.s, v->id.s, 26) != 0)
+	TRY(post_hold(db, a, v->workspace, id, &p, e));
+	if (!(*moved = memcmp(p.status_id.u.s, v->id.s, 26) == 0))
 		return OK;
-	*bytes += was.content.n;
-	p = was;
+	*bytes += p.content.n;
 	p.status_id = to;
 	p.updated_at = sys_wall_ms(clock);
-	TRY(post_update(db, v->workspace, &was, &p, e));
+	TRY(post_move(db, v->workspace, &p, e));
 	return event_put(db, a, v->workspace, p.project, (event_id){ sys_ulid(clock) }, EVENT_POST_UPDATED, &post_rec, &p, e);
 }
 
-/* Texts may be long: no more than one is held at a time, and a slice ends early when it has written much. */
+static int by_id(const void *a, const void *b) { return memcmp(a, b, 26); }
+
+/* Texts may be long: no more than one is held at a time, and a slice ends early when it has written much.  All posts are locked before any
+ * count is: who changes one of them has the post and wants the count. */
 static enum err
 move_posts(struct db *db, struct arena *a, const struct sys_clock *clock, const struct vacated *v, int *moved, struct error *e)
 {
 	post_id ids[VACATE_SLICE];
 	size_t bytes = 0;
 	status_id to;
-	int n, i;
+	int n, i, here = 0;
+	bool it;
 
 	TRY(post_in_column(db, v->workspace, (status_id){ v->id }, VACATE_SLICE, ids, &n, e));
 	TRY(column_of(db, v->workspace, v->project, v->category, &to, e));
+	qsort(ids, (size_t)n, sizeof(*ids), by_id);
 	for (i = 0; i < n && bytes < VACATE_BYTES; i++) {
 		struct arena_mark mark = arena_mark(a);
-		TRY(move_post(db, a, clock, v, ids[i], to, &bytes, e));
+		TRY(move_post(db, a, clock, v, ids[i], to, &bytes, &it, e));
 		arena_back(a, mark);
+		if (it)
+			ids[here++] = ids[i];
 	}
 	*moved = i;
-	return OK;
+	return post_recount(db, v->workspace, (status_id){ v->id }, to, ids, here, e);
 }
 
 static enum err

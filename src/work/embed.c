@@ -147,9 +147,14 @@ claim(void *ctx, struct db *db, struct error *e)
 	struct vectors_wanted v = l->wanted;
 	int64_t now = sys_wall_ms(l->b.w->c.clock);
 
-	TRY(check_cap(l, db, now, e));
-	l->until = now + (l->affordable ? l->b.conf->embed_total + CLAIM_MORE : REFUSED_PAUSES * l->b.conf->embed_pause);
+	l->until = now + l->b.conf->embed_total + CLAIM_MORE;
 	TRY(vectors_claim(db, &v, l->until, e));
+	TRY(check_cap(l, db, now, e));
+	if (!l->affordable) {
+		v.claim = l->until;
+		l->until = now + REFUSED_PAUSES * l->b.conf->embed_pause;
+		TRY(vectors_claim(db, &v, l->until, e));
+	}
 	return document_get(db, &l->a, v.workspace, v.id, &l->d, e);
 }
 

@@ -2,6 +2,7 @@
 #include "model/ledger.h"
 #include "model/upload.h"
 #include "work/work_priv.h"
+#include <stdlib.h>
 
 /* Each claim has a name of its own: one whose commit is not known must not live on the signs of life of another. */
 struct step {
@@ -43,34 +44,52 @@ announce(struct run *r, struct db *db, int type, int64_t now, struct error *e)
 	return event_put(db, &r->a, t->workspace, t->project, id, type, &job_rec, &j, e);
 }
 
-static enum err
-write_down(struct run *r, struct db *db, struct error *e)
+/* What is to be settled with the spend of a day.  Last of all, and in one order: these rows are those that everybody of a workspace wants. */
+struct debt { workspace_id workspace; int64_t submitted, reserved, cost; };
+
+static int
+by_day(const void *a, const void *b)
 {
-	int64_t now = sys_wall_ms(r->w->c.clock), submitted = ulid_ms(&r->task.id.u);
+	const struct debt *x = a, *y = b;
+	int c = memcmp(x->workspace.u.s, y->workspace.u.s, 26);
+	int64_t on = x->submitted / DAY_MS, and = y->submitted / DAY_MS;
+
+	return c != 0 ? c : on < and ? -1 : on > and;
+}
+
+static enum err
+settle_all(struct db *db, struct debt *d, int n, struct error *e)
+{
+	qsort(d, (size_t)n, sizeof(*d), by_day);
+	for (int i = 0; i < n; i++)
+		TRY(spend_settle(db, d[i].workspace, d[i].submitted, d[i].reserved, d[i].cost, e));
+	return OK;
+}
+
+static enum err
+write_down(struct run *r, struct db *db, struct debt *owed, struct error *e)
+{
+	int64_t now = sys_wall_ms(r->w->c.clock);
 
 	if (r->verdict == V_DONE && r->kind->apply != NULL) {
 		TRY(job_held(db, &r->task, e));		/* or its effect would meet that of who has it now */
 		TRY(r->kind->apply(r, db, e));
 	}
-	if (r->task.type >= JT_SHOWN && (r->verdict == V_DONE || r->verdict == V_FAILED)) {
-		TRY(job_drop(db, &r->task, e));
-		return spend_settle(db, r->task.workspace, submitted, r->task.reserved, r->cost, e);
-	}
+	bool over = r->verdict == V_DONE || r->verdict == V_FAILED;		/* apply may have changed it */
+	*owed = (struct debt){ r->task.workspace, ulid_ms(&r->task.id.u), over ? r->task.reserved : 0, r->cost };
+	if (r->task.type >= JT_SHOWN && over)
+		return job_drop(db, &r->task, e);
 	switch (r->verdict) {
 	case V_DONE:
 		TRY(job_done(db, &r->task, now, r->result, r->receipt, e));
-		TRY(spend_settle(db, r->task.workspace, submitted, r->task.reserved, r->cost, e));
 		return announce(r, db, EVENT_JOB_COMPLETED, now, e);
 	case V_FAILED:
 		TRY(job_failed(db, &r->task, now, str_z(r->code), r->message, r->receipt, e));
 		TRY(upload_release(db, r->task.workspace, r->task.id, now, e));
-		TRY(spend_settle(db, r->task.workspace, submitted, r->task.reserved, r->cost, e));
 		return announce(r, db, EVENT_JOB_FAILED, now, e);
 	case V_AGAIN:
-		TRY(spend_settle(db, r->task.workspace, submitted, 0, r->cost, e));
 		return job_again(db, &r->task, now, r->run_at, false, e);
 	case V_RETURNED:
-		TRY(spend_settle(db, r->task.workspace, submitted, 0, r->cost, e));
 		return job_again(db, &r->task, now, MAX(now, r->run_at), true, e);
 	case V_NONE:
 		break;
@@ -79,21 +98,25 @@ write_down(struct run *r, struct db *db, struct error *e)
 }
 
 static enum err
-end_last(struct step *s, struct db *db, struct error *e)
+end_last(struct step *s, struct db *db, struct debt *owed, struct error *e)
 {
 	s->took = false;
 	s->r->verdict = s->verdict;
 	arena_back(&s->r->a, s->mark);
-	return s->verdict != V_NONE ? write_down(s->r, db, e) : OK;
+	*owed = (struct debt){ .cost = 0 };
+	return s->verdict != V_NONE ? write_down(s->r, db, owed, e) : OK;
 }
 
 static enum err
 run_step(void *ctx, struct db *db, struct error *e)
 {
 	struct step *s = ctx;
+	struct debt owed;
 	int n = 0;
 
-	enum err code = end_last(s, db, e);
+	enum err code = end_last(s, db, &owed, e);
+	if (code == OK)
+		code = settle_all(db, &owed, 1, e);
 	if (code == OK && s->take) {
 		arena_reset(&s->a);
 		code = job_claim(db, &s->a, (str){ s->name.s, 26 }, sys_wall_ms(s->w->c.clock), s->r->conf->lease, 1, &s->next, &n, e);
@@ -107,7 +130,26 @@ run_step(void *ctx, struct db *db, struct error *e)
 /* One transaction at a time: with two the groups are half as large, and jobs end a third more slowly.  A step waits for that one alone,
  * a few milliseconds, and for no job. */
 
-struct group { struct step *first; struct arena a; };
+struct group { struct step *first; struct arena a; int n; };
+
+static int of_workspace(const struct step *a, const struct step *b) { return memcmp(a->r->task.workspace.u.s, b->r->task.workspace.u.s, 26); }
+
+/* By workspace: what the ends of jobs add to is its own, and two nodes take it in one order. */
+static struct step *
+in_order(struct step *first, int *n)
+{
+	struct step *sorted = NULL, **at;
+
+	for (*n = 0; first != NULL; ++*n) {
+		struct step *s = first;
+		first = s->behind;
+		for (at = &sorted; *at != NULL && of_workspace(*at, s) <= 0;)
+			at = &(*at)->behind;
+		s->behind = *at;
+		*at = s;
+	}
+	return sorted;
+}
 
 /* Tasks go to who takes one, in their order. */
 static enum err
@@ -134,13 +176,15 @@ static enum err
 run_group(void *ctx, struct db *db, struct error *e)
 {
 	struct group *g = ctx;
-	int takers = 0;
+	int takers = 0, n = 0;
 
 	arena_reset(&g->a);
+	struct debt *owed = NEW_N(&g->a, struct debt, g->n);
 	for (struct step *s = g->first; s != NULL; s = s->behind) {
-		TRY(end_last(s, db, e));
+		TRY(end_last(s, db, &owed[n++], e));
 		takers += s->take;
 	}
+	TRY(settle_all(db, owed, n, e));
 	return takers != 0 ? claim_all(g, db, takers, e) : OK;
 }
 
@@ -149,8 +193,9 @@ static void
 fly(struct work *w, struct error *e)
 {
 	struct steps *all = &w->steps;
-	struct group g = { .first = all->first };
+	struct group g = { .n = 0 };
 
+	g.first = in_order(all->first, &g.n);
 	all->first = NULL;
 	all->last = &all->first;
 	all->flying = true;
@@ -246,16 +291,17 @@ enum { SLICE = 64 };
 struct lost { struct work *w; int64_t now; int n, nfailed; job_id failed[SLICE]; struct arena a; };
 
 static enum err
-end_or_give_back(struct lost *l, struct db *db, struct job_task *t, struct error *e)
+end_or_give_back(struct lost *l, struct db *db, struct job_task *t, struct debt *owed, struct error *e)
 {
 	const struct conf *conf = l->w->c.settings(l->w->c.ctx);
 	struct run r = { .w = l->w, .task = *t, .verdict = V_FAILED, .code = "attempts_exhausted",
 	    .message = S("The job was lost by its worker too often. Its input may be what breaks the worker; change it and submit again.") };
 
+	*owed = (struct debt){ .cost = 0 };
 	if (t->lost_leases + 1 < conf->job_lost_leases)
 		return job_give_back(db, t, sys_wall_ms(l->w->c.clock), e);
 	arena_init(&r.a, 1 << 20);
-	enum err code = write_down(&r, db, e);
+	enum err code = write_down(&r, db, owed, e);
 	arena_free(&r.a);
 	l->failed[l->nfailed++] = t->id;
 	return code;
@@ -265,14 +311,15 @@ static enum err
 run_lost(void *ctx, struct db *db, struct error *e)
 {
 	struct job_task t[SLICE];
+	struct debt owed[SLICE];
 	struct lost *l = ctx;
 
 	arena_reset(&l->a);
 	l->nfailed = 0;
 	TRY(job_lost(db, &l->a, l->now, SLICE, t, &l->n, e));
 	for (int i = 0; i < l->n; i++)
-		TRY(end_or_give_back(l, db, &t[i], e));
-	return OK;
+		TRY(end_or_give_back(l, db, &t[i], &owed[i], e));
+	return settle_all(db, owed, l->n, e);
 }
 
 enum err
