@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""limits.py -- rates that three nodes count together, on a real PostgreSQL, with a real Valkey or Redis and without one.
+"""limits.py -- rates that three nodes count together, on a real PostgreSQL, with a real Valkey or Redis (also over TLS) and without one.
 
     python3 test/lib/pg.py -- python3 test/limits.py
 
 TAP lines, and `N passed, N failed` at the end."""
 import os
 import sys
+import tempfile
 import threading
 from contextlib import closing
 
@@ -15,6 +16,7 @@ sys.path.insert(0, os.path.join(HERE, 'lib'))
 from redis import Redis, program
 from server import Server, wait_for
 from tap import Tap
+from tls import Authority
 
 LIMIT, UNDER = 40, 8
 RATES = {'rate_read': LIMIT, 'kv_timeout': 2000}
@@ -75,10 +77,60 @@ def with_postgres(tap):
         together(tap, 'three nodes on PostgreSQL let through at most the limit, and at most eight less', (a, b, c), LIMIT - UNDER)
 
 
+USERS = ['--requirepass', 's@cret', '--user', 'scriped', 'on', '>p:w', '~scriped:*', '+eval', '+evalsha', '+script|load', '+select', '+ping', '+@list', '+time', '+pexpire',
+         '+get', '+set']
+
+
+def said_of(a, uri, authority, words):
+    """What a node says of the store under that URI: the word of health, and the line of its log."""
+    os.environ.pop('SSL_CERT_FILE', None)
+    if authority:
+        os.environ['SSL_CERT_FILE'] = authority.file
+    try:
+        with a.twin({**a.settings, 'kv': uri}) as b:
+            check = health(b)['checks']['redis']
+            with closing(b.client()) as c:
+                status = c.get('/v1/projects').status
+            if words:
+                b.log_wait(words)
+            return check['ok'] and check['backend'] == 'valkey', check.get('error', ''), b.log_text(), status
+    finally:
+        os.environ.pop('SSL_CERT_FILE', None)
+
+
+def over_tls(tap):
+    """Whom a node trusts, and as whom it signs in; each refusal has its own word, and no log has a password."""
+    with tempfile.TemporaryDirectory(prefix='scriped-tls-') as d, Server(RATES, db='postgres') as a:
+        folders = [os.path.join(d, n) for n in ('ours', 'theirs')]
+        for f in folders:
+            os.mkdir(f)
+        ours, theirs = map(Authority, folders)
+        with Redis(args=USERS, tls=ours.certify('127.0.0.1')) as r, Redis(args=USERS, tls=ours.certify('valkey.example.com')) as named, Redis() as plain:
+            def uri(s, who):
+                return f'rediss://{who}127.0.0.1:{s.port}'
+            cases = (
+                ('the password is right', uri(r, ':s%40cret@'), ours, None, None),
+                ('user and password are right', uri(r, 'scriped:p%3Aw@'), ours, None, None),
+                ('the name is another', uri(named, ':s%40cret@'), ours, 'CERTIFICATE_NAME', 'another name'),
+                ('the authority is another', uri(r, ':s%40cret@'), theirs, 'CERTIFICATE_UNTRUSTED', 'SSL_CERT_FILE'),
+                ('nobody is trusted', uri(r, ':s%40cret@'), None, 'CERTIFICATE_UNTRUSTED', 'SSL_CERT_FILE'),
+                ('the password is wrong', uri(r, ':nonsense@'), ours, 'WRONGPASS', 'password in kv is wrong'),
+                ('the user is nobody', uri(r, 'nobody:s%40cret@'), ours, 'WRONGPASS', 'user or password'),
+                ('there is no password', uri(r, ''), ours, 'NOAUTH', 'wants a password'),
+                ('it speaks no TLS', uri(plain, ''), ours, 'ETIMEDOUT', 'without TLS'),
+                ('we speak no TLS', f'redis://:s%40cret@127.0.0.1:{r.port}', ours, 'ECONNRESET', 'rediss://'),
+            )
+            for title, where, authority, word, words in cases:
+                ok, error, log, status = said_of(a, where, authority, words)
+                good = ok == (word is None) and status == 200 and (word is None or (error == word and words in log)) and 's@cret' not in log and 'nonsense' not in log
+                tap.line(f'over TLS: {title}', None if good else f'health: {ok} {error!r}, a read {status}; log: {log[-400:]}')
+
+
 def main():
     tap = Tap()
     if program():
         with_valkey(tap)
+        over_tls(tap)
     else:
         tap.line('with a Valkey', RuntimeError('neither valkey-server nor redis-server is here'))
     with_postgres(tap)

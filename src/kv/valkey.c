@@ -430,7 +430,8 @@ note(struct valkey *v, bool up, const char *why)
 	if (up)
 		log_note(v->kv->c.log, LOG_INFO, "kv", "%s answers: all nodes count there", v->uri.host);
 	else
-		log_note(v->kv->c.log, LOG_WARN, "kv", "%s does not answer (%s): each node counts its share of the limits by itself, until it comes back", v->uri.host, why);
+		log_note(v->kv->c.log, LOG_WARN, "kv", "%s cannot be used (%s: %s): each node counts its share of the limits by itself, until it can", v->uri.host, why,
+		    wire_words(why));
 }
 
 /* Whoever waits is told that nobody can be asked. */

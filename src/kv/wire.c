@@ -125,6 +125,26 @@ wire_fail_by(struct wire *l, const redisReply *r)
 	return wire_fail(l, "ERR");
 }
 
+const char *
+wire_words(const char *why)
+{
+	static const struct { const char *why, *words; } known[] = {
+		{ "CERTIFICATE_NAME", "its certificate is of another name than the one in kv" },
+		{ "CERTIFICATE_EXPIRED", "its certificate is not valid today" },
+		{ "CERTIFICATE_UNTRUSTED", "its certificate is of nobody whom this machine trusts: name the authority's file in SSL_CERT_FILE" },
+		{ "TLS", "it does not speak TLS, or an older one than 1.2" },
+		{ "WRONGPASS", "user or password in kv is wrong" }, { "NOAUTH", "it wants a password: redis://USER:PASSWORD@HOST" },
+		{ "NOPERM", "the user in kv may not do what is needed: EVAL, EVALSHA, SCRIPT, TIME, lists, GET and SET of scriped:*" },
+		{ "ENOTFOUND", "its name is not known" }, { "ECONNREFUSED", "nobody listens there" }, { "ECONNRESET", "it closed the connection: is kv to be rediss:// for TLS?" },
+		{ "ETIMEDOUT", "it is silent, as one without TLS is to rediss://" }, { "EPROTO", "it is no Valkey or Redis" }, { "READONLY", "it is a replica" }, { "MISCONF", "it cannot write to its disk" }, { "OOM", "its memory is full" },
+	};
+
+	for (size_t i = 0; i < COUNT(known); i++)
+		if (strcmp(known[i].why, why) == 0)
+			return known[i].words;
+	return "see its log";
+}
+
 static bool
 fail_by(struct wire *l, int number)
 {
@@ -206,6 +226,21 @@ name_peer(struct wire *l)
 	return SSL_set1_host(l->tls, host) == 1 && SSL_set_tlsext_host_name(l->tls, (char *)(uintptr_t)host) == 1;
 }
 
+static const char *
+refusal(long verdict)
+{
+	switch (verdict) {
+	case X509_V_OK:
+		return "TLS";
+	case X509_V_ERR_HOSTNAME_MISMATCH: case X509_V_ERR_IP_ADDRESS_MISMATCH:
+		return "CERTIFICATE_NAME";
+	case X509_V_ERR_CERT_HAS_EXPIRED: case X509_V_ERR_CERT_NOT_YET_VALID:
+		return "CERTIFICATE_EXPIRED";
+	default:
+		return "CERTIFICATE_UNTRUSTED";
+	}
+}
+
 static bool
 speak_tls(struct wire *l, int64_t until_us)
 {
@@ -218,7 +253,7 @@ speak_tls(struct wire *l, int64_t until_us)
 		if (got == 1)
 			return true;
 		if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE)
-			return wire_fail(l, SSL_get_verify_result(l->tls) != X509_V_OK ? "CERTIFICATE" : "TLS");
+			return wire_fail(l, refusal(SSL_get_verify_result(l->tls)));
 		if (!ready(l, why == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, until_us))
 			return false;
 	}

@@ -1,7 +1,7 @@
 /* wire -- one connection to a Valkey or Redis: sockets, TLS (libssl), and the protocol (its reader is hiredis').
  *
  * Setting up waits, at most `patience`; after that nothing does.  Private to kv/.
- * Errors:   a word in l->why: an errno's name, the first word of what the server said, ENOTFOUND, TLS. */
+ * Errors:   a word in l->why: an errno's name, the first word of what the server said, ENOTFOUND, TLS, CERTIFICATE_…; wire_words says it longer. */
 #ifndef KV_WIRE_H
 #define KV_WIRE_H
 #include "kv/kv.h"
@@ -33,5 +33,6 @@ bool	wire_fill(struct wire *);			/* takes in what came; false: it broke */
 bool	wire_next(struct wire *, redisReply **ret);	/* the next whole answer, or NULL; false: that was none of the protocol */
 bool	wire_wait(struct wire *, redisReply **ret, int64_t until_us);	/* the same, waiting */
 bool	wire_fail(struct wire *, const char *word);	/* keeps the first one, a constant; false */
+const char *wire_words(const char *why);		/* what it means and what to do, for the operator's log */
 bool	wire_fail_by(struct wire *, const redisReply *);	/* what the server said: one of its words that we know, ERR for the others */
 #endif

@@ -1,6 +1,7 @@
 """redis.py -- a Valkey or Redis that keeps nothing, for a test that stops, kills and revives it.
 
     with Redis() as r: … r.url … r.kill(); r.start()
+    with Redis(args=['--requirepass', 'x'], tls=Authority(folder).certify("127.0.0.1")) as r:   TLS alone (test/lib/tls.py); r.url is rediss://
 
 It listens on a port of 127.0.0.1 that stays the same.  Needs valkey-server or redis-server."""
 import os
@@ -16,12 +17,12 @@ def program():
 
 
 class Redis:
-    def __init__(self, log=os.devnull):
-        self.log, self.proc = log, None
+    def __init__(self, log=os.devnull, args=(), tls=None):
+        self.log, self.proc, self.args, self.tls = log, None, args, tls
         with socket.socket() as s:
             s.bind(('127.0.0.1', 0))
             self.port = s.getsockname()[1]
-        self.url = f'redis://127.0.0.1:{self.port}'
+        self.url = f'{"rediss" if tls else "redis"}://127.0.0.1:{self.port}'
 
     def __enter__(self):
         self.start()
@@ -32,7 +33,7 @@ class Redis:
 
     def start(self):
         with open(self.log, 'ab') as log:
-            self.proc = subprocess.Popen([program(), '--port', str(self.port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--daemonize', 'no'],
+            self.proc = subprocess.Popen([program(), *self.listen(), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--daemonize', 'no', *self.args],
                                          stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         end = time.monotonic() + 20
         while not self.answers():
@@ -40,11 +41,26 @@ class Redis:
                 raise RuntimeError(f'{program()} does not start; see {self.log}')
             time.sleep(0.01)        # it says nothing that one could wait for
 
+    def listen(self):
+        if not self.tls:
+            return ['--port', str(self.port)]
+        cert, key = self.tls
+        return ['--port', '0', '--tls-port', str(self.port), '--tls-cert-file', cert, '--tls-key-file', key, '--tls-auth-clients', 'no']
+
     def answers(self):
+        if self.tls or self.args:
+            return self.listens()
         try:
             with socket.create_connection(('127.0.0.1', self.port), 1) as s:
                 s.sendall(b'PING\r\n')
                 return s.recv(7) == b'+PONG\r\n'
+        except OSError:
+            return False
+
+    def listens(self):
+        try:
+            socket.create_connection(('127.0.0.1', self.port), 1).close()
+            return True
         except OSError:
             return False
 
