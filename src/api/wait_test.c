@@ -98,16 +98,16 @@ DB_TEST(a_wait_ends_at_its_deadline_with_the_job_as_it_stands)
 	T_UNTIL(queued(&a) == 2);
 	settle(&a);
 	t_move(&a.h, 1999);
-	board_expire(a.h.work->board);
+	board_expire(a.h.work->board, 0);
 	T_UNTIL(front_busy(a.front) == 2);
 	t_move(&a.h, 1);
-	board_expire(a.h.work->board);
+	board_expire(a.h.work->board, 0);
 	hear_all(&c[0], 1, "QUEUED");
 	t_move(&a.h, 22999);
-	board_expire(a.h.work->board);
+	board_expire(a.h.work->board, 0);
 	T_UNTIL(front_busy(a.front) == 1);
 	t_move(&a.h, 1);
-	board_expire(a.h.work->board);
+	board_expire(a.h.work->board, 0);
 	hear_all(&c[1], 1, "QUEUED");
 	t_app_close(&a);
 }

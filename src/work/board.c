@@ -336,9 +336,9 @@ board_waits(struct board *b)
 }
 
 int64_t
-board_expire(struct board *b)
+board_expire(struct board *b, int64_t grace_us)
 {
-	int64_t now = sys_mono_us(b->clock);
+	int64_t now = sys_mono_us(b->clock) - grace_us;
 
 	pthread_mutex_lock(&b->lock);
 	struct work_wait *out = now >= b->next_us ? take_due(b, now) : NULL;

@@ -3,6 +3,7 @@
 #include "work/work_priv.h"
 
 #define RECALL_US	INT64_C(900000000)	/* between two looks at how long jobs take */
+#define LATE_US		INT64_C(250000)
 #define BURY_MS		DAY_MS		/* after which the row of a dead node goes */
 
 static const struct conf *settings(const struct work *w) { return w->c.settings(w->c.ctx); }
@@ -128,6 +129,27 @@ recall(struct work *w)
 		log_note(w->c.log, LOG_WARN, "estimate", "%s", e.detail);
 }
 
+/* --- waits that the keeper is late for --- */
+
+/* It may stand for as long as an outage of PostgreSQL lasts; whoever waits for a job is answered when the time is up. */
+void *
+late_do(void *arg)
+{
+	struct work *w = arg;
+
+	pthread_mutex_lock(&w->lock);
+	while (!w->stopping) {
+		pthread_mutex_unlock(&w->lock);
+		int64_t next = board_expire(w->board, LATE_US);
+		pthread_mutex_lock(&w->lock);
+		if (!w->stopping && !w->poke_late)
+			(void)sys_cond_wait_us(&w->late, &w->lock, next >= 0 ? MAX(next, 1000) : RECALL_US);
+		w->poke_late = false;
+	}
+	pthread_mutex_unlock(&w->lock);
+	return NULL;
+}
+
 /* --- the thread --- */
 
 static int64_t heartbeat_us(const struct conf *c) { return MIN(c->heartbeat, MAX(c->lease / 3, 1)) * 1000; }
@@ -162,7 +184,7 @@ keeper_do(void *arg)
 	while (!w->stopping) {
 		int64_t now = sys_mono_us(w->c.clock), next = go_round(w, rounds, COUNT(rounds), now), wait;
 		now = sys_mono_us(w->c.clock);
-		int64_t expire = board_expire(w->board);
+		int64_t expire = board_expire(w->board, 0);
 		wait = MAX(next - now, 1000);
 		if (expire >= 0)
 			wait = MIN(wait, MAX(expire, 100));

@@ -320,6 +320,17 @@ take_back(struct work *w, struct error *e)
 	return OK;
 }
 
+/* The bus and the workers that are there already count along. */
+static enum err
+hire(struct work *w, struct error *e)
+{
+	TRY(sys_thread(&w->thread[w->nthreads], "job", worker, w, e));
+	pthread_mutex_lock(&w->lock);
+	w->nthreads++;
+	pthread_mutex_unlock(&w->lock);
+	return OK;
+}
+
 static enum err
 start(struct work *w, struct error *e)
 {
@@ -334,10 +345,14 @@ start(struct work *w, struct error *e)
 	bus_listen(w->c.bus, &w->hears_ends);
 	if (engine_embedded(w->c.engine))
 		TRY(take_back(w, e));
-	for (; w->nthreads < n; w->nthreads++)
-		TRY(sys_thread(&w->thread[w->nthreads], "job", worker, w, e));
+	while (w->nthreads < n)
+		TRY(hire(w, e));
 	TRY(sys_thread(&w->keeper_thread, "keeper", keeper_do, w, e));
 	w->keeper_runs = true;
+	if (!engine_embedded(w->c.engine)) {
+		TRY(sys_thread(&w->late_thread, "late", late_do, w, e));
+		w->late_runs = true;
+	}
 	TRY(sys_thread(&w->duty_thread, "duty", duties_do, w, e));
 	w->duty_runs = true;
 	if (w->c.near != NULL && n != 0) {
@@ -361,6 +376,7 @@ work_idle(const struct work_conf *c)
 	pthread_mutex_init(&w->steps.lock, NULL);
 	sys_cond_init(&w->jobs);
 	sys_cond_init(&w->keeper);
+	sys_cond_init(&w->late);
 	sys_cond_init(&w->duties);
 	w->live = 1;
 	sys_cond_init(&w->pause);
@@ -389,6 +405,7 @@ work_close(struct work *w)
 	w->stopping = true;
 	pthread_cond_broadcast(&w->jobs);
 	pthread_cond_broadcast(&w->keeper);
+	pthread_cond_broadcast(&w->late);
 	pthread_cond_broadcast(&w->duties);
 	pthread_cond_broadcast(&w->pause);
 	pthread_mutex_unlock(&w->lock);
@@ -396,6 +413,8 @@ work_close(struct work *w)
 		pthread_join(w->thread[i], NULL);
 	if (w->keeper_runs)
 		pthread_join(w->keeper_thread, NULL);
+	if (w->late_runs)
+		pthread_join(w->late_thread, NULL);
 	if (w->duty_runs)
 		pthread_join(w->duty_thread, NULL);
 	if (w->embed_runs)
@@ -409,6 +428,7 @@ work_close(struct work *w)
 	board_free(w->board);
 	pthread_cond_destroy(&w->jobs);
 	pthread_cond_destroy(&w->keeper);
+	pthread_cond_destroy(&w->late);
 	pthread_cond_destroy(&w->duties);
 	pthread_cond_destroy(&w->pause);
 	pthread_mutex_destroy(&w->lock);
@@ -442,7 +462,8 @@ work_wait(struct work *w, struct work_wait *wait)
 	if (!board_wait(w->board, wait))
 		return;
 	pthread_mutex_lock(&w->lock);
-	w->poke = true;
+	w->poke = w->poke_late = true;
 	pthread_cond_signal(&w->keeper);
+	pthread_cond_signal(&w->late);
 	pthread_mutex_unlock(&w->lock);
 }

@@ -90,7 +90,7 @@ void	board_duration(struct board *, int type, int64_t ms);
 /* Some of what is waited for, from *at on, which goes on; 0: that was all. */
 int	board_waited(struct board *, int *at, struct job_key *ret, int most);
 bool	board_waits(struct board *);		/* whether anybody waits */
-int64_t	board_expire(struct board *);		/* wakes waits that ran out; us until the next one, or -1 */
+int64_t	board_expire(struct board *, int64_t grace_us);	/* wakes waits that ran out so long ago; us until the next one, or -1 */
 void	board_snapshot(struct board *, struct arena *, struct job *);
 bool	board_wait(struct board *, struct work_wait *);	/* true: it is the next one to run out */
 void	board_release(struct board *);
@@ -120,7 +120,7 @@ struct duty_held { int64_t until, due_us; };	/* ms of the clock of all nodes: 0,
 /* Pause between two signs of life of a node: where leases are short, who gives lost ones back must not be missed for longer than they last. */
 static inline int64_t duty_pulse_ms(const struct conf *c) { return MIN(PULSE_MS, MAX(c->lease / 3, 1)); }
 void	duties_hold(struct work *), duties_leave(struct work *);
-void	*duties_do(void *work), *keeper_do(void *work);
+void	*duties_do(void *work), *keeper_do(void *work), *late_do(void *work);
 
 /* tell.c: progress for the other nodes */
 void	tell_progress(struct work *);
@@ -153,14 +153,14 @@ struct work {
 	struct board *board;
 	struct telling *telling;
 	pthread_mutex_t lock;
-	pthread_cond_t jobs, keeper, duties, pause;	/* pause: those whom the database refused, who must not take a wake-up of jobs */
+	pthread_cond_t jobs, keeper, late, duties, pause;	/* pause: those whom the database refused, who must not take a wake-up of jobs */
 	int tokens, idle;		/* wake-ups not yet taken; workers that wait for one */
 	_Atomic bool stopping;
 	_Atomic int lengthy;		/* workers that are at a lengthy job */
 	int64_t held_until;		/* ms: when the last lengthy job that was sent away comes back */
 	int nthreads;
-	pthread_t *thread, keeper_thread, duty_thread, embed_thread;
-	bool keeper_runs, duty_runs, embed_runs, poke, missed;	/* missed: words of other nodes may be lost */
+	pthread_t *thread, keeper_thread, late_thread, duty_thread, embed_thread;
+	bool keeper_runs, late_runs, duty_runs, embed_runs, poke, poke_late, missed;	/* missed: words of other nodes may be lost */
 	struct bus_listener hears_jobs, hears_ends;
 	_Atomic int live;		/* nodes, this one included */
 	struct duty_held duty[DUTIES_MAX];

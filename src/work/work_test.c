@@ -101,6 +101,48 @@ DB_TEST(a_wait_ends_at_its_deadline_and_when_it_is_let_go)
 	CHECK_INT(first.woken + second.woken + after.woken, ==, 3);
 }
 
+/* --- a database that hangs --- */
+
+SQL_PG(0, hang, "t.hang", "SELECT pg_sleep(3)::text WHERE $1 = 0");
+
+static enum err
+run_hang(struct call *c, struct db *db, struct error *e)
+{
+	bool any;
+
+	(void)c;
+	return db_any(db, hang, &any, e, V(0));
+}
+
+static _Atomic int hanging;
+static void done_hang(struct call *c, enum err code, const struct error *why) { (void)c, (void)code, (void)why; hanging--; }
+
+DB_TEST(a_wait_ends_at_its_deadline_though_the_database_hangs)
+{
+	struct call all[8];
+	struct sleeper s;
+	struct t_house h;
+	struct error e;
+
+	if (!t->pg)
+		return;
+	t_house_open(&h, t, T_HANDS, "");
+	settle(&h);
+	for (size_t i = 0; i < COUNT(all); i++, hanging++) {
+		all[i] = (struct call){ .run = run_hang, .done = done_hang };
+		CHECK_OK(e, engine_submit(h.engine, &all[i], &e));
+	}
+	sleep_for(&h, &s, (job_id){ sys_ulid(&h.clock.c) }, 2000);
+	for (int i = 0; i < 100; i++)
+		t_pause();			/* the keeper, too, stands before the database now */
+	t_move(&h, 2500);
+	T_UNTIL(s.woken == 1);
+	CHECK_INT(hanging, ==, COUNT(all));
+	T_UNTIL(hanging == 0);
+	t_house_close(&h);
+	CHECK_INT(s.woken, ==, 1);
+}
+
 DB_TEST(a_wait_ends_when_its_job_is_cancelled)
 {
 	struct sleeper s, late;
