@@ -1,9 +1,12 @@
 #include "kv/kv_priv.h"
+#include "kv/slots.h"
 #include "kv/wire.h"
-#include "t.h"
+#include "t_db.h"
 #include <arpa/inet.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -382,6 +385,163 @@ TEST(who_is_told_nothing_is_told_so)
 	CHECK(!kv_together(NULL));
 	kv_stats(NULL, &st);
 	CHECK(st.ok && st.backend == KV_MEMORY);
+}
+
+/* --- a history, judged: three processes take under a short window --- */
+
+enum { CALLERS = 3, MOST_TAKES = 20000, WINDOW_US = 300000, IN_WINDOW = 20, FOR_US = 2500000 };
+/* The moment that the server counted lies between the two; all processes have this machine's clock. */
+struct taken { int64_t asked, told; bool refused; };
+struct history { struct taken at[CALLERS][MOST_TAKES]; int n[CALLERS]; bool failed[CALLERS]; };
+
+/* The most takes that certainly lie in one window, wherever it begins: it may begin at any take, and nowhere is it fuller. */
+static int
+most_in_a_window(const struct taken *t, int n)
+{
+	int most = 0;
+
+	for (int i = 0; i < n; i++) {
+		int in = 0;
+		for (int k = 0; k < n && !t[i].refused; k++)
+			in += !t[k].refused && t[k].asked >= t[i].asked && t[k].told < t[i].asked + WINDOW_US;
+		most = MAX(most, in);
+	}
+	return most;
+}
+
+/* The fewest takes that can have been in the window before one that was refused. */
+static int
+fewest_before_a_refusal(const struct taken *t, int n, int64_t window_us)
+{
+	int fewest = INT_MAX;
+
+	for (int i = 0; i < n; i++) {
+		int in = 0;
+		for (int k = 0; k < n && t[i].refused; k++)
+			in += !t[k].refused && t[k].asked <= t[i].told && t[k].told > t[i].asked - window_us;
+		fewest = t[i].refused ? MIN(fewest, in) : fewest;
+	}
+	return fewest;
+}
+
+TEST(the_judge_of_histories_sees_one_too_many_and_one_too_few)
+{
+	static struct taken t[IN_WINDOW + 2];
+
+	for (int i = 0; i <= IN_WINDOW; i++)
+		t[i] = (struct taken){ i * 1000, i * 1000 + 100, false };
+	CHECK_INT(most_in_a_window(t, IN_WINDOW), ==, IN_WINDOW);
+	CHECK_INT(most_in_a_window(t, IN_WINDOW + 1), ==, IN_WINDOW + 1);
+	t[IN_WINDOW] = (struct taken){ WINDOW_US + 101, WINDOW_US + 200, false };	/* the first one has left */
+	CHECK_INT(most_in_a_window(t, IN_WINDOW + 1), ==, IN_WINDOW);
+	t[IN_WINDOW] = (struct taken){ WINDOW_US - 1000, WINDOW_US - 900, true };
+	CHECK_INT(fewest_before_a_refusal(t, IN_WINDOW + 1, WINDOW_US), ==, IN_WINDOW);
+	t[IN_WINDOW] = (struct taken){ WINDOW_US + 101, WINDOW_US + 200, true };
+	CHECK_INT(fewest_before_a_refusal(t, IN_WINDOW + 1, WINDOW_US), ==, IN_WINDOW - 1);
+}
+
+/* Bursts and pauses, so that windows begin everywhere. */
+static void
+call_for_a_while(struct kv *kv, struct history *h, int caller)
+{
+	int64_t end = sys_mono_us(&sys_clock_real) + FOR_US;
+	unsigned seed = (unsigned)caller + 1;
+	int n = 0;
+
+	for (int64_t now; (now = sys_mono_us(&sys_clock_real)) < end && n < MOST_TAKES; n++) {
+		struct kv_take t = wait_for(kv, take_of(77, IN_WINDOW, WINDOW_US));
+		h->at[caller][n] = (struct taken){ now, sys_mono_us(&sys_clock_real), t.refused };
+		h->failed[caller] |= !t.ok;
+		usleep((unsigned)rand_r(&seed) % 16 == 0 ? (unsigned)rand_r(&seed) % 150000 : (unsigned)rand_r(&seed) % 2000);
+	}
+	h->n[caller] = n;
+}
+
+static void
+be_caller(const char *uri, struct t_db *db, struct history *h, int caller)
+{
+	struct engine_conf ec;
+	struct kv_conf c = { .uri = uri, .clock = &sys_clock_real, .patience_us = MOST_US };
+	struct kv *kv;
+	struct error e;
+
+	if (log_open("/dev/null", LOG_LOGFMT, LOG_ERROR, &sys_clock_real, &c.log, &e) != OK)
+		_exit(1);
+	if (db != NULL) {
+		ec = t_db_conf(db);
+		c.engine = t_db_engine(&ec);
+	}
+	if (kv_open(&c, &kv, &e) != OK)
+		_exit(1);
+	for (int i = 0; !is_up(kv) && i < 10000; i++)
+		usleep(2000);
+	call_for_a_while(kv, h, caller);
+	kv_close(kv);
+	if (c.engine != NULL)
+		engine_close(c.engine);
+	_exit(0);
+}
+
+/* What three processes saw, in one row: how many there are. */
+static int
+three_call(const char *uri, struct t_db *db, struct taken **ret)
+{
+	struct history *h = mmap(NULL, sizeof(*h), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pid[CALLERS];
+	int n = 0, status;
+
+	*ret = calloc((size_t)CALLERS * MOST_TAKES, sizeof(**ret));
+	fflush(stdout);
+	for (int i = 0; i < CALLERS; i++)
+		if ((pid[i] = fork()) == 0)
+			be_caller(uri, db, h, i);
+	for (int i = 0; i < CALLERS; i++) {
+		CHECK(waitpid(pid[i], &status, 0) == pid[i] && status == 0);
+		CHECK(h->n[i] > IN_WINDOW && !h->failed[i]);
+		memcpy(*ret + n, h->at[i], (size_t)h->n[i] * sizeof(**ret));
+		n += h->n[i];
+	}
+	munmap(h, sizeof(*h));
+	return n;
+}
+
+static void
+judge_history(const char *where, const struct taken *t, int n, int64_t leaves_us)
+{
+	int let = 0, most = most_in_a_window(t, n), fewest = fewest_before_a_refusal(t, n, leaves_us);
+
+	for (int i = 0; i < n; i++)
+		let += !t[i].refused;
+	CHECK(let > 2 * IN_WINDOW && let < n);
+	printf("# %s: %d of %d let through, at most %d in a window, a refusal behind at least %d\n", where, let, n, most, fewest);
+	CHECK_INT(most, <=, IN_WINDOW);
+	CHECK_INT(fewest, >=, IN_WINDOW);
+}
+
+TEST(in_a_valkey_no_window_is_over_the_limit_and_nobody_is_refused_under_it)
+{
+	struct server s;
+	struct taken *t;
+
+	if (!begin(&s))
+		return;
+	int n = three_call(s.uri, NULL, &t);
+	judge_history("Valkey", t, n, WINDOW_US);
+	free(t);
+	server_kill(&s);
+}
+
+DB_TEST(in_postgresql_no_window_is_over_the_limit_and_a_refusal_has_its_reason)
+{
+	struct taken *all;
+
+	if (!t->pg)
+		return;
+	t_db_schema(t);
+	int n = three_call("", t, &all);
+	/* a moment leaves late, by what clocks may differ; blocks there are none in so short a window, so that not one is missing */
+	judge_history("PostgreSQL", all, n, WINDOW_US + (SLOTS_GUARD_MS + 1) * 1000);
+	free(all);
 }
 
 /* A figure, where SCRIPED_BENCH is set: checks a second over one connection, and what they cost. */
