@@ -68,6 +68,26 @@ def _(engine):
         s.close()
 
 
+@case('a setup that was killed half way is ended by the next one, which leaves alone what is served', own=True)
+def _(engine):
+    s = Older('3')
+    try:
+        s.setup()
+        status, out, _ = migrate(s, '--check')
+        need(status == 0 and out == f'schema {NEW}\n', f'{status} {out}')
+    finally:
+        s.close()
+    s = Older(None)
+    try:
+        s.setup()
+        psql(s.database.url, f'DELETE FROM schema_version WHERE number = {NEW}')
+        status, out, err = s.cli('setup', '--workspace', 'Another', ok=None)
+        need(status == 0 and '"created":false' in out, f'{status} {out} {err}')
+        need(migrate(s, '--check')[0] == 1, 'setup migrated what others may serve')
+    finally:
+        s.close()
+
+
 @case('one that is too old is not served, and says what to do', own=True)
 def _(engine):
     s = Older('3')

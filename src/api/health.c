@@ -85,13 +85,16 @@ static void
 probe_done(struct call *c, enum err code, const struct error *why)
 {
 	struct health_state *h = (struct health_state *)c;
+	struct engine_stats st;
 
+	engine_stats(h->api->c.engine, &st);	/* why there is no connection, where that is why nobody got to the probe */
 	pthread_mutex_lock(&h->lock);
 	h->took_us = sys_mono_us(h->api->c.clock) - h->sent_us;
 	h->answered = true;
 	h->failed = code != OK;
 	if (h->failed != h->told)
-		log_note(h->api->c.log, h->failed ? LOG_ERROR : LOG_INFO, "health", "%s", h->failed ? why->detail : "the database works again");
+		log_note(h->api->c.log, h->failed ? LOG_ERROR : LOG_INFO, "health", "%s%s%s", h->failed ? why->detail : "the database works again",
+		    h->failed && !st.ok ? " " : "", h->failed && !st.ok ? st.why : "");
 	h->told = h->failed;
 	h->out = false;
 	pthread_cond_broadcast(&h->turn);

@@ -122,17 +122,29 @@ load_secret(struct home *h, struct db *db, struct error *e)
 
 /* --- the database --- */
 
+/* Whether a database of the operator's is to be made: an empty one, or what a setup left that was killed half way, with nothing in it. */
+static enum err
+is_to_be_made(struct home *h, struct db *db, const struct migration *list, int n, bool *ret, struct error *e)
+{
+	int at;
+
+	TRY(migrate_look(db, list, n, &at, e));
+	*ret = h->first && at < list[n - 1].number;
+	return *ret && at != 0 ? is_fresh(db, ret, e) : OK;
+}
+
 /* The embedded database is ours alone, and brought forward whenever it is opened.  On PostgreSQL other nodes may run on the schema as it
  * is, so that only the operator changes it (scriped migrate); setup makes it where there is none. */
 static enum err
 right_schema(struct home *h, struct db *db, const char *path, struct error *e)
 {
 	const struct migration *list;
-	int n = migrate_list(&list), at = 0;
+	int n = migrate_list(&list);
+	bool make;
 
 	if (home_pg(h->conf) != NULL) {
-		TRY(migrate_look(db, list, n, &at, e));
-		if (at != 0 || !h->first)
+		TRY(is_to_be_made(h, db, list, n, &make, e));
+		if (!make)
 			return migrate_fits(db, list, n, e);
 		path = NULL;
 	}

@@ -129,7 +129,7 @@ note_batch(struct engine *g, int calls, int64_t began_us, bool wrote, enum err c
 	g->st.failed += code != OK;
 	g->st.ok = code == OK && (g->st.ok || wrote);
 	if (code != OK || g->st.ok)
-		snprintf(g->st.why, sizeof(g->st.why), "%.110s", code != OK ? why->detail : "");
+		snprintf(g->st.why, sizeof(g->st.why), "%.290s", code != OK ? why->detail : "");
 	pthread_mutex_unlock(&g->lock);
 }
 

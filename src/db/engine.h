@@ -83,7 +83,7 @@ void	engine_close(struct engine *);
 /* How far the database's time is ahead of this machine's, looked at three times. */
 MUST_USE enum err db_clock(struct db *, struct sys_clock_shared *, struct error *);
 
-struct engine_stats { int64_t queued, batches, calls, failed, size, last_batch_us; bool ok; char why[120]; int64_t hist[10];
+struct engine_stats { int64_t queued, batches, calls, failed, size, last_batch_us; bool ok; char why[300]; int64_t hist[10];
 	int64_t connections, connected, busy, waiting, trips, flights, reconnects; };	/* PostgreSQL; waiting: statements and transactions, for a connection */
 /* hist[i]: batches of at most 2^i calls.  ok is what the last transaction said. */
 void	engine_stats(struct engine *, struct engine_stats *);

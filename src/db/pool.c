@@ -56,7 +56,7 @@ no_connection(struct pool *p, const struct error *why)
 		return;
 	pthread_mutex_lock(&g->lock);
 	g->st.ok = false;
-	snprintf(g->st.why, sizeof(g->st.why), "%.110s", why->detail);
+	snprintf(g->st.why, sizeof(g->st.why), "%.290s", why->detail);
 	pthread_mutex_unlock(&g->lock);
 }
 
