@@ -2,6 +2,7 @@
 #include "kv/slots.h"
 #include "kv/wire.h"
 #include "t_db.h"
+#include "t_kv.h"
 #include <arpa/inet.h>
 #include <limits.h>
 #include <signal.h>
@@ -131,43 +132,10 @@ begin(struct server *s)
 	return true;
 }
 
-/* --- one take, waited for --- */
-
-struct one { struct kv_take t; pthread_mutex_t lock; pthread_cond_t turn; bool due; };
-
-static void
-one_done(struct kv_take *t)
-{
-	struct one *o = (struct one *)t;
-
-	pthread_mutex_lock(&o->lock);
-	o->due = true;
-	pthread_cond_signal(&o->turn);
-	pthread_mutex_unlock(&o->lock);
-}
-
 static struct kv_take
 take_of(uint64_t who, int limit, int64_t window_us)
 {
-	return (struct kv_take){ .name = { who, 7, 1, 'w' }, .limit = limit, .window_us = window_us, .done = one_done };
-}
-
-static struct kv_take
-wait_for(struct kv *kv, struct kv_take t)
-{
-	struct one o = { .t = t };
-
-	pthread_mutex_init(&o.lock, NULL);
-	sys_cond_init(&o.turn);
-	if (kv_take(kv, &o.t) == KV_LATER) {
-		pthread_mutex_lock(&o.lock);
-		while (!o.due)
-			pthread_cond_wait(&o.turn, &o.lock);
-		pthread_mutex_unlock(&o.lock);
-	}
-	pthread_cond_destroy(&o.turn);
-	pthread_mutex_destroy(&o.lock);
-	return o.t;
+	return (struct kv_take){ .name = { who, 7, 1, 'w' }, .limit = limit, .window_us = window_us };
 }
 
 TEST(a_window_is_counted_in_the_server)
@@ -181,7 +149,7 @@ TEST(a_window_is_counted_in_the_server)
 	other = open_kv(&s, MOST_US);
 	wait_up(other, true);
 	for (int i = 0; i < 7; i++) {
-		struct kv_take t = wait_for(i % 2 ? kv : other, take_of(1, 5, 60000000));
+		struct kv_take t = t_kv_wait(i % 2 ? kv : other, take_of(1, 5, 60000000));
 		CHECK(t.ok && t.refused == (i >= 5));
 		CHECK_INT(t.left, ==, MAX(4 - i, 0));
 		CHECK(t.reset_us > 50000000 && t.reset_us <= 60000000);
@@ -189,14 +157,14 @@ TEST(a_window_is_counted_in_the_server)
 	}
 	struct kv_take look = take_of(2, 5, 60000000);
 	look.look = true;
-	look = wait_for(kv, look);
+	look = t_kv_wait(kv, look);
 	CHECK(look.ok && !look.refused && look.left == 5 && look.reset_us == 0);
 	look = take_of(1, 5, 60000000);
 	look.look = true;
-	look = wait_for(kv, look);
+	look = t_kv_wait(kv, look);
 	CHECK(look.ok && look.refused && look.left == 0);
-	CHECK(!wait_for(kv, take_of(1, 6, 60000000)).refused);		/* a limit that was raised */
-	CHECK(wait_for(kv, take_of(1, 3, 60000000)).refused);
+	CHECK(!t_kv_wait(kv, take_of(1, 6, 60000000)).refused);		/* a limit that was raised */
+	CHECK(t_kv_wait(kv, take_of(1, 3, 60000000)).refused);
 	kv_close(other);
 	kv_close(kv);
 	server_kill(&s);
@@ -211,7 +179,7 @@ hammer(void *arg)
 	struct hammer *h = arg;
 
 	while (sys_mono_us(&sys_clock_real) < h->until_us && h->n < (int)COUNT(h->at)) {
-		struct kv_take t = wait_for(h->kv, take_of(4, 40, 300000));
+		struct kv_take t = t_kv_wait(h->kv, take_of(4, 40, 300000));
 		CHECK(t.ok);
 		if (!t.refused)
 			h->at[h->n++] = sys_wall_us(&sys_clock_real) + t.reset_us;	/* about when it was; the server's own list is looked at below */
@@ -260,10 +228,10 @@ TEST(a_server_that_dies_is_no_hindrance_and_one_that_comes_back_counts_again)
 		return;
 	struct kv *kv = open_kv(&s, MOST_US);
 	wait_up(kv, true);
-	CHECK(wait_for(kv, take_of(1, 5, 60000000)).ok);
+	CHECK(t_kv_wait(kv, take_of(1, 5, 60000000)).ok);
 	server_kill(&s);
 	wait_up(kv, false);
-	CHECK(!wait_for(kv, take_of(1, 5, 60000000)).ok);
+	CHECK(!t_kv_wait(kv, take_of(1, 5, 60000000)).ok);
 	usleep(1200000);
 	kv_stats(kv, &st);
 	CHECK_STR(str_z(st.why), S("ECONNREFUSED"));
@@ -274,7 +242,7 @@ TEST(a_server_that_dies_is_no_hindrance_and_one_that_comes_back_counts_again)
 	CHECK_INT(kv_share(kv, 3), ==, 1);
 	server_start(&s);
 	wait_up(kv, true);
-	struct kv_take t = wait_for(kv, take_of(1, 5, 60000000));
+	struct kv_take t = t_kv_wait(kv, take_of(1, 5, 60000000));
 	CHECK(t.ok && t.left == 4);
 	kv_close(kv);
 	server_kill(&s);
@@ -291,17 +259,17 @@ TEST(a_server_that_hangs_is_waited_for_no_longer_than_the_patience)
 	wait_up(kv, true);
 	kill(s.pid, SIGSTOP);
 	int64_t began = sys_mono_us(&sys_clock_real);
-	CHECK(!wait_for(kv, take_of(1, 5, 60000000)).ok);
+	CHECK(!t_kv_wait(kv, take_of(1, 5, 60000000)).ok);
 	CHECK_INT(sys_mono_us(&sys_clock_real) - began, >=, 190000);
 	CHECK_INT(sys_mono_us(&sys_clock_real) - began, <, 3000000);
 	began = sys_mono_us(&sys_clock_real);
-	CHECK(!wait_for(kv, take_of(1, 5, 60000000)).ok);		/* the next one does not wait at all */
+	CHECK(!t_kv_wait(kv, take_of(1, 5, 60000000)).ok);		/* the next one does not wait at all */
 	CHECK_INT(sys_mono_us(&sys_clock_real) - began, <, 100000);
 	kv_stats(kv, &st);
 	CHECK_STR(str_z(st.why), S("ETIMEDOUT"));
 	kill(s.pid, SIGCONT);
 	wait_up(kv, true);
-	CHECK(wait_for(kv, take_of(1, 5, 60000000)).ok);
+	CHECK(t_kv_wait(kv, take_of(1, 5, 60000000)).ok);
 	kv_close(kv);
 	server_kill(&s);
 }
@@ -335,12 +303,12 @@ TEST(a_server_that_forgets_scripts_or_everything_counts_on)
 		return;
 	struct kv *kv = open_kv(&s, MOST_US);
 	wait_up(kv, true);
-	CHECK_INT(wait_for(kv, take_of(1, 5, 60000000)).left, ==, 4);
+	CHECK_INT(t_kv_wait(kv, take_of(1, 5, 60000000)).left, ==, 4);
 	ask_server(&s, (str[]){ S("SCRIPT"), S("FLUSH") }, 2);
-	struct kv_take t = wait_for(kv, take_of(1, 5, 60000000));
+	struct kv_take t = t_kv_wait(kv, take_of(1, 5, 60000000));
 	CHECK(t.ok && t.left == 3);
 	ask_server(&s, (str[]){ S("FLUSHALL") }, 1);
-	t = wait_for(kv, take_of(1, 5, 60000000));
+	t = t_kv_wait(kv, take_of(1, 5, 60000000));
 	CHECK(t.ok && t.left == 4);
 	CHECK(is_up(kv));
 	kv_close(kv);
@@ -358,11 +326,11 @@ TEST(where_a_workspace_wrote_only_grows)
 	struct kv_name who = { 9, 7, 0, 'l' };
 	struct kv_take q = take_of(9, 5, 60000000);
 	q.ask_wrote = true;
-	CHECK_INT(wait_for(kv, q).wrote, ==, KV_UNKNOWN);
+	CHECK_INT(t_kv_wait(kv, q).wrote, ==, KV_UNKNOWN);
 	kv_wrote(kv, who, INT64_C(81064793292668928) / 64);
 	kv_wrote(kv, who, 5);
-	(void)wait_for(kv, take_of(8, 5, 60000000));			/* behind both */
-	CHECK_INT(wait_for(kv, q).wrote, ==, INT64_C(81064793292668928) / 64);
+	(void)t_kv_wait(kv, take_of(8, 5, 60000000));			/* behind both */
+	CHECK_INT(t_kv_wait(kv, q).wrote, ==, INT64_C(81064793292668928) / 64);
 	kv_close(kv);
 	server_kill(&s);
 }
@@ -377,7 +345,7 @@ TEST(who_is_told_nothing_is_told_so)
 		CHECK(log_open("/dev/null", LOG_LOGFMT, LOG_ERROR, &sys_clock_real, &quiet, &e) == OK);
 	snprintf(s.uri, sizeof(s.uri), "redis://127.0.0.1:%d", s.port);
 	struct kv *kv = open_kv(&s, 0);
-	CHECK(kv_together(kv) && !wait_for(kv, take_of(1, 5, 1000)).ok);
+	CHECK(kv_together(kv) && !t_kv_wait(kv, take_of(1, 5, 1000)).ok);
 	kv_stats(kv, &st);
 	CHECK(!st.ok && st.backend == KV_VALKEY);
 	CHECK_STR(str_z(st.why), S("ECONNREFUSED"));
@@ -449,7 +417,7 @@ call_for_a_while(struct kv *kv, struct history *h, int caller)
 	int n = 0;
 
 	for (int64_t now; (now = sys_mono_us(&sys_clock_real)) < end && n < MOST_TAKES; n++) {
-		struct kv_take t = wait_for(kv, take_of(77, IN_WINDOW, WINDOW_US));
+		struct kv_take t = t_kv_wait(kv, take_of(77, IN_WINDOW, WINDOW_US));
 		h->at[caller][n] = (struct taken){ now, sys_mono_us(&sys_clock_real), t.refused };
 		h->failed[caller] |= !t.ok;
 		usleep((unsigned)rand_r(&seed) % 16 == 0 ? (unsigned)rand_r(&seed) % 150000 : (unsigned)rand_r(&seed) % 2000);

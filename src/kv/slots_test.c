@@ -1,6 +1,7 @@
 #include "kv/kv_priv.h"
 #include "kv/slots.h"
 #include "t_db.h"
+#include "t_kv.h"
 #include <stdio.h>
 #include <unistd.h>
 
@@ -134,35 +135,10 @@ TEST(a_large_limit_is_counted_coarsely_and_never_over)
 
 /* --- on a real PostgreSQL: three nodes --- */
 
-struct one { struct kv_take t; pthread_mutex_t lock; pthread_cond_t turn; bool due; };
-
-static void
-one_done(struct kv_take *t)
-{
-	struct one *o = (struct one *)t;
-
-	pthread_mutex_lock(&o->lock);
-	o->due = true;
-	pthread_cond_signal(&o->turn);
-	pthread_mutex_unlock(&o->lock);
-}
-
 static struct kv_take
 wait_for(struct kv *kv, uint64_t who, int limit, bool look)
 {
-	struct one o = { .t = { .name = { who, 7, 1, 'w' }, .limit = limit, .window_us = 60000000, .look = look, .done = one_done } };
-
-	pthread_mutex_init(&o.lock, NULL);
-	sys_cond_init(&o.turn);
-	if (kv_take(kv, &o.t) == KV_LATER) {
-		pthread_mutex_lock(&o.lock);
-		while (!o.due)
-			pthread_cond_wait(&o.turn, &o.lock);
-		pthread_mutex_unlock(&o.lock);
-	}
-	pthread_cond_destroy(&o.turn);
-	pthread_mutex_destroy(&o.lock);
-	return o.t;
+	return t_kv_wait(kv, (struct kv_take){ .name = { who, 7, 1, 'w' }, .limit = limit, .window_us = 60000000, .look = look });
 }
 
 struct house { struct engine *engine[3]; struct kv *kv[3]; };
