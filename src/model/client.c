@@ -38,9 +38,9 @@ SQL(forget, "oauth_client.delete", "DELETE FROM oauth_client WHERE id = $1");
 
 /* The outer condition is asked again of a row that was waited for: who got a consent meanwhile stays. */
 #define ORPHANS "DELETE FROM oauth_client WHERE consented_at IS NULL AND id IN (SELECT id FROM oauth_client WHERE consented_at IS NULL AND created_at "
-SQL(sweep, "oauth_client.sweep", ORPHANS "< $1 ORDER BY created_at LIMIT $2)");
+SQL(sweep, "oauth_client.sweep", ORPHANS "< $1 ORDER BY created_at LIMIT $2) AND consented_at IS NULL");
 SQL(count, "oauth_client.orphans", "SELECT count(*) FROM (SELECT 1 FROM oauth_client WHERE consented_at IS NULL AND created_at > 0 LIMIT $1) AS o");
-SQL(trim, "oauth_client.trim", ORPHANS "> 0 ORDER BY created_at LIMIT $1)");
+SQL(trim, "oauth_client.trim", ORPHANS "> 0 ORDER BY created_at LIMIT $1) AND consented_at IS NULL");
 
 static enum err
 write_row(struct db *db, const struct stmt *q, const struct client *c, struct error *e)

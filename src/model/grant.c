@@ -25,6 +25,7 @@ const struct rec consents_query_rec = REC(consents_query, query_fields, "Paging 
 
 SQL(give, "consent.give", "INSERT INTO consent (person, id, client, workspace, scopes, given_at) VALUES ($1, $2, $3, $4, $5, $6)"
     " ON CONFLICT (person, client) DO UPDATE SET workspace = excluded.workspace, scopes = excluded.scopes, given_at = excluded.given_at, revoked_at = NULL");
+SQL(hold, "consent.hold", "SELECT 1 FROM consent WHERE person = $1 AND client = $2{for_update}");
 SQL(by_client, "consent.by_client", CONSENT "c.person = $1 AND c.client = $2");
 SQL(by_id, "consent.get", CONSENT "c.person = $1 AND c.id = $2");
 /* Who left is no business of the workspace any more. */
@@ -60,6 +61,7 @@ consent_give(struct db *db, struct arena *a, person_id p, client_id c, workspace
 	char text[SCOPES_MAX];
 	bool found;
 
+	TRY(db_run(db, hold, e, VID(p), VID(c)));		/* what is taken back at this moment must not come back with it */
 	TRY(consent_find(db, a, p, c, ret, &found, e));
 	struct buf scopes = scopes_text(set | (found ? ret->scopes : 0), text);
 	TRY(db_run(db, give, e, VID(p), VID(fresh), VID(c), VID(w), V(buf_str(&scopes)), V(now)));
@@ -101,6 +103,8 @@ consent_get_of(struct db *db, struct arena *a, workspace_id w, consent_id id, st
 enum err
 consent_revoke(struct db *db, person_id p, consent_id id, int64_t now, struct error *e)
 {
+	/* families before their consent, as a refresh takes them; then those that came while the consent was waited for */
+	TRY(db_run(db, revoke_families, e, VID(p), VID(id), V(now)));
 	TRY(db_run(db, revoke, e, VID(p), VID(id), V(now)));
 	return db_run(db, revoke_families, e, VID(p), VID(id), V(now));
 }
@@ -108,6 +112,7 @@ consent_revoke(struct db *db, person_id p, consent_id id, int64_t now, struct er
 enum err
 consent_revoke_all(struct db *db, person_id p, int64_t now, struct error *e)
 {
+	TRY(db_run(db, revoke_all_families, e, VID(p), V(now)));
 	TRY(db_run(db, revoke_all, e, VID(p), V(now)));
 	return db_run(db, revoke_all_families, e, VID(p), V(now));
 }

@@ -8,7 +8,7 @@ SQL(hold, "mcp_session.hold", FOUND "{for_update}");
 SQL(change, "mcp_session.update", "UPDATE mcp_session SET log_level = $2, subscriptions = $3, seen_at = $4 WHERE hash = $1");
 SQL(touch, "mcp_session.touch", "UPDATE mcp_session SET seen_at = $2 WHERE hash = $1 AND seen_at < $2");
 SQL(end, "mcp_session.end", "DELETE FROM mcp_session WHERE hash = $1");
-SQL(sweep, "mcp_session.sweep", "DELETE FROM mcp_session WHERE hash IN (SELECT hash FROM mcp_session WHERE seen_at <= $1 LIMIT $2)");
+SQL(sweep, "mcp_session.sweep", "DELETE FROM mcp_session WHERE hash IN (SELECT hash FROM mcp_session WHERE seen_at <= $1 LIMIT $2) AND seen_at <= $1");
 
 enum err
 mcp_session_insert(struct db *db, const struct mcp_session *s, struct error *e)

@@ -56,6 +56,8 @@ static const struct field query_fields[] = { PAGE_FIELDS(persons_query) };
 const struct rec persons_query_rec = REC(persons_query, query_fields, "Paging of the list of members");
 
 SQL(insert, "person.insert", "INSERT INTO person (id, email, name) VALUES ($1, $2, $3) ON CONFLICT (email) DO NOTHING");
+/* Before it is asked what it has: whoever gives the account its password is waited for. */
+SQL(hold_email, "person.hold_email", "SELECT 1 FROM person WHERE email = $1{for_update}");
 /* $3 and $4 are of the member, and the person of that address is there already or was made just before. */
 SQL(join, "membership.insert",
     "INSERT INTO membership (workspace, person, role, name) SELECT $1, id, $3, $4 FROM person WHERE email = $2 ON CONFLICT (workspace, person) DO NOTHING"
@@ -64,6 +66,7 @@ SQL(get, "membership.get", MEMBER " AND m.person = $2");
 SQL(page, "membership.page", MEMBER " AND m.person < $2 ORDER BY m.person DESC LIMIT $3");
 SQL(anchor, "membership.anchor", "SELECT 1 FROM membership WHERE workspace = $1 AND person = $2");
 SQL(update, "membership.update", "UPDATE membership SET role = $3, name = $4 WHERE workspace = $1 AND person = $2");
+SQL(call_it, "membership.rename", "UPDATE membership SET name = $3 WHERE workspace = $1 AND person = $2");
 SQL(leave, "membership.delete", "DELETE FROM membership WHERE workspace = $1 AND person = $2");
 SQL(beside, "membership.beside",
     "SELECT p.id, p.email, coalesce(m.name, p.name), m.role, EXISTS (SELECT 1 FROM membership o WHERE o.workspace = m.workspace AND o.role = $3 AND o.person <> m.person)"
@@ -96,6 +99,7 @@ person_join_as(struct db *db, struct arena *a, workspace_id w, const struct pers
 	bool joined;
 
 	TRY(db_run(db, insert, e, VID(fresh), V(email), V(c->name)));
+	TRY(db_run(db, hold_email, e, V(email)));
 	TRY(db_query(db, join, &r, e, VID(w), V(email), val_word(&role_words, c->role >= 0 ? c->role : ROLE_CREATOR), V(c->name)));
 	if ((joined = db_next(&r))) {
 		rec_init(&person_rec, ret);
@@ -140,6 +144,14 @@ person_update(struct db *db, workspace_id w, const struct person *p, struct erro
 }
 
 enum err
+person_rename(struct db *db, workspace_id w, person_id id, str name, struct error *e)
+{
+	static const struct miss left = { E_CONFLICT, NULL, "This person is no member any more." };
+
+	return db_must(db, call_it, left, e, VID(w), VID(id), V(name));
+}
+
+enum err
 person_leave(struct db *db, workspace_id w, person_id id, struct error *e)
 {
 	return db_run(db, leave, e, VID(w), VID(id));
@@ -162,6 +174,8 @@ person_anchor(struct db *db, workspace_id w, const ulid *id, const struct miss *
 #define ACCOUNT	"SELECT id, email, name, password, password_at FROM person"
 SQL(account_by_email, "person.account_by_email", ACCOUNT " WHERE email = $1");
 SQL(account_get, "person.account", ACCOUNT " WHERE id = $1");
+SQL(account_hold, "person.account_hold", ACCOUNT " WHERE id = $1{for_update}");
+SQL(first_password, "person.first_password", "UPDATE person SET password = $2, password_at = $3 WHERE id = $1 AND password IS NULL");
 SQL(set_password, "person.set_password", "UPDATE person SET password = $2, password_at = $3 WHERE id = $1");
 SQL(workspaces, "membership.workspaces",
     "SELECT w.id, w.name, w.plan, w.subscription, w.amplifiers, w.engagement, m.role FROM membership m JOIN workspace w ON w.id = m.workspace"
@@ -199,6 +213,21 @@ person_account(struct db *db, struct arena *a, person_id id, struct account *ret
 	return account(&r, a, ret, found, e);
 }
 
+enum err
+person_account_hold(struct db *db, struct arena *a, person_id id, struct account *ret, bool *found, struct error *e)
+{
+	struct rows r;
+
+	TRY(db_query(db, account_hold, &r, e, VID(id)));
+	return account(&r, a, ret, found, e);
+}
+
+enum err
+person_hold(struct db *db, struct arena *a, str email, struct error *e)
+{
+	return db_run(db, hold_email, e, V(person_email(a, email)));
+}
+
 /* Length is what helps; rules about kinds of letters do not (NIST SP 800-63B). */
 enum err
 person_password_ok(str s, struct error *e)
@@ -216,6 +245,14 @@ person_set_password(struct db *db, person_id id, str hash, int64_t now, struct e
 	static const struct miss unknown = { E_NOT_FOUND, NULL, "User not found." };
 
 	return db_must(db, set_password, unknown, e, VID(id), V(hash), V(now));
+}
+
+enum err
+person_first_password(struct db *db, person_id id, str hash, int64_t now, struct error *e)
+{
+	static const struct miss has = { E_CONFLICT, NULL, "This account has a password already." };
+
+	return db_must(db, first_password, has, e, VID(id), V(hash), V(now));
 }
 
 enum err

@@ -30,6 +30,7 @@ MUST_USE enum err person_join(struct db *, struct arena *, workspace_id, const s
 MUST_USE enum err person_join_as(struct db *, struct arena *, workspace_id, const struct person_create *, person_id fresh, struct person *ret, bool *known, struct error *);
 MUST_USE enum err person_get(struct db *, struct arena *, workspace_id, person_id, struct person *ret, struct error *);	/* E_NOT_FOUND */
 MUST_USE enum err person_update(struct db *, workspace_id, const struct person *, struct error *);
+MUST_USE enum err person_rename(struct db *, workspace_id, person_id, str name, struct error *);	/* E_CONFLICT: no member */
 MUST_USE enum err person_leave(struct db *, workspace_id, person_id, struct error *);
 /* The member, and whether the workspace has an Admin beside it: under workspace_lock.  E_NOT_FOUND */
 MUST_USE enum err person_beside(struct db *, struct arena *, workspace_id, person_id, struct person *ret, bool *other_admin, struct error *);
@@ -43,6 +44,10 @@ MUST_USE enum err person_anchor(struct db *, workspace_id, const ulid *, const s
 struct account { person_id id; str email, name, password; int64_t password_at; };	/* password: its hash; absent until one was chosen */
 MUST_USE enum err person_by_email(struct db *, struct arena *, str email, struct account *ret, bool *found, struct error *);
 MUST_USE enum err person_account(struct db *, struct arena *, person_id, struct account *ret, bool *found, struct error *);
+/* The same, held until the transaction ends: what is decided by a password holds until it is written. */
+MUST_USE enum err person_account_hold(struct db *, struct arena *, person_id, struct account *ret, bool *found, struct error *);
+MUST_USE enum err person_hold(struct db *, struct arena *, str email, struct error *);		/* the account of that address, where there is one */
+MUST_USE enum err person_first_password(struct db *, person_id, str hash, int64_t now, struct error *);	/* E_CONFLICT: it has one */
 MUST_USE enum err person_password_ok(str, struct error *);		/* E_INVALID_REQUEST of field `password`, with what to do */
 MUST_USE enum err person_set_password(struct db *, person_id, str hash, int64_t now, struct error *);	/* E_NOT_FOUND */
 /* Workspaces that a person belongs to, the newest first, behind `before` (all Z: from the top). */

@@ -16,7 +16,7 @@ SQL(touch, "session.touch",
     "UPDATE session SET seen_at = $2, expires_at = CASE WHEN began_at + $4 < $3 THEN began_at + $4 ELSE $3 END WHERE hash = $1");
 SQL(end, "session.end", "DELETE FROM session WHERE hash = $1");
 SQL(end_all, "session.end_all", "DELETE FROM session WHERE person = $1 AND hash <> $2");
-SQL(over, "session.sweep", "DELETE FROM session WHERE hash IN (SELECT hash FROM session WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)");
+SQL(over, "session.sweep", "DELETE FROM session WHERE hash IN (SELECT hash FROM session WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AND expires_at <= $1");
 
 /* Room for one more: more than SESSIONS_MOST stand only while several begin at the same moment. */
 static enum err

@@ -251,6 +251,21 @@ audit_consent(struct turn *t, struct db *db, struct error *e)
 	return face_audit(&t->f, db, &(struct face_deed){ k->code.workspace, k->me.person, k->client.id, "/oauth/consent", id_text(t->f.a, ID_consent, &k->code.consent.u) }, e);
 }
 
+/* With the account held: a password that is set at this moment ends the session and takes back all consents, this one too. */
+static enum err
+still_in(struct turn *t, struct db *db, bool *ret, struct error *e)
+{
+	struct ask *k = ask_of(t);
+	struct account who;
+	struct session now;
+
+	TRY(person_account_hold(db, t->f.a, k->me.person, &who, ret, e));
+	if (*ret)
+		TRY(people_visitor(t->o->people, t->f.x, db, &now, ret, e));
+	*ret = *ret && memcmp(&now.person, &k->me.person, sizeof(now.person)) == 0;
+	return OK;
+}
+
 static enum err
 give(struct face *f, struct db *db, struct error *e)
 {
@@ -260,6 +275,11 @@ give(struct face *f, struct db *db, struct error *e)
 	bool found = true;
 
 	t->r.code = O_OK;
+	TRY(still_in(t, db, &found, e));
+	if (!found) {
+		refuse(&t->r, O_ACCESS_DENIED, "You were signed out just now.");
+		return OK;
+	}
 	if (k->widens)
 		TRY(consent_give(db, f->a, k->me.person, k->client.id, k->code.workspace, k->scopes, k->fresh, now_of(t), &c, e));
 	else

@@ -342,7 +342,7 @@ change(struct face *f, struct db *db, struct error *e)
 	struct account a;
 	bool found;
 
-	TRY(person_account(db, f->a, v->me.person, &a, &found, e));
+	TRY(person_account_hold(db, f->a, v->me.person, &a, &found, e));
 	if (!found || !str_eq(a.password, v->who.password))
 		return fail(e, E_CONFLICT, NULL, "the password has become another one meanwhile");
 	TRY(person_set_password(db, v->me.person, str_z(v->job.made), now, e));

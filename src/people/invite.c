@@ -250,6 +250,10 @@ become(struct face *f, struct db *db, struct error *e)
 
 	in->fresh.u = in->who.u = sys_ulid(v->p->api->c.clock);
 	TRY(look(f, db, e));
+	if (in->found) {		/* looked at again with the account held: another link may be giving it a password */
+		TRY(person_hold(db, f->a, in->i.email, e));
+		TRY(look(f, db, e));
+	}
 	if (in->kind != NEW)
 		return fail(e, E_CONFLICT, NULL, "This link leads elsewhere by now.");
 	TRY(invitation_accept(db, in->i.workspace, in->i.id, now, e));
@@ -258,15 +262,14 @@ become(struct face *f, struct db *db, struct error *e)
 		TRY(person_role_in(db, in->who, in->i.workspace, &role, &member, e));
 	}
 	if (member) {
-		TRY(person_get(db, f->a, in->i.workspace, in->who, &p, e));
-		p.name = v->name;
-		TRY(person_update(db, in->i.workspace, &p, e));
+		TRY(person_rename(db, in->i.workspace, in->who, v->name, e));
 	} else {
 		TRY(person_join(db, f->a, in->i.workspace, &(struct person_create){ in->i.email, v->name, in->i.role }, in->fresh, &p, e));
-		in->who = p.id;
+		if (memcmp(&p.id, &in->who, sizeof(p.id)) != 0)		/* made at this moment, by somebody else */
+			return fail(e, E_CONFLICT, NULL, "This link leads elsewhere by now.");
 	}
 	TRY(audit(v, db, e));
-	TRY(person_set_password(db, in->who, str_z(v->job.made), now, e));
+	TRY(person_first_password(db, in->who, str_z(v->job.made), now, e));
 	return guest_begin(v, db, in->who, now, e);
 }
 

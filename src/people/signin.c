@@ -61,7 +61,7 @@ begin(struct face *f, struct db *db, struct error *e)
 	struct account now;
 	bool found;
 
-	TRY(person_account(db, f->a, v->who.id, &now, &found, e));
+	TRY(person_account_hold(db, f->a, v->who.id, &now, &found, e));
 	if (!found || !str_eq(now.password, v->who.password))
 		return fail(e, E_CONFLICT, NULL, "%s", WRONG);
 	return guest_begin(v, db, v->who.id, guest_now(v), e);
