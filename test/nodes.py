@@ -114,6 +114,9 @@ def roles(engine):
                 need(generate(api, c, 20000)['status'] == 'DONE', 'a wait ended without its job')
                 took.append(1000 * (time.monotonic() - began))
             print(f'# a post, waited for on one node and written on another: p50 {percentile(took, 50):.1f} ms, p99 {percentile(took, 99):.1f} ms')
+            listed = c.get('/v1/jobs?limit=10').json()['data']
+            need([j['progress'] and j['progress']['progress'] for j in listed] == [1] * 10, f'a list does not tell the progress of jobs on another node: {listed}')
+            need(all(c.get('/v1/jobs/' + j['id']).json()['data']['progress'] == j['progress'] for j in listed), 'a list and its jobs tell different progress')
             need(percentile(took, 50) < 250, f'waits are woken by polling: {took}')
             need({n['role'] for n in nodes(api) if n['alive']} == {'api', 'worker'}, f'{nodes(api)}')
             other = w.client()

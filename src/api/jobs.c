@@ -5,8 +5,11 @@
 static void
 scan(struct rq *rq, struct rows *r, void *to)
 {
-	db_scan(&job_rec, r, NULL, to);
-	work_snapshot(rq->api->c.work, rq->a, to);
+	struct job *j = to;
+
+	db_scan(&job_rec, r, NULL, j);
+	progress_pick(&rq->progress, &j->id, &j->progress);
+	work_snapshot(rq->api->c.work, rq->a, j);
 }
 
 enum err
@@ -14,9 +17,14 @@ jobs_list(struct rq *rq)
 {
 	const struct jobs_query *q = IN(rq, jobs_query);
 	struct page p = page_of(rq, q->from, q->to);
-	struct rows r;
+	struct rows r, seen = { .db = NULL };
 
+	if (progress_shared(rq->db))
+		TRY(progress_page_ask(rq->db, rq->who.workspace, &p, &seen, &rq->err));
 	TRY(job_page(rq->db, rq->who.workspace, q, &p, &r, &rq->err));
+	rq->progress = (struct progress_page){ .row = NULL };
+	if (seen.db != NULL)
+		TRY(progress_page_read(&seen, rq->a, &rq->progress, &rq->err));
 	return reply_rows(rq, &r, &job_rec, sizeof(struct job), scan);
 }
 

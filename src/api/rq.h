@@ -58,6 +58,7 @@ struct rq {
 	ulid after;
 	int limit;
 	str filter;			/* hash of the filters */
+	struct progress_page progress;	/* of jobs, as other nodes told it */
 	/* the answer */
 	int status;
 	struct buf out;

@@ -140,7 +140,7 @@ job_page(struct db *db, workspace_id w, const struct jobs_query *q, const struct
 	int n = 4, k = 0;
 
 	if (q->type == 0 && q->status == 0)
-		return db_query_(db, &page, ret, e, v, n);
+		return db_ask_(db, &page, ret, e, v, n);
 	for (int t = 0; t < JT_SHOWN; t++)
 		for (int s = 0; s < JS_COUNT; s++) {
 			if ((q->type != 0 && !(q->type >> t & 1)) || (q->status != 0 && !(q->status >> s & 1)))
@@ -150,7 +150,7 @@ job_page(struct db *db, workspace_id w, const struct jobs_query *q, const struct
 		}
 	while (4 + 2 * page_kinds[k].pairs < n)
 		k++;
-	return db_query_(db, page_kinds[k].q, ret, e, v, 4 + 2 * page_kinds[k].pairs);
+	return db_ask_(db, page_kinds[k].q, ret, e, v, 4 + 2 * page_kinds[k].pairs);
 }
 
 enum err

@@ -30,6 +30,7 @@ MUST_USE enum err job_insert(struct db *, workspace_id, const struct job *, str 
 MUST_USE enum err job_get(struct db *, struct arena *, workspace_id, job_id, struct job *ret, struct error *);	/* E_NOT_FOUND */
 /* What was kept of how it was done, JSON; E_NOT_FOUND where nothing was. */
 MUST_USE enum err job_receipt(struct db *, struct arena *, workspace_id, job_id, str *ret, struct error *);
+/* Asked for (db_ask). */
 MUST_USE enum err job_page(struct db *, workspace_id, const struct jobs_query *, const struct page *, struct rows *ret, struct error *);
 MUST_USE enum err job_anchor(struct db *, workspace_id, const ulid *, const struct miss *, struct error *);
 /* E_NOT_CANCELLABLE unless QUEUED.  *reserved: to be given back. */

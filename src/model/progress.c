@@ -6,6 +6,7 @@
 SQL_SINCE(5, put, "job_progress.put", "INSERT INTO job_progress (workspace, job, millionths, message, updated_at, ends_at) VALUES ($1, $2, $3, $4, $5, $6) "
     "ON CONFLICT (workspace, job) DO UPDATE SET millionths = $3, message = $4, updated_at = $5, ends_at = $6");
 SQL_SINCE(5, get, "job_progress.get", "SELECT millionths, message, updated_at FROM job_progress WHERE workspace = $1 AND job = $2");
+SQL_SINCE(5, get_page, "job_progress.page", "SELECT job, millionths, message, updated_at FROM job_progress WHERE workspace = $1 AND job < $2 AND job >= $3 ORDER BY job DESC LIMIT $4");
 SQL_SINCE(5, sweep, "job_progress.sweep", "DELETE FROM job_progress WHERE (workspace, job) IN (SELECT workspace, job FROM job_progress WHERE ends_at < $1 ORDER BY ends_at LIMIT $2{skip_locked})");
 
 bool progress_shared(struct db *db) { return db_schema() >= 5 && !db->ops->sole(db); }
@@ -30,6 +31,45 @@ progress_read(struct rows *r, struct arena *a, struct job_progress *ret, struct 
 	while (db_next(r))
 		*ret = (struct job_progress){ (double)db_col(r, 0).i / MILLION, db_col(r, 2).i, str_dup(a, db_col(r, 1).s) };
 	return db_done(r, e);
+}
+
+enum err
+progress_page_ask(struct db *db, workspace_id w, const struct page *p, struct rows *r, struct error *e)
+{
+	return db_ask(db, get_page, r, e, VID(w), val_ulid(&p->before), val_ulid(&p->from), V(PROGRESS_PAGE));
+}
+
+enum err
+progress_page_read(struct rows *r, struct arena *a, struct progress_page *ret, struct error *e)
+{
+	*ret = (struct progress_page){ .row = NULL };
+	while (db_next(r)) {
+		if (ret->row == NULL)
+			ret->row = NEW_N(a, struct progress_row, PROGRESS_PAGE);
+		struct progress_row *p = &ret->row[ret->n++];
+		memcpy(p->job.u.s, db_col(r, 0).s.p, 26);
+		p->is = (struct job_progress){ (double)db_col(r, 1).i / MILLION, db_col(r, 3).i, str_dup(a, db_col(r, 2).s) };
+	}
+	return db_done(r, e);
+}
+
+/* The newest first, like the page. */
+void
+progress_pick(const struct progress_page *page, const job_id *job, struct job_progress *ret)
+{
+	int from = 0, to = page->n;
+
+	while (from < to) {
+		int at = (from + to) / 2, order = memcmp(page->row[at].job.u.s, job->u.s, 26);
+		if (order == 0) {
+			*ret = page->row[at].is;
+			return;
+		}
+		if (order > 0)
+			from = at + 1;
+		else
+			to = at;
+	}
 }
 
 enum err

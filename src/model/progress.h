@@ -5,6 +5,7 @@
 #ifndef MODEL_PROGRESS_H
 #define MODEL_PROGRESS_H
 #include "db/db.h"
+#include "model/page.h"
 
 #define PROGRESS_KEPT_MS	INT64_C(3600000)
 struct job_key { workspace_id workspace; job_id id; };
@@ -14,5 +15,11 @@ MUST_USE enum err progress_put(struct db *, const struct job_key *, const struct
 /* To be asked together with something else (db_ask), and read behind it. */
 MUST_USE enum err progress_ask(struct db *, const struct job_key *, struct rows *, struct error *);
 MUST_USE enum err progress_read(struct rows *, struct arena *, struct job_progress *ret, struct error *);	/* unchanged where there is none */
+/* The same for a page of jobs: the newest PROGRESS_PAGE that report anything between its ends, which are more than run. */
+#define PROGRESS_PAGE	500
+struct progress_page { struct progress_row { job_id job; struct job_progress is; } *row; int n; };
+MUST_USE enum err progress_page_ask(struct db *, workspace_id, const struct page *, struct rows *, struct error *);
+MUST_USE enum err progress_page_read(struct rows *, struct arena *, struct progress_page *ret, struct error *);
+void	progress_pick(const struct progress_page *, const job_id *, struct job_progress *ret);	/* unchanged where there is none */
 MUST_USE enum err progress_sweep(struct db *, int64_t now, int most, int64_t *n, struct error *);
 #endif
