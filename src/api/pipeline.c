@@ -276,7 +276,7 @@ write_again(struct rq *rq)
 {
 	rq->look = true;
 	rq->stage = AT_BODY;
-	return send_call(rq, write_run, write_done, CALL_FORCE) == OK;
+	return send_call(rq, write_run, write_done, CALL_AGAIN) == OK;
 }
 
 static void
@@ -471,7 +471,7 @@ write_done(struct call *c, enum err code, const struct error *why)
 	rq->stage = code == OK ? AT_WRITE : AT_BODY;
 	if (code != OK)
 		keep_error(rq, code, why);
-	if (code == E_UNCERTAIN)	/* and not "nothing was changed" */
+	if (code == E_UNCERTAIN || (rq->again > 0 && code != OK && code != E_TAKEN))	/* and not "nothing was changed" */
 		(void)fail(&rq->err, E_UNAVAILABLE, NULL, "%s", rq->idem_key.p != NULL
 		    ? "The link to the database broke, and it is not known yet whether this was done. Send the same request again with the same Idempotency-Key: it is done once."
 		    : "The link to the database broke, and it is not known whether this was done. Look whether it was before you send it again; with an Idempotency-Key you need not look.");

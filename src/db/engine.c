@@ -46,7 +46,7 @@ engine_submit(struct engine *g, struct call *c, struct error *e)
 	c->since_us = sys_mono_us(g->c.clock);
 	c->tries = c->trips = 0;
 	pthread_mutex_lock(&g->lock);
-	bool refused = g->closing || (q->n >= g->c.queue_max && !(c->flags & CALL_FORCE));
+	bool refused = g->closing || (q->n >= g->c.queue_max && !(c->flags & (CALL_FORCE | CALL_AGAIN)));
 	if (!refused) {
 		queue_put(q, c);
 		wake = !(c->flags & CALL_RIDE) || g->hurry || (g->pool != NULL && g->ride.n == 1);

@@ -475,7 +475,7 @@ SQLITE_TEST(a_full_database_refuses_what_is_large)
 DB_TEST(a_full_queue_refuses)
 {
 	struct engine_conf c;
-	struct probe p[7];
+	struct probe p[8];
 	struct error e = { 0 };
 	struct gate gate;
 
@@ -484,7 +484,7 @@ DB_TEST(a_full_queue_refuses)
 	c.queue_max = 2;
 	g = t_db_engine(&c);
 	gate_shut(&gate, g, 0);
-	for (int i = 0; i < 7; i++)
+	for (int i = 0; i < 8; i++)
 		p[i] = probe(i);
 	submit(g, &p[0]);
 	submit(g, &p[1]);
@@ -495,18 +495,20 @@ DB_TEST(a_full_queue_refuses)
 	submit(g, &p[4]);
 	submit(g, &p[5]);
 	CHECK_ERR(engine_submit(g, &p[6].c, &e), E_UNAVAILABLE);
+	p[7].c.flags = CALL_AGAIN;
+	submit(g, &p[7]);
 	gate_open(&gate);
-	wait_dones(5);
+	wait_dones(6);
 	engine_close(g);
 	CHECK(p[2].runs == 0 && p[2].dones == 0 && p[6].runs == 0 && p[6].dones == 0);
-	CHECK_INT(t_db_count(t, "SELECT sum(id) FROM t"), ==, 0 + 1 + 3 + 4 + 5);
+	CHECK_INT(t_db_count(t, "SELECT sum(id) FROM t"), ==, 0 + 1 + 3 + 4 + 5 + 7);
 }
 
 DB_TEST(who_waited_too_long_is_told_so)
 {
 	struct sys_clock_test clock;
 	struct engine_conf c;
-	struct probe p[4] = { probe(0), probe(1), probe(2), probe(3) };
+	struct probe p[5] = { probe(0), probe(1), probe(2), probe(3), probe(4) };
 	struct gate gate;
 
 	struct engine *g = one_thread(t, &c);
@@ -519,14 +521,17 @@ DB_TEST(who_waited_too_long_is_told_so)
 	submit(g, &p[0]);
 	p[1].c.flags = CALL_FORCE;
 	submit(g, &p[1]);
+	p[4].c.flags = CALL_AGAIN;
+	submit(g, &p[4]);
 	clock.ms += 1;
 	submit(g, &p[2]);
 	clock.ms += 5000;
 	submit(g, &p[3]);
 	gate_open(&gate);
-	wait_dones(4);
+	wait_dones(5);
 	engine_close(g);
 	CHECK(p[0].code == E_UNAVAILABLE && p[0].runs == 0 && p[0].dones == 1 && p[0].e.detail[0] != '\0');
+	CHECK(p[4].code == E_UNAVAILABLE && p[4].runs == 0 && p[4].dones == 1);
 	CHECK(p[1].code == OK && p[2].code == OK && p[3].code == OK);
 	CHECK_INT(t_db_count(t, "SELECT sum(id) FROM t"), ==, 6);
 }
