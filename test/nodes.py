@@ -145,6 +145,17 @@ def refused(engine):
         psql(base, f'DROP DATABASE {name}')
 
 
+@case('a node with another secret is refused: no key would work there', own=True)
+def secrets(engine):
+    with tempfile.NamedTemporaryFile() as f, Server(API, db=engine) as s:
+        f.write(os.urandom(32))
+        f.flush()
+        p = subprocess.run([*program(), 'serve', '--db', s.database.url, '--listen', '127.0.0.1:0', '--set', f'secret_file={f.name}'], capture_output=True,
+                           text=True, timeout=60, env=surroundings())
+        need(p.returncode == 2 and 'secret_file' in p.stderr, f'{p}')
+        need(s.client().get('/v1/workspaces/me').status == 200, 'the node that was there')
+
+
 @case('doctor asks the Valkey that nodes share', own=True)
 def asks_kv(engine):
     if redis.program() is None:

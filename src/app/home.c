@@ -107,12 +107,17 @@ is_fresh(struct db *db, bool *ret, struct error *e)
 static enum err
 load_secret(struct home *h, struct db *db, struct error *e)
 {
-	if (h->conf->secret_file[0] != '\0')
-		return secret_from(h, h->conf->secret_file, false, e);
-	if (home_pg(h->conf) != NULL)
-		return secret_shared(db, &h->secret, e);
-	bool fresh;
+	bool own = h->conf->secret_file[0] != '\0', fresh;
+
 	TRY(is_fresh(db, &fresh, e));
+	if (own)
+		TRY(secret_from(h, h->conf->secret_file, false, e));
+	else if (home_pg(h->conf) != NULL)
+		TRY(secret_shared(db, &h->secret, e));
+	if (home_pg(h->conf) != NULL)
+		return secret_judge(db, &h->secret, fresh, e);
+	if (own)
+		return OK;
 	const char *path = home_path(&h->conf->a, h->conf, "secret").p;
 	enum err code = secret_from(h, path, fresh, e);
 	if (code == E_NOT_FOUND)

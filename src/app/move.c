@@ -365,10 +365,12 @@ keep_secret(struct moving *m, const secret *s, struct error *e)
 	if (m->conf.secret_file[0] != '\0')
 		return fail(e, E_CONFLICT, NULL, "the setting secret_file names another secret: put the one of the export there");
 	TRY(no_server_runs(m, e));
-	if (home_pg(&m->conf) == NULL)
+	if (home_pg(&m->conf) == NULL) {
 		TRY(sys_write_file(home_path(&m->conf.a, &m->conf, "secret").p, text, e));
-	else
+	} else {
+		TRY(m->side.ops->change(&m->side, "DELETE FROM server_fact WHERE name = 'secret_mark'", NULL, 0, &n, e));	/* of the other one */
 		TRY(m->side.ops->change(&m->side, "UPDATE server_fact SET value = $1 WHERE name = 'secret'", &v, 1, &n, e));
+	}
 	m->home.secret = *s;
 	return OK;
 }

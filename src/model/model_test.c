@@ -389,6 +389,11 @@ DB_TEST(the_server_remembers_its_secret_and_its_setup)
 	CHECK_OK(b.e, secret_shared(&b.db, &one, &b.e));
 	CHECK_OK(b.e, secret_shared(&other.db, &two, &b.e));
 	CHECK(memcmp(&one, &two, sizeof(one)) == 0);
+	two.b[0] ^= 1;
+	CHECK_OK(b.e, secret_judge(&b.db, &two, true, &b.e));
+	CHECK_OK(b.e, secret_judge(&b.db, &one, true, &b.e));
+	CHECK_OK(b.e, secret_judge(&b.db, &one, false, &b.e));
+	CHECK_ERR(secret_judge(&b.db, &two, false, &b.e), E_USAGE);
 	CHECK_OK(b.e, setup_recall(&b.db, &w, &p, &found, &b.e));
 	CHECK(!found);
 	CHECK_OK(b.e, setup_remember(&b.db, MK(workspace, 1), MK(project, 2), &b.e));

@@ -4,6 +4,7 @@ SQL(put, "server_fact.put", "INSERT INTO server_fact (name, value) VALUES ($1, $
 SQL(get, "server_fact.get", "SELECT value FROM server_fact WHERE name = $1");
 
 SQL(probe, "server_fact.probe", "INSERT INTO server_fact (name, value) VALUES ('probe', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value");
+SQL(mark, "server_fact.mark", "INSERT INTO server_fact (name, value) VALUES ('secret_mark', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value");
 
 SQL(schema, "schema.newest", "SELECT number FROM schema_version WHERE number > $1 ORDER BY number DESC LIMIT 1");
 
@@ -33,6 +34,22 @@ secret_shared(struct db *db, secret *ret, struct error *e)
 	TRY(code);
 	TRY(recall(db, S("secret"), ret->b, sizeof(ret->b), &found, e));
 	return found ? OK : fail(e, E_STORAGE, NULL, "the server secret in the database is damaged");
+}
+
+enum err
+secret_judge(struct db *db, const secret *s, bool fresh, struct error *e)
+{
+	digest ours = crypto_hmac(s, S("which secret the nodes of this database have")), theirs;
+	bool found;
+
+	if (fresh)
+		return db_run(db, mark, e, bytes(&ours, sizeof(ours)));
+	TRY(db_run(db, put, e, V(S("secret_mark")), bytes(&ours, sizeof(ours))));
+	TRY(recall(db, S("secret_mark"), &theirs, sizeof(theirs), &found, e));
+	if (found && memcmp(&ours, &theirs, sizeof(ours)) == 0)
+		return OK;
+	return fail(e, E_USAGE, NULL, "the server secret is another one than that of the nodes that began with this database, whose keys would not work here:"
+	    " give all of them the same secret_file, or none");
 }
 
 struct first { char workspace[26], project[26]; };
