@@ -361,7 +361,7 @@ answer_all(struct blocks *b, struct kv_take *w)
 	}
 }
 
-static void launch(struct blocks *);
+static void fly(struct blocks *);
 
 static void
 landed(struct call *c, enum err code, const struct error *why)
@@ -378,27 +378,37 @@ landed(struct call *c, enum err code, const struct error *why)
 		while (*last != NULL)
 			last = &(*last)->next;
 	}
-	b->flying = false;
-	pthread_cond_broadcast(&b->turn);
 	pthread_mutex_unlock(&b->lock);
 	answer_all(b, waited);
-	launch(b);
+	pthread_mutex_lock(&b->lock);
+	b->flying = false;
+	bool more = gather(b);
+	if (!more)
+		pthread_cond_broadcast(&b->turn);	/* who closes frees what this stands in */
+	pthread_mutex_unlock(&b->lock);
+	if (more)
+		fly(b);
+}
+
+static void
+fly(struct blocks *b)
+{
+	struct error e;
+
+	b->call = (struct call){ .run = go, .done = landed, .bytes = 1024 };
+	enum err code = engine_submit(b->kv->c.engine, &b->call, &e);
+	if (code != OK)
+		landed(&b->call, code, &e);
 }
 
 static void
 launch(struct blocks *b)
 {
-	struct error e;
-
 	pthread_mutex_lock(&b->lock);
 	bool go_now = gather(b);
 	pthread_mutex_unlock(&b->lock);
-	if (!go_now)
-		return;
-	b->call = (struct call){ .run = go, .done = landed, .bytes = 1024 };
-	enum err code = engine_submit(b->kv->c.engine, &b->call, &e);
-	if (code != OK)
-		landed(&b->call, code, &e);
+	if (go_now)
+		fly(b);
 }
 
 static enum kv_when

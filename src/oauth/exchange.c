@@ -39,7 +39,8 @@ tell(struct turn *t)
 	token_mint(&t->o->secret, TOKEN_ACCESS, &g->f.id, g->moment, access);
 	jw_key_str(&j, S("access_token"), str_z(access));
 	jw_key_str(&j, S("token_type"), S("Bearer"));
-	jw_key_i64(&j, S("expires_in"), MAX((g->moment + ACCESS_MS - now_of(t) + 999) / 1000, 0));
+	/* the moment may be a little ahead of now: no two turns have the same */
+	jw_key_i64(&j, S("expires_in"), MIN(MAX((g->moment + ACCESS_MS - now_of(t) + 999) / 1000, 0), ACCESS_MS / 1000));
 	if (g->f.scopes & SCOPE_OFFLINE) {
 		token_mint(&t->o->secret, TOKEN_REFRESH, &g->f.id, g->f.turn, refresh);
 		jw_key_str(&j, S("refresh_token"), str_z(refresh));

@@ -263,7 +263,7 @@ class World:
 
     def tables(self):
         if self.engine == 'postgres':
-            rows = self.sql("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+            rows = self.sql("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition")
         else:
             rows = self.sql("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
         return sorted(r[0] for r in rows if r[0] not in RESTLESS)

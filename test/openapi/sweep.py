@@ -9,6 +9,7 @@ build/traffic/ENGINE-sweep.jsonl, where traffic.py judges it with that of the st
 On PostgreSQL also what needs a database that can be taken away: 503, and 409 idempotency_in_progress.
 """
 import argparse
+import hashlib
 import json
 import os
 import subprocess
@@ -136,11 +137,12 @@ class Sweep:
             self.expect(self.ask(s, key, op), op, 429, 'rate_limited')
 
     def twin(self, s):
-        """409: the ledger is held by another node for longer than a twin waits."""
+        """409: another node is at it, under the lock of the name that the ledger gives a key, for longer than a twin waits."""
         op = next(o for o in self.ops if o.keyed and not o.people)
+        name = hashlib.sha256(f'{s.id[4:]}{op.method} {op.path}\0twin'.encode()).digest()
         holder = subprocess.Popen([pg.find('psql'), '-Xq', '-d', s.database.url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:
-            holder.stdin.write("BEGIN; LOCK TABLE idempotency IN ACCESS EXCLUSIVE MODE; \\echo held\n")
+            holder.stdin.write(f"BEGIN; SELECT pg_advisory_xact_lock({int.from_bytes(name[:8], 'little', signed=True)}); \\echo held\n")
             holder.stdin.flush()
             holder.stdout.readline()
             answer = self.ask(s, s.key, op, {'Idempotency-Key': 'twin'})
