@@ -29,7 +29,7 @@ MADE = {'project', 'note', 'source', 'post', 'job', 'status', 'folder', 'workspa
 GONE = {'note', 'post', 'folder'}                                                                     # and one that was deleted
 # Tables that requests change without a write of theirs.
 RESTLESS = {'audit', 'server_fact', 'idempotency', 'schema_version', 'request_log', 'request_log_size', 'usage_day', 'usage_hour',
-            'knowledge_unlisted'}
+            'knowledge_unlisted', 'node', 'duty', 'rate_window', 'job_progress'}
 NAMED = re.compile(rb'~([a-z_]+)~')
 
 
