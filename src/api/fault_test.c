@@ -514,7 +514,7 @@ all_rounds(struct t_db *t, enum db_fault_kind kind, bool each)
 /* Those that need more than one for a read and two for a write, and why. */
 static const struct { const char *name; int most; const char *why; } longer[] = {
 	{ "delete_post_status", 12, "moves the posts of the column, each counted and announced, one text in memory at a time" },
-	{ "search_knowledge", 64, "each word of the question is looked up, then each passage that was found" },
+	{ "search_knowledge", 3, "how much there is, then the words of the question, then the passages that were found" },
 };
 
 static int

@@ -90,6 +90,7 @@ read_question(struct arena *a, str text, struct question *q)
 struct doc { ulid id; unsigned *at, nat; };		/* at: the scores of its passages by their places, and one more */
 struct score { unsigned doc, place; float score; };
 struct mention { unsigned score, tf, length; };
+struct look_up { const struct word *word; str term; bool group; };
 struct search {
 	struct db *db;
 	struct arena a;
@@ -201,20 +202,6 @@ note_hits(struct search *s, unsigned doc, str hits)
 	}
 }
 
-static enum err
-look_up(struct search *s, str form, struct error *e)
-{
-	struct rows r;
-
-	TRY(term_hits(s->db, s->workspace, form, &r, e));
-	while (db_next(&r)) {
-		str document = db_col(&r, 0).s;
-		if (is_ours(s, document, db_col(&r, 1)))
-			note_hits(s, doc_of(s, document.p), db_col(&r, 2).s);
-	}
-	return db_done(&r, e);
-}
-
 static bool
 is_form(const struct word *w, str term)
 {
@@ -224,59 +211,119 @@ is_form(const struct word *w, str term)
 	return false;
 }
 
-/* The documents whose terms are written by groups. */
-static enum err
-look_up_group(struct search *s, const struct word *w, str group, struct error *e)
+/* A row of the index: of a form of the word, or of a group that would hold some. */
+static void
+take_row(struct search *s, const struct look_up *l, struct rows *r)
 {
-	struct rows r;
+	str document = db_col(r, 0).s, rest = db_col(r, 2).s;
 	struct term t;
 
-	TRY(term_hits(s->db, s->workspace, group, &r, e));
-	while (db_next(&r)) {
-		str document = db_col(&r, 0).s, rest = db_col(&r, 2).s;
-		if (!is_ours(s, document, db_col(&r, 1)))
-			continue;
-		while (know_next_term(&rest, &t))
-			if (is_form(w, t.s))
-				note_hits(s, doc_of(s, document.p), t.hits);
+	if (!is_ours(s, document, db_col(r, 1)))
+		return;
+	if (!l->group) {
+		note_hits(s, doc_of(s, document.p), rest);
+		return;
 	}
-	return db_done(&r, e);
+	while (know_next_term(&rest, &t))
+		if (is_form(l->word, t.s))
+			note_hits(s, doc_of(s, document.p), t.hits);
 }
 
 /* Each group once: it is read for all forms. */
-static enum err
-look_up_groups(struct search *s, const struct word *w, enum know_groups groups, struct error *e)
+static int
+list_groups(struct arena *a, const struct word *w, enum know_groups groups, struct look_up *ret)
 {
-	char to[FORMS_MAX][KNOW_GROUP];
-	str key[FORMS_MAX];
+	int n = 0;
 
 	for (int i = 0; i < w->nforms; i++) {
+		str key = know_group(w->form[i], groups, arena_raw(a, KNOW_GROUP));
 		bool seen = false;
-		key[i] = know_group(w->form[i], groups, to[i]);
-		for (int k = 0; k < i; k++)
-			seen |= str_eq(key[k], key[i]);
+		for (int k = 0; k < n; k++)
+			seen |= str_eq(ret[k].term, key);
 		if (!seen)
-			TRY(look_up_group(s, w, key[i], e));
+			ret[n++] = (struct look_up){ w, key, true };
 	}
-	return OK;
+	return n;
 }
 
 /* The forms of a word count as one term. */
-static enum err
-look_up_word(struct search *s, const struct word *w, struct error *e)
+static int
+list_word(struct arena *a, const struct word *w, struct look_up *ret)
 {
-	s->nmentions = 0;
-	for (int i = 0; i < w->nforms; i++)
-		TRY(look_up(s, w->form[i], e));
-	TRY(look_up_groups(s, w, KNOW_FEW, e));
-	TRY(look_up_groups(s, w, KNOW_MANY, e));
+	int n = 0;
+
+	for (; n < w->nforms; n++)
+		ret[n] = (struct look_up){ w, w->form[n], false };
+	n += list_groups(a, w, KNOW_FEW, ret + n);
+	return n + list_groups(a, w, KNOW_MANY, ret + n);
+}
+
+/* All rows of a word were taken. */
+static void
+weigh(struct search *s)
+{
 	double n = s->nmentions, rare = log(1 + (MAX(s->passages, n) - n + 0.5) / (n + 0.5));
+
 	for (unsigned i = 0; i < s->nmentions; i++) {
 		const struct mention *m = &s->mention[i];
 		double tf = m->tf;
 		s->score[m->score].score += (float)(rare * tf * (K1 + 1) / (tf + K1 * (1 - B + B * m->length / s->mean)));
 	}
+	s->nmentions = 0;
+}
+
+/* One statement for each. */
+static enum err
+look_up_each(struct search *s, const struct look_up *l, int n, struct error *e)
+{
+	struct rows r;
+
+	for (int i = 0; i < n; i++) {
+		TRY(term_hits(s->db, s->workspace, l[i].term, &r, e));
+		while (db_next(&r))
+			take_row(s, &l[i], &r);
+		TRY(db_done(&r, e));
+		if (i + 1 == n || l[i + 1].word != l[i].word)
+			weigh(s);
+	}
 	return OK;
+}
+
+/* One for all. */
+static enum err
+look_up_all(struct search *s, const struct look_up *l, int n, struct error *e)
+{
+	const struct word *w = NULL;
+	struct rows r;
+	struct buf b;
+
+	buf_init(&b, &s->a, (size_t)1 << 20);
+	for (int i = 0; i < n; i++) {
+		if (i > 0)
+			buf_char(&b, '\n');
+		buf_add(&b, l[i].term);
+	}
+	TRY(terms_hits(s->db, s->workspace, buf_str(&b), &r, e));
+	while (db_next(&r)) {
+		const struct look_up *at = &l[db_col(&r, 3).i - 1];
+		if (at->word != w)
+			weigh(s);
+		w = at->word;
+		take_row(s, at, &r);
+	}
+	weigh(s);
+	return db_done(&r, e);
+}
+
+static enum err
+look_up(struct search *s, const struct question *q, struct error *e)
+{
+	struct look_up *l = NEW_N(&s->a, struct look_up, q->n * 3 * FORMS_MAX);
+	int n = 0;
+
+	for (int i = 0; i < q->n; i++)
+		n += list_word(&s->a, &q->word[i], l + n);
+	return db_is_pg(s->db) ? look_up_all(s, l, n, e) : look_up_each(s, l, n, e);
 }
 
 /* --- the best of them --- */
@@ -400,16 +447,46 @@ by_score(const void *a, const void *b)
 	return c != 0 ? c : x->at.place < y->at.place ? -1 : 1;
 }
 
-/* The passage itself; *found: it is there still. */
+/* The passages themselves, of those that are there still: the others have no body. */
 static enum err
-read_passage(struct search *s, struct arena *a, const struct question *q, struct found *f, bool mark, bool *found, struct error *e)
+read_each(struct search *s, struct arena *a, struct found **f, int n, struct error *e)
 {
-	document_id document = f->at.document;
-	int64_t place = f->at.place;
+	bool found;
 
-	TRY(passage_get(s->db, a, s->workspace, document, place, &f->at, found, e));
-	if (*found)
-		judge(s, a, q, f, mark);
+	for (int i = 0; i < n; i++)
+		TRY(passage_get(s->db, a, s->workspace, f[i]->at.document, f[i]->at.place, &f[i]->at, &found, e));
+	return OK;
+}
+
+static enum err
+read_all(struct search *s, struct arena *a, struct found **f, int n, struct error *e)
+{
+	struct buf documents, places;
+	struct passage_at at;
+	struct rows r;
+
+	buf_init(&documents, &s->a, (size_t)1 << 16);
+	buf_init(&places, &s->a, (size_t)1 << 16);
+	for (int i = 0; i < n; i++) {
+		buf_add(&documents, str_fmt(&s->a, "%s%s", i > 0 ? "," : "", f[i]->at.document.u.s));
+		buf_add(&places, str_fmt(&s->a, "%s%lld", i > 0 ? "," : "", (long long)f[i]->at.place));
+	}
+	TRY(passages_all(s->db, s->workspace, buf_str(&documents), buf_str(&places), &r, e));
+	while (db_next(&r)) {
+		int64_t which = passage_scan(&r, a, &at);
+		f[which - 1]->at = at;
+	}
+	return db_done(&r, e);
+}
+
+static enum err
+read_passages(struct search *s, struct arena *a, const struct question *q, struct found **f, int n, bool mark, struct error *e)
+{
+	if (n > 0)
+		TRY(db_is_pg(s->db) ? read_all(s, a, f, n, e) : read_each(s, a, f, n, e));
+	for (int i = 0; i < n; i++)
+		if (f[i]->at.body.p != NULL)
+			judge(s, a, q, f[i], mark);
 	return OK;
 }
 
@@ -419,19 +496,21 @@ read_best(struct search *s, struct arena *a, const struct question *q, const str
 {
 	unsigned best[LOOK_AT * KNOW_FOUND];
 	int limit = MIN(k->limit, KNOW_FOUND), look = LOOK_AT * limit, most = choose(s, best, k->meaning != NULL ? MAX(look, FUSE) : look), read = 0;
-	bool found;
+	struct found *at[LOOK_AT * KNOW_FOUND];
 
 	*ret = NEW_N(a, struct found, most + FUSE);
-	*n = 0;
 	for (int i = 0; i < most; i++) {
 		const struct score *x = &s->score[best[i]];
-		struct found *f = &(*ret)[*n];
-		*f = (struct found){ .at = { .document = { s->doc[x->doc].id }, .place = x->place }, .score = x->score };
-		found = true;
-		if (i < look)
-			TRY(read_passage(s, a, q, f, k->mark, &found, e));
+		at[i] = &(*ret)[i];
+		*at[i] = (struct found){ .at = { .document = { s->doc[x->doc].id }, .place = x->place }, .score = x->score };
+	}
+	TRY(read_passages(s, a, q, at, MIN(look, most), k->mark, e));
+	*n = 0;
+	for (int i = 0; i < most; i++) {
+		bool found = i >= look || (*ret)[i].at.body.p != NULL;
+		if (found)
+			(*ret)[(*n)++] = (*ret)[i];
 		read += found && i < look;
-		*n += found;
 	}
 	qsort(*ret, (size_t)read, sizeof(**ret), by_score);
 	return OK;
@@ -442,11 +521,11 @@ prepare(struct search *s, struct error *e)
 {
 	int64_t passages, words;
 
-	TRY(knowledge_size(s->db, s->workspace, &passages, &words, e));
+	s->unlisted = NEW_N(&s->a, document_id, UNLISTED_MAX);
+	TRY(knowledge_now(s->db, s->workspace, &passages, &words, s->unlisted, UNLISTED_MAX, &s->nunlisted, e));
 	s->passages = (double)passages;
 	s->mean = passages > 0 ? (double)MAX(words, 1) / (double)passages : 1;
-	s->unlisted = NEW_N(&s->a, document_id, UNLISTED_MAX);
-	return unlisted_some(s->db, s->workspace, s->unlisted, UNLISTED_MAX, &s->nunlisted, e);
+	return OK;
 }
 
 /* --- joined with what is near in meaning --- */
@@ -479,25 +558,45 @@ fuse(struct found *v, int *n, const struct near_hit *hit, int hits)
 	qsort(v, (size_t)*n, sizeof(*v), by_score);
 }
 
+/* Those that were only near: their scores stay what the ranks gave them. */
+static enum err
+read_missing(struct search *s, struct arena *a, const struct question *q, struct found *v, int n, bool mark, struct error *e)
+{
+	struct found *at[KNOW_FOUND];
+	double score[KNOW_FOUND];
+	int missing = 0;
+
+	for (int i = 0; i < n; i++) {
+		score[i] = v[i].score;
+		if (v[i].at.body.p == NULL)
+			at[missing++] = &v[i];
+	}
+	TRY(read_passages(s, a, q, at, missing, mark, e));
+	for (int i = 0; i < n; i++) {
+		v[i].score = score[i];
+		v[i].milli = (int64_t)(score[i] * 1000 + 0.5);
+	}
+	return OK;
+}
+
 static enum err
 join_near(struct search *s, struct arena *a, const struct question *q, const struct know_query *k, struct found *v, int *n, struct error *e)
 {
 	const struct meaning_ask *m = k->meaning;
 	struct near_question nq = { s->workspace, s->project, meaning_model(&s->a, m->conf), m->dims, m->data.p };
 	struct near_hit hit[FUSE];
-	int hits, all, kept = 0;
+	int hits, all, kept = 0, first = 0, step = 0;
 
 	TRY(near_search(k->near, s->db, &nq, FUSE, hit, &hits, e));
 	fuse(v, n, hit, hits);
 	all = *n;
 	for (int i = 0; i < all && kept < k->limit; i++) {
-		double score = v[i].score;
-		bool found = v[i].at.body.p != NULL;
-		if (!found)
-			TRY(read_passage(s, a, q, &v[i], k->mark, &found, e));
-		v[i].score = score;
-		v[i].milli = (int64_t)(score * 1000 + 0.5);
-		if (found)
+		if (i == first) {		/* mostly all are there still, and this is once */
+			step = MIN(all - i, k->limit);
+			TRY(read_missing(s, a, q, v + i, step, k->mark, e));
+			first += step;
+		}
+		if (v[i].at.body.p != NULL)
 			v[kept++] = v[i];
 	}
 	*n = kept;
@@ -511,8 +610,7 @@ search(struct search *s, struct arena *a, const struct know_query *k, struct fou
 
 	read_question(&s->a, k->text, &q);
 	TRY(prepare(s, e));
-	for (int i = 0; i < q.n; i++)
-		TRY(look_up_word(s, &q.word[i], e));
+	TRY(look_up(s, &q, e));
 	TRY(read_best(s, a, &q, k, ret, n, e));
 	if (k->meaning != NULL)
 		TRY(join_near(s, a, &q, k, *ret, n, e));

@@ -171,18 +171,6 @@ unlisted_next(struct db *db, workspace_id *w, document_id *d, job_id *job, bool 
 }
 
 enum err
-unlisted_some(struct db *db, workspace_id w, document_id *ret, int max, int *n, struct error *e)
-{
-	struct rows r;
-
-	*n = 0;
-	TRY(db_query(db, some, &r, e, VID(w), V(max)));
-	while (db_next(&r))
-		take_id(&ret[(*n)++].u, db_col(&r, 0));
-	return db_done(&r, e);
-}
-
-enum err
 knowledge_size_add(struct db *db, workspace_id w, int64_t passages, int64_t words, struct error *e)
 {
 	return db_run(db, grow, e, VID(w), V(passages), V(words));
@@ -220,18 +208,25 @@ document_unlist(struct db *db, workspace_id w, document_id id, upload_id *upload
 	return unlisted_insert(db, w, &u, e);
 }
 
+/* Both are asked at once; each answer is heard to its end. */
 enum err
-knowledge_size(struct db *db, workspace_id w, int64_t *passages, int64_t *words, struct error *e)
+knowledge_now(struct db *db, workspace_id w, int64_t *passages, int64_t *words, document_id *ret, int max, int *n, struct error *e)
 {
-	struct rows r;
+	struct rows r, u;
 
-	*passages = *words = 0;
-	TRY(db_query(db, size, &r, e, VID(w)));
-	if (db_next(&r)) {
+	*passages = *words = *n = 0;
+	TRY(db_ask(db, size, &r, e, VID(w)));
+	enum err asked = db_ask(db, some, &u, e, VID(w), V(max));
+	while (db_next(&r)) {
 		*passages = db_col(&r, 0).i;
 		*words = db_col(&r, 1).i;
 	}
-	return db_done(&r, e);
+	enum err code = db_done(&r, e);
+	TRY(asked);
+	while (db_next(&u))
+		take_id(&ret[(*n)++].u, db_col(&u, 0));
+	enum err also = db_done(&u, e);
+	return code != OK ? code : also;
 }
 
 /* --- passages and terms --- */
@@ -248,6 +243,17 @@ SQL(drop_passages, "knowledge_passage.delete", "DELETE FROM knowledge_passage WH
 SQL(put_term, "knowledge_term.insert", "INSERT INTO knowledge_term (workspace, term, document, project, hits) VALUES ($1, $2, $3, $4, $5)");
 SQL(drop_term, "knowledge_term.delete", "DELETE FROM knowledge_term WHERE workspace = $1 AND term = $2 AND document = $3");
 SQL(hits, "knowledge_term.hits", "SELECT document, project, hits FROM knowledge_term WHERE workspace = $1 AND term = $2 ORDER BY document");
+/* PostgreSQL answers over a network: there all terms of a question, and all passages of an answer, are one statement each.  SQLite has no such list and
+ * needs none.  LATERAL with an order or a limit of its own: each is a look-up in the index, whatever the planner thinks of the others. */
+SQL_PG(0, hits_of_all, "knowledge_term.hits_of_all",
+    "SELECT k.document, k.project, k.hits, t.nth FROM unnest(string_to_array($2, chr(10))) WITH ORDINALITY AS t (term, nth)"
+    " CROSS JOIN LATERAL (SELECT document, project, hits FROM knowledge_term WHERE workspace = $1 AND term = t.term ORDER BY document) k ORDER BY t.nth");
+SQL_PG(0, all_passages, "knowledge_passage.all",
+    "SELECT k.id, k.project, k.language, p.place, k.name, p.heading, p.body, p.page, t.nth"
+    " FROM unnest(string_to_array($2, ','), string_to_array($3, ',')) WITH ORDINALITY AS t (document, place, nth)"
+    " CROSS JOIN LATERAL (SELECT id, project, language, name FROM knowledge WHERE workspace = $1 AND id = t.document LIMIT 1) k"
+    " CROSS JOIN LATERAL (SELECT place, heading, body, page FROM knowledge_passage"
+    " WHERE workspace = $1 AND document = t.document AND place = CAST(t.place AS bigint) LIMIT 1) p");
 SQL(put_slice, "knowledge_slice.insert", "INSERT INTO knowledge_slice (workspace, document, place, terms) VALUES ($1, $2, $3, $4)");
 SQL(first_slice, "knowledge_slice.first", "SELECT place, terms FROM knowledge_slice WHERE workspace = $1 AND document = $2 ORDER BY place LIMIT 1");
 SQL(drop_slice, "knowledge_slice.delete", "DELETE FROM knowledge_slice WHERE workspace = $1 AND document = $2 AND place = $3");
@@ -276,6 +282,19 @@ enum err
 passage_get(struct db *db, struct arena *a, workspace_id w, document_id d, int64_t place, struct passage_at *ret, bool *found, struct error *e)
 {
 	return db_one(db, passage, &at_rec, a, ret, found, e, VID(w), VID(d), V(place));
+}
+
+enum err
+passages_all(struct db *db, workspace_id w, str documents, str places, struct rows *ret, struct error *e)
+{
+	return db_query(db, all_passages, ret, e, VID(w), V(documents), V(places));
+}
+
+int64_t
+passage_scan(struct rows *r, struct arena *a, struct passage_at *ret)
+{
+	db_scan(&at_rec, r, a, ret);
+	return db_col(r, 8).i;
 }
 
 enum err
@@ -309,6 +328,12 @@ enum err
 term_hits(struct db *db, workspace_id w, str term, struct rows *ret, struct error *e)
 {
 	return db_query(db, hits, ret, e, VID(w), V(term));
+}
+
+enum err
+terms_hits(struct db *db, workspace_id w, str terms, struct rows *ret, struct error *e)
+{
+	return db_query(db, hits_of_all, ret, e, VID(w), V(terms));
 }
 
 static enum err

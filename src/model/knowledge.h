@@ -58,8 +58,6 @@ MUST_USE enum err unlisted_hold(struct db *, workspace_id, document_id, bool *fo
 MUST_USE enum err unlisted_forget(struct db *, workspace_id, document_id, struct error *);
 /* Of all workspaces, behind *w and *d: the keeper's. */
 MUST_USE enum err unlisted_next(struct db *, workspace_id *w, document_id *d, job_id *job, bool *found, struct error *);
-/* The first ones of a workspace, ascending. */
-MUST_USE enum err unlisted_some(struct db *, workspace_id, document_id *ret, int max, int *n, struct error *);
 
 /* From unlisted to listed, and back: E_NOT_FOUND when it is not listed (any more); *upload: the one that it was made of, or absent. */
 MUST_USE enum err document_list(struct db *, workspace_id, const struct document *, int64_t words, const digest *hash,
@@ -74,14 +72,20 @@ MUST_USE enum err passages_get(struct db *, struct arena *, workspace_id, docume
 struct passage_at { document_id document; project_id project; int language; int64_t place, page; str name, heading, body; };	/* page: INT_NONE: it has none */
 /* Of a listed document. */
 MUST_USE enum err passage_get(struct db *, struct arena *, workspace_id, document_id, int64_t place, struct passage_at *ret, bool *found, struct error *);
+/* On PostgreSQL, many at once, of listed documents: ids and places, each with commas.  passage_scan takes one and tells which, from 1. */
+MUST_USE enum err passages_all(struct db *, workspace_id, str documents, str places, struct rows *ret, struct error *);
+int64_t	passage_scan(struct rows *, struct arena *, struct passage_at *ret);
 struct term { str s, hits; };
 /* One slice of at most KNOWLEDGE_SLICE terms. */
 MUST_USE enum err terms_put(struct db *, struct arena *, workspace_id, document_id, project_id, int slice, const struct term *, int n, struct error *);
 /* All documents that have that row of the index, in the order of their ids: columns document, project, hits. */
 MUST_USE enum err term_hits(struct db *, workspace_id, str term, struct rows *ret, struct error *);
+/* On PostgreSQL, many at once, a line each, in their order: a fourth column tells which, from 1. */
+MUST_USE enum err terms_hits(struct db *, workspace_id, str terms, struct rows *ret, struct error *);
 /* It also counts that something changed (vector.h). */
 MUST_USE enum err knowledge_size_add(struct db *, workspace_id, int64_t passages, int64_t words, struct error *);
-MUST_USE enum err knowledge_size(struct db *, workspace_id, int64_t *passages, int64_t *words, struct error *);
+/* The size of the index, and the first documents that are unlisted, ascending. */
+MUST_USE enum err knowledge_now(struct db *, workspace_id, int64_t *passages, int64_t *words, document_id *ret, int max, int *n, struct error *);
 /* One slice of an unlisted document; *more: there was something. */
 MUST_USE enum err document_empty(struct db *, struct arena *, workspace_id, document_id, bool *more, struct error *);
 #endif
