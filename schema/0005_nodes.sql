@@ -20,6 +20,16 @@ CREATE TABLE duty (
 	next_at {i64} NOT NULL
 ){strict};
 
+-- --- reading from replicas ---
+
+-- One row, moved by a node that cannot tell the others what it writes: until it stands still, nobody reads from replicas; floor is how far in the log a replica
+-- must be from then on (src/kv/seen.h).
+CREATE TABLE replica_gate (
+	id    {i64} NOT NULL PRIMARY KEY,
+	turn  {i64} NOT NULL,
+	floor {i64} NOT NULL
+){strict};
+
 -- --- what nodes count and remember together where there is no Valkey: gone after a crash, and no loss ---
 
 -- How often a name was taken: moments and blocks of nodes, packed (src/kv/slots.h).  ends_at is rounded up, so that it changes seldom.

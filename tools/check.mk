@@ -8,7 +8,7 @@ FUZZERS  := $(patsubst src/%.c,test/%,$(wildcard src/*/*_fuzz.c))
 
 # What is waited for first, then the longest, so that no core is left alone with one of them at the end.
 CHECK := outside build-release build-asan build-clang layers house unit scenario-postgres scenario-sqlite matrix crash sweep-postgres sweep-sqlite docs properties recordings deploy extract \
-	attacks-postgres attacks-sqlite pages crash-files clients-typescript traffic signin-postgres signin-sqlite limits conformance hosts doctor mcp-postgres mcp-sqlite \
+	attacks-postgres attacks-sqlite pages crash-files clients-typescript traffic signin-postgres signin-sqlite limits replicas conformance hosts doctor mcp-postgres mcp-sqlite \
 	badinput badfetch uploads-postgres uploads-sqlite flows-postgres flows-sqlite oauth-clients bucket control move ready-postgres nodes ready-sqlite migrate scenario-older replay lint sqlplan cluster-checker cluster
 check: $(CHECK)
 
@@ -50,6 +50,8 @@ signin-sqlite: build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/signin.py
 signin-postgres: build-release
 	@$(STEP) $@ $(PY) test/signin.py --engine postgres
+replicas: build-release
+	@$(STEP) $@ $(PY) test/replicas.py
 limits: build-release
 	@$(STEP) $@ $(PY) test/limits.py
 flows-sqlite: build-asan

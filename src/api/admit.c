@@ -176,10 +176,12 @@ bool
 rate_ask(struct rq *rq, enum err code)
 {
 	rq->admission = code;
+	rq->rate_ask.wrote = KV_UNKNOWN;
 	if (rq->known != AUTH_KNOWN || auth_is_console(&rq->who))
 		return true;
 	bucket_ask(rq, rq->op->bucket, &rq->rate_ask);
 	rq->rate_ask.look = code != OK;
+	rq->rate_ask.ask_wrote = rq->api->c.seen != NULL && rq->op->method == M_GET;
 	rq->rate_ask.done = rate_told;
 	return limits_ask(rq->api->c.limits, &rq->rate_ask);
 }

@@ -126,9 +126,11 @@ struct api_conf {
 	const struct blobs *blobs;	/* NULL: no embedded store */
 	struct near *near;		/* NULL: searches look for words alone */
 	struct kv *kv;			/* NULL: nobody to count with */
+	struct seen *seen;		/* NULL: nothing is read from replicas */
 };
 struct blobs;
 struct near;
+struct seen;
 struct audit_buffer;
 struct journal;
 struct tallies;

@@ -1,5 +1,6 @@
 /* metrics -- counters of requests, and the page that Prometheus reads. */
 #include "api/journal.h"
+#include "kv/seen.h"
 #include <stdlib.h>
 
 /* The statuses an operation can answer with, by place in op_stats.status. */
@@ -170,6 +171,23 @@ count(void *ctx, struct db *db, struct error *e)
 }
 
 static void
+replicas(struct api *api, struct buf *b, const struct engine_stats *st)
+{
+	struct seen_stats s;
+
+	if (api->c.seen == NULL)
+		return;
+	seen_stats(api->c.seen, &s);
+	gauge(b, "replica_open", "gauge", "Whether this node may read from replicas.", s.open);
+	family(b, "replica_reads_total", "counter", "Statements and snapshots that read, by who answered; behind: a replica that could not, so that the primary did.");
+	buf_fmt(b, "scriped_replica_reads_total{from=\"replica\"} %lld\n", (long long)st->of_replica);
+	buf_fmt(b, "scriped_replica_reads_total{from=\"primary\"} %lld\n", (long long)st->of_primary);
+	buf_fmt(b, "scriped_replica_reads_total{from=\"behind\"} %lld\n", (long long)st->behind);
+	gauge(b, "replica_told_total", "counter", "Positions of workspaces in the log that `kv` took.", s.told);
+	gauge(b, "replica_held_total", "counter", "Calls whose position `kv` did not take: they waited until no node read from replicas.", s.held);
+}
+
+static void
 database(struct api *api, struct buf *b)
 {
 	struct engine_stats st;
@@ -188,6 +206,7 @@ database(struct api *api, struct buf *b)
 	histogram(b, "writer_batch_calls", "Calls that shared a transaction.", st.hist, (int)COUNT(st.hist), 1, (double)st.calls);
 	if (engine_embedded(api->c.engine))
 		return;
+	replicas(api, b, &st);
 	gauge(b, "pool_connections", "gauge", "Connections to PostgreSQL that there may be.", st.connections);
 	gauge(b, "pool_connected", "gauge", "Connections to the primary that stand.", st.connected);
 	gauge(b, "pool_busy", "gauge", "Connections on which something runs.", st.busy);

@@ -1,6 +1,7 @@
 /* pipeline -- the way of a request, stage by stage (see api.h).  Everything that is asked of every request is asked here. */
 #include "api/cors.h"
 #include "api/journal.h"
+#include "kv/seen.h"
 
 static int64_t mono(const struct rq *rq) { return sys_mono_us(rq->api->c.clock); }
 
@@ -181,12 +182,41 @@ read_job(struct rq *rq)
 	return reply(rq, &job_rec, &j);
 }
 
+/* --- replicas --- */
+
+/* A replica answers reads of content: what a scope of keys opens.  What authenticates, limits or holds (keys, members, consents, workspaces), what goes on
+ * (jobs), what looks back on requests (logs, usage) and long searches are the primary's. */
+static bool
+of_content(const struct op *o)
+{
+	return o->method == M_GET && o->scopes != 0 && !(o->flags & (OP_SLOW | OP_PUBLIC));
+}
+
+/* Whether others may act upon what this read of the primary shows, or it is the first one to look at a workspace that kv knows nothing of: then all
+ * nodes are told how far it saw. */
+static bool
+shows(const struct rq *rq)
+{
+	if (rq->api->c.seen == NULL || rq->stage == AT_ADMIT)
+		return false;
+	return of_content(rq->op) ? rq->rate_ask.take.ok && rq->rate_ask.wrote == KV_UNKNOWN : !(rq->op->flags & OP_SLOW);
+}
+
+static unsigned
+replica_or_not(struct rq *rq, int64_t *since)
+{
+	*since = rq->stage == AT_READ && of_content(rq->op) ? seen_since(rq->api->c.seen, rq->rate_ask.wrote) : KV_UNKNOWN;
+	return *since != KV_UNKNOWN ? CALL_READ | CALL_REPLICA : CALL_READ;
+}
+
 static enum err
 run_read(struct call *c, struct db *db, struct error *e)
 {
 	struct rq *rq = (struct rq *)c;
 
 	rq->db = db;
+	if (db != NULL && shows(rq))
+		db_concerns(db, &rq->who.workspace.u);
 	if (db == NULL && !(rq->op->flags & OP_MEMORY))		/* on a slow thread, which tries without one first */
 		return E_NEED_DB;
 	enum err code = rq->stage == AT_ADMIT ? admit(rq, db) : rq->stage == AT_WAIT ? read_job(rq) : handle(rq);
@@ -205,6 +235,17 @@ static enum err
 send_call(struct rq *rq, call_run *run, call_done *done, unsigned flags)
 {
 	rq->call = (struct call){ .run = run, .done = done, .flags = flags, .bytes = rq->x->body.n * 3 + 1024 };
+	return engine_submit(rq->api->c.engine, &rq->call, &rq->err);
+}
+
+/* A replica that is behind has it run twice. */
+static enum err
+send_read(struct rq *rq)
+{
+	int64_t since;
+	unsigned flags = replica_or_not(rq, &since);
+
+	rq->call = (struct call){ .run = run_read, .done = read_done, .flags = flags, .since = since, .bytes = 1024 };
 	return engine_submit(rq->api->c.engine, &rq->call, &rq->err);
 }
 
@@ -239,7 +280,7 @@ read_somewhere(struct rq *rq)
 	enum err code = engine_reader(rq->api->c.engine, &db, &rq->err);
 
 	if (code == OK && db == NULL) {
-		submit(rq, run_read, read_done, CALL_READ);
+		park(rq, send_read(rq));
 		return;
 	}
 	answer(rq, code == OK ? run_read(&rq->call, db, &rq->err) : code);

@@ -124,7 +124,7 @@ open_server(void)
 	s.limits = limits_new(1024);
 	must(engine_wait(s.engine, make_tenant, NULL, &e), &e);
 	must(work_open(&(struct work_conf){ .settings = settings, .engine = s.engine, .log = s.log, .clock = clock }, &s.work, &e), &e);
-	must(api_open(&(struct api_conf){ s.engine, s.work, s.auth, s.limits, s.log, clock, NULL, NULL, NULL }, &s.conf, &s.api, &e), &e);
+	must(api_open(&(struct api_conf){ s.engine, s.work, s.auth, s.limits, s.log, clock, NULL, NULL, NULL, NULL }, &s.conf, &s.api, &e), &e);
 	api_front(s.api, &h);
 	must(front_open(&(struct front_conf){ .listen = "127.0.0.1:0", .threads = 1, .max_connections = 8, .header_ms = 10000, .keepalive_ms = 10000,
 	    .body_rate = 1, .drain_max = 40000, .arena_budget = 32 << 20, .clock = clock }, &h, &s.front, &e), &e);

@@ -126,6 +126,7 @@ write_run(struct call *c, struct db *db, struct error *e)
 	/* it may run more than once: everything from here on begins anew */
 	arena_back(rq->a, rq->mark);
 	rq->db = db;
+	db_concerns(db, &rq->who.workspace.u);
 	rq->now = sys_wall_ms(rq->api->c.clock);
 	rq->resource = STR_NONE;
 	rq->replayed = rq->first = rq->wake = rq->gone = rq->bust = rq->spend_held = false;

@@ -5,6 +5,7 @@
 #include "app/app.h"
 #include "docs/docs.h"
 #include "know/near.h"
+#include "kv/seen.h"
 #include "ingest/ingest.h"
 #include "mcp/mcp.h"
 #include "move/keep.h"
@@ -36,6 +37,7 @@ struct server {
 	struct log *log;
 	struct auth *auth;
 	struct kv *kv;
+	struct seen *seen;
 	struct limits *limits;
 	struct near *near;
 	struct work *work;
@@ -122,6 +124,22 @@ check_role(const struct server *s, struct error *e)
 	return fail(e, E_USAGE, NULL, "--role %s is for nodes that share a database: say --db postgres://…, or leave --role away", roles[c->role]);
 }
 
+/* Without a place where nodes tell each other what they wrote, who just wrote could read an older state. */
+static enum err
+check_replica(const struct server *s, struct error *e)
+{
+	const struct conf *c = s->confs[0];
+
+	if (c->db_read[0] == '\0')
+		return OK;
+	if (home_pg(c) == NULL)
+		return fail(e, E_USAGE, NULL, "db_read names a replica of PostgreSQL: name its primary in db, or leave db_read away");
+	if (c->kv[0] == '\0')
+		return fail(e, E_USAGE, NULL, "db_read needs kv: nodes tell each other there how far they have written, and without it a caller could read from the replica "
+		    "what was before its own write. Name a Valkey or Redis in kv, or leave db_read away");
+	return OK;
+}
+
 /* Over PostgreSQL the folder holds only what is local, and several may share it: the bytes of uploads are guarded file by file. */
 static enum err
 open_home(struct server *s, struct error *e)
@@ -183,6 +201,21 @@ open_blobs(struct server *s, struct error *e)
 	return store_recover(s->home.engine, &s->blobs, e);
 }
 
+static struct kv_name
+name_of(const ulid *workspace)
+{
+	struct limit_key k = auth_budget(&(workspace_id){ *workspace }, 0);
+	return (struct kv_name){ k.lo, k.hi, 0, 'l' };
+}
+
+static enum err
+open_replicas(struct server *s, struct error *e)
+{
+	if (home_pg(s->confs[0]) == NULL || s->confs[0]->db_read[0] == '\0')
+		return OK;
+	return seen_open(&(struct seen_conf){ s->home.engine, s->kv, s->log, name_of }, &s->seen, e);
+}
+
 static enum err
 open_work(struct server *s, struct error *e)
 {
@@ -194,6 +227,8 @@ open_work(struct server *s, struct error *e)
 
 	ingest_sweep(s->confs[0]);
 	TRY(kv_open(&kc, &s->kv, e));
+	TRY(open_replicas(s, e));
+	ac.seen = s->seen;
 	ac.kv = wc.kv = s->kv;
 	ac.auth = s->auth = auth_new(&s->home.secret, s->clock);
 	auth_on_bus(s->auth, s->bus);
@@ -326,6 +361,7 @@ start(struct server *s, struct error *e)
 	TRY(load_conf(s, e));
 	atomic_store(&s->conf, s->confs[0]);
 	TRY(check_role(s, e));
+	TRY(check_replica(s, e));
 	TRY(open_log(s, e));
 	if (s->confs[0]->db_read[0] != '\0' && s->confs[0]->kv[0] == '\0')
 		log_note(s->log, LOG_WARN, "start", "db_read is not used: only a Valkey knows which reads a replica may answer; set kv");
@@ -454,8 +490,10 @@ close_all(struct server *s)
 		api_close(s->api);
 	if (s->near != NULL)
 		near_free(s->near);
+	seen_stop(s->seen);
 	kv_close(s->kv);
 	home_close(&s->home);
+	seen_free(s->seen);
 	if (s->auth != NULL)
 		auth_free(s->auth);
 	bus_close(s->bus);

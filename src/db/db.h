@@ -80,6 +80,7 @@ struct db_ops {
 	int64_t	 (*changes)(struct db *);	/* rows touched by the last query */
 	int64_t	 (*written)(struct db *);	/* rows touched by all of them so far */
 	int64_t	 (*trips)(struct db *);		/* how often it waited for an answer, so far; NULL: never */
+	void	 (*concerns)(struct db *, const ulid *workspace);	/* db_concerns; NULL: there is nobody to tell */
 	enum err (*script)(struct db *, const char *sql, struct error *);
 	enum err (*revive)(struct db *, struct error *);	/* reconnects when the link is lost */
 	int64_t	 (*size)(struct db *);		/* bytes of the database, -1 if unknown */
@@ -134,6 +135,14 @@ MUST_USE enum err db_settle(struct db *, struct error *);
 /* At most one row into a record; *found tells.  The arena may be NULL only for a record without texts: the row is gone. */
 #define db_one(db, q, rec, a, to, found, e, ...) db_one_((db), &(q), (rec), (a), (to), (found), (e), VALS(__VA_ARGS__))
 static inline int64_t db_trips(struct db *db) { return db->ops->trips != NULL ? db->ops->trips(db) : 0; }
+/* What this call writes of that workspace, or shows of it to who may act upon it, is to be seen from then on by whoever reads from a replica:
+ * the call is not done() before the position is known to all nodes (kv/seen.h).  Said before the first statement whose rows are shown. */
+static inline void
+db_concerns(struct db *db, const ulid *workspace)
+{
+	if (db->ops->concerns != NULL)
+		db->ops->concerns(db, workspace);
+}
 static inline bool db_next(struct rows *r) { return r->db->ops->next(r); }
 static inline struct val db_col(struct rows *r, int i) { return r->db->ops->col(r, i); }
 /* Of what was asked, at most one row into a record; then it is done. */

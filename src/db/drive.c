@@ -9,6 +9,7 @@
 #define ALOFT_US	2000		/* or when none has left for so long */
 #define TRIES		5		/* of a call that met another one, or lost its connection */
 #define MEASURE_US	10000000	/* between two looks at the size of the database */
+#define SHUN_US		2000000		/* a replica that is none */
 #define EVENTS		64
 
 /* --- lists of tasks --- */
@@ -131,7 +132,21 @@ will_do(const struct seat *s, const struct ask *a, int64_t replayed)
 
 	if (s->lane == &s->d->lane[PRIMARY])
 		return !a->skipped;
-	return a->code == OK && !a->skipped && replayed >= t->call->since;
+	return a->code == OK && !a->skipped && replayed >= MAX(t->call->since, 1);
+}
+
+static void
+tally(struct seat *s, int64_t n)
+{
+	atomic_fetch_add_explicit(s->lane == &s->d->lane[PRIMARY] ? &s->d->p->of_primary : &s->d->p->of_replica, n, memory_order_relaxed);
+}
+
+/* Who follows nobody any more is left, and nobody of its name tried for a while. */
+static void
+shun(struct seat *s)
+{
+	s->l.doomed = true;
+	s->lane->shunned_us = mono() + SHUN_US;
 }
 
 /* A flight is back.  Whoever was skipped, because another one failed, goes again. */
@@ -139,13 +154,20 @@ static void
 land(struct seat *s)
 {
 	struct lane *primary = &s->d->lane[PRIMARY];
-	int64_t replayed = s->lane != primary ? pg_number(&s->replayed) : 0;
+	int64_t replayed = s->lane != primary ? pg_number(&s->replayed) : 0, again = 0;
 
 	PQclear(s->replayed.r);
 	s->replayed.r = NULL;
+	if (replayed < 0)
+		shun(s);
 	for (int i = s->n; i-- > 0; )
-		if (!will_do(s, s->flight[i], replayed))
+		if (!will_do(s, s->flight[i], replayed)) {
 			asks_front(primary, s->flight[i]);
+			again++;
+		}
+	tally(s, s->n - again);
+	if (s->lane != primary)
+		atomic_fetch_add_explicit(&s->d->p->behind, again, memory_order_relaxed);
 	for (int i = 0; i < s->n; i++) {
 		struct task *t = s->flight[i]->who->ctx;
 		if (s->flight[i]->answered && t->awaits == s->flight[i])
@@ -192,7 +214,7 @@ lane_of(struct task *t)
 {
 	struct lane *replica = &t->d->lane[REPLICA];
 
-	if (!(t->call->flags & CALL_REPLICA) || t->primary || replica->seats == 0)
+	if (!(t->call->flags & CALL_REPLICA) || t->primary || replica->seats == 0 || replica->shunned_us > mono())
 		return &t->d->lane[PRIMARY];
 	if (replica->up == 0)
 		pool_want(replica, 1);
@@ -223,7 +245,9 @@ hold(struct pg *p, enum tx tx, struct error *e)
 			return too_late(e);
 	}
 	p->l = &t->seat->l;
-	p->since = t->seat->lane == &d->lane[REPLICA] ? t->call->since : 0;
+	p->since = t->seat->lane == &d->lane[REPLICA] ? MAX(t->call->since, 1) : 0;
+	if (tx == TX_READ)
+		tally(t->seat, 1);
 	return OK;
 }
 
@@ -378,13 +402,15 @@ attempt(struct task *t, struct db *db, struct error *e)
 
 	for (;;) {
 		enum err code = (c->flags & CALL_READ) ? c->run(c, db, e) : transact(c, db, firm, e);
-		bool lost = code == E_STORAGE && db->ops->broken(db);
-		if ((code != E_RETRY && !lost) || ++c->tries >= TRIES)
+		bool lost = code == E_STORAGE && db->ops->broken(db), elsewhere = (c->flags & CALL_REPLICA) && !t->primary && fatal(code);
+		if ((code != E_RETRY && !lost && !elsewhere) || ++c->tries >= TRIES)
 			return code;
 		if (lost) {
 			t->again = !t->silent && !late(t->d->p->g, c);
 			return code;
 		}
+		if (!t->primary && (c->flags & CALL_REPLICA))
+			atomic_fetch_add_explicit(&t->d->p->behind, 1, memory_order_relaxed);
 		t->primary = true;
 		if (firm || (c->flags & CALL_READ))
 			nap(t, jitter(c->tries));
@@ -400,21 +426,29 @@ run_task(void *arg)
 	struct engine *g = p->g;
 	struct call *c = t->call;
 	struct db *db = t->seat != NULL ? &t->seat->db : &t->db;
+	struct pg *pg = t->seat != NULL ? &t->seat->pg : &t->pg;
+	engine_tell *tell = atomic_load(&g->tell);
 	struct error e = { 0 };
+	int n = 0;
 	int64_t began = sys_mono_us(g->c.clock), written = db->ops->written(db), trips = db_trips(db);
 
 	enum err code = late(g, c) ? too_late(&e) : attempt(t, db, &e);
-	pg_end(t->seat != NULL ? &t->seat->pg : &t->pg);
+	int64_t position = code == OK ? pg_position(pg) : 0;
+	bool told = code == OK && pg->nconcerned > 0 && tell != NULL;
+	ulid *concerned = told ? pg_take_concerned(pg, &n) : NULL;
+	pg_end(pg);
 	trips = db_trips(db) - trips;
 	c->trips += (int)trips;
-	if (t->seat != NULL)
-		c->lsn = code == OK ? t->seat->pg.lsn : 0;
+	if (c != &p->tick)
+		c->lsn = code == OK ? position : 0;
 	atomic_fetch_add_explicit(&p->trips, trips, memory_order_relaxed);
 	if (t->again)
 		return;
 	if (c != &p->tick)
 		note_batch(g, 1, began, db->ops->written(db) > written, fatal(code) ? code : OK, &e);
-	c->done(c, code, &e);
+	if (!told || !tell(g->tell_ctx, c, concerned, n))
+		c->done(c, code, &e);
+	free(concerned);
 }
 
 static void
@@ -459,6 +493,7 @@ task_new(struct driver *d, struct call *c)
 		t->d = d;
 		pg_init(&t->pg, &pool_host);
 		t->pg.ctx = t;
+		t->pg.positions = d->p->g->c.pg_read != NULL;
 		t->db = pg_db(&t->pg);
 	}
 	t->call = c;

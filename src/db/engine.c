@@ -63,6 +63,14 @@ engine_submit(struct engine *g, struct call *c, struct error *e)
 }
 
 void
+engine_on_told(struct engine *g, engine_tell *tell, void *ctx)
+{
+	if (tell != NULL)
+		g->tell_ctx = ctx;
+	atomic_store(&g->tell, tell);
+}
+
+void
 engine_hurry(struct engine *g)
 {
 	pthread_mutex_lock(&g->lock);

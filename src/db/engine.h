@@ -70,6 +70,10 @@ MUST_USE enum err engine_open(const struct engine_conf *, struct engine **ret, s
 bool	engine_embedded(const struct engine *);
 /* E_UNAVAILABLE, without taking the call, when the queue is full or the engine is closing. */
 MUST_USE enum err engine_submit(struct engine *, struct call *, struct error *);
+/* PostgreSQL with a replica: of a call that ended well and said whom it concerns (db_concerns), with call.lsn (0: unknown).  Returns true when it
+ * takes the call over: then it calls done(), on a thread of its own.  Called on a thread of the engine; set once, before there are such calls. */
+typedef bool engine_tell(void *ctx, struct call *, const ulid *workspaces, int n);
+void	engine_on_told(struct engine *, engine_tell *, void *ctx);
 /* Submits and waits; for command lines and start-up. */
 MUST_USE enum err engine_wait(struct engine *, enum err (*run)(void *ctx, struct db *, struct error *), void *ctx, struct error *);
 /* The same outside any transaction, for reading: on this thread where it can, otherwise submitted. */
@@ -85,7 +89,9 @@ void	engine_close(struct engine *);
 MUST_USE enum err db_clock(struct db *, struct sys_clock_shared *, struct error *);
 
 struct engine_stats { int64_t queued, batches, calls, failed, size, last_batch_us; bool ok; char why[300]; int64_t hist[10];
-	int64_t connections, connected, busy, waiting, trips, flights, reconnects; };	/* PostgreSQL; waiting: statements and transactions, for a connection */
+	int64_t connections, connected, busy, waiting, trips, flights, reconnects;
+	int64_t of_replica, of_primary, behind; };	/* PostgreSQL; waiting: statements and transactions, for a connection.
+				 * Reads that the one and the other answered; those that the replica could not answer */
 /* hist[i]: batches of at most 2^i calls.  ok is what the last transaction said. */
 void	engine_stats(struct engine *, struct engine_stats *);
 #endif

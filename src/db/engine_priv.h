@@ -2,6 +2,7 @@
 #ifndef ENGINE_PRIV_H
 #define ENGINE_PRIV_H
 #include "db/engine.h"
+#include <stdatomic.h>
 
 #define RIDE_US		1000000		/* who rides waits no longer for company */
 
@@ -25,6 +26,8 @@ struct engine {
 	int64_t since_checkpoint;	/* the writer's own */
 	int64_t measure_us;		/* when the size is to be asked for again */
 	struct engine_stats st;
+	_Atomic(engine_tell *) tell;
+	void *tell_ctx;
 };
 
 /* With the lock held. */

@@ -81,6 +81,7 @@ static bool f_broken(struct db *db) { return real(db)->ops->broken(real(db)); }
 static int64_t f_changes(struct db *db) { return real(db)->ops->changes(real(db)); }
 static int64_t f_written(struct db *db) { return real(db)->ops->written(real(db)); }
 static int64_t f_trips(struct db *db) { return db_trips(real(db)); }
+static void f_concerns(struct db *db, const ulid *workspace) { db_concerns(real(db), workspace); }
 static enum err f_script(struct db *db, const char *sql, struct error *e) { return real(db)->ops->script(real(db), sql, e); }
 static enum err f_revive(struct db *db, struct error *e) { return real(db)->ops->revive(real(db), e); }
 static int64_t f_size(struct db *db) { return real(db)->ops->size(real(db)); }
@@ -89,7 +90,7 @@ static void f_close(struct db *db) { real(db)->ops->close(real(db)); }
 static const struct db_ops ops = {	/* rows go to the real engine: theirs is the db in them */
 	.name = "fault", .begin = f_begin, .commit = f_commit, .rollback = f_rollback, .mark = f_mark, .release = f_release,
 	.rewind = f_rewind, .sole = f_sole, .broken = f_broken, .query = f_query, .ask = f_ask, .send = f_send, .settle = f_settle, .changes = f_changes, .written = f_written,
-	.trips = f_trips, .script = f_script, .revive = f_revive, .size = f_size, .close = f_close,
+	.trips = f_trips, .concerns = f_concerns, .script = f_script, .revive = f_revive, .size = f_size, .close = f_close,
 };
 
 struct db

@@ -20,10 +20,11 @@ const struct stmt link_verbs[VERBS] = {
 	[VERB_MARK] = { "own.mark", "SAVEPOINT m", OWN - VERB_MARK, 0, true },
 	[VERB_REWIND] = { "own.rewind", "ROLLBACK TO m", OWN - VERB_REWIND, 0, true },
 	[VERB_SIZE] = { "own.size", "SELECT pg_database_size(current_database())", OWN - VERB_SIZE, 0, true },
-	/* positions in the log, as whole numbers; a server that follows nobody has everything */
+	/* positions in the log, as whole numbers; a server that follows nobody is no replica, whatever it holds: it may have been promoted
+	 * beside the primary */
 	[VERB_LSN] = { "own.lsn", "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint", OWN - VERB_LSN, 0, true },
 	[VERB_REPLAYED] = { "own.replayed", "SELECT CASE WHEN pg_is_in_recovery() THEN (pg_last_wal_replay_lsn() - '0/0')::bigint"
-	    " ELSE 9223372036854775807 END", OWN - VERB_REPLAYED, 0, true },
+	    " ELSE -1 END", OWN - VERB_REPLAYED, 0, true },
 };
 
 /* --- what the server's words mean --- */
@@ -484,7 +485,7 @@ link_open(struct link *l, const struct link_conf *conf, struct error *e)
 	char options[600];
 	const char *names[] = { "connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout",
 		"target_session_attrs", "client_encoding", "dbname", "options", NULL };
-	const char *values[] = { "4", "3", "1", "3", "5000", conf->replica ? "any" : "read-write", "UTF8", conf->uri, options, NULL };
+	const char *values[] = { "4", "3", "1", "3", "5000", conf->replica ? "standby" : "read-write", "UTF8", conf->uri, options, NULL };
 
 	db_init();
 	*l = (struct link){ .generation = 1 };

@@ -60,7 +60,7 @@ struct link {
 struct link_conf {
 	const char *uri;
 	int64_t statement_ms, lock_ms;	/* 0: no limit */
-	bool replica;			/* any server will do */
+	bool replica;			/* one that follows another one */
 };
 /* Blocks: looks up, connects, greets. */
 MUST_USE enum err link_open(struct link *, const struct link_conf *, struct error *);

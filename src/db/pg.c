@@ -58,38 +58,8 @@ pg_end(struct pg *p)
 {
 	for (struct ask *a; (a = p->open) != NULL; ask_free(a))
 		await(p, a);
-	p->replayed = NULL;
-}
-
-/* What stands between here and going on: the fault of something that nobody waited for.  A miss, and a row that is there already, are looked
- * at where they happen: see pg.h. */
-static enum err
-account_of(struct pg *p, struct error *e)
-{
-	const struct account *t = &p->account;
-
-	if (t->code == OK)
-		return OK;
-	p->failed = true;
-	if (p->defers && p->phase == PG_WRITE && (t->missed || t->code == E_DUPLICATE))
-		return fail(e, E_RETRY, NULL, "begin anew: %s", t->why.detail);
-	*e = t->why;
-	return t->code;
-}
-
-/* --- statements --- */
-
-static void
-dispatch(struct pg *p, struct ask *a, const struct stmt *q, const struct val *v, int n)
-{
-	if (p->l == NULL) {
-		a->q = q;
-		a->v = v;
-		a->n = n;
-		p->host->share(p, a);
-		return;
-	}
-	link_ask(p->l, a, q, v, n);
+	p->replayed = p->position = NULL;
+	p->nconcerned = 0;
 }
 
 /* A snapshot of a replica that is behind is not looked at. */
@@ -104,6 +74,48 @@ fresh_enough(struct pg *p, struct error *e)
 	if (!behind)
 		p->since = 0;
 	return behind ? fail(e, E_RETRY, NULL, "the replica is behind") : OK;
+}
+
+/* What stands between here and going on: the fault of something that nobody waited for.  A miss, and a row that is there already, are looked
+ * at where they happen: see pg.h. */
+static enum err
+account_of(struct pg *p, struct error *e)
+{
+	const struct account *t = &p->account;
+
+	if (t->code == OK)
+		return OK;
+	p->failed = true;
+	if (p->defers && p->phase == PG_WRITE && (t->missed || t->code == E_DUPLICATE))
+		return fail(e, E_RETRY, NULL, "begin anew: %s", t->why.detail);
+	if (p->since > 0)		/* what it misses may be there by now */
+		TRY(fresh_enough(p, e));
+	*e = t->why;
+	return t->code;
+}
+
+/* --- statements --- */
+
+static void
+send_off(struct pg *p, struct ask *a, const struct stmt *q, const struct val *v, int n)
+{
+	if (p->l == NULL) {
+		a->q = q;
+		a->v = v;
+		a->n = n;
+		p->host->share(p, a);
+		return;
+	}
+	link_ask(p->l, a, q, v, n);
+}
+
+/* Behind what a read shows the position is asked for, in the same flight: whatever was seen had its place in the log by then. */
+static void
+dispatch(struct pg *p, struct ask *a, const struct stmt *q, const struct val *v, int n)
+{
+	send_off(p, a, q, v, n);
+	if (p->nconcerned > 0 && p->phase != PG_WRITE)
+		send_off(p, p->position = ask_new(p), &link_verbs[VERB_LSN], NULL, 0);
 }
 
 static enum err
@@ -295,6 +307,44 @@ static int64_t pg_changes(struct db *db) { return of(db)->changes; }
 static int64_t pg_written(struct db *db) { return of(db)->total + of(db)->account.written; }
 
 static int64_t pg_trips(struct db *db) { return of(db)->trips; }
+
+static void
+pg_concerns(struct db *db, const ulid *workspace)
+{
+	struct pg *p = of(db);
+
+	if (!p->positions)
+		return;
+	for (int i = 0; i < p->nconcerned; i++)
+		if (memcmp(&p->concerned[i], workspace, sizeof(*workspace)) == 0)
+			return;
+	if (p->nconcerned == p->concerned_cap) {
+		p->concerned_cap = MAX(p->concerned_cap * 2, 4);
+		if ((p->concerned = realloc(p->concerned, (size_t)p->concerned_cap * sizeof(*p->concerned))) == NULL)
+			abort();
+	}
+	p->concerned[p->nconcerned++] = *workspace;
+}
+
+ulid *
+pg_take_concerned(struct pg *p, int *n)
+{
+	ulid *v = p->concerned;
+
+	*n = p->nconcerned;
+	p->concerned = NULL;
+	p->nconcerned = p->concerned_cap = 0;
+	return v;
+}
+
+int64_t
+pg_position(struct pg *p)
+{
+	if (p->position == NULL)
+		return p->lsn;
+	await(p, p->position);
+	return p->position->code == OK && !p->position->skipped ? pg_number(p->position) : 0;
+}
 
 /* The one number that it gave; 0 when it failed. */
 int64_t
@@ -503,6 +553,8 @@ pg_free(struct pg *p)
 		p->spare = a->next;
 		free(a);
 	}
+	free(p->concerned);
+	p->concerned = NULL;
 }
 
 static void
@@ -520,7 +572,7 @@ static const struct db_ops ops = {
 	.name = "postgres", .begin = pg_begin, .commit = pg_commit, .rollback = pg_rollback, .mark = pg_mark,
 	.release = pg_release, .rewind = pg_rewind, .sole = pg_sole, .broken = pg_broken, .query = pg_query, .ask = pg_ask, .send = pg_send,
 	.settle = pg_settle, .next = pg_next, .col = pg_col, .done = pg_done, .changes = pg_changes, .written = pg_written,
-	.trips = pg_trips, .script = pg_script, .revive = pg_revive, .size = pg_size, .close = pg_close,
+	.trips = pg_trips, .concerns = pg_concerns, .script = pg_script, .revive = pg_revive, .size = pg_size, .close = pg_close,
 };
 
 struct db pg_db(struct pg *p) { return (struct db){ &ops, p }; }

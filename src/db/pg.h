@@ -32,7 +32,10 @@ struct pg {
 	struct account account;
 	struct ask *spare, *open;	/* asks that wait for use; that are in use */
 	int64_t trips;
-	bool positions;			/* whether a COMMIT asks where it stands in the log */
+	bool positions;			/* whether a COMMIT asks where it stands in the log, and a read that concerns somebody */
+	ulid *concerned;		/* workspaces of db_concerns */
+	int nconcerned, concerned_cap;
+	struct ask *position;		/* of a read: where the log stood when its last statement was answered */
 	int64_t lsn;			/* where the last one stands */
 	int64_t since;			/* of a snapshot on a replica: what it must have replayed; 0: anything */
 	struct ask *replayed;		/* whether it has: answered with the first statement */
@@ -43,6 +46,8 @@ void	pg_init(struct pg *, const struct pg_host *);
 void	pg_free(struct pg *);
 struct db pg_db(struct pg *);
 int64_t	pg_number(const struct ask *);
+ulid	*pg_take_concerned(struct pg *, int *n);	/* malloc'd; the next call begins without */
+int64_t	pg_position(struct pg *);	/* of a read that concerned somebody, or of the last COMMIT; 0: unknown */
 void	pg_end(struct pg *);	/* a call is over: what it asked and left lying is answered, and forgotten, while its memory still stands */
 MUST_USE enum err pg_open_own(const struct link_conf *, struct db *ret, struct error *);	/* waits by itself; conf->uri lives as long */
 #endif

@@ -151,6 +151,9 @@ pool_stats(struct pool *p, struct engine_stats *ret)
 	ret->trips = p->trips;
 	ret->flights = p->flights;
 	ret->reconnects = p->reconnects;
+	ret->of_replica = p->of_replica;
+	ret->of_primary = p->of_primary;
+	ret->behind = p->behind;
 }
 
 /* All statements are prepared once, so that one which the database refuses ends the start; connections prepare what they are asked for. */

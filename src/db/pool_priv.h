@@ -49,7 +49,7 @@ struct lane {
 	int seats;
 	struct ask *asks, **end;
 	int waiting, aloft, up;
-	int64_t left_us;
+	int64_t left_us, shunned_us;
 };
 
 struct driver {
@@ -91,7 +91,7 @@ struct pool {
 	_Atomic bool ticking;
 	pthread_mutex_t lock;		/* the dialers' lists, closing */
 	bool closing;
-	_Atomic int64_t up, busy, waiting, trips, flights, reconnects;
+	_Atomic int64_t up, busy, waiting, trips, flights, reconnects, of_replica, of_primary, behind;
 };
 
 static inline int64_t mono(void) { return sys_mono_us(&sys_clock_real); }	/* of sockets and timers; what a call may wait for goes by the engine's clock */

@@ -280,10 +280,11 @@ DB_TEST(a_silent_server_is_left_in_seconds)
 
 /* --- a replica --- */
 
-/* The server itself stands in for one: it has everything. */
+/* The server itself stands in for one, and is not believed: it follows nobody, and may have been promoted beside the primary. */
 DB_TEST(a_read_sees_the_write_whose_position_it_names)
 {
 	struct probe write = probe(7, write_it, 0), read = probe(7, look_up, CALL_READ | CALL_REPLICA), twice = probe(7, look_twice, CALL_READ | CALL_REPLICA);
+	struct engine_stats st;
 	struct engine_conf c;
 
 	if (!t->pg)
@@ -303,6 +304,8 @@ DB_TEST(a_read_sees_the_write_whose_position_it_names)
 	}
 	run(g, &twice);
 	CHECK(twice.code == OK && twice.seen == 7 + 2);
+	engine_stats(g, &st);
+	CHECK(st.of_replica == 0 && st.of_primary >= 101);
 	engine_close(g);
 }
 

@@ -568,7 +568,7 @@ close_blocks(void *h)
 	free(b);
 }
 
-static const struct kv_ops ops = { KV_POSTGRES, take, NULL, stats, close_blocks };
+static const struct kv_ops ops = { KV_POSTGRES, take, NULL, NULL, stats, close_blocks };
 
 enum err
 blocks_open(struct kv *kv, struct error *e)

@@ -77,12 +77,13 @@ kv_answer(struct kv *kv, struct kv_take *t)
 	t->done(t);
 }
 
-void
-kv_wrote(struct kv *kv, struct kv_name name, int64_t lsn)
+bool
+kv_wrote(struct kv *kv, struct kv_tale *t)
 {
-	if (kv_together(kv) && kv->ops->wrote != NULL)
-		kv->ops->wrote(kv->h, name, lsn);
+	return kv_together(kv) && kv->ops->wrote != NULL && kv->ops->wrote(kv->h, t);
 }
+
+int64_t kv_links(const struct kv *kv) { return kv_together(kv) && kv->ops->links != NULL ? kv->ops->links(kv->h) : 0; }
 
 void
 kv_stats(const struct kv *kv, struct kv_stats *ret)

@@ -61,8 +61,12 @@ int	kv_share(const struct kv *, int limit);		/* of one node alone, while nobody 
 enum kv_when { KV_NOW, KV_LATER, KV_AWAY };		/* answered; done() comes; nobody to ask */
 enum kv_when kv_take(struct kv *, struct kv_take *);
 bool	kv_together(const struct kv *);	/* whether there is anybody to count with: false in memory */
-/* The workspace of that lo and hi has written, and that is behind `lsn` in the log.  Forgotten after an hour. */
-void	kv_wrote(struct kv *, struct kv_name, int64_t lsn);
+/* What the workspace of that name (kind 'l', part 0) has written ends at `lsn` in the log.  Forgotten after an hour: nothing known is KV_UNKNOWN. */
+struct kv_tale { struct kv_tale *next; struct kv_name name; int64_t lsn; void (*done)(struct kv_tale *, bool ok); };
+/* True: done() comes, and ok says whether everybody who asks is told so from then on.  False: nobody to tell. */
+bool	kv_wrote(struct kv *, struct kv_tale *);
+/* How often there was a new link: what was known over an older one may be forgotten. */
+int64_t	kv_links(const struct kv *);
 
 #define KV_BINS	12			/* answers within 2^i * 100 us, the last one the rest */
 struct kv_stats {

@@ -10,7 +10,8 @@
 struct kv_ops {
 	enum kv_backend backend;
 	enum kv_when (*take)(void *, struct kv_take *);
-	void (*wrote)(void *, struct kv_name, int64_t lsn);	/* NULL: it keeps none */
+	bool (*wrote)(void *, struct kv_tale *);	/* NULL: it keeps none */
+	int64_t (*links)(void *);
 	void (*stats)(void *, struct kv_stats *);
 	void (*close)(void *);
 };

@@ -315,6 +315,23 @@ TEST(a_server_that_forgets_scripts_or_everything_counts_on)
 	server_kill(&s);
 }
 
+struct told { struct kv_tale tale; _Atomic int calls; _Atomic bool ok; };
+
+static void
+told_done(struct kv_tale *t, bool ok)
+{
+	struct told *o = (struct told *)t;
+
+	o->ok = ok;
+	o->calls++;
+}
+
+static struct told
+told_of(struct kv_name who, int64_t lsn)
+{
+	return (struct told){ .tale = { .name = who, .lsn = lsn, .done = told_done } };
+}
+
 TEST(where_a_workspace_wrote_only_grows)
 {
 	struct server s;
@@ -327,12 +344,20 @@ TEST(where_a_workspace_wrote_only_grows)
 	struct kv_take q = take_of(9, 5, 60000000);
 	q.ask_wrote = true;
 	CHECK_INT(t_kv_wait(kv, q).wrote, ==, KV_UNKNOWN);
-	kv_wrote(kv, who, INT64_C(81064793292668928) / 64);
-	kv_wrote(kv, who, 5);
+	struct told far = told_of(who, INT64_C(81064793292668928) / 64), near = told_of(who, 5), never = told_of(who, 7);
+	CHECK(kv_wrote(kv, &far.tale) && kv_wrote(kv, &near.tale));
 	(void)t_kv_wait(kv, take_of(8, 5, 60000000));			/* behind both */
+	CHECK(far.calls == 1 && far.ok && near.calls == 1 && near.ok);
 	CHECK_INT(t_kv_wait(kv, q).wrote, ==, INT64_C(81064793292668928) / 64);
-	kv_close(kv);
+	CHECK_INT(kv_links(kv), ==, 1);
 	server_kill(&s);
+	while (kv_wrote(kv, &never.tale)) {		/* the death is not known at once: then it is answered, and not taken */
+		while (never.calls == 0)
+			usleep(1000);
+		never.calls = 0;
+	}
+	CHECK(!never.ok);
+	kv_close(kv);
 }
 
 TEST(who_is_told_nothing_is_told_so)

@@ -44,8 +44,8 @@ struct flight {
 	bool whole;				/* sent with the text of its script */
 	struct kv_take *takes, **tail;		/* of one name */
 	int n;
-	struct kv_name name;
-	int64_t lsn, since_us;
+	struct kv_tale *tale;
+	int64_t since_us;
 };
 struct valkey {
 	struct kv *kv;
@@ -59,9 +59,9 @@ struct valkey {
 	/* under the lock */
 	bool up, closing;
 	struct kv_take *in, **in_tail;
-	struct flight *wrote;			/* to be sent */
+	struct kv_tale *wrote;			/* to be sent */
 	const char *why;
-	int64_t links;
+	_Atomic int64_t links;
 	_Atomic int64_t latency_us, commands;
 	/* the thread's */
 	struct flight *out, **out_tail;		/* sent, in order */
@@ -97,27 +97,24 @@ take(void *h, struct kv_take *t)
 	return up ? KV_LATER : KV_AWAY;
 }
 
-static void
-wrote(void *h, struct kv_name name, int64_t lsn)
+static bool
+wrote(void *h, struct kv_tale *t)
 {
 	struct valkey *v = h;
-	struct flight *f = calloc(1, sizeof(*f));
 
-	if (f == NULL)
-		return;
-	*f = (struct flight){ .what = WROTE, .name = name, .lsn = lsn };
 	pthread_mutex_lock(&v->lock);
 	bool up = v->up, first = up && v->in == NULL && v->wrote == NULL;
 	if (up) {
-		f->next = v->wrote;
-		v->wrote = f;
+		t->next = v->wrote;
+		v->wrote = t;
 	}
 	pthread_mutex_unlock(&v->lock);
-	if (!up)
-		free(f);
 	if (first)
 		ring(v);
+	return up;
 }
+
+static int64_t links(void *h) { return ((struct valkey *)h)->links; }
 
 static void
 stats(void *h, struct kv_stats *ret)
@@ -190,8 +187,8 @@ put(struct valkey *v, struct flight *f)
 			put_takes(&w, f);
 		} else {
 			word_i64(&w, 1);
-			word_name(&w, f->name);
-			word_i64(&w, f->lsn);
+			word_name(&w, f->tale->name);
+			word_i64(&w, f->tale->lsn);
 		}
 	}
 	wire_put(&v->wire, w.w, w.n);
@@ -293,11 +290,11 @@ give_up(struct valkey *v, struct kv_take *t)
 }
 
 static void
-drop(struct flight *f)
+untold(struct kv_tale *t)
 {
-	for (struct flight *next; f != NULL; f = next) {
-		next = f->next;
-		free(f);
+	for (struct kv_tale *next; t != NULL; t = next) {
+		next = t->next;
+		t->done(t, false);
 	}
 }
 
@@ -330,9 +327,12 @@ hear_one(struct valkey *v, const redisReply *r, int64_t now_us)
 		v->latency_us = now_us - f->since_us;
 		if (f->what == TAKES)
 			answer_takes(v, f, r);
+		else if (f->what == WROTE)
+			f->tale->done(f->tale, true);
 	} else {
 		wire_fail_by(&v->wire, r);
 		give_up(v, f->takes);
+		untold(f->tale);
 	}
 	free(f);
 	return ok;
@@ -441,7 +441,7 @@ turn(struct valkey *v, bool up)
 	pthread_mutex_lock(&v->lock);
 	bool was = v->up, first = !v->tried;
 	struct kv_take *in = up ? NULL : v->in;
-	struct flight *gone = up ? NULL : v->wrote;
+	struct kv_tale *gone = up ? NULL : v->wrote;
 	v->up = up;
 	v->tried = true;
 	v->links += up;
@@ -455,7 +455,7 @@ turn(struct valkey *v, bool up)
 	pthread_mutex_unlock(&v->lock);
 	if ((was != up || first) && !is_closing(v))
 		note(v, up, v->wire.why);
-	drop(gone);
+	untold(gone);
 	give_up(v, in);
 }
 
@@ -464,8 +464,10 @@ hang_up(struct valkey *v)
 {
 	wire_close(&v->wire);
 	turn(v, false);
-	for (struct flight *f; (f = landed(v)) != NULL; free(f))
+	for (struct flight *f; (f = landed(v)) != NULL; free(f)) {
 		give_up(v, f->takes);
+		untold(f->tale);
+	}
 }
 
 /* --- the thread --- */
@@ -478,14 +480,17 @@ send_all(struct valkey *v)
 
 	pthread_mutex_lock(&v->lock);
 	struct kv_take *in = v->in;
-	struct flight *w = v->wrote;
+	struct kv_tale *w = v->wrote;
 	v->in = NULL;
 	v->in_tail = &v->in;
 	v->wrote = NULL;
 	pthread_mutex_unlock(&v->lock);
-	for (struct flight *next; w != NULL; w = next) {
+	for (struct kv_tale *next; w != NULL; w = next) {
+		struct flight *f = fly(WROTE);
 		next = w->next;
-		send_flight(v, w, now);
+		w->next = NULL;
+		f->tale = w;
+		send_flight(v, f, now);
 	}
 	gather(v, in, now);
 	if (v->out == NULL && now - v->heard_us >= PING_US)
@@ -570,7 +575,7 @@ close_valkey(void *h)
 	free(v);
 }
 
-static const struct kv_ops ops = { KV_VALKEY, take, wrote, stats, close_valkey };
+static const struct kv_ops ops = { KV_VALKEY, take, wrote, links, stats, close_valkey };
 
 /* The first try is waited for, so that who starts beside a Valkey that is there counts there from the first request on. */
 static enum err

@@ -202,10 +202,14 @@ answered(struct limit_ask *q)
 		by_share(q);
 		return;
 	}
+	q->wrote = t->wrote;
+	if (q->limit <= 0) {
+		q->st = (struct limit_state){ 0 };
+		return;
+	}
 	if (!t->look && !t->refused && !q->counted)
 		use(q->l, q->key, q->limit, q->limit, q->now_ms, NOTE, &mine);
 	q->st = (struct limit_state){ q->limit, t->left, (int)((t->reset_us + 999999) / 1000000), t->refused };
-	q->wrote = t->wrote;
 }
 
 static void
@@ -222,12 +226,12 @@ limits_ask(struct limits *l, struct limit_ask *q)
 {
 	q->l = l;
 	q->wrote = KV_UNKNOWN;
-	if (likely(l->kv == NULL) || q->limit <= 0) {
+	if (likely(l->kv == NULL) || (q->limit <= 0 && !q->ask_wrote)) {
 		use(l, q->key, q->limit, q->limit, q->now_ms, q->look ? LOOK : TAKE, &q->st);
 		return true;
 	}
-	q->take = (struct kv_take){ .name = { q->key.lo, q->key.hi, q->key.part, l->kind }, .limit = q->limit, .window_us = l->window_ms * 1000,
-	    .look = q->look, .ask_wrote = q->ask_wrote, .done = taken };
+	q->take = (struct kv_take){ .name = { q->key.lo, q->key.hi, q->key.part, l->kind }, .limit = MAX(q->limit, 1), .window_us = l->window_ms * 1000,
+	    .look = q->look || q->limit <= 0, .ask_wrote = q->ask_wrote, .done = taken };
 	switch (kv_take(l->kv, &q->take)) {
 	case KV_LATER: return false;
 	case KV_NOW: answered(q); return true;

@@ -340,6 +340,7 @@ read_job(struct ask *ask, struct db *db, struct error *e)
 
 	TRY(auth_check(api->c.auth, api_conf(api), &((struct looking *)ask->own)->by, db, &is, &known, &used, e));
 	(void)id_parse(ID_job, ((struct looking *)ask->own)->id, &id.u);
+	db_concerns(db, &ask->who.workspace.u);
 	TRY(job_get(db, ask->a, ask->who.workspace, id, &job, e));
 	work_snapshot(api->c.work, ask->a, &job);
 	buf_init(&b, ask->a, BODY_MAX);

@@ -176,6 +176,7 @@ look(struct pass *p, struct place *at)
 	struct error e;
 	int n = EVENTS_MOST;
 
+	db_concerns(p->db, &at->w.u);		/* who is told may read from a replica */
 	for (int looks = 0; n == EVENTS_MOST && looks < LOOKS_MOST; looks++) {
 		if (event_since(p->db, &p->a, at->w, &after, EVENTS_MOST, v, &n, &e) != OK)
 			return;

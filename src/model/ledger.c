@@ -261,6 +261,7 @@ event_put(struct db *db, struct arena *a, workspace_id w, project_id p, event_id
 	jw_end(&j);
 	if (b.over)
 		return fail(e, E_UNAVAILABLE, NULL, "the event is larger than 4 MB");
+	db_concerns(db, &w.u);
 	return db_run(db, event_add, e, VID(w), VID(id), V(name), VID(p), V(buf_str(&b)));
 }
 

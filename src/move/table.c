@@ -35,6 +35,7 @@ const struct moved_table moved_tables[] = {
 	STAYS("node", "the processes of this server"),
 	STAYS("job_progress", "how far jobs are that run here"),
 	STAYS("rate_window", "how often somebody called in the last minute"),
+	STAYS("replica_gate", "when the nodes of this server may read from replicas"),
 	STAYS("duty", "what the processes of this server do for each other"),
 };
 const int nmoved_tables = (int)COUNT(moved_tables);

@@ -46,7 +46,7 @@ t_app_open(struct t_app *a, struct t_db *t, unsigned flags, const char *sets)
 	a->auth = auth_new(&a->secret, &a->h.clock.c);
 	a->limits = limits_new(4096);
 	blobs_init(&a->blobs, &a->secret, NULL);
-	struct api_conf ac = { a->h.engine, a->h.work, a->auth, a->limits, a->h.log, &a->h.clock.c, &a->blobs, NULL, NULL };
+	struct api_conf ac = { a->h.engine, a->h.work, a->auth, a->limits, a->h.log, &a->h.clock.c, &a->blobs, NULL, NULL, NULL };
 	need(api_open(&ac, &a->h.conf, &a->api, &e), &e);
 	open_front(a);
 	t_workspace(&a->h, PLAN_ENTERPRISE, &other, &project);

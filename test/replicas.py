@@ -1,0 +1,230 @@
+#!/usr/bin/env python3
+"""replicas.py -- reads from a streaming replica: whoever wrote reads what was written, through any node, however far behind the replica is.
+
+    python3 test/replicas.py
+
+Starts its own PostgreSQL, replica, Valkey and nodes (test/lib/cluster.py), each link through a proxy that can cut it.  TAP lines, and
+`N passed, N failed` at the end."""
+import os
+import re
+import subprocess
+import sys
+import time
+from contextlib import closing, contextmanager
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
+
+from cluster import Cluster
+from redis import program
+from server import Client, Failure, program as scriped, surroundings, wait_for
+from tap import Tap
+
+SETTINGS = {'metrics_listen': '127.0.0.1:0', 'job_poll': 100, 'rate_read': 0, 'rate_write': 0, 'rate_jobs': 0, 'kv_timeout': 300}
+TEXT = 'We moved our support to one page. Tickets fell by half. Nobody missed the second form.'
+LEASE = 2.0             # SEEN_LEASE_US
+NODES = ('api1', 'api2')
+
+
+def need(what, why):
+    if not what:
+        raise Failure(why)
+
+
+class World:
+    def __init__(self, cluster):
+        self.c = cluster
+        self.api = [cluster.nodes[n] for n in NODES]
+        self.to = [n.client() for n in self.api]
+        self.project = self.api[0].project
+
+    def figure(self, name, node=0):
+        with closing(Client(self.api[node].host, self.api[node].metrics)) as c:
+            text = c.get('/metrics').body.decode()
+        return int(re.search(rf'^scriped_{re.escape(name)} (\d+)', text, re.M).group(1))
+
+    def reads(self, of, node=0):
+        return self.figure(f'replica_reads_total{{from="{of}"}}', node)
+
+    def opened(self):
+        need(wait_for(lambda: all(self.figure('replica_open', i) for i in range(len(self.api))), 30), 'the nodes do not read from the replica')
+
+    def note(self, node=0, title='A note'):
+        a = self.to[node].post('/v1/notes', {'projectId': self.project, 'title': title, 'content': 'Text.'})
+        need(a.status == 200, f'POST /v1/notes: {a}')
+        return a.json()['data']['id']
+
+    def status(self, path, node=1):
+        return self.to[node].get(path).status
+
+    def warm(self):
+        """Both nodes read from the replica, and it has what was written."""
+        self.opened()
+        for i in range(len(self.api)):
+            def answered(i=i):
+                before = self.reads('replica', i)
+                need(self.status(f'/v1/projects/{self.project}/voice', i) == 200, 'the voice is not read')
+                return self.reads('replica', i) > before
+            need(wait_for(answered, 20, 0.2), f'{self.api[i].name} does not read from the replica')
+
+    @contextmanager
+    def stuck(self):
+        """The replica takes the log in, and replays nothing of it."""
+        b = self.c.pg[self.c.replica()]
+        b.ask('SELECT pg_wal_replay_pause()')
+        need(wait_for(lambda: b.ask('SELECT pg_get_wal_replay_pause_state()').strip() == 'paused', 10), 'the replay does not pause')
+        try:
+            yield
+        finally:
+            b.ask('SELECT pg_wal_replay_resume()')
+
+
+def answers(w):
+    """A replica that has everything answers reads and lists, in one flight each."""
+    note = w.note()
+    w.warm()
+    before, trips = w.reads('replica', 1), w.figure('pool_trips_total', 1)
+    for _ in range(20):
+        need(w.status(f'/v1/notes/{note}') == 200, 'the note is not read')
+    need(w.reads('replica', 1) - before >= 20, f"{w.reads('replica', 1) - before} of 20 reads went to the replica")
+    need(w.figure('pool_trips_total', 1) - trips < 20 + 20, 'a read took more than one trip')     # health and looks beside them
+    before = w.reads('replica', 1)
+    need(w.status(f'/v1/notes?projectId={w.project}') == 200 and w.reads('replica', 1) > before, 'a list did not go to the replica')
+    before = w.reads('replica', 1)
+    for path in ('/v1/workspaces/me', '/v1/jobs', f'/v1/projects/{w.project}', '/v1/usage'):
+        need(w.status(path) == 200, path)
+    need(w.reads('replica', 1) == before, 'what the primary has to answer went to the replica')
+
+
+def own_writes(w):
+    """The replica is behind: what was written is read through either node, single and in lists, changed and deleted."""
+    w.warm()
+    with w.stuck():
+        for node in (0, 1):
+            for i in range(5):
+                note = w.note(node, f'Number {i}')
+                for reader in (0, 1):
+                    need(w.status(f'/v1/notes/{note}', reader) == 200, f'{note}, written by {node}, is not read by {reader}')
+                    listed = w.to[reader].get(f'/v1/notes?projectId={w.project}').json()['data']
+                    need(note in [n['id'] for n in listed], f'{note}, written by {node}, is not listed by {reader}')
+        folder = w.to[0].post('/v1/folders', {'projectId': w.project, 'name': f'F{time.monotonic()}'}).json()['data']['id']
+        need(w.to[0].request('PATCH', f'/v1/folders/{folder}', {'name': f'G{folder}'}).status == 200, 'PATCH')
+        need(w.to[1].get(f'/v1/folders/{folder}').json()['data']['name'] == f'G{folder}', 'the old name is read')
+        need(w.to[0].request('DELETE', f'/v1/folders/{folder}').status == 200 and w.status(f'/v1/folders/{folder}') == 404, 'what was deleted is read')
+        need(w.reads('behind', 1) > 0, 'no read found the replica behind')
+    w.warm()
+
+
+def of_others(w):
+    """Who wrote nothing meanwhile is answered by a replica that stands still."""
+    with closing(w.api[1].client(w.api[0].mint(workspace=w.api[0].workspace('Apart')))) as c:
+        need(wait_for(lambda: c.get('/v1/notes/note_01J9ZAB12CD34E56F7G8H9JKMN').status == 404, 5), 'the other workspace')
+        w.warm()
+        with w.stuck():
+            w.note()
+            before = w.reads('replica', 1)
+            for _ in range(5):
+                need(c.get('/v1/notes/note_01J9ZAB12CD34E56F7G8H9JKMN').status == 404, 'the other workspace')
+            need(w.reads('replica', 1) - before >= 5, 'it was not the replica that answered')
+
+
+def of_jobs(w):
+    """Who waited for a job, or polled it, reads the post that it made."""
+    w.warm()
+    with w.stuck():
+        for i in range(6):
+            a = w.to[i % 2].post('/v1/posts/generations', {'projectId': w.project, 'source': {'text': TEXT}, 'wait_for_completion_ms': 0 if i > 2 else 20000})
+            need(a.status == 200, f'{a}')
+            job = a.json()['data']
+            until = time.monotonic() + 30
+            while job['status'] != 'DONE':
+                need(time.monotonic() < until and job['status'] in ('QUEUED', 'RUNNING'), f'{job}')
+                job = w.to[i % 2].get(f"/v1/jobs/{job['id']}").json()['data']
+            need(w.status(f"/v1/posts/{job['result']['postId']}", 1 - i % 2) == 200, 'the post of the job is not read')
+
+
+def cut_off(w):
+    """The node that writes does not reach the Valkey, where others still read what it said before."""
+    w.warm()
+    with w.stuck():
+        w.c.proxy.set('hold', 'api1-kv')
+        try:
+            took = []
+            for i in range(6):
+                began = time.monotonic()
+                note = w.note(0, f'Cut {i}')
+                took.append(time.monotonic() - began)
+                need(w.status(f'/v1/notes/{note}', 1) == 200, f'{note} is not read by the node that reaches the Valkey')
+            need(took[0] >= LEASE, f'the first write did not wait for the licences of others: {took}')
+            need(max(took[1:]) < 1.5, f'every write waits: {took}')
+            need(w.figure('replica_held_total', 0) >= 6, 'nothing was held')
+        finally:
+            w.c.proxy.heal()
+    w.warm()
+
+
+def emptied(w):
+    """A Valkey that comes back without a memory."""
+    w.warm()
+    with w.stuck():
+        note = w.note()
+        w.c.kv.kill()
+        need(w.status(f'/v1/notes/{note}') == 200, 'without a Valkey the note is not read')
+        w.c.kv.start()
+        for _ in range(20):
+            need(w.status(f'/v1/notes/{note}') == 200, 'after the Valkey came back the note is not read')
+            time.sleep(0.2)
+    w.warm()
+
+
+def away(w):
+    """The replica dies and comes back; then it is promoted beside the primary, and is no replica any more."""
+    w.warm()
+    b = w.c.replica()
+    w.c.synchronous('')
+    w.c.pg[b].kill()
+    for i in range(10):
+        need(w.status(f'/v1/notes/{w.note()}', i % 2) == 200, 'a read without the replica')
+    w.c.pg[b].start()
+    w.warm()
+    w.c.pg[b].run('pg_ctl', '-D', w.c.pg[b].data, '-w', 'promote')
+    for i in range(20):
+        note = w.note(i % 2)
+        need(w.status(f'/v1/notes/{note}', 1 - i % 2) == 200, 'a replica that was promoted beside the primary answered')
+    before = w.reads('replica', 0) + w.reads('replica', 1)
+    for i in range(20):
+        need(w.status(f'/v1/notes/{note}', i % 2) == 200, 'a read beside a promoted replica')
+    need(w.reads('replica', 0) + w.reads('replica', 1) == before, 'who follows nobody is read from')
+    w.c.attach(b)
+    w.warm()
+
+
+def refused(w):
+    """Without `kv` a replica is refused at the start."""
+    node = w.api[0]
+    for given, words in ((['--db', w.c.uri('api1'), '--set', 'db_read=postgres://x/y'], 'db_read needs kv'), (['--set', 'db_read=postgres://x/y'], 'name its primary in db')):
+        p = subprocess.run([*scriped(), 'serve', '--data', node.data + '-x', *given], stdin=subprocess.DEVNULL, capture_output=True, text=True, env=surroundings(), timeout=20)
+        need(p.returncode == 2 and words in p.stderr, f'{p.returncode} {p.stderr}')
+
+
+def main():
+    tap = Tap()
+    if not program():
+        tap.line('reads from a replica', RuntimeError('no Valkey or Redis is installed'))
+        return tap.end()
+    only = sys.argv[1] if len(sys.argv) > 1 else ''
+    with Cluster(SETTINGS, apis=2, workers=1, bucket=False, replica_reads=True) as c:
+        c.migrate()
+        w = World(c)
+        for case in (refused, answers, own_writes, of_others, of_jobs, cut_off, emptied, away):
+            if only not in case.__name__:
+                continue
+            try:
+                case(w)
+                tap.line(case.__doc__.strip())
+            except (Failure, OSError, KeyError, AttributeError) as e:
+                tap.line(case.__doc__.strip(), f'{case.__name__}: {e!r}')
+    return tap.end()
+
+
+if __name__ == '__main__':
+    sys.exit(main())
