@@ -201,7 +201,7 @@ def away(w):
 def refused(w):
     """Without `kv` a replica is refused at the start."""
     node = w.api[0]
-    for given, words in ((['--db', w.c.uri('api1'), '--set', 'db_read=postgres://x/y'], 'db_read needs kv'), (['--set', 'db_read=postgres://x/y'], 'name its primary in db')):
+    for given, words in ((['--db', w.c.uri('api1'), '--set', 'db_read=postgres://x/y'], 'db_read needs kv'), (['--set', 'db_read=postgres://x/y'], 'lead to the database of db')):
         p = subprocess.run([*scriped(), 'serve', '--data', node.data + '-x', *given], stdin=subprocess.DEVNULL, capture_output=True, text=True, env=surroundings(), timeout=20)
         need(p.returncode == 2 and words in p.stderr, f'{p.returncode} {p.stderr}')
 

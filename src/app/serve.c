@@ -130,14 +130,10 @@ check_replica(const struct server *s, struct error *e)
 {
 	const struct conf *c = s->confs[0];
 
-	if (c->db_read[0] == '\0')
+	if (c->db_read[0] == '\0' || c->kv[0] != '\0')
 		return OK;
-	if (home_pg(c) == NULL)
-		return fail(e, E_USAGE, NULL, "db_read names a replica of PostgreSQL: name its primary in db, or leave db_read away");
-	if (c->kv[0] == '\0')
-		return fail(e, E_USAGE, NULL, "db_read needs kv: nodes tell each other there how far they have written, and without it a caller could read from the replica "
+	return fail(e, E_USAGE, NULL, "db_read needs kv: nodes tell each other there how far they have written, and without it a caller could read from the replica "
 		    "what was before its own write. Name a Valkey or Redis in kv, or leave db_read away");
-	return OK;
 }
 
 /* Over PostgreSQL the folder holds only what is local, and several may share it: the bytes of uploads are guarded file by file. */

@@ -141,14 +141,6 @@ tally(struct seat *s, int64_t n)
 	atomic_fetch_add_explicit(s->lane == &s->d->lane[PRIMARY] ? &s->d->p->of_primary : &s->d->p->of_replica, n, memory_order_relaxed);
 }
 
-/* Who follows nobody any more is left, and nobody of its name tried for a while. */
-static void
-shun(struct seat *s)
-{
-	s->l.doomed = true;
-	s->lane->shunned_us = mono() + SHUN_US;
-}
-
 /* A flight is back.  Whoever was skipped, because another one failed, goes again. */
 static void
 land(struct seat *s)
@@ -158,8 +150,10 @@ land(struct seat *s)
 
 	PQclear(s->replayed.r);
 	s->replayed.r = NULL;
-	if (replayed < 0)
-		shun(s);
+	if (replayed < 0) {		/* who follows nobody any more is left, and for a while nobody of its name is tried */
+		s->l.doomed = true;
+		s->lane->shunned_us = mono() + SHUN_US;
+	}
 	for (int i = s->n; i-- > 0; )
 		if (!will_do(s, s->flight[i], replayed)) {
 			asks_front(primary, s->flight[i]);
