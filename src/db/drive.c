@@ -8,7 +8,6 @@
 #define ALOFT		8		/* so many wait for each flight under way: then another one leaves */
 #define ALOFT_US	2000		/* or when none has left for so long */
 #define TRIES		5		/* of a call that met another one, or lost its connection */
-#define MEASURE_US	10000000	/* between two looks at the size of the database */
 #define SHUN_US		2000000		/* a replica that is none */
 #define EVENTS		64
 
@@ -706,44 +705,6 @@ wake_sleepers(struct driver *d, int64_t now)
 	}
 }
 
-/* --- size --- */
-
-static enum err
-run_tick(struct call *c, struct db *db, struct error *e)
-{
-	struct pool *p = (struct pool *)((char *)c - offsetof(struct pool, tick));
-	struct engine *g = p->g;
-	int64_t size = db->ops->size(db);
-
-	(void)e;
-	pthread_mutex_lock(&g->lock);
-	g->st.size = size;
-	pthread_mutex_unlock(&g->lock);
-	return OK;
-}
-
-static void
-done_tick(struct call *c, enum err code, const struct error *why)
-{
-	(void)code, (void)why;
-	((struct pool *)((char *)c - offsetof(struct pool, tick)))->ticking = false;
-}
-
-static void
-tick(struct driver *d, int64_t now)
-{
-	struct pool *p = d->p;
-
-	if (d != p->driver || p->ticking || (p->ticked_us != 0 && now - p->ticked_us < MEASURE_US))
-		return;
-	p->ticked_us = now;
-	p->ticking = true;
-	p->tick = (struct call){ .run = run_tick, .done = done_tick, .flags = CALL_READ, .since_us = sys_mono_us(p->g->c.clock) };
-	pthread_mutex_lock(&p->g->lock);
-	queue_put(&p->g->read, &p->tick);
-	pthread_mutex_unlock(&p->g->lock);
-}
-
 /* --- the driver --- */
 
 /* Whether nothing is left to do; over: not ever. */
@@ -805,7 +766,7 @@ pool_drive(void *arg)
 
 	for (bool over = false; !over; ) {
 		int64_t now = mono();
-		tick(d, now);
+		pool_tick(d, now);
 		start(d, now);
 		wake_sleepers(d, now);
 		while ((t = tasks_take(&d->ready)) != NULL)

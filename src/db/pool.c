@@ -127,6 +127,44 @@ pool_want(struct lane *n, int want)
 	pthread_mutex_unlock(&r->p->lock);
 }
 
+/* --- size --- */
+
+static enum err
+run_tick(struct call *c, struct db *db, struct error *e)
+{
+	struct pool *p = (struct pool *)((char *)c - offsetof(struct pool, tick));
+	struct engine *g = p->g;
+	int64_t size = db->ops->size(db);
+
+	(void)e;
+	pthread_mutex_lock(&g->lock);
+	g->st.size = size;
+	pthread_mutex_unlock(&g->lock);
+	return OK;
+}
+
+static void
+done_tick(struct call *c, enum err code, const struct error *why)
+{
+	(void)code, (void)why;
+	((struct pool *)((char *)c - offsetof(struct pool, tick)))->ticking = false;
+}
+
+void
+pool_tick(struct driver *d, int64_t now)
+{
+	struct pool *p = d->p;
+
+	if (d != p->driver || p->ticking || (p->ticked_us != 0 && now - p->ticked_us < MEASURE_US))
+		return;
+	p->ticked_us = now;
+	p->ticking = true;
+	p->tick = (struct call){ .run = run_tick, .done = done_tick, .flags = CALL_READ, .since_us = sys_mono_us(p->g->c.clock) };
+	pthread_mutex_lock(&p->g->lock);
+	queue_put(&p->g->read, &p->tick);
+	pthread_mutex_unlock(&p->g->lock);
+}
+
 /* --- figures, open, close --- */
 
 void

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #define GROUP		32		/* reads of a flight */
+#define MEASURE_US	10000000	/* between two looks at the size of the database */
 #define LOOK_US		100000		/* how often deadlines are looked at */
 
 enum state { SEAT_DOWN, SEAT_DIALING, SEAT_FREE, SEAT_FLIGHT, SEAT_HELD, SEAT_CLOSING };	/* closing: an answer that nobody waits for */
@@ -100,6 +101,7 @@ static inline void tasks_init(struct tasks *l) { *l = (struct tasks){ .tail = &l
 
 extern const struct pg_host pool_host;
 void	*pool_drive(void *driver);
+void	pool_tick(struct driver *, int64_t now);	/* measures the database when it is time */
 void	pool_seat_up(struct seat *);
 void	pool_want(struct lane *, int n);		/* as many connections as would be used now */
 #endif
