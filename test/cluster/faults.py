@@ -12,6 +12,8 @@ import time
 from contextlib import suppress
 from typing import NamedTuple
 
+from server import Failure
+
 SKEW_S = 300
 pace = 1.0              # a part of the time that each fault has, where there is no more
 
