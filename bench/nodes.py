@@ -17,7 +17,7 @@ from measures import LEAST, MOST, Row, fetched, rounds                          
 from server import Failure, psql, wait_for                                              # noqa: E402
 from tools import ROOT, Figure, TICK, auth, children, cpu_us, note_body, progress, scriped, wrk, wrk_end, wrk_start     # noqa: E402
 
-POOL, CALLERS, NOTES = 8, 64, 100000
+POOL, CALLERS, NOTES, WORKERS = 8, 64, 100000, 64
 SHIPPED = ('fsync', 'synchronous_commit', 'full_page_writes', 'autovacuum')
 QUEUES = {'pg-boss': '10.4.2', 'graphile-worker': '0.17.3'}
 
@@ -182,12 +182,13 @@ def peer_queue(c, name, n):
 
 def our_queue(s, n):
     done, client = "SELECT count(*) FROM job WHERE status = 'DONE'", s.client()
+    left = "SELECT EXISTS (SELECT 1 FROM job WHERE status = 'QUEUED' AND run_at >= 0) OR EXISTS (SELECT 1 FROM job WHERE status = 'RUNNING' AND lease_until >= 0)"
     had, began = int(psql(s.database.url, done)), time.monotonic()
     for _ in range(n // 1000):
         a = client.post('/v1/jobs', {'type': 'NOOP', 'count': 1000})
         if a.status != 200:
             raise Failure(f'POST /v1/jobs: {a!r}')
-    if not wait_for(lambda: int(psql(s.database.url, done)) == had + n, 240, 0.1):
+    if not wait_for(lambda: psql(s.database.url, left).strip() == 'f', 240, 0.1) or int(psql(s.database.url, done)) != had + n:
         raise Failure('the jobs did not end')
     return n / (time.monotonic() - began)
 
@@ -195,7 +196,7 @@ def our_queue(s, n):
 def pg_jobs(plan):
     """No-op jobs from the first that is put in, a thousand at a time, to the last that is done."""
     n = 5000 if plan.quick else 20000
-    with cluster() as c, scriped(db='postgres', db_pool=POOL, bench=True) as s:
+    with cluster() as c, scriped(db='postgres', db_pool=POOL, bench=True, workers=WORKERS) as s:
         mine, boss, graphile = rounds(plan, 'pg-jobs', lambda: our_queue(s, n), lambda: peer_queue(c, 'pg-boss', n), lambda: peer_queue(c, 'graphile-worker', n))
     return [Row(f'PostgreSQL: no-op jobs end to end, {n:,} of them', '/s', Figure(mine), bound=(LEAST, 5000)),
             Row('  beside', '/s', Figure(mine), Figure(boss), f'pg-boss {QUEUES["pg-boss"]}'),

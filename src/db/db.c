@@ -245,3 +245,36 @@ db_prepare_all(struct db *db, struct error *e)
 			TRY(db->ops->query(db, all[i], NULL, -1, NULL, e));
 	return OK;
 }
+
+/* --- arrays --- */
+
+void
+db_array_add(struct buf *b, struct val v)
+{
+	buf_char(b, b->n == 0 ? '{' : ',');
+	if (v.t == V_NULL) {
+		buf_add(b, S("NULL"));
+		return;
+	}
+	if (v.t == V_I64) {
+		buf_i64(b, v.i);
+		return;
+	}
+	buf_char(b, '"');
+	for (size_t i = 0, from = 0; i <= v.s.n; i++) {
+		if (i < v.s.n && v.s.p[i] != '"' && v.s.p[i] != '\\')
+			continue;
+		buf_add(b, str_cut(v.s, from, i));
+		from = i;
+		if (i < v.s.n)
+			buf_char(b, '\\');
+	}
+	buf_char(b, '"');
+}
+
+struct val
+db_array(struct buf *b)
+{
+	buf_add(b, b->n == 0 ? S("{}") : S("}"));
+	return val_str(buf_str(b));
+}

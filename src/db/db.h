@@ -153,6 +153,11 @@ MUST_USE static inline enum err db_done(struct rows *r, struct error *e) { retur
 void	db_scan(const struct rec *, struct rows *, struct arena *, void *ret);
 void	db_val_word(const struct words *, struct val, int *ret);
 
+/* A column of many rows for unnest() of PostgreSQL: an array as its text, which the statement casts ($1::text::bigint[]).  The buffer is
+ * initialised by its owner; db_array_add as often as there are rows, then db_array once. */
+void	db_array_add(struct buf *, struct val);	/* numbers and texts */
+struct val db_array(struct buf *);
+
 /* Expand the dialect words of `sql`, which begin with a brace; malloc'd.  Shared by both engines. */
 struct dialect { const char *word, *text; };
 char	*db_expand(const char *sql, const struct dialect *);

@@ -218,6 +218,13 @@ SQL_PG(0, in_order, "job.in_order", "SELECT set_config('enable_sort', 'off', tru
 SQL(held, "job.held", "SELECT 1 FROM job" FENCE "{for_update}");
 SQL(done, "job.done",
     "UPDATE job SET status = 'DONE', result = $6, receipt = $7, completed_at = $5, updated_at = $5, worker = NULL, lease_until = NULL" FENCE);
+/* The status is compared as it is in no index: job_leased holds all that run, and each is asked for by its key. */
+SQL_PG(0, all_done, "job.all_done",
+    "WITH ended AS (UPDATE job SET status = 'DONE', result = t.result, receipt = t.receipt, completed_at = $7, updated_at = $7, worker = NULL, lease_until = NULL"
+    " FROM unnest($1::text::text[], $2::text::text[], $3::text::text[], $4::text::bigint[], $5::text::text[], $6::text::text[])"
+    " t(workspace, id, worker, attempts, result, receipt)"
+    " WHERE job.workspace = t.workspace AND job.id = t.id AND job.status || '' = 'RUNNING' AND job.worker = t.worker AND job.attempts = t.attempts RETURNING 1)"
+    " SELECT 1 FROM (SELECT count(*) AS n FROM ended) e WHERE e.n = $8");
 SQL(failed, "job.failed",
     "UPDATE job SET status = 'FAILED', error_code = $6, error_message = $7, receipt = $8, completed_at = $5, updated_at = $5, worker = NULL, lease_until = NULL" FENCE);
 SQL(drop, "job.drop", "DELETE FROM job" FENCE);
@@ -252,6 +259,7 @@ job_claim(struct db *db, struct arena *a, str worker, int64_t now, int64_t lease
 	return tasks(&r, a, limit, ret, n, e);
 }
 
+#define ENDS_MAX	((size_t)16 << 20)	/* bytes of a column */
 static const struct miss lost_lease = { E_CONFLICT, NULL, "the lease of this job was lost" };
 
 #define HELD(t)	VID((t)->workspace), VID((t)->id), V((t)->worker), V((t)->attempts)
@@ -266,6 +274,40 @@ enum err
 job_done(struct db *db, const struct job_task *t, int64_t now, str result, str receipt, struct error *e)
 {
 	return db_must(db, done, lost_lease, e, HELD(t), V(now), V(result), V(receipt));
+}
+
+void
+job_ends_init(struct job_ends *m, struct arena *a)
+{
+	struct buf *const column[] = { &m->workspace, &m->id, &m->worker, &m->attempts, &m->result, &m->receipt };
+
+	m->n = 0;
+	for (size_t i = 0; i < COUNT(column); i++)
+		buf_init(column[i], a, ENDS_MAX);
+}
+
+void
+job_ends_add(struct job_ends *m, const struct job_task *t, str result, str receipt)
+{
+	m->n++;
+	db_array_add(&m->workspace, VID(t->workspace));
+	db_array_add(&m->id, VID(t->id));
+	db_array_add(&m->worker, V(t->worker));
+	db_array_add(&m->attempts, V(t->attempts));
+	db_array_add(&m->result, V(result));
+	db_array_add(&m->receipt, V(receipt));
+}
+
+enum err
+job_ends_write(struct db *db, struct job_ends *m, int64_t now, struct error *e)
+{
+	if (m->n == 0)
+		return OK;
+	struct val w = db_array(&m->workspace), id = db_array(&m->id), worker = db_array(&m->worker), attempts = db_array(&m->attempts);
+	struct val result = db_array(&m->result), receipt = db_array(&m->receipt);
+	if (m->workspace.over || m->id.over || m->worker.over || m->attempts.over || m->result.over || m->receipt.over)
+		return fail(e, E_UNAVAILABLE, NULL, "too many jobs end at once");
+	return db_must(db, all_done, lost_lease, e, w, id, worker, attempts, result, receipt, V(now), V(m->n));
 }
 
 enum err

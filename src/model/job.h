@@ -54,6 +54,11 @@ MUST_USE enum err job_claim(struct db *, struct arena *, str worker, int64_t now
 /* The fence of all: E_CONFLICT when the job is no longer this worker's. */
 MUST_USE enum err job_held(struct db *, const struct job_task *, struct error *);	/* before an effect that could only be made once */
 MUST_USE enum err job_done(struct db *, const struct job_task *, int64_t now, str result, str receipt, struct error *);
+/* The same of many jobs, in one statement that PostgreSQL alone has: each of them as job_done, or E_CONFLICT and none. */
+struct job_ends { int n; struct buf workspace, id, worker, attempts, result, receipt; };
+void	job_ends_init(struct job_ends *, struct arena *);
+void	job_ends_add(struct job_ends *, const struct job_task *, str result, str receipt);
+MUST_USE enum err job_ends_write(struct db *, struct job_ends *, int64_t now, struct error *);	/* once; a no-op without any */
 MUST_USE enum err job_failed(struct db *, const struct job_task *, int64_t now, str code, str message, str receipt, struct error *);	/* receipt: absent where nothing was spent */
 MUST_USE enum err job_drop(struct db *, const struct job_task *, struct error *);	/* the end of one that is not shown */
 MUST_USE enum err job_again(struct db *, const struct job_task *, int64_t now, int64_t run_at, bool undo_start, struct error *);

@@ -202,6 +202,49 @@ DB_TEST(a_lost_lease_is_a_fence)
 	close_bench(&b);
 }
 
+/* PostgreSQL alone has the statement; SQLite has no group to write. */
+DB_TEST(many_end_at_once_or_none_of_them)
+{
+	static const char *const result[] = { "{\"a\":\"\\\\ \\\" , {} NULL\"}", "{}" };
+	struct job_ends all;
+	struct job_task task[2];
+	struct bench b;
+
+	setup(&b, t);
+	job_id first = put(&b, 1, 1, now), second = put(&b, 1, 2, now);
+	CHECK_INT(claim(&b, "w1", now, 2, task), ==, 2);
+	job_ends_init(&all, &b.a);
+	CHECK_OK(b.e, job_ends_write(&b.db, &all, now + 1, &b.e));
+	for (int again = 0; t->pg && again < 2; again++) {
+		job_ends_init(&all, &b.a);
+		for (int i = 0; i < 2; i++)
+			job_ends_add(&all, &task[i], str_z(result[i]), i == 0 ? S("") : STR_NONE);
+		CHECK_OK(b.e, b.db.ops->begin(&b.db, TX_WRITE, &b.e));
+		enum err code = job_ends_write(&b.db, &all, now + 1 + again, &b.e);
+		CHECK_INT(code, ==, again == 0 ? OK : E_CONFLICT);
+		if (code == OK)
+			CHECK_OK(b.e, b.db.ops->commit(&b.db, &b.e));
+		else
+			b.db.ops->rollback(&b.db);
+		CHECK_STR(get(&b, 1, first).result, str_z(result[0]));
+		CHECK_STR(get(&b, 1, second).result, str_z(result[1]));
+		CHECK(get(&b, 1, first).status == JS_DONE && get(&b, 1, second).completed_at == now + 1);
+	}
+	/* one that runs beside one that is not this worker's any more: it goes on */
+	job_id third = put(&b, 1, 3, now);
+	CHECK_INT(claim(&b, "w2", now, 1, &task[1]), ==, 1);
+	if (t->pg) {
+		job_ends_init(&all, &b.a);
+		job_ends_add(&all, &task[0], S("{}"), STR_NONE);
+		job_ends_add(&all, &task[1], S("{}"), STR_NONE);
+		CHECK_OK(b.e, b.db.ops->begin(&b.db, TX_WRITE, &b.e));
+		CHECK_ERR(job_ends_write(&b.db, &all, now + 3, &b.e), E_CONFLICT);
+		b.db.ops->rollback(&b.db);
+	}
+	CHECK_INT(get(&b, 1, third).status, ==, JS_RUNNING);
+	close_bench(&b);
+}
+
 DB_TEST(a_sign_of_life_keeps_the_lease)
 {
 	struct job_task mine[2], theirs, list[5];

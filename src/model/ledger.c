@@ -3,6 +3,7 @@
 
 #define API_VERSION	"2026-08-01"		/* of the form that events are written in */
 #define EVENT_MAX	((size_t)4 << 20)
+#define EVENTS_MAX	((size_t)16 << 20)	/* a column of many */
 
 /* --- idempotency --- */
 
@@ -231,21 +232,19 @@ audit_anchor(struct db *db, workspace_id w, const ulid *id, const struct miss *m
 /* --- outbox --- */
 
 SQL(event_add, "event.insert", "INSERT INTO event (workspace, id, type, project, body) VALUES ($1, $2, $3, $4, $5)");
+SQL_PG(0, event_add_all, "event.insert_all", "INSERT INTO event (workspace, id, type, project, body)"
+    " SELECT * FROM unnest($1::text::text[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::text[])");
 
-enum err
-event_put(struct db *db, struct arena *a, workspace_id w, project_id p, event_id id, int type, const struct rec *rec, const void *data,
-    struct error *e)
+static enum err
+envelope(struct buf *b, workspace_id w, project_id p, event_id id, int type, const struct rec *rec, const void *data, struct error *e)
 {
-	str name = str_z(event_type_words.v[type]);
-	struct buf b;
 	struct json j;
 
-	buf_init(&b, a, EVENT_MAX);
-	jw_begin(&j, &b);
+	jw_begin(&j, b);
 	jw_obj(&j);
 	jw_key(&j, S("id"));
 	jw_raw2(&j, id_prefix(ID_event), (str){ id.u.s, 26 });
-	jw_key_str(&j, S("type"), name);
+	jw_key_str(&j, S("type"), str_z(event_type_words.v[type]));
 	jw_key(&j, S("createdAt"));
 	jw_time(&j, ulid_ms(&id.u));
 	jw_key_str(&j, S("apiVersion"), S(API_VERSION));
@@ -259,10 +258,58 @@ event_put(struct db *db, struct arena *a, workspace_id w, project_id p, event_id
 	jw_key(&j, S("data"));
 	rec_encode(rec, data, &j);
 	jw_end(&j);
-	if (b.over)
-		return fail(e, E_UNAVAILABLE, NULL, "the event is larger than 4 MB");
+	return b->over ? fail(e, E_UNAVAILABLE, NULL, "the event is larger than 4 MB") : OK;
+}
+
+enum err
+event_put(struct db *db, struct arena *a, workspace_id w, project_id p, event_id id, int type, const struct rec *rec, const void *data,
+    struct error *e)
+{
+	struct buf b;
+
+	buf_init(&b, a, EVENT_MAX);
+	TRY(envelope(&b, w, p, id, type, rec, data, e));
 	db_concerns(db, &w.u);
-	return db_run(db, event_add, e, VID(w), VID(id), V(name), VID(p), V(buf_str(&b)));
+	return db_run(db, event_add, e, VID(w), VID(id), val_word(&event_type_words, type), VID(p), V(buf_str(&b)));
+}
+
+void
+events_init(struct events *m, struct arena *a)
+{
+	struct buf *const column[] = { &m->workspace, &m->id, &m->type, &m->project, &m->body };
+
+	m->n = 0;
+	for (size_t i = 0; i < COUNT(column); i++)
+		buf_init(column[i], a, EVENTS_MAX);
+}
+
+enum err
+events_add(struct db *db, struct events *m, struct arena *a, workspace_id w, project_id p, event_id id, int type, const struct rec *rec, const void *data,
+    struct error *e)
+{
+	struct buf b;
+
+	buf_init(&b, a, EVENT_MAX);
+	TRY(envelope(&b, w, p, id, type, rec, data, e));
+	db_concerns(db, &w.u);
+	m->n++;
+	db_array_add(&m->workspace, VID(w));
+	db_array_add(&m->id, VID(id));
+	db_array_add(&m->type, val_word(&event_type_words, type));
+	db_array_add(&m->project, VID(p));
+	db_array_add(&m->body, V(buf_str(&b)));
+	return OK;
+}
+
+enum err
+events_write(struct db *db, struct events *m, struct error *e)
+{
+	if (m->n == 0)
+		return OK;
+	struct val w = db_array(&m->workspace), id = db_array(&m->id), type = db_array(&m->type), p = db_array(&m->project), body = db_array(&m->body);
+	if (m->workspace.over || m->id.over || m->type.over || m->project.over || m->body.over)
+		return fail(e, E_UNAVAILABLE, NULL, "too many events at once");
+	return db_run(db, event_add_all, e, w, id, type, p, body);
 }
 
 /* --- keeping --- */

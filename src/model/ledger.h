@@ -45,6 +45,12 @@ MUST_USE enum err audit_anchor(struct db *, workspace_id, const ulid *, const st
 /* The event of contract 12.6: its body is the whole envelope, with the resource as `data`. */
 MUST_USE enum err event_put(struct db *, struct arena *, workspace_id, project_id, event_id, int type, const struct rec *, const void *data,
     struct error *);
+/* The same of many events, in one statement that PostgreSQL alone has. */
+struct events { int n; struct buf workspace, id, type, project, body; };
+void	events_init(struct events *, struct arena *);
+MUST_USE enum err events_add(struct db *, struct events *, struct arena *, workspace_id, project_id, event_id, int type, const struct rec *, const void *data,
+    struct error *);
+MUST_USE enum err events_write(struct db *, struct events *, struct error *);	/* once; a no-op without any */
 /* What happened since then, oldest first: the event's id, its word, its project, and the id of the thing that it is about, at most `most` of them. */
 struct event_seen { ulid id; str type, project, thing; };
 MUST_USE enum err event_since(struct db *, struct arena *, workspace_id, const ulid *after, int most, struct event_seen *ret, int *n, struct error *);

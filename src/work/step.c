@@ -21,9 +21,12 @@ struct step {
 	enum err code;
 };
 
+/* What a whole group writes in one statement each: how jobs ended that are DONE, and the events of all. */
+struct ends { int64_t now; struct job_ends done; struct events told; };
+
 /* The event holds the job as its row is now; nothing of that is unknown here. */
 static enum err
-announce(struct run *r, struct db *db, int type, int64_t now, struct error *e)
+announce(struct run *r, struct db *db, struct ends *all, int type, int64_t now, struct error *e)
 {
 	const struct job_task *t = &r->task;
 	bool done = r->verdict == V_DONE;
@@ -41,6 +44,8 @@ announce(struct run *r, struct db *db, int type, int64_t now, struct error *e)
 	j.error_code = done ? STR_NONE : str_z(r->code);
 	j.error_message = done ? STR_NONE : r->message;
 	j.attempts = t->attempts;
+	if (all != NULL)
+		return events_add(db, &all->told, &r->a, t->workspace, t->project, id, type, &job_rec, &j, e);
 	return event_put(db, &r->a, t->workspace, t->project, id, type, &job_rec, &j, e);
 }
 
@@ -67,9 +72,19 @@ settle_all(struct db *db, struct debt *d, int n, struct error *e)
 }
 
 static enum err
-write_down(struct run *r, struct db *db, struct debt *owed, struct error *e)
+end_done(struct run *r, struct db *db, struct ends *all, int64_t now, struct error *e)
 {
-	int64_t now = sys_wall_ms(r->w->c.clock);
+	if (all == NULL)
+		return job_done(db, &r->task, now, r->result, r->receipt, e);
+	job_ends_add(&all->done, &r->task, r->result, r->receipt);
+	return OK;
+}
+
+/* all: of the group, or NULL. */
+static enum err
+write_down(struct run *r, struct db *db, struct ends *all, struct debt *owed, struct error *e)
+{
+	int64_t now = all != NULL ? all->now : sys_wall_ms(r->w->c.clock);
 
 	if (r->verdict == V_DONE && r->kind->apply != NULL) {
 		TRY(job_held(db, &r->task, e));		/* or its effect would meet that of who has it now */
@@ -81,12 +96,12 @@ write_down(struct run *r, struct db *db, struct debt *owed, struct error *e)
 		return job_drop(db, &r->task, e);
 	switch (r->verdict) {
 	case V_DONE:
-		TRY(job_done(db, &r->task, now, r->result, r->receipt, e));
-		return announce(r, db, EVENT_JOB_COMPLETED, now, e);
+		TRY(end_done(r, db, all, now, e));
+		return announce(r, db, all, EVENT_JOB_COMPLETED, now, e);
 	case V_FAILED:
 		TRY(job_failed(db, &r->task, now, str_z(r->code), r->message, r->receipt, e));
 		TRY(upload_release(db, r->task.workspace, r->task.id, now, e));
-		return announce(r, db, EVENT_JOB_FAILED, now, e);
+		return announce(r, db, all, EVENT_JOB_FAILED, now, e);
 	case V_AGAIN:
 		return job_again(db, &r->task, now, r->run_at, false, e);
 	case V_RETURNED:
@@ -98,13 +113,13 @@ write_down(struct run *r, struct db *db, struct debt *owed, struct error *e)
 }
 
 static enum err
-end_last(struct step *s, struct db *db, struct debt *owed, struct error *e)
+end_last(struct step *s, struct db *db, struct ends *all, struct debt *owed, struct error *e)
 {
 	s->took = false;
 	s->r->verdict = s->verdict;
 	arena_back(&s->r->a, s->mark);
 	*owed = (struct debt){ .cost = 0 };
-	return s->verdict != V_NONE ? write_down(s->r, db, owed, e) : OK;
+	return s->verdict != V_NONE ? write_down(s->r, db, all, owed, e) : OK;
 }
 
 static enum err
@@ -114,7 +129,7 @@ run_step(void *ctx, struct db *db, struct error *e)
 	struct debt owed;
 	int n = 0;
 
-	enum err code = end_last(s, db, &owed, e);
+	enum err code = end_last(s, db, NULL, &owed, e);
 	if (code == OK)
 		code = settle_all(db, &owed, 1, e);
 	if (code == OK && s->take) {
@@ -128,7 +143,9 @@ run_step(void *ctx, struct db *db, struct error *e)
 /* --- on PostgreSQL: the steps of several workers in one transaction --- */
 
 /* One transaction at a time: with two the groups are half as large, and jobs end a third more slowly.  A step waits for that one alone,
- * a few milliseconds, and for no job. */
+ * a few milliseconds, and for no job.  Who would be the first to leave waits until those that landed just now are back, if their jobs are
+ * that short: else two halves take turns, in twice as many commits. */
+#define COMPANY_US	500		/* after a landing; then nobody is waited for */
 
 struct group { struct step *first; struct arena a; int n; };
 
@@ -176,14 +193,19 @@ static enum err
 run_group(void *ctx, struct db *db, struct error *e)
 {
 	struct group *g = ctx;
+	struct ends all = { .now = sys_wall_ms(g->first->w->c.clock) };
 	int takers = 0, n = 0;
 
 	arena_reset(&g->a);
 	struct debt *owed = NEW_N(&g->a, struct debt, g->n);
+	job_ends_init(&all.done, &g->a);
+	events_init(&all.told, &g->a);
 	for (struct step *s = g->first; s != NULL; s = s->behind) {
-		TRY(end_last(s, db, &owed[n++], e));
+		TRY(end_last(s, db, &all, &owed[n++], e));
 		takers += s->take;
 	}
+	TRY(job_ends_write(db, &all.done, all.now, e));
+	TRY(events_write(db, &all.told, e));
 	TRY(settle_all(db, owed, n, e));
 	return takers != 0 ? claim_all(g, db, takers, e) : OK;
 }
@@ -207,13 +229,37 @@ fly(struct work *w, struct error *e)
 	arena_free(&g.a);
 	pthread_mutex_lock(&all->lock);
 	all->flying = false;
+	all->away = 0;
+	all->landed_us = sys_mono_us(w->c.clock);
 	for (struct step *s = g.first, *next; s != NULL; s = next) {
 		next = s->behind;
 		s->code = code;
 		s->done = true;
+		all->away += code == OK && s->took;
 		pthread_cond_signal(&s->over);
 	}
 	if (all->first != NULL)
+		pthread_cond_signal(&all->first->over);
+}
+
+/* Whether the first step should wait for more: it has waited then. */
+static bool
+company(struct work *w, struct step *s)
+{
+	struct steps *all = &w->steps;
+	int64_t left = all->landed_us + COMPANY_US - sys_mono_us(w->c.clock);
+
+	if (all->away <= 0 || left <= 0)
+		return false;
+	if (!sys_cond_wait_us(&s->over, &all->lock, left))
+		all->away = 0;
+	return true;
+}
+
+static void
+come_back(struct steps *all)
+{
+	if (all->away > 0 && --all->away == 0 && !all->flying && all->first != NULL)
 		pthread_cond_signal(&all->first->over);
 }
 
@@ -224,16 +270,18 @@ together(struct work *w, struct step *s, struct error *e)
 
 	sys_cond_init(&s->over);
 	pthread_mutex_lock(&all->lock);
+	if (s->verdict != V_NONE)
+		come_back(all);
 	if (all->last == NULL)
 		all->last = &all->first;
 	*all->last = s;
 	all->last = &s->behind;
 	s->queued = true;
 	while (!s->done)
-		if (s->queued && !all->flying)
-			fly(w, e);
-		else
+		if (!s->queued || all->flying || (all->first != s && all->away > 0))
 			pthread_cond_wait(&s->over, &all->lock);
+		else if (!company(w, s))
+			fly(w, e);
 	pthread_mutex_unlock(&all->lock);
 	pthread_cond_destroy(&s->over);
 	return s->code;
@@ -301,7 +349,7 @@ end_or_give_back(struct lost *l, struct db *db, struct job_task *t, struct debt 
 	if (t->lost_leases + 1 < conf->job_lost_leases)
 		return job_give_back(db, t, sys_wall_ms(l->w->c.clock), e);
 	arena_init(&r.a, 1 << 20);
-	enum err code = write_down(&r, db, owed, e);
+	enum err code = write_down(&r, db, NULL, owed, e);
 	arena_free(&r.a);
 	l->failed[l->nfailed++] = t->id;
 	return code;

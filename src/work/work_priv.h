@@ -145,7 +145,13 @@ str	receipt_text(struct arena *, const struct write_output *, size_t source, hoo
 
 /* Steps that wait for each other (step.c). */
 struct step;
-struct steps { pthread_mutex_t lock; struct step *first, **last; bool flying; };
+struct steps {
+	pthread_mutex_t lock;
+	struct step *first, **last;
+	bool flying;
+	int away;			/* of those that landed last with a job: who has not come back */
+	int64_t landed_us;
+};
 
 struct work {
 	struct steps steps;
