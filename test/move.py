@@ -536,7 +536,7 @@ def full_disks(s, d):
     if subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', disk], capture_output=True, check=False).returncode == 0:
         try:
             had = small(disk)
-            subprocess.run(['mount', '-o', 'remount,size=200m', disk], check=True)
+            subprocess.run(['mount', '-o', 'remount,size=800m', disk], check=True)
             shutil.move(d + '/e.part', disk + '/e.part')
             roomy(disk, had)
         finally:

@@ -104,7 +104,7 @@ extract: build-asan
 recordings: build-asan
 	@SCRIPED_BIN=build/asan/scriped SCRIPED_EXTRACT=build/asan/scriped-extract $(STEP) $@ $(PY) test/recordings.py
 move: build-asan
-	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/move.py
+	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/move.py --rounds 6
 crash: build-release
 	@$(STEP) $@ $(PY) test/crash/crash.py 50
 # A few seconds for each fault; with all that it takes, and by lot, in the long one.
@@ -116,7 +116,7 @@ crash-files: build-release
 	@$(STEP) $@ $(PY) test/crash/files.py 10
 
 # The long ones.  build/traffic belongs to the scenarios of `check`: what comes later must not run beside them.
-FULL := pages-postgres attacks-tsan attacks-long conformance-postgres hosts-postgres oauth-clients-postgres drafts-long recordings-long outside-generator clients clients-contract properties-long build-tsan build-debug unit-tsan unit-valgrind scenario-tsan scenario-valgrind crash-postgres migrate-long crash-files-postgres crash-long cluster-long cluster-bare cluster-replica uploads-large move-large coverage
+FULL := pages-postgres attacks-tsan attacks-long conformance-postgres hosts-postgres oauth-clients-postgres drafts-long recordings-long outside-generator clients clients-contract properties-long build-tsan build-debug unit-tsan unit-valgrind scenario-tsan scenario-valgrind crash-postgres migrate-long crash-files-postgres crash-long cluster-long cluster-bare cluster-replica uploads-large move-long move-large coverage
 full: check $(FULL) $(FUZZERS:%=fuzz-%)
 
 build-tsan:  ; +@$(STEP) $@ $(MAKE) BUILD=tsan CC=gcc scriped unit-build build/tsan/clock.so build/tsan/names.so
@@ -164,6 +164,8 @@ migrate-long: build-release
 	@$(STEP) $@ $(PY) test/migrate.py --engine postgres --full --only 'release before'
 uploads-large: build-release
 	@$(STEP) $@ $(PY) test/uploads.py --large
+move-long: build-asan
+	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/move.py --rounds 30
 move-large: build-release
 	@$(STEP) $@ $(PY) test/move.py --large
 cluster-long: build-release
