@@ -395,11 +395,42 @@ bring_secret(struct moving *m, str path, struct error *e)
 }
 
 static enum err
+make_ranges_of(struct moving *m, struct db *db, enum partitioned table, struct error *e)
+{
+	int64_t now = sys_wall_ms(&sys_clock_real);
+
+	TRY(db->ops->begin(db, TX_WRITE, e));
+	enum err code = partition_span(db, table, now - work_keep_ms(&m->conf, table), e);
+	if (code == OK)
+		code = db->ops->commit(db, e);
+	if (code != OK)
+		db->ops->rollback(db);
+	return code == E_LOCKED ? OK : code;	/* by a dump: rows are in their place without, too, and stay longer than they must */
+}
+
+/* Rows of all ages come: ranges for as long as they are kept, so that each goes with its own time and not with the oldest. */
+static enum err
+make_ranges(struct moving *m, struct error *e)
+{
+	enum err code = OK;
+	struct db db;
+
+	if (home_pg(&m->conf) == NULL)
+		return OK;
+	TRY(db_pg_open(pg_uri(&m->conf), &db, e));
+	for (int i = 0; i < PARTITIONED_COUNT && code == OK; i++)
+		code = make_ranges_of(m, &db, (enum partitioned)i, e);
+	db.ops->close(&db);
+	return code;
+}
+
+static enum err
 import_from(struct moving *m, int fd, struct error *e)
 {
 	struct move_blobs blobs;
 
 	TRY(open_target(m, e));
+	TRY(make_ranges(m, e));
 	TRY(bring_secret(m, option(m->o, "secret"), e));
 	bytes_begin(&m->bytes, &m->conf, alive, &blobs);
 	m->move.blobs = &blobs;

@@ -44,17 +44,6 @@ struct layout { struct arena a; struct range *first, *last; };
 
 bool partition_on(struct db *db) { return db_is_pg(db) && db_schema() >= PARTITION_SCHEMA; }
 
-bool
-partition_find(str table, enum partitioned *ret)
-{
-	for (int i = 0; i < PARTITIONED_COUNT; i++)
-		if (str_eq(table, str_z(rows[i].table))) {
-			*ret = (enum partitioned)i;
-			return true;
-		}
-	return false;
-}
-
 PRINTF(3, 4) static enum err
 do_sql(struct db *db, struct error *e, const char *fmt, ...)
 {

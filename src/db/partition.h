@@ -39,7 +39,6 @@ MUST_USE enum err partition_turn(struct db *, enum partitioned, int64_t now, int
 /* For who is about to write many rows of old times: ranges from that moment (ms) on, where the oldest one holds few rows.  Without it they
  * go into the oldest, and with that.  In the caller's transaction. */
 MUST_USE enum err partition_span(struct db *, enum partitioned, int64_t from, struct error *);
-bool	partition_find(str table, enum partitioned *ret);
 
 /* Makes of the plain tables partitioned ones, while others use them; in transactions of its own, again after whatever ended it. */
 MUST_USE enum err partition_convert(struct db *, int64_t now, void (*tell)(void *ctx, const char *what), void *ctx, struct error *);

@@ -5,17 +5,17 @@
 
 struct turn { struct work *w; enum partitioned table; char did[PARTITION_DID]; bool back; };
 
-static int64_t
-keep_days(const struct conf *c, enum partitioned table)
+int64_t
+work_keep_ms(const struct conf *c, enum partitioned table)
 {
 	switch (table) {
-#define PARTITION(table, keep, days, needed, counted) case PARTITIONED_##table: return c->keep;
+#define PARTITION(table, keep, days, needed, counted) case PARTITIONED_##table: return c->keep * DAY_MS;
 #include "db/partition.def"
 #undef PARTITION
 	case PARTITIONED_COUNT:
 		break;
 	}
-	return INT64_MAX / DAY_MS;
+	return INT64_MAX;
 }
 
 static enum err
@@ -25,7 +25,7 @@ take_turn(void *ctx, struct db *db, struct error *e)
 	int64_t now = sys_wall_ms(t->w->c.clock);
 
 	TRY(partition_take_back(db, t->table, now, &t->back, e));
-	return partition_turn(db, t->table, now, now - keep_days(t->w->c.settings(t->w->c.ctx), t->table) * DAY_MS, t->did, e);
+	return partition_turn(db, t->table, now, now - work_keep_ms(t->w->c.settings(t->w->c.ctx), t->table), t->did, e);
 }
 
 /* A table whose lock cannot be had now has its turn in the next round. */

@@ -17,6 +17,7 @@
 #include "bus/bus.h"
 #include "conf/conf.h"
 #include "db/engine.h"
+#include "db/partition.h"
 #include "kv/kv.h"
 #include "log/log.h"
 #include "model/job.h"
@@ -62,6 +63,9 @@ struct work_wait {
 void	work_wait(struct work *, struct work_wait *);
 void	work_release(struct work *);			/* wakes all waits, now and from now on at once */
 void	work_gone(struct work *, const job_id *);	/* it was cancelled, and that is committed */
+
+/* How long rows of a table that is partitioned by time are kept. */
+int64_t	work_keep_ms(const struct conf *, enum partitioned);
 
 #define WORK_BINS	12
 /* Histograms: bin i counts what took at most 2^i ms (start: 2^i * 100 us), the last one the rest. */
