@@ -127,14 +127,15 @@ load_secret(struct home *h, struct db *db, struct error *e)
 
 /* --- the database --- */
 
-/* Whether a database of the operator's is to be made: an empty one, or what a setup left that was killed half way, with nothing in it. */
+/* Whether a database of the operator's is to be made: an empty one, or what a setup left that was killed half way, with nothing in it and
+ * of a schema that nobody serves any more. */
 static enum err
 is_to_be_made(struct home *h, struct db *db, const struct migration *list, int n, bool *ret, struct error *e)
 {
 	int at;
 
 	TRY(migrate_look(db, list, n, &at, e));
-	*ret = h->first && at < list[n - 1].number;
+	*ret = h->first && at < schema_oldest;
 	return *ret && at != 0 ? is_fresh(db, ret, e) : OK;
 }
 
