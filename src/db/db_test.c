@@ -293,6 +293,29 @@ DB_TEST(every_statement_that_is_asked_is_counted)
 	db.ops->close(&db);
 }
 
+/* Also by who asks several things and waits for none of them at once. */
+DB_TEST(a_miss_in_a_snapshot_is_told)
+{
+	static const struct miss gone = { E_NOT_FOUND, "id", "It is gone." };
+	struct db db = ready(t);
+	struct error e = { 0 };
+	struct rows r, more;
+
+	CHECK_OK(e, db.ops->begin(&db, TX_READ, &e));
+	enum err code = db_must(&db, get, gone, &e, V(77));
+	if (code == OK) {
+		CHECK_OK(e, db_ask(&db, get, &r, &e, V(1)));
+		CHECK_OK(e, db_ask(&db, get, &more, &e, V(1)));
+		CHECK(!db_next(&r));
+		code = db_done(&r, &e);
+		CHECK_ERR(db_done(&more, &e), E_NOT_FOUND);
+	}
+	CHECK_INT(code, ==, E_NOT_FOUND);
+	CHECK(strcmp(e.field, "id") == 0);
+	db.ops->rollback(&db);
+	db.ops->close(&db);
+}
+
 DB_TEST(a_list_may_be_left_early)
 {
 	struct db db = ready(t);

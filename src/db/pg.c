@@ -249,6 +249,7 @@ pg_col(struct rows *rows, int i)
 	}
 }
 
+/* Of one that was asked and not waited for, this is where a miss before it is told. */
 static enum err
 pg_done(struct rows *r, struct error *e)
 {
@@ -256,7 +257,7 @@ pg_done(struct rows *r, struct error *e)
 
 	if (r->n < 0)
 		(void)pg_next(r);
-	enum err code = a->code == OK && !a->skipped ? OK : outcome(a->who, a, e);
+	enum err code = outcome(a->who, a, e);
 	ask_free(a);
 	return code;
 }

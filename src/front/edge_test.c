@@ -206,7 +206,7 @@ TEST(a_body_that_crawls_is_cut_after_the_grace_and_a_steady_one_is_not)
 	CHECK_INT(went, <=, 20000);
 	CHECK(say_body(&steady, 10000));
 	CHECK_INT(hear(&steady), ==, 200);
-	CHECK_INT(h.cuts, ==, 1);
+	CHECK(reaches(&h.cuts, 1));		/* a moment behind it */
 	hang_up(&slow);
 	hang_up(&steady);
 	house_down(&h);

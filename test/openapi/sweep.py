@@ -179,7 +179,7 @@ def main():
     sweep.every((Server({k: 1 for k in ['rate_unknown', *('rate_' + b for b in BUCKETS)]}, db=options.engine), sweep.rates))
     if options.engine == 'postgres':
         sweep.every((Server({'db_lock': 300}, db='postgres'), sweep.twin))
-        sweep.every((Server({}, db='postgres'), sweep.outage))
+        sweep.every((Server({'db_deadline': 300}, db='postgres'), sweep.outage))
     traffic.file.close()
     return tap.end()
 
