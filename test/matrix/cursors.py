@@ -21,13 +21,17 @@ def prepare(world, ops):
     for op in ops:
         if op.listing and op.people == world.people:
             found = {'ours': cursor(clients['ours'], world, op), 'gone': gone(clients['ours'], world, op)}
-            theirs = [(f.name, '~project_theirs~') for f in op.query if f.name == 'projectId']
-            found['theirs'] = cursor(clients['theirs'], world, op, theirs, '~project_theirs~')
-            second = [(f.name, '~project_second~') for f in op.query if f.name == 'projectId']
+            found['theirs'] = cursor(clients['theirs'], world, op, of_project(op, 'theirs'), '~project_theirs~')
+            second = of_project(op, 'second')
             found['second'] = cursor(clients['ours'], world, op, second, '~project_second~') if second or op.path_id else None
             world.cursors[op.name] = {k: v for k, v in found.items() if v}
     for c in clients.values():
         c.close()
+
+
+def of_project(op, which):
+    """The query that names another project, for a list that has one there."""
+    return [(f.name, f'~project_{which}~') for f in op.query if f.name == 'projectId']
 
 
 def get(c, world, op, pairs, ident=None):
@@ -107,9 +111,11 @@ class Pages:
             need([r['id'] for r in rows] == [r['id'] for r in whole['data']], f'pages of {sizes} are not the whole list')
 
     def flipped(self, c, world, at):
-        """Each letter another one.  The id of a neighbour, born in the same millisecond, is as good a place as the one given out."""
+        """Each letter another one.  The id of a neighbour, born in the same millisecond, is as good a place as the one given out,
+        and it may be in another project."""
         good = decoded(at['ours'])
-        rows = {r['id'] for r in get(c, world, self.op, [('limit', '200')]).json()['data']}
+        pages = [get(c, world, self.op, [('limit', '200')]), get(c, world, self.op, [('limit', '200'), *of_project(self.op, 'second')], '~project_second~')]
+        rows = {r['id'] for page in pages for r in page.json()['data']}
         neighbours = {encoded({**good, 'id': ident}) for ident in rows}
         for i, ch in enumerate(at['ours']):
             for other in {'A' if ch != 'A' else 'B', chr(ord(ch) ^ 1) if chr(ord(ch) ^ 1).isalnum() else '_'} - {ch}:

@@ -339,7 +339,7 @@ def online(s):
     app.close()
 
 
-@case('An access token ends after an hour, a refresh token thirty days behind its last use')
+@case('An access token ends after an hour, a refresh token thirty days behind its last use', alone=True)
 def over(s):
     w = world(s)
     tokens = w.walk()

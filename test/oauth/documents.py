@@ -217,7 +217,10 @@ def without_end(s):
 @case('One address registers so many programs a minute', alone=True, rate_register=20)
 def rate(s):
     told = [register(s) for _ in range(25)]
-    need([a.status for a in told[:20]] == [201] * 20 and told[-1].status == 429, f'{[a.status for a in told]}')
+    taken = [a.status for a in told].index(429)
+    # On PostgreSQL alone a node takes its slots in blocks: never one over the limit, and at most 8 under it.
+    need(taken == 20 or (s.database and 12 <= taken < 20), f'{[a.status for a in told]}')
+    need([a.status for a in told] == [201] * taken + [429] * (25 - taken), f'{[a.status for a in told]}')
     need(1 <= int(told[-1].get('Retry-After')) <= 60 and told[-1].json()['error'], f'{told[-1]} {told[-1].headers}')
     c = s.client(key='')
     need(c.post('/oauth/register', {'redirect_uris': [CALLBACK]}, {'X-Forwarded-For': '203.0.113.9'}).status == 429, 'a header of the caller changes its address')
