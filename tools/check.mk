@@ -109,14 +109,14 @@ crash: build-release
 	@$(STEP) $@ $(PY) test/crash/crash.py 50
 # A few seconds for each fault; with all that it takes, and by lot, in the long one.
 cluster: build-release
-	@$(STEP) $@ $(PY) test/cluster/run.py --together 4 --pace 0.4 --clients 6 --without s3
+	@$(STEP) $@ $(PY) test/cluster/run.py --together 4 --pace 0.4 --clients 6 --no-bucket
 cluster-checker:
 	@$(STEP) $@ $(PY) test/cluster/check_test.py
 crash-files: build-release
 	@$(STEP) $@ $(PY) test/crash/files.py 10
 
 # The long ones.  build/traffic belongs to the scenarios of `check`: what comes later must not run beside them.
-FULL := pages-postgres attacks-tsan attacks-long conformance-postgres hosts-postgres oauth-clients-postgres drafts-long recordings-long outside-generator clients clients-contract properties-long build-tsan build-debug unit-tsan unit-valgrind scenario-tsan scenario-valgrind crash-postgres migrate-long crash-files-postgres crash-long cluster-long cluster-bare cluster-replica uploads-large move-long move-large coverage
+FULL := pages-postgres attacks-tsan attacks-long conformance-postgres hosts-postgres oauth-clients-postgres drafts-long recordings-long outside-generator clients clients-contract properties-long build-tsan build-debug unit-tsan unit-valgrind scenario-tsan scenario-valgrind crash-postgres migrate-long crash-files-postgres crash-long cluster-long uploads-large move-long move-large coverage
 full: check $(FULL) $(FUZZERS:%=fuzz-%)
 
 build-tsan:  ; +@$(STEP) $@ $(MAKE) BUILD=tsan CC=gcc scriped unit-build build/tsan/clock.so build/tsan/names.so
@@ -169,11 +169,7 @@ move-long: build-asan
 move-large: build-release
 	@$(STEP) $@ $(PY) test/move.py --large
 cluster-long: build-release
-	@$(STEP) $@ $(PY) test/cluster/run.py --rounds 120
-cluster-replica: cluster-bare
-	@$(STEP) $@ $(PY) test/cluster/run.py --rounds 40 --replica-reads
-cluster-bare: cluster-long
-	@$(STEP) $@ $(PY) test/cluster/run.py --rounds 40 --without kv
+	@$(STEP) $@ $(PY) test/cluster/run.py --rounds 200
 crash-long: build-release
 	@$(STEP) $@ $(PY) test/crash/crash.py 300
 coverage: build-cover | scenario-valgrind

@@ -4,13 +4,14 @@
 
 calls: a history as load.py writes it, replays included.  state: rows of one workspace, {table: [dict]}, as state.py reads them.  meta: {'limit': uploads a minute,
 'forgets': how often the counts of rates were lost, 'away': whether any node counted by itself, 'stored': False when the bucket was away, 'stops': whether workers were
-stopped in the middle of a job, 'stale_reads': whether reads may come from a replica, 'since' and 'until': the round by the clock of the database, in ms}.
+stopped in the middle of a job, 'late': whether all was over long before, 'stale_reads': whether reads may come from a replica, 'since' and 'until': the round by the clock of the database, in ms}.
 
 Nothing here asks a server or looks at a clock: a history from a file gives the same verdict."""
 import collections
 import json
 
 import register
+from register import INFINITY
 
 TERMINAL = ('DONE', 'FAILED', 'CANCELLED')
 CREATES = {'note.create': 'note', 'post.create': 'post', 'folder.create': 'folder', 'generate': 'job', 'noop': 'job', 'file': 'job'}
@@ -18,8 +19,8 @@ CREATES = {'note.create': 'note', 'post.create': 'post', 'folder.create': 'folde
 REFUSALS = {'note.create': {422}, 'post.patch': {412}, 'cancel': {409}, 'folder.create': {409}, 'folder.delete': {404}, 'upload': {429}}
 WINDOW = 60.0
 REVOKED_S = 5.0
-CLOCK_MS = 1000         # by which a node may err about the time of all
-DRIFT_MS = 60           # by which two nodes may be apart that have learned one clock
+CLOCK_MS = 10000        # by which a node may err about the time of all, which it asks for on a busy machine; its own is five minutes off
+DRIFT_MS = 500          # by which two nodes may be apart that have learned one clock so: a third of a lease
 
 
 class Case:
@@ -29,9 +30,12 @@ class Case:
         for c in calls:
             self.by_op[c['op']].append(c)
         self.events = collections.defaultdict(list)     # (type, id of the thing) -> what was announced of it
+        self.told = {}                                  # (id of a post, what it was changed to) -> when its event was made
         for e in self.state['event']:
             data = json.loads(e['body'])['data']
             self.events[e['type'], data['id']].append(data)
+            if e['type'] == 'post.updated':
+                self.told[data['id'], data['content']] = moment(e['id'])
         self.updates = collections.defaultdict(list)
         for (kind, ident), all_ in self.events.items():
             if kind == 'post.updated':
@@ -101,6 +105,13 @@ def folders(case):
             yield f'folder {name} is there {len(ids)} times'
 
 
+def left_behind(case):
+    """When all is over nothing names a folder that is gone: a duty takes it out, also of what was written in the moment of the deletion."""
+    if case.meta.get('late'):
+        there = {f['id'] for f in case.state['folder']}
+        yield from (f"note_{n['id']} is in folder {n['folder']}, which is not there" for n in case.state['note'] if n['folder'] not in (None, *there))
+
+
 # --- each change has one event, and the event tells what the row is
 
 def one_event(case, kind, ident, want=1):
@@ -119,9 +130,12 @@ def events(case):
     for p in case.state['post']:
         ident = 'post_' + p['id']
         yield from one_event(case, 'post.created', ident)
+        yield from one_event(case, 'post.scheduled', ident, int(p['scheduled_at'] is not None))
         if len(case.updates[ident]) != p['version'] - 1:
             yield f"{ident} was changed {p['version'] - 1} times and has {len(case.updates[ident])} events post.updated"
-    rows = {'note': {n['id'] for n in case.state['note']}, 'post': {p['id'] for p in case.state['post']}, 'job': {j['id'] for j in case.state['job']}}
+    for s in case.state['source']:
+        yield from one_event(case, 'source.created', 'src_' + s['id'])
+    rows = {'src': {s['id'] for s in case.state['source']}, 'note': {n['id'] for n in case.state['note']}, 'post': {p['id'] for p in case.state['post']}, 'job': {j['id'] for j in case.state['job']}}
     for kind, ident in case.events:
         table = ident.split('_')[0]
         if table in rows and case.events[kind, ident] and bare(ident) not in rows[table]:
@@ -147,7 +161,9 @@ def chains(case):
             steps[c['expected']] = c['token']
         at = first_content(case, p)
         for _ in range(len(steps)):
-            at = steps.get(at, at)
+            last, at = at, steps.get(at, at)
+            if case.told.get((ident, at), INFINITY) < case.told.get((ident, last), 0) - DRIFT_MS:
+                yield f'{ident} became {at!r} behind {last!r}, and the outbox tells it before'
         if at != p['content']:
             yield f"{ident} holds {p['content']!r}, and its changes end with {at!r}"
     done = {said['content'] for all_ in case.updates.values() for said in all_}
@@ -254,6 +270,23 @@ def jobs(case):
             yield f'posts {made} are of job {ident}, which is not there'
 
 
+def files(case):
+    """An upload that was acknowledged is there; a job makes one source of it, or none."""
+    there, sources = {u['id'] for u in case.state['upload']}, rows_by(case.state['source'], lambda s: s['preview'].split('.')[0])
+    for c in case.by_op['upload']:
+        if c['outcome'] == 'ok' and bare(c['data']['id']) not in there:
+            yield f"{c['data']['id']} was acknowledged and is gone"
+    if len(there) > len(case.by_op['upload']):
+        yield f"{len(case.by_op['upload'])} uploads were asked for, and there are {len(there)}"
+    for token, ids in sources.items():
+        if len(ids) > 1:
+            yield f'of the file {token} there are {len(ids)} sources: {ids}'
+    made = [bare(json.loads(j['result'])['sourceId']) for j in case.state['job'] if j['type'] == 'SOURCE_INGEST_FILE' and j['status'] == 'DONE']
+    left = {s['id'] for s in case.state['source']}
+    yield from (f'src_{s} was made by a job and is gone' for s in made if s not in left)
+    yield from (f'src_{s} is of no job that is DONE' for s in left - set(made))
+
+
 def job(case, j, made):
     ident = 'job_' + j['id']
     if j['status'] not in TERMINAL:
@@ -333,6 +366,8 @@ def replays(case):
 def refusals(case):
     """No fault turns into an answer that a good client takes for its own mistake, or for ours."""
     for c in case.calls:
+        if c.get('ignored'):
+            yield f"{c['op']} {c['rid']} was answered without a look at its key: {c['ignored']}"
         if c['outcome'] == 'no' and c['op'] not in ('walk', 'page', 'revoked') and c['status'] not in REFUSALS.get(c['op'], ()) and not c['op'].endswith('.get'):
             yield f"{c['op']} {c['rid']} was refused with {c['status']} {c['code']}: {c['answer'][:200]}"
         for t in c['tries']:
@@ -394,7 +429,7 @@ def partitions(case):
     yield from (f"partition {p['name']} is the default one and holds rows" for p in case.state['default_rows'])
 
 
-CHECKS = (notes, posts, folders, events, chains, linearizable, reads, jobs, cancels, spend, audit, replays, refusals, rates, leases, revoked, moments, partitions)
+CHECKS = (notes, posts, folders, left_behind, events, chains, linearizable, reads, jobs, files, cancels, spend, audit, replays, refusals, rates, leases, revoked, moments, partitions)
 
 
 def check(calls, state, meta):

@@ -23,8 +23,8 @@ def call(op, t0, t1, outcome='ok', status=200, **more):
                 etag=None, answer='{}', tries=tries, **more)
 
 
-def event(kind, ident, **data):
-    return dict(id=f'e{kind}{ident}{len(data)}{data}', type=kind, body=json.dumps({'data': {'id': ident, **data}}))
+def event(kind, ident, at=0, **data):
+    return dict(id=f'{at:010d}{abs(hash((kind, ident, str(data)))) % 10 ** 16:016d}', type=kind, body=json.dumps({'data': {'id': ident, **data}}))
 
 
 def audit(c, resource=None):
@@ -47,17 +47,23 @@ def innocent():
     cancel = call('cancel', 4, 5, id='job_K')
     again = call('replay', 9, 10, key='n1')
     again['replayed'] = True
+    upload = call('upload', 1, 2, data={'id': 'upl_U'})
+    file = call('file', 2, 3, token='f', key='f', data={'id': 'job_F', 'status': 'QUEUED'}, body={})
     job = dict(id='J', type='POST_GENERATION', status='DONE', input='{"text":"g. And more."}', result='{"postId":"post_Q"}', receipt='{"costMicrocents":5}',
                attempts=1, lost_leases=0, error_code=None, error_message=None)
     state = {
         'note': [dict(id='N', content='n1', folder=None, version=1)],
-        'post': [dict(id='P', content='p2', title='', job=None, status_id='S', version=3), dict(id='Q', content='made', title='', job='J', status_id='S', version=1)],
-        'folder': [], 'job': [job, dict(job, id='K', status='CANCELLED', input='{"text":"h"}', result=None, receipt=None)],
-        'event': [event('note.created', 'note_N', content='n1'), event('post.created', 'post_P', content='p0'), event('post.updated', 'post_P', content='p1'),
-                  event('post.updated', 'post_P', content='p2'), event('post.created', 'post_Q', content='made'), event('job.completed', 'job_J')],
-        'audit': [audit(note, 'note_N'), audit(post, 'post_P'), audit(one), audit(made), audit(gone), audit(cancel), audit(again)],
+        'post': [dict(id='P', content='p2', title='', job=None, status_id='S', version=3, scheduled_at=5),
+                 dict(id='Q', content='made', title='', job='J', status_id='S', version=1, scheduled_at=None)],
+        'folder': [], 'upload': [dict(id='U')], 'source': [dict(id='T', preview='f. And more.')],
+        'job': [job, dict(job, id='K', status='CANCELLED', input='{"text":"h"}', result=None, receipt=None),
+                dict(job, id='F', type='SOURCE_INGEST_FILE', input='{}', result='{"sourceId":"src_T"}', receipt=None)],
+        'event': [event('note.created', 'note_N', content='n1'), event('post.created', 'post_P', content='p0'), event('post.scheduled', 'post_P', content='p0'),
+                  event('post.updated', 'post_P', content='p1'), event('post.updated', 'post_P', 1, content='p2'), event('post.created', 'post_Q', content='made'),
+                  event('job.completed', 'job_J'), event('job.completed', 'job_F'), event('source.created', 'src_T')],
+        'audit': [audit(note, 'note_N'), audit(post, 'post_P'), audit(one), audit(made), audit(gone), audit(cancel), audit(again), audit(upload), audit(file)],
         'post_count': [dict(status_id='S', posts=2)], 'spend': [dict(day=1, reserved=0, spent=5)], 'witness': [], 'default_rows': []}
-    return [note, post, one, two, stale, read, got, walk, made, gone, cancel, again], state, {'limit': 3}
+    return [note, post, one, two, stale, read, got, walk, made, gone, cancel, again, upload, file], state, {'limit': 3}
 
 
 def find(calls, op, n=0):
@@ -116,6 +122,42 @@ def _(calls, state, meta):
 @guilty("says 'other'", 'an event that tells another state than the row has')
 def _(calls, state, meta):
     state['event'][0] = event('note.created', 'note_N', content='other')
+
+
+@guilty('has 0 events post.scheduled', 'a date without its event')
+def _(calls, state, meta):
+    state['event'] = [e for e in state['event'] if e['type'] != 'post.scheduled']
+
+
+@guilty('the outbox tells it before', 'events of a row in another order than its changes')
+def _(calls, state, meta):
+    state['event'] = [dict(e, id='00000010' + e['id'][8:]) if '"p1"' in e['body'] else e for e in state['event']]
+
+
+@guilty('was acknowledged and is gone', 'an upload that is lost')
+def _(calls, state, meta):
+    state['upload'] = []
+
+
+@guilty('there are 2 sources', 'a file that became two sources')
+def _(calls, state, meta):
+    state['source'].append(dict(state['source'][0], id='T2'))
+    state['event'].append(event('source.created', 'src_T2'))
+
+
+@guilty('was made by a job and is gone', 'a job whose source is lost')
+def _(calls, state, meta):
+    state['source'] = []
+
+
+@guilty('which is not there', 'a note in a folder that is gone')
+def _(calls, state, meta):
+    meta['late'], state['note'][0]['folder'] = True, 'G'
+
+
+@guilty('without a look at its key', 'a key that is ignored')
+def _(calls, state, meta):
+    find(calls, 'note.create')['ignored'] = 'malformed'
 
 
 @guilty('which is not there', 'an event of a change that was undone')
@@ -253,7 +295,7 @@ def _(calls, state, meta):
 
 @guilty('may', 'more than the limit within a minute')
 def _(calls, state, meta):
-    calls += [call('upload', t, t + 0.5) for t in (10, 11, 12, 13)]
+    calls += [call('upload', t, t + 0.5, data={'id': 'upl_U'}) for t in (10, 11, 12, 13)]
     state['audit'] += [audit(c) for c in calls[-4:]]
 
 

@@ -24,6 +24,7 @@ from server import Client, Closed
 
 PATIENCE = 45           # seconds until a good client gives up
 TRY_S = 6               # and until it takes a try for lost
+HANGS_UP = 0.03         # how many writes with a key lose their answer on the way: the caller is gone, at any moment
 RETRIED = (429, 500, 502, 503, 504)
 MIX = {'note': 24, 'post': 12, 'patch': 20, 'get': 14, 'generate': 8, 'noop': 6, 'folder': 5, 'walk': 3, 'upload': 5}
 PROSE = 'We moved the standup to the afternoon. Nobody missed the morning. The night shift hears the news at last. Two weeks later the other site copied it.'
@@ -95,6 +96,8 @@ class Caller:
         c = self.wires.get(node.name)
         if c is None or (c.host, c.port) != at:
             c = self.wires[node.name] = Client(*at, self.key, timeout=TRY_S)
+        if headers and self.rng.random() < HANGS_UP:
+            c = Client(*at, self.key, timeout=self.rng.uniform(0.001, 0.03))
         try:
             return c.request(method, path, body, headers)
         except (Closed, OSError, ValueError):
@@ -121,7 +124,7 @@ class Caller:
                 return call
             time.sleep(self.pause(answer, len(call['tries'])))      # as a client backs off
         call.update(t1=self.history.now(), outcome='ok' if answer.status < 300 else 'no', status=answer.status, code=answer.code() if answer.status >= 300 else None,
-                    rid=answer.get('X-Request-Id'), replayed=answer.get('Idempotent-Replayed') == 'true', etag=answer.get('ETag'), answer=answer.body.decode())
+                    rid=answer.get('X-Request-Id'), replayed=answer.get('Idempotent-Replayed') == 'true', etag=answer.get('ETag'), ignored=answer.get('Idempotency-Key-Ignored'), answer=answer.body.decode())
         call['data'] = json.loads(answer.body).get('data') if answer.status < 300 else None
         self.history.add(call)
         return call

@@ -2,18 +2,20 @@
 """run.py -- many nodes under load, and what can go wrong between them; a checker decides (check.py).
 
     python3 test/cluster/run.py                     each fault once
-    python3 test/cluster/run.py --rounds 200        rounds of one or two faults by lot
+    python3 test/cluster/run.py --rounds 200        rounds of up to three faults by lot, in turn or at once; ends with the first that fails
     python3 test/cluster/run.py --seed S --first N --rounds 1       one round of another run again
-    python3 test/cluster/run.py --without kv        nodes count in the database
+    python3 test/cluster/run.py --kind bare         without Valkey: nodes count in the database; replica: reads may go to the replica
     python3 test/cluster/run.py --only 'killed'     the faults whose names match it
 
-Round 0 is the end of a rolling upgrade: the nodes of this release serve the tables of the last one, and are served while the operator migrates.
+By lot each 20 rounds have a cluster of their own, of the next kind.  It begins with the end of a rolling upgrade: the nodes of this release serve the tables of
+the last one, and are served while the operator migrates.
 
 A round: a workspace of its own; clients (load.py) write, read, change and wait, each asking any of the nodes; one or two faults (faults.py); everything is healed;
 the clients come to their ends; jobs end; acknowledged calls are asked again with their keys; then history and rows are judged.  At the end the rows of all
 rounds are judged once more: what comes late must not do any harm either.
 
-A round that fails keeps its history, its rows and the logs of the nodes in build/cluster.  TAP, and `N passed, N failed` at the end."""
+A round that fails keeps its history, its rows and the logs of the nodes in build/cluster, and says how it is run again.  TAP, and `N passed, N failed`
+at the end."""
 import argparse
 import itertools
 import json
@@ -45,6 +47,9 @@ from tap import Tap
 KEPT = os.path.join(ROOT, 'build', 'cluster')
 LIMIT = 20              # uploads a minute
 REPLAYS = 40            # keys that are sent again in each round
+KINDS = ('whole', 'bare', 'whole', 'replica', 'whole')
+BLOCK = 20              # rounds by lot of one cluster
+ROUND_S = 600           # one that takes longer never ends
 SETTINGS = {'bench': True, 'rate_uploads': LIMIT, 'lease': 1500, 'heartbeat': 400, 'job_poll': 200, 'job_backoff': 100, 'job_attempts': 20, 'job_lost_leases': 1000,
             'db_deadline': 4000, 'db_lock': 4000, 'db_pool': 4, 'workers': 4, 'clean_interval': 2, 'writer': 'openai', 'openai_price_in': 60,
             'openai_price_out': 240, 'drain_time': 5, 'threads': 2}
@@ -52,7 +57,7 @@ SETTINGS = {'bench': True, 'rate_uploads': LIMIT, 'lease': 1500, 'heartbeat': 40
 
 class Tenant(NamedTuple):
     """The workspace of a round.  lost: a key that is revoked in it."""
-    round: int
+    round: str
     id: str
     project: str
     key: str
@@ -74,7 +79,13 @@ class Writer:
         self.proc.stdout.close()
 
 
+class Guilty(Exception):
+    """A round by lot failed: nothing is done to the cluster that it left."""
+
+
 class Run:
+    """The rounds of one cluster."""
+
     def __init__(self, args, cluster, tap):
         self.args, self.c, self.tap, self.past = args, cluster, tap, []
         self.office = Server({}, data=cluster.dir)          # for commands: past the proxy, and of no node
@@ -88,10 +99,11 @@ class Run:
     def apis(self):
         return [n for n in self.c.nodes.values() if n.role == 'api' and n.port]
 
-    def round(self, number, chosen):
+    def round(self, number, chosen, harm=faults.in_turn):
         """A title and what is wrong."""
         began, rng = time.monotonic(), faults.seeded(self.args.seed, number)
-        title = f'round {number}: ' + ', then '.join(f.name for f in chosen)
+        title = f'round {number}: ' + (', then ' if harm == faults.in_turn else ', amid ').join(f.name for f in chosen)
+        signal.alarm(ROUND_S)
         state.watch(self.c)
         apart = self.c.schema and not self.c.kv         # the tables of the last release have no place for counts
         since, tenant = state.now(self.c), self.tenant(number)
@@ -101,7 +113,9 @@ class Run:
         try:
             time.sleep(rng.uniform(0.1, 0.5))               # the moment is what is tested; there is nothing to wait for
             probes = self.revoke(load, tenant)
-            self.harm(chosen, rng)
+            for end in filter(None, harm(self.c, chosen, rng)):
+                end()
+            self.c.heal()
             time.sleep(rng.uniform(0.2, 0.6))
             wrong = self.quiet(load, tenant, rng)
             for p in probes:
@@ -116,6 +130,7 @@ class Run:
             self.keep(number, load.history.calls, rows, meta, wrong)
         else:
             self.past.append((number, tenant, since, load.history.calls, meta))
+        signal.alarm(0)
         acknowledged = sum(c['outcome'] == 'ok' for c in load.history.calls)
         return f'{title} ({acknowledged} of {len(load.history.calls)} calls answered, {time.monotonic() - began:.1f} s)', wrong
 
@@ -124,7 +139,7 @@ class Run:
         alone = any('each node counts its share' in n.log_text()[self.said[n.name]:] for n in self.c.nodes.values())
         of_counts = [f for f in chosen if bool(self.c.kv) == ('kv' in f.needs)]
         return {'limit': LIMIT, 'forgets': sum(f.forgets for f in of_counts), 'away': alone or any(f.away for f in of_counts), 'stops': any(f.stops for f in chosen),
-                'stored': all(f.stored for f in chosen), 'stale_reads': self.args.replica_reads, 'since': since, 'until': state.now(self.c)}
+                'stored': all(f.stored for f in chosen), 'stale_reads': self.c.replica_reads, 'since': since, 'until': state.now(self.c)}
 
     def revoke(self, load, tenant):
         """A key that every node knows is revoked; who asks with it from then on."""
@@ -138,21 +153,14 @@ class Run:
             p.start()
         return probes
 
-    def harm(self, chosen, rng):
-        ends = []
-        for f in chosen:
-            if faults.possible(self.c, f):
-                ends.append(f.do(self.c, rng))
-        for end in ends:
-            if end:
-                end()
-        self.c.heal()
-
     def quiet(self, load, tenant, rng):
         """Everything comes to its end; gives what does not."""
         wrong = [f'{n.name} does not answer after all was healed' for n in self.c.served()]
         wrong += load.stop()
-        if not wait_for(lambda: state.unfinished(self.c, tenant.id) == 0, 30, 0.05):
+        left = last = state.unfinished(self.c, tenant.id)
+        while left and wait_for(lambda: state.unfinished(self.c, tenant.id) < last, 60, 0.05):
+            left = last = state.unfinished(self.c, tenant.id)
+        if left:
             wrong.append('there are jobs that do not end')
         self.again(load, rng)
         return wrong
@@ -180,7 +188,7 @@ class Run:
         wrong = []
         for number, tenant, since, calls, meta in self.past:
             rows = state.read(self.c, tenant.id, since)
-            late = check.check(calls, {**rows, 'witness': []}, {**meta, 'stops': True})
+            late = check.check(calls, {**rows, 'witness': []}, {**meta, 'stops': True, 'late': True})
             if late:
                 self.keep(number, calls, rows, meta, late)
             wrong += [f'round {number}: {w}' for w in late]
@@ -199,19 +207,59 @@ class Run:
         random.Random(self.args.seed).shuffle(lot)
         return [lot[i:i + self.args.together] for i in range(0, len(lot), self.args.together)]
 
-    def by_lot(self):
-        for number in range(self.args.first, self.args.first + self.args.rounds):
+    def by_lot(self, numbers):
+        """Faults of things that do not hinder each other often come at once."""
+        for number in numbers:
             rng, lot = faults.seeded(self.args.seed, number, 'lot'), self.lot()
-            yield rng.sample(lot, min(len(lot), rng.choice((1, 2))))
+            yield number, rng.sample(lot, min(len(lot), rng.choice((1, 2, 2, 3)))), rng.choice((faults.in_turn, faults.at_once))
 
-    def all(self):
-        upgrade = [f for f in faults.FAULTS if f.needs == ('old',)]
-        rounds = itertools.chain([(0, upgrade)], enumerate(self.by_lot() if self.args.rounds else self.alone(), self.args.first))
-        for number, chosen in rounds:
-            title, wrong = self.round(number, chosen)
-            self.tap.line(title, '\n'.join(wrong[:12] + ([f'and {len(wrong) - 12} more'] if len(wrong) > 12 else [])) or None)
-        wrong = self.once_more()
-        self.tap.line('the rows of all rounds, once more', '\n'.join(wrong[:12]) or None)
+    def all(self, name, rounds):
+        """name: of the first one, which is no round by lot."""
+        for number, *how in itertools.chain([(name, [f for f in faults.FAULTS if f.needs == ('old',)])], rounds):
+            title, wrong = self.round(number, *how)
+            self.say(title, wrong)
+            if wrong and self.args.rounds:
+                raise Guilty(number)
+        self.say('the rows of all rounds, once more', self.once_more())
+
+    def say(self, title, wrong):
+        self.tap.line(title, '\n'.join(wrong[:12] + ([f'and {len(wrong) - 12} more'] if len(wrong) > 12 else [])) or None)
+
+
+def clusters(args):
+    """(kind, the numbers of its rounds by lot) of each."""
+    if not args.rounds:
+        return [(args.kind or 'whole', [])]
+    numbers = range(args.first, args.first + args.rounds)
+    return [(args.kind or KINDS[i % len(KINDS)], list(some)) for i, some in itertools.groupby(numbers, lambda n: (n - 1) // BLOCK)]
+
+
+def once(args, tap, writer, kind, numbers):
+    """One cluster, and its rounds."""
+    with Cluster({**SETTINGS, 'openai_url': writer}, kv=kind != 'bare', bucket=not args.no_bucket, replica_reads=kind == 'replica') as c:
+        run = Run(args, c, tap)
+        if numbers:
+            run.all(f'upgrade-{(numbers[0] - 1) // BLOCK}', run.by_lot(numbers))
+        else:
+            run.all('upgrade', enumerate(run.alone(), 1))
+
+
+def all_clusters(args, tap, writer):
+    began, done = time.monotonic(), 0
+    for kind, numbers in clusters(args):
+        if numbers:
+            print(f'# rounds {numbers[0]} to {numbers[-1]}: {kind}', flush=True)
+        try:
+            once(args, tap, writer, kind, numbers)
+        except Guilty as e:
+            again = numbers[0] if str(e).startswith('upgrade') else e
+            same = f'# again: python3 test/cluster/run.py --seed {args.seed} --first {again} --rounds '
+            print(f'{same}1 --kind {kind}', f'{same}{args.first + args.rounds - int(str(again))}', sep='\n', flush=True)
+            return
+        done += len(numbers)
+        each = (time.monotonic() - began) / max(1, done)
+        if numbers:
+            print(f'# {done} of {args.rounds} rounds, {each:.1f} s each, {each * (args.rounds - done) / 60:.0f} minutes more', flush=True)
 
 
 def arguments():
@@ -222,10 +270,14 @@ def arguments():
     p.add_argument('--clients', type=int, default=10)
     p.add_argument('--only', default='', help='faults whose names match this')
     p.add_argument('--pace', type=float, default=1.0, help='a part of the time that each fault has')
-    p.add_argument('--without', default='', help='kv, s3: what the cluster does not have')
-    p.add_argument('--replica-reads', action='store_true', help='reads may go to the replica')
+    p.add_argument('--kind', choices=sorted(set(KINDS)), help='of all clusters; by lot they take turns')
+    p.add_argument('--no-bucket', action='store_true', help='no S3 service')
     p.add_argument('--together', type=int, default=1, help='faults in a round when each has its turn')
     return p.parse_args()
+
+
+def too_long(*_):
+    raise Failure(f'the round has not ended after {ROUND_S} s')
 
 
 def main():
@@ -235,11 +287,11 @@ def main():
         return 0
     for s in (signal.SIGTERM, signal.SIGHUP):       # the servers must not outlive us
         signal.signal(s, lambda n, frame: sys.exit(128 + n))
+    signal.signal(signal.SIGALRM, too_long)
     tap, faults.pace = Tap(), args.pace
     print(f'# seed {args.seed}; what fails is kept in {os.path.relpath(KEPT)}', flush=True)
-    with Writer() as writer, Cluster({**SETTINGS, 'openai_url': writer}, kv='kv' not in args.without, bucket='s3' not in args.without,
-                                     replica_reads=args.replica_reads) as c:
-        Run(args, c, tap).all()
+    with Writer() as writer:
+        all_clusters(args, tap, writer)
     return tap.end()
 
 

@@ -2,8 +2,9 @@
 import json
 
 TABLES = {
-    'note': 'id, content, folder, version', 'post': 'id, content, title, job, status_id, version', 'folder': 'id, name', 'event': 'id, type, body',
+    'note': 'id, content, folder, version', 'post': 'id, content, title, job, status_id, version, scheduled_at', 'folder': 'id, name', 'event': 'id, type, body',
     'job': 'id, type, status, input, result, receipt, attempts, lost_leases, error_code, error_message', 'spend': 'day, reserved, spent',
+    'source': 'id, preview', 'upload': 'id',
     'audit': 'id, method, route, status, request, resource', 'post_count': 'status_id, posts'}
 NOW = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint'
 # A row for each lease that changed hands.  Of jobs: who was found to be dead; of duties: whose turn ended.

@@ -73,10 +73,13 @@ class Postgres:
         with open(self.data + '/postgresql.conf', 'a', encoding='utf-8') as f:
             f.write(f"unix_socket_directories = '{self.dir}'\n")
 
-    def start(self, timeout=60):
+    def launch(self):
         with open(self.log, 'ab') as log:
             self.proc = subprocess.Popen([*self.prefix, pg.find('postgres'), '-D', self.data, '-p', str(self.port)], cwd=self.dir, stdin=subprocess.DEVNULL,
                                          stdout=log, stderr=log)
+
+    def start(self, timeout=60):
+        self.launch()
         if not wait_for(lambda: self.proc.poll() is not None or self.answers(), timeout) or self.proc.poll() is not None:
             raise Failure(f'PostgreSQL {self.name} does not start: {self.log_text()[-1500:]}')
 
@@ -123,6 +126,13 @@ class Postgres:
         with suppress(FileNotFoundError):
             os.unlink(self.data + '/postmaster.pid')
 
+    def stop(self):
+        """In order: what runs is ended, what is written reaches the replica."""
+        self.proc.send_signal(signal.SIGINT)
+        if not wait_for(lambda: self.proc.poll() is not None, 60):
+            raise Failure(f'PostgreSQL {self.name} does not end: {self.log_text()[-1500:]}')
+        self.proc = None
+
     def fill(self, left=0):
         """Until the disk has `left` KB; nothing where it is not ours alone."""
         ballast = os.open(self.dir + '/ballast', os.O_WRONLY | os.O_CREAT)
@@ -160,6 +170,12 @@ class Node(Server):
     def restart(self):
         self.stop(timeout=30)
         self.revive()
+
+    def stumble(self, after):
+        """It starts, and dies so many seconds later, however far it is."""
+        self.launch()
+        wait_for(lambda: not self.alive(), after)
+        self.kill()
 
     def revive(self):
         """As whoever supervises it does; one that finds no database ends, and Cluster.heal() tries again."""
@@ -328,8 +344,9 @@ class Cluster:
         if p.proc is None or p.proc.poll() is not None:
             p.proc = None
             p.start()
-        if self.pg[self.replica()].proc is None:
-            self.attach(self.replica())
+        r = self.pg[self.replica()]
+        if r.proc is None or r.proc.poll() is not None:
+            self.attach(r.name)
         self.streaming()
         for node in self.nodes.values():
             if not node.alive():

@@ -1,6 +1,7 @@
 """redis.py -- a Valkey or Redis that keeps nothing, for a test that stops, kills and revives it.
 
     with Redis() as r: … r.url … r.kill(); r.start()
+    r.save(); …; r.kill(); r.start(old=True)            as it was at save()
     with Redis(args=['--requirepass', 'x'], tls=Authority(folder).certify("127.0.0.1")) as r:   TLS alone (test/lib/tls.py); r.url is rediss://
 
 It listens on a port of 127.0.0.1 that stays the same.  Needs valkey-server or redis-server."""
@@ -9,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 
@@ -18,7 +20,7 @@ def program():
 
 class Redis:
     def __init__(self, log=os.devnull, args=(), tls=None):
-        self.log, self.proc, self.args, self.tls = log, None, args, tls
+        self.log, self.proc, self.args, self.tls, self.dir = log, None, args, tls, tempfile.mkdtemp(prefix='scriped-kv-')
         with socket.socket() as s:
             s.bind(('127.0.0.1', 0))
             self.port = s.getsockname()[1]
@@ -30,10 +32,14 @@ class Redis:
 
     def __exit__(self, *_):
         self.kill()
+        shutil.rmtree(self.dir, ignore_errors=True)
 
-    def start(self):
+    def start(self, old=False):
+        if not old:
+            self.forget()
         with open(self.log, 'ab') as log:
-            self.proc = subprocess.Popen([program(), *self.listen(), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--daemonize', 'no', *self.args],
+            self.proc = subprocess.Popen([program(), *self.listen(), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--daemonize', 'no',
+                                          '--dir', self.dir, *self.args],
                                          stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         end = time.monotonic() + 20
         while not self.answers():
@@ -51,11 +57,22 @@ class Redis:
         if self.tls or self.args:
             return self.listens()
         try:
-            with socket.create_connection(('127.0.0.1', self.port), 1) as s:
-                s.sendall(b'PING\r\n')
-                return s.recv(7) == b'+PONG\r\n'
+            return self.ask(b'PING') == b'+PONG\r\n'
         except OSError:
             return False
+
+    def ask(self, command, timeout=1):
+        with socket.create_connection(('127.0.0.1', self.port), timeout) as s:
+            s.sendall(command + b'\r\n')
+            return s.recv(100)
+
+    def save(self):
+        """What it knows now is what start(old=True) brings back."""
+        self.ask(b'SAVE', 30)
+
+    def forget(self):
+        for name in os.listdir(self.dir):
+            os.unlink(os.path.join(self.dir, name))
 
     def listens(self):
         try:

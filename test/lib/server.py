@@ -218,14 +218,17 @@ class Server:
             more |= {'NAMES': self.names_of, 'CONNECTS': os.path.join(self.data, 'connects')}
         return {**surroundings(), **more, **(preload(*loaded) if loaded else {})}
 
-    def start(self, timeout=60, extra=()):
-        """Starts serve and waits for its ready line."""
+    def launch(self, extra=()):
         args = program() + ['serve'] + self.where + ['--listen', '127.0.0.1:0']
         for k, v in self.settings.items():
             args += ['--set', f'{k}={str(v).lower() if isinstance(v, bool) else v}']
         with open(self.log, 'ab') as log:
             self.proc = subprocess.Popen(args + list(extra), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                          stderr=log, env=self.surroundings())
+
+    def start(self, timeout=60, extra=()):
+        """Starts serve and waits for its ready line."""
+        self.launch(extra)
         try:
             self.host, self.port = self.wait_ready(timeout)
         except BaseException:
