@@ -125,7 +125,7 @@ class Run:
             wrong = [f'the cluster: {e!r}', *load.stop()]
         meta = self.meta(chosen, since) | ({'limit': None} if apart else {})
         rows = state.read(self.c, tenant.id, since)
-        wrong += check.check(load.history.calls, rows, meta)
+        wrong += self.crashed() + check.check(load.history.calls, rows, meta)
         if wrong:
             self.keep(number, load.history.calls, rows, meta, wrong)
         else:
@@ -140,6 +140,16 @@ class Run:
         of_counts = [f for f in chosen if bool(self.c.kv) == ('kv' in f.needs)]
         return {'limit': LIMIT, 'forgets': sum(f.forgets for f in of_counts), 'away': alone or any(f.away for f in of_counts), 'stops': any(f.stops for f in chosen),
                 'stored': all(f.stored for f in chosen), 'stale_reads': self.c.replica_reads, 'since': since, 'until': state.now(self.c)}
+
+    def crashed(self):
+        """Nodes that ended by themselves, or of which a sanitizer says something."""
+        wrong = []
+        for n in self.c.nodes.values():
+            n.look()
+            wrong += [f'{n.name} ended with status {status}' for status in n.crashes.values()]
+            wrong += re.findall(r'.*(?:Sanitizer: |runtime error: ).*', n.log_text()[self.said[n.name]:])
+            n.crashes.clear()
+        return wrong
 
     def revoke(self, load, tenant):
         """A key that every node knows is revoked; who asks with it from then on."""

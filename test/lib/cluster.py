@@ -161,7 +161,7 @@ class Node(Server):
 
     def __init__(self, name, cluster, role, settings):
         super().__init__({'role': role, 'db_clock': True, **settings}, clock=True, data=os.path.join(cluster.dir, name))
-        self.name, self.role, self.log = name, role, os.path.join(cluster.dir, name + '.log')
+        self.name, self.role, self.log, self.crashes = name, role, os.path.join(cluster.dir, name + '.log'), {}
         self.where = ['--data', self.data, '--db', cluster.uri(name)]
 
     def pause(self, on):
@@ -170,6 +170,20 @@ class Node(Server):
     def restart(self):
         self.stop(timeout=30)
         self.revive()
+
+    def launch(self, extra=()):
+        self.look()
+        super().launch(extra)
+
+    def kill(self):
+        self.look()
+        super().kill()
+
+    def look(self):
+        """Whether it has ended as nobody wanted; one that finds no database ends with 1."""
+        status = self.proc.poll() if self.proc else None
+        if status not in (None, 0, 1):
+            self.crashes[self.proc.pid] = status
 
     def stumble(self, after):
         """It starts, and dies so many seconds later, however far it is."""
