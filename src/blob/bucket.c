@@ -1,6 +1,5 @@
 #include "blob/bucket.h"
 #include "dial/dial.h"
-#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -110,19 +109,13 @@ static bool
 fill(void *ctx, str piece)
 {
 	struct filling *f = ctx;
+	struct error e;
 
-	while (piece.n > 0) {
-		ssize_t n = write(f->fd, piece.p, piece.n);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			snprintf(f->b->why, sizeof(f->b->why), "a file in the data folder cannot be written: %s", strerror(errno));
-			f->full = true;
-			return false;
-		}
-		piece = str_cut(piece, (size_t)n, piece.n);
-	}
-	return true;
+	if (sys_write_all(f->fd, piece, "a file in the data folder cannot be written", &e) == OK)
+		return true;
+	snprintf(f->b->why, sizeof(f->b->why), "%s", e.detail);
+	f->full = true;
+	return false;
 }
 
 static bool

@@ -68,19 +68,14 @@ open_file(struct disk_put *p, struct error *e)
 }
 
 static enum err
-write_some(struct disk_put *p, const char *b, size_t n, struct error *e)
+write_some(struct disk_put *p, str s, struct error *e)
 {
+	char what[sizeof(p->incoming) + 16];
+
 	TRY(open_file(p, e));
-	while (n > 0) {
-		ssize_t k = write(p->fd, b, n);
-		if (k < 0 && errno == EINTR)
-			continue;
-		if (k < 0)
-			return refused(e, "cannot write", p->incoming);
-		b += k;
-		n -= (size_t)k;
-		p->written += k;
-	}
+	snprintf(what, sizeof(what), "cannot write %s", p->incoming);
+	TRY(sys_write_all(p->fd, s, what, e));
+	p->written += (int64_t)s.n;
 	if (p->written - p->flushed >= FLUSH_BYTES) {
 		(void)sync_file_range(p->fd, p->flushed, p->written - p->flushed, SYNC_FILE_RANGE_WRITE);
 		p->flushed = p->written;
@@ -138,7 +133,7 @@ advance(struct disk_put *p)
 		return false;
 	pthread_mutex_unlock(&d->lock);
 	if (code == OK)
-		code = last ? seal(p, &e) : write_some(p, p->buf[i], p->fill[i], &e);
+		code = last ? seal(p, &e) : write_some(p, (str){ p->buf[i], p->fill[i] }, &e);
 	pthread_mutex_lock(&d->lock);
 	p->code = code;
 	p->why = e;

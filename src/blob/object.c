@@ -240,37 +240,28 @@ object_put(const struct object_place *p, int fd, struct error *e)
 
 /* --- down --- */
 
-struct filling { int fd; off_t from; int error; };
+struct filling { int fd; off_t from; enum err code; struct error e; };
 
 static bool
 fill(void *ctx, str piece)
 {
 	struct filling *f = ctx;
 
-	while (piece.n > 0) {
-		ssize_t n = write(f->fd, piece.p, piece.n);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			f->error = errno;
-			return false;
-		}
-		piece = str_cut(piece, (size_t)n, piece.n);
-	}
-	return true;
+	f->code = sys_write_all(f->fd, piece, "what comes from the bucket cannot be written", &f->e);
+	return f->code == OK;
 }
 
 static bool
 begin_again(void *ctx)
 {
 	struct filling *f = ctx;
-	return f->error == 0 && ftruncate(f->fd, f->from) == 0 && lseek(f->fd, f->from, SEEK_SET) == f->from;
+	return f->code == OK && ftruncate(f->fd, f->from) == 0 && lseek(f->fd, f->from, SEEK_SET) == f->from;
 }
 
 enum err
 object_get(const struct object_place *p, int fd, struct error *e)
 {
-	struct filling f = { fd, lseek(fd, 0, SEEK_CUR), 0 };
+	struct filling f = { .fd = fd, .from = lseek(fd, 0, SEEK_CUR) };
 	struct asking ask = { .method = "GET", .key = p->key, .piece = fill, .ctx = &f, .again = begin_again };
 	struct arena a;
 	str body;
@@ -278,9 +269,9 @@ object_get(const struct object_place *p, int fd, struct error *e)
 	arena_init(&a, (size_t)8 << 20);
 	enum err code = request(&a, p, &ask, &body, e);
 	arena_free(&a);
-	if (f.error != 0)
-		return fail(e, f.error == ENOSPC ? E_FULL : E_SYS, NULL, "what comes from the bucket cannot be written: %s", strerror(f.error));
-	return code;
+	if (f.code != OK)
+		*e = f.e;
+	return f.code != OK ? f.code : code;
 }
 
 /* --- list, remove --- */

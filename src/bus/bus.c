@@ -97,7 +97,7 @@ take_words(struct bus *b)
 	memcpy(b->saying + n, b->pending, take);
 	b->saying[(size_t)n + take] = '\0';
 	memmove(b->pending, b->pending + take, b->n -= take);
-	b->job = b->job && memchr(b->pending, letter[BUS_JOB], b->n) != NULL;
+	b->job = false;		/* one that stayed behind may be said twice */
 	pthread_mutex_unlock(&b->lock);
 	return some;
 }

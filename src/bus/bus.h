@@ -23,7 +23,7 @@
 #define BUS_TEXT	120
 #define BUS_PENDING	65536
 enum bus_topic {
-	BUS_JOB,		/* a job is QUEUED; no text.  Of several that wait to be said one is */
+	BUS_JOB,		/* a job is QUEUED; no text.  Of several that wait to be said mostly one is */
 	BUS_ENDED,		/* a job ended: its id */
 	BUS_BUST,		/* what is remembered of keys, sessions and consents is not true any more: of whom (auth.h), or of all */
 	BUS_CANCEL,		/* a caller gave up a request of MCP: whose, and which */

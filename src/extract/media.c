@@ -213,21 +213,14 @@ static int64_t ms_of(int64_t samples) { return samples * 1000 / MEDIA_RATE; }
 static bool
 put(struct work *w, const int16_t *sample, int n)
 {
-	const char *p = (const char *)sample;
-	size_t left = (size_t)n * sizeof(*sample);
+	str bytes = { (const char *)sample, (size_t)n * sizeof(*sample) };
+	struct error e;
 
 	w->samples += n;
 	if (ms_of(w->samples) > w->m->max_ms)
 		return refuse(w, "upload_too_large", "The recording is longer than %lld minutes. Upload it in parts.", (long long)(w->m->max_ms / 60000));
-	while (w->m->out >= 0 && left != 0) {
-		ssize_t put = write(w->m->out, p, left);
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put <= 0)
-			return refuse(w, "extraction_failed", "The sound of the recording could not be kept: %s. Try again later.", strerror(errno));
-		p += put;
-		left -= (size_t)put;
-	}
+	if (w->m->out >= 0 && sys_write_all(w->m->out, bytes, "The sound of the recording could not be kept", &e) != OK)
+		return refuse(w, "extraction_failed", "%s. Try again later.", e.detail);
 	return true;
 }
 

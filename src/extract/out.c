@@ -1,6 +1,5 @@
 #include "extract/extract.h"
 #include "text/text.h"
-#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -23,15 +22,13 @@ out_init(struct out *o, struct arena *a, const struct sys_clock *clock, int fd, 
 void
 out_flush(struct out *o)
 {
-	size_t i = 0;
+	struct error e;
 
-	while (o->fd >= 0 && i < o->lines.n) {
-		ssize_t n = write(o->fd, o->lines.p + i, o->lines.n - i);
-		if (n < 0 && errno != EINTR)
-			_exit(1);
-		i += n > 0 ? (size_t)n : 0;
-	}
-	o->lines.n = o->fd >= 0 ? 0 : o->lines.n;
+	if (o->fd < 0)
+		return;
+	if (sys_write_all(o->fd, buf_str(&o->lines), "", &e) != OK)
+		_exit(1);
+	o->lines.n = 0;
 }
 
 static void

@@ -1,4 +1,5 @@
 #include "move/format.h"
+#include "sys/sys.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -58,18 +59,10 @@ export_row(struct export_writer *w)
 }
 
 static enum err
-put(struct export_writer *w, const char *p, size_t n, struct error *e)
+put(struct export_writer *w, str s, struct error *e)
 {
-	while (n > 0) {
-		ssize_t done = write(w->fd, p, n);
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return fail(e, errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? E_FULL : E_SYS, NULL, "the export cannot be written: %m");
-		p += done;
-		n -= (size_t)done;
-		w->bytes += done;
-	}
+	TRY(sys_write_all(w->fd, s, "the export cannot be written", e));
+	w->bytes += (int64_t)s.n;
 	return OK;
 }
 
@@ -88,7 +81,7 @@ pack(struct export_writer *w, str lines, struct error *e)
 		z.next_out = (Bytef *)out;
 		z.avail_out = sizeof(out);
 		rc = deflate(&z, Z_FINISH);
-		code = put(w, out, sizeof(out) - z.avail_out, e);
+		code = put(w, (str){ out, sizeof(out) - z.avail_out }, e);
 	} while (code == OK && rc == Z_OK);
 	deflateEnd(&z);
 	return code;

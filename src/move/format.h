@@ -20,7 +20,7 @@
  *
  * Limits:     CHUNK_MAX for the lines of a chunk, whatever the file says; one chunk is in memory.
  * Errors:     E_SYS with what is wrong and what to do; E_FULL: the disk.
- * Threads:    none.  Layer: includes base, crypto, json. */
+ * Threads:    none.  Layer: includes base, crypto, json, sys. */
 #ifndef MOVE_FORMAT_H
 #define MOVE_FORMAT_H
 #include "crypto/crypto.h"

@@ -91,20 +91,6 @@ is_empty(struct restoring *r, struct error *e)
 /* --- unpacking --- */
 
 static enum err
-write_all(int fd, const char *path, str s, struct error *e)
-{
-	while (s.n > 0) {
-		ssize_t n = write(fd, s.p, s.n);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return fail(e, errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? E_FULL : E_SYS, NULL, "%s: %m", path);
-		s = str_cut(s, (size_t)n, s.n);
-	}
-	return OK;
-}
-
-static enum err
 unpack_file(struct restoring *r, struct tar_reader *t, const char *name, digest *ret, struct error *e)
 {
 	struct crypto_sha256 sum;
@@ -118,7 +104,7 @@ unpack_file(struct restoring *r, struct tar_reader *t, const char *name, digest 
 	crypto_sha256_init(&sum);
 	while (code == OK && n > 0 && (code = tar_read(t, piece, sizeof(piece), &n, e)) == OK) {
 		crypto_sha256_add(&sum, (str){ piece, n });
-		code = write_all(fd, path, (str){ piece, n }, e);
+		code = sys_write_all(fd, (str){ piece, n }, path, e);
 	}
 	/* what is only looked at need not last */
 	if (code == OK && !r->check && fsync(fd) != 0)

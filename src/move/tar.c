@@ -1,5 +1,5 @@
 #include "move/tar.h"
-#include <errno.h>
+#include "sys/sys.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -25,19 +25,11 @@ tar_writer_init(struct tar_writer *w, int fd)
 }
 
 static enum err
-put(struct tar_writer *w, const char *p, size_t n, struct error *e)
+put(struct tar_writer *w, str s, struct error *e)
 {
-	crypto_sha256_add(&w->sum, (str){ p, n });
-	while (n > 0) {
-		ssize_t done = write(w->fd, p, n);
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return fail(e, errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? E_FULL : E_SYS, NULL, "the archive cannot be written: %m");
-		p += done;
-		n -= (size_t)done;
-		w->bytes += done;
-	}
+	crypto_sha256_add(&w->sum, s);
+	TRY(sys_write_all(w->fd, s, "the archive cannot be written", e));
+	w->bytes += (int64_t)s.n;
 	return OK;
 }
 
@@ -88,21 +80,21 @@ put_header(struct tar_writer *w, const char *name, int64_t size, int64_t mtime, 
 	octal(h.mtime, sizeof(h.mtime), mtime / 1000);
 	octal(h.sum, sizeof(h.sum) - 1, sum_of(&h));
 	h.sum[7] = ' ';
-	return put(w, (const char *)&h, BLOCK, e);
+	return put(w, (str){ (const char *)&h, BLOCK }, e);
 }
 
 static enum err
 put_pad(struct tar_writer *w, int64_t size, struct error *e)
 {
 	static const char zeros[BLOCK];
-	return put(w, zeros, (size_t)((BLOCK - size % BLOCK) % BLOCK), e);
+	return put(w, (str){ zeros, (size_t)((BLOCK - size % BLOCK) % BLOCK) }, e);
 }
 
 enum err
 tar_add_text(struct tar_writer *w, const char *name, str text, int64_t mtime, struct error *e)
 {
 	TRY(put_header(w, name, (int64_t)text.n, mtime, e));
-	TRY(put(w, text.p, text.n, e));
+	TRY(put(w, text, e));
 	return put_pad(w, (int64_t)text.n, e);
 }
 
@@ -126,8 +118,9 @@ tar_add_file(struct tar_writer *w, const char *name, int fd, int64_t mtime, bool
 			return fail(e, E_SYS, NULL, "%s cannot be read: %m", name);
 		if (alive != NULL && !alive(ctx))
 			return fail(e, E_SYS, NULL, "stopped");
-		crypto_sha256_add(&sum, (str){ piece, (size_t)n });
-		TRY(put(w, piece, (size_t)n, e));
+		str read = { piece, (size_t)n };
+		crypto_sha256_add(&sum, read);
+		TRY(put(w, read, e));
 		at += n;
 		if (at % forget < (int64_t)PIECE) {
 			(void)fdatasync(w->fd);
@@ -151,7 +144,7 @@ enum err
 tar_end(struct tar_writer *w, struct error *e)
 {
 	static const char zeros[2 * BLOCK];
-	return put(w, zeros, sizeof(zeros), e);
+	return put(w, (str){ zeros, sizeof(zeros) }, e);
 }
 
 /* --- reading --- */

@@ -1,7 +1,7 @@
 /* tar -- the archive that a backup is: plain tar (ustar; sizes from 8 GB on in GNU's way), so that `tar xf` unpacks it without us.
  *
  * Only what a backup has is written and read: regular files with short names.  A running SHA-256 covers every byte, headers included.
- * Errors:   E_SYS with what is wrong, E_FULL: the disk.  Threads: none.  Layer: includes base, crypto. */
+ * Errors:   E_SYS with what is wrong, E_FULL: the disk.  Threads: none.  Layer: includes base, crypto, sys. */
 #ifndef MOVE_TAR_H
 #define MOVE_TAR_H
 #include "crypto/crypto.h"

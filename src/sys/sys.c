@@ -163,7 +163,7 @@ sys_thread_yields(int nice)
 
 /* --- files --- */
 
-static enum err code_of(int no) { return no == ENOENT ? E_NOT_FOUND : no == ENOSPC || no == EDQUOT ? E_FULL : E_SYS; }
+static enum err code_of(int no) { return no == ENOENT ? E_NOT_FOUND : no == ENOSPC || no == EDQUOT || no == EFBIG ? E_FULL : E_SYS; }
 
 enum err
 sys_mkdir_private(const char *path, struct error *e)
@@ -222,30 +222,30 @@ sys_read_file(struct arena *a, const char *path, size_t max, str *ret, struct er
 	return rc;
 }
 
-static bool
-write_all(int fd, str s)
+enum err
+sys_write_all(int fd, str s, const char *what, struct error *e)
 {
 	while (s.n > 0) {
 		ssize_t put = write(fd, s.p, s.n);
 		if (put < 0 && errno != EINTR)
-			return false;
+			return fail(e, code_of(errno), NULL, "%s: %m", what);
 		if (put > 0)
 			s.p += put, s.n -= (size_t)put;
 	}
-	return true;
+	return OK;
 }
 
 /* close may report what a write could not, so it is asked too. */
-static bool
-fill(int fd, str content)
+static enum err
+fill(int fd, str content, const char *path, struct error *e)
 {
-	bool ok = write_all(fd, content) && fsync(fd) == 0;
-	int no = errno;
+	enum err code = sys_write_all(fd, content, path, e);
 
-	if (close(fd) != 0 && ok)
-		return false;
-	errno = no;
-	return ok;
+	if (code == OK && fsync(fd) != 0)
+		code = fail(e, code_of(errno), NULL, "%s: %m", path);
+	if (close(fd) != 0 && code == OK)
+		code = fail(e, code_of(errno), NULL, "%s: %m", path);
+	return code;
 }
 
 static bool
@@ -276,10 +276,12 @@ sys_write_file(const char *path, str content, struct error *e)
 	int fd = mkostemp(tmp, O_CLOEXEC);		/* 0600 by its contract */
 	if (fd < 0)
 		return fail(e, code_of(errno), NULL, "%s: %m", path);
-	if (!fill(fd, content) || rename(tmp, path) != 0) {
-		enum err rc = fail(e, code_of(errno), NULL, "%s: %m", path);
+	enum err code = fill(fd, content, path, e);
+	if (code == OK && rename(tmp, path) != 0)
+		code = fail(e, code_of(errno), NULL, "%s: %m", path);
+	if (code != OK) {
 		unlink(tmp);
-		return rc;
+		return code;
 	}
 	if (!sync_folder_of(path))
 		return fail(e, code_of(errno), NULL, "folder of %s: %m", path);

@@ -47,6 +47,8 @@ bool	sys_in_network(str network, str address);
 MUST_USE enum err sys_mkdir_private(const char *path, struct error *);	/* 0700; an existing one of ours is fine */
 /* Whole file into the arena, a NUL behind it; E_NOT_FOUND when there is none, E_SYS when it is larger than max. */
 MUST_USE enum err sys_read_file(struct arena *, const char *path, size_t max, str *ret, struct error *);
+/* All of it, however many calls that takes.  `what` begins the words of an error; E_FULL: the disk is, or a limit of file sizes. */
+MUST_USE enum err sys_write_all(int fd, str, const char *what, struct error *);
 /* Atomic: a temporary name, fsync, rename, fsync of the folder.  Mode 0600.  E_FULL: the disk is. */
 MUST_USE enum err sys_write_file(const char *path, str content, struct error *);
 #endif

@@ -1,6 +1,8 @@
 #include "t.h"
 #include "sys/sys.h"
 #include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -190,6 +192,46 @@ TEST(a_file_is_replaced_whole)
 	CHECK_INT(entries(t_dir()), ==, before);
 	CHECK(sys_write_file(in_dir(p, "none/one"), S("x"), &e) == E_NOT_FOUND);
 	arena_free(&a);
+}
+
+struct slow_reader { pthread_t writer; int fd; size_t got; };
+
+static void on_signal(int n) { (void)n; }
+
+/* Reads a little at a time, and interrupts who writes before each. */
+static void *
+read_slowly(void *arg)
+{
+	struct slow_reader *r = arg;
+	char b[1000];
+
+	for (ssize_t n = 1; n > 0; r->got += (size_t)MAX(n, 0)) {
+		pthread_kill(r->writer, SIGUSR1);
+		n = read(r->fd, b, sizeof(b));
+	}
+	return NULL;
+}
+
+TEST(what_is_written_whole_survives_signals_and_says_that_the_disk_is_full)
+{
+	static char much[300000];
+	struct sigaction act = { .sa_handler = on_signal }, before;
+	struct error e;
+	pthread_t t;
+	int p[2];
+
+	CHECK(pipe(p) == 0 && sigaction(SIGUSR1, &act, &before) == 0);
+	struct slow_reader r = { .writer = pthread_self(), .fd = p[0] };
+	CHECK(pthread_create(&t, NULL, read_slowly, &r) == 0);
+	CHECK(sys_write_all(p[1], (str){ much, sizeof(much) }, "it", &e) == OK);
+	close(p[1]);
+	pthread_join(t, NULL);
+	close(p[0]);
+	sigaction(SIGUSR1, &before, NULL);
+	CHECK_INT(r.got, ==, (int64_t)sizeof(much));
+	int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	CHECK(sys_write_all(full, S("x"), "it cannot be kept", &e) == E_FULL && strcmp(e.detail, "it cannot be kept: No space left on device") == 0);
+	close(full);
 }
 
 TEST(a_file_that_does_not_tell_its_size_is_read_too)

@@ -150,12 +150,11 @@ static bool
 take(void *ctx, str piece)
 {
 	struct page *p = ctx;
+	struct error e;
 
-	for (size_t at = 0; at < piece.n && !p->no_room; ) {
-		ssize_t n = write(p->fd, piece.p + at, piece.n - at);
-		p->no_room = n <= 0;
-		at += n > 0 ? (size_t)n : 0;
-	}
+	p->no_room = sys_write_all(p->fd, piece, "what came of a page cannot be kept", &e) != OK;
+	if (p->no_room)
+		p->w.ret->log = str_dup(p->w.a, str_z(e.detail));
 	p->bytes += (int64_t)piece.n;
 	return !p->no_room;
 }
