@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -20,7 +21,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib
 import cases
 import redis
 from cases import case, need
-from server import Client, Server, program, psql, surroundings, wait_for
+from server import Client, Server, database_url, preload, program, psql, surroundings, wait_for
 
 class Provider:
     """An endpoint that writes a post when it is told to."""
@@ -159,17 +160,87 @@ def secrets(engine):
         need(s.client().get('/v1/workspaces/me').status == 200, 'the node that was there')
 
 
+def doctor(*args, env=None):
+    """What it says, by check: a list of (result, words) each."""
+    p, said = subprocess.run([*program(), 'doctor', '--json', *args], capture_output=True, text=True, timeout=60, env={**surroundings(), **(env or {})}), {}
+    for row in json.loads(p.stdout):
+        said.setdefault(row['check'], []).append((row['result'], row['detail']))
+    return said
+
+
+def says(said, check, result, words):
+    need(any(r == result and words in d for r, d in said.get(check, [])), f'{check}: {result} … {words}: {said.get(check)}')
+
+
 @case('doctor asks the Valkey that nodes share', own=True)
 def asks_kv(engine):
     if redis.program() is None:
         raise cases.Skip('no Valkey or Redis')
-    with redis.Redis() as r, Server(API, db=engine) as s:
-        look = lambda uri: json.loads(subprocess.run([*program(), 'doctor', '--json', '--db', s.database.url, '--kv', uri], capture_output=True, text=True,
-                                                     timeout=60, env=surroundings()).stdout)
-        of = lambda rows: next(row for row in rows if row['check'] == 'kv')
-        need(of(look(r.url))['result'] == 'ok', 'one that answers')
-        bad = of(look('redis://127.0.0.1:1'))
-        need(bad['result'] == 'FAIL' and 'ECONNREFUSED' in bad['detail'], f'{bad}')
+    with redis.Redis(args=['--maxmemory', '64mb', '--maxmemory-policy', 'volatile-ttl']) as r, redis.Redis(args=['--maxmemory', '64mb', '--maxmemory-policy', 'noeviction', '--appendonly', 'yes',
+                     '--dir', tempfile.gettempdir(), '--appenddirname', f'aof-{os.getpid()}']) as full, redis.Redis() as wide:
+        look = lambda uri: doctor('--kv', uri)
+        need(look(r.url)['kv'] == [('ok', 'it answers, and takes what nodes count')], f'{look(r.url)["kv"]}')
+        says(look(full.url), 'kv', 'warn', 'maxmemory-policy volatile-ttl')
+        says(look(full.url), 'kv', 'ok', 'appendonly')
+        says(look(wide.url), 'kv', 'warn', 'no limit of memory')
+        says(look('redis://127.0.0.1:1'), 'kv', 'FAIL', 'ECONNREFUSED')
+
+
+@case('setup, migrate, serve and doctor say which right is missing', own=True)
+def rights(engine):
+    root, name = os.environ['SCRIPED_TEST_PG'], 'rights_' + os.urandom(4).hex()
+    there, of = database_url(root, name), lambda url, user: re.sub('//[^@]*@', f'//{user}@', url)
+    run = lambda *args: subprocess.run([*program(), *args], capture_output=True, text=True, timeout=60, env=surroundings())
+    for user in ('owner', 'other'):
+        psql(root, f'CREATE ROLE {name}_{user} LOGIN')
+    psql(root, f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
+    try:
+        psql(there, 'REVOKE ALL ON SCHEMA public FROM public')
+        owner, other = of(there, name + '_owner'), of(there, name + '_other')
+        for args in (('setup',), ('migrate',)):
+            p = run(*args, '--db', owner)
+            need(p.returncode == 1 and f'GRANT USAGE, CREATE ON SCHEMA public TO {name}_owner' in p.stderr, f'{p}')
+        psql(there, f'GRANT USAGE ON SCHEMA public TO {name}_owner')
+        p = run('setup', '--db', owner)
+        need(p.returncode == 1 and f'GRANT USAGE, CREATE ON SCHEMA public TO {name}_owner' in p.stderr, f'{p}')
+        psql(there, f'GRANT CREATE ON SCHEMA public TO {name}_owner; GRANT USAGE ON SCHEMA public TO {name}_other')
+        need(run('setup', '--db', owner).returncode == 0 and 'rights' not in doctor('--db', owner), 'the owner')
+        for args in (('setup',), ('migrate',), ('serve', '--listen', '127.0.0.1:0')):
+            p = run(*args, '--db', other)
+            need(p.returncode != 0 and f'let the URI name {name}_owner' in p.stderr, f'{p}')
+        says(doctor('--db', other), 'rights', 'FAIL', f'let the URI name {name}_owner')
+    finally:
+        psql(root, f'DROP DATABASE {name} WITH (FORCE)')
+        for user in ('owner', 'other'):
+            psql(root, f'DROP ROLE {name}_{user}')
+
+
+@case('doctor sees ranges of time that end, a clock that is wrong, and a server that forgets', own=True)
+def ranges(engine):
+    with Server(API, db=engine) as s, tempfile.NamedTemporaryFile() as clock:
+        said = doctor('--db', s.database.url, '--set', 'db_direct=' + database_url(s.database.url, 'postgres'))
+        says(said, 'partitions', 'ok', 'stand ready until')
+        says(said, 'server', 'warn', 'ALTER SYSTEM SET fsync = on')         # as the tests' own server is
+        says(said, 'connections', 'ok', 'nodes: 1')
+        says(said, 'words', 'ok', 'LISTEN hears')
+        says(said, 'clock', 'ok', 'the database')
+        says(said, 'db_direct', 'FAIL', 'another database')
+        s.stop()
+        letters, ms = '0123456789ABCDEFGHJKMNPQRSTVWXYZ', int(time.time() - 60) * 1000
+        low = ''.join(letters[ms >> 5 * i & 31] for i in range(9, -1, -1)) + '0' * 16
+        psql(s.database.url, f"""DO $$ DECLARE p regclass; BEGIN
+            FOR p IN SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'event'::regclass LOOP EXECUTE format('DROP TABLE %s', p); END LOOP;
+            CREATE TABLE event_later PARTITION OF event FOR VALUES FROM ('{low}') TO (MAXVALUE); END $$""")
+        said = doctor('--db', s.database.url)
+        need(len(said['partitions']) == 1, f'{said["partitions"]}')
+        says(said, 'partitions', 'FAIL', 'the ranges of event end at')
+        psql(s.database.url, 'DROP TABLE event_later')
+        says(doctor('--db', s.database.url), 'partitions', 'FAIL', 'event has no ranges of time')
+        clock.write(struct.pack('=q', 3600 * 10**9))
+        clock.flush()
+        wrong = {'CLOCK_FILE': clock.name, **preload('clock.so')}
+        says(doctor('--db', s.database.url, env=wrong), 'clock', 'warn', '3600.0 s ahead of')
+        says(doctor('--db', s.database.url, '--set', 'db_clock=false', env=wrong), 'clock', 'FAIL', 'leave db_clock out')
 
 
 @case('without LISTEN all is a second later', own=True)

@@ -5,6 +5,7 @@
 
 Starts its own PostgreSQL, replica, Valkey and nodes (test/lib/cluster.py), each link through a proxy that can cut it.  TAP lines, and
 `N passed, N failed` at the end."""
+import json
 import os
 import re
 import subprocess
@@ -206,6 +207,18 @@ def refused(w):
         need(p.returncode == 2 and words in p.stderr, f'{p.returncode} {p.stderr}')
 
 
+def looked_at(w):
+    """The doctor knows a replica of this database from other servers."""
+    def said(read):
+        p = subprocess.run([*scriped(), 'doctor', '--json', '--db', w.c.uri('api1'), '--kv', f'redis://127.0.0.1:{w.c.kv.port}', '--set', 'db_read=' + read], stdin=subprocess.DEVNULL,
+                           capture_output=True, text=True, env=surroundings(), timeout=60)
+        return [(row['result'], row['detail']) for row in json.loads(p.stdout) if row['check'] == 'db_read']
+    primary, replica = w.c.pg[w.c.primary], w.c.pg[w.c.replica()]
+    for read, result, words in ((w.c.uri('api1', 'prefer-standby'), 'ok', 'a replica of this database'), (primary.url('scriped', 'scriped'), 'FAIL', 'follows nobody'),
+                                (replica.url('postgres', 'scriped'), 'FAIL', 'another database'), ('postgres://127.0.0.1:1/x', 'warn', 'all is read from the primary')):
+        need([(result, True)] == [(r, words in d) for r, d in said(read)], f'{read}: {said(read)}')
+
+
 def main():
     tap = Tap()
     if not program():
@@ -215,7 +228,7 @@ def main():
     with Cluster(SETTINGS, apis=2, workers=1, bucket=False, replica_reads=True) as c:
         c.migrate()
         w = World(c)
-        for case in (refused, answers, own_writes, of_others, of_jobs, cut_off, emptied, away):
+        for case in (refused, looked_at, answers, own_writes, of_others, of_jobs, cut_off, emptied, away):
             if only not in case.__name__:
                 continue
             try:

@@ -44,9 +44,8 @@ doctor_close(struct doctor *d)
 		jw_end(&d->j);
 }
 
-static void tell(struct doctor *, enum health, const char *check, const char *fmt, ...) PRINTF(4, 5);
-static void
-tell(struct doctor *d, enum health h, const char *check, const char *fmt, ...)
+void
+doctor_tell(struct doctor *d, enum health h, const char *check, const char *fmt, ...)
 {
 	char text[500];
 	va_list ap;
@@ -66,25 +65,25 @@ check_folder(struct doctor *d)
 	struct statvfs fs;
 
 	if (dir[0] == '\0' && home_pg(&d->conf) == NULL) {
-		tell(d, BAD, "folder", "no data folder: say --data DIR");
+		doctor_tell(d, BAD, "folder", "no data folder: say --data DIR");
 		return;
 	}
 	if (dir[0] == '\0') {
-		tell(d, GOOD, "folder", "none is needed: everything is in PostgreSQL");
+		doctor_tell(d, GOOD, "folder", "none is needed: everything is in PostgreSQL");
 		return;
 	}
 	if (stat(dir, &st) != 0)
-		tell(d, BAD, "folder", "%s: %s: run scriped setup --data %s", dir, strerror(errno), dir);
+		doctor_tell(d, BAD, "folder", "%s: %s: run scriped setup --data %s", dir, strerror(errno), dir);
 	else if (!S_ISDIR(st.st_mode) || access(dir, R_OK | W_OK | X_OK) != 0)
-		tell(d, BAD, "folder", "%s is no folder that this user may write", dir);
+		doctor_tell(d, BAD, "folder", "%s is no folder that this user may write", dir);
 	else if ((st.st_mode & 077) != 0)
-		tell(d, WARN, "folder", "%s can be read by others (mode %03o): chmod 700 it", dir, st.st_mode & 0777);
+		doctor_tell(d, WARN, "folder", "%s can be read by others (mode %03o): chmod 700 it", dir, st.st_mode & 0777);
 	else
-		tell(d, GOOD, "folder", "%s, mode 700", dir);
+		doctor_tell(d, GOOD, "folder", "%s, mode 700", dir);
 	if (statvfs(dir, &fs) != 0)
 		return;
 	int64_t room = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
-	tell(d, room < SPACE_FAIL ? BAD : room < SPACE_WARN ? WARN : GOOD, "space", "%lld MB free%s", (long long)(room / 1000000),
+	doctor_tell(d, room < SPACE_FAIL ? BAD : room < SPACE_WARN ? WARN : GOOD, "space", "%lld MB free%s", (long long)(room / 1000000),
 	    room < SPACE_WARN ? ": writes stop with 503 when it is full" : "");
 }
 
@@ -97,11 +96,11 @@ check_files(struct doctor *d)
 	for (size_t i = 0; d->conf.data[0] != '\0' && i < COUNT(names); i++) {
 		str path = home_path(&d->a, &d->conf, names[i]);
 		if (stat(path.p, &st) == 0 && (st.st_mode & 077) != 0)
-			tell(d, WARN, "permissions", "%s can be read by others (mode %03o): chmod 600 it", path.p, st.st_mode & 0777);
+			doctor_tell(d, WARN, "permissions", "%s can be read by others (mode %03o): chmod 600 it", path.p, st.st_mode & 0777);
 	}
 	if (d->conf.data[0] != '\0' && home_pg(&d->conf) == NULL && d->conf.secret_file[0] == '\0' &&
 	    stat(home_path(&d->a, &d->conf, "secret").p, &st) != 0)
-		tell(d, BAD, "secret", "%s/secret is missing: without it no key works; restore it, or run scriped setup on a new folder", d->conf.data);
+		doctor_tell(d, BAD, "secret", "%s/secret is missing: without it no key works; restore it, or run scriped setup on a new folder", d->conf.data);
 }
 
 SQL(quick_check, "doctor.ping", "SELECT 1");
@@ -115,19 +114,22 @@ open_readable(struct doctor *d, struct db *ret, struct error *e)
 }
 
 /* On PostgreSQL the operator migrates. */
-static void
+static int
 check_schema(struct doctor *d, struct db *db)
 {
 	const struct migration *list;
-	int n = migrate_list(&list), at;
+	int n = migrate_list(&list), at = 0;
 	struct error e;
 
 	if (migrate_fits(db, list, n, &e) != OK || migrate_look(db, list, n, &at, &e) != OK)
-		tell(d, BAD, "schema", "%s", e.detail);
+		doctor_tell(d, BAD, "schema", "%s", e.detail);
 	else if (at < list[n - 1].number)
-		tell(d, WARN, "schema", "%d is served; when all nodes are of this release, scriped migrate brings it to %d", at, list[n - 1].number);
+		doctor_tell(d, WARN, "schema", "%d is served; when all nodes are of this release, scriped migrate brings it to %d", at, list[n - 1].number);
 	else
-		tell(d, GOOD, "schema", "%d", at);
+		doctor_tell(d, GOOD, "schema", "%d", at);
+	if (migrate_rights(db, &e) != OK)
+		doctor_tell(d, BAD, "rights", "%s", e.detail);
+	return at;
 }
 
 static void
@@ -139,48 +141,23 @@ check_database(struct doctor *d)
 	if (home_pg(&d->conf) == NULL && d->conf.data[0] == '\0')
 		return;
 	if (home_pg(&d->conf) == NULL && access(home_path(&d->a, &d->conf, "scriped.db").p, F_OK) != 0) {
-		tell(d, WARN, "database", "there is none yet: scriped setup makes it");
+		doctor_tell(d, WARN, "database", "there is none yet: scriped setup makes it");
 		return;
 	}
 	if (open_readable(d, &db, &e) != OK) {
-		tell(d, BAD, "database", "%s", e.detail);
+		doctor_tell(d, BAD, "database", "%s", e.detail);
 		return;
 	}
 	enum err code = home_pg(&d->conf) == NULL ? db_sqlite_sound(&db, &e) : db_run_(&db, &quick_check, &e, NULL, 0);
 	if (code != OK)
-		tell(d, BAD, "database", "%s", e.detail);
+		doctor_tell(d, BAD, "database", "%s%s", e.detail, strstr(e.detail, "prepared statement") == NULL ? ""
+		    : ": the pooler shares connections and keeps no prepared statements: PgBouncer 1.21 with max_prepared_statements does, an older one needs pool_mode = session");
 	else
-		tell(d, GOOD, "database", "%s, %.1f MB, sound", db.ops->name, (double)db.ops->size(&db) / 1e6);
-	if (code == OK && home_pg(&d->conf) != NULL)
-		check_schema(d, &db);
+		doctor_tell(d, GOOD, "database", "%s, %.1f MB, sound", db.ops->name, (double)db.ops->size(&db) / 1e6);
+	int schema = code == OK && home_pg(&d->conf) != NULL ? check_schema(d, &db) : 0;
 	db.ops->close(&db);
-}
-
-/* What nodes share beside it. */
-static void
-check_kv(struct doctor *d)
-{
-	struct kv_conf c = { d->conf.kv, NULL, NULL, &sys_clock_real, d->conf.kv_timeout * 1000 };
-	struct kv_stats st;
-	struct error e;
-	struct kv *kv;
-
-	if (c.uri[0] == '\0')
-		return;
-	enum err code = log_open(NULL, LOG_LOGFMT, LOG_ERROR, &sys_clock_real, &c.log, &e);
-	if (code == OK)
-		code = kv_open(&c, &kv, &e);
-	if (code == OK) {
-		kv_stats(kv, &st);
-		if (st.ok)
-			tell(d, GOOD, "kv", "it answers, and takes what nodes count");
-		else
-			tell(d, BAD, "kv", "it does not answer (%s): look at the setting kv; until it does each node counts its share by itself", st.why);
-		kv_close(kv);
-	} else
-		tell(d, BAD, "kv", "%s", e.detail);
-	if (c.log != NULL)
-		log_close(c.log);
+	if (code == OK && home_pg(&d->conf) != NULL)
+		engines_look(d, schema);
 }
 
 static void
@@ -191,9 +168,9 @@ check_clock(struct doctor *d)
 
 	time_write(t, now);
 	if (now < YEAR_2024)
-		tell(d, BAD, "clock", "it says %.*s: set it, for keys expire and posts are scheduled by it", TIME_LEN, t);
+		doctor_tell(d, BAD, "clock", "it says %.*s: set it, for keys expire and posts are scheduled by it", TIME_LEN, t);
 	else
-		tell(d, GOOD, "clock", "%.*s", TIME_LEN, t);
+		doctor_tell(d, GOOD, "clock", "%.*s", TIME_LEN, t);
 }
 
 /* What an endpoint says when it is asked for its models; `name` begins the names of its settings. */
@@ -208,18 +185,18 @@ ask_models(struct doctor *d, const char *check, const char *name, const char *ur
 
 	dial(&d->a, &sys_clock_real, &rq, &r);
 	if (r.fault != DIAL_OK)
-		tell(d, BAD, check, "%s: %s", url, r.why);
+		doctor_tell(d, BAD, check, "%s: %s", url, r.why);
 	else if (r.status == 401 || r.status == 403)
-		tell(d, BAD, check, "%s refuses the key (%d): set %s_key", url, r.status, name);
+		doctor_tell(d, BAD, check, "%s refuses the key (%d): set %s_key", url, r.status, name);
 	else
-		tell(d, r.status < 500 ? GOOD : WARN, check, "%s answers (%d)", url, r.status);
+		doctor_tell(d, r.status < 500 ? GOOD : WARN, check, "%s answers (%d)", url, r.status);
 }
 
 static void
 check_provider(struct doctor *d)
 {
 	if (d->conf.writer == 0)
-		tell(d, GOOD, "writer", "builtin: needs no provider");
+		doctor_tell(d, GOOD, "writer", "builtin: needs no provider");
 	else
 		ask_models(d, "writer", "openai", d->conf.openai_url, d->conf.openai_key);
 }
@@ -234,9 +211,9 @@ check_meaning(struct doctor *d)
 	if (!meaning_on(&d->conf))
 		return;
 	if (meaning_ask(&m) == PROVIDER_OK)
-		tell(d, GOOD, "meaning", "%s gives vectors of %d dimensions", d->conf.embed_model, m.dims);
+		doctor_tell(d, GOOD, "meaning", "%s gives vectors of %d dimensions", d->conf.embed_model, m.dims);
 	else
-		tell(d, BAD, "meaning", "%s: %s", d->conf.embed_url, m.why);
+		doctor_tell(d, BAD, "meaning", "%s: %s", d->conf.embed_url, m.why);
 }
 
 static void
@@ -245,9 +222,9 @@ check_limits(struct doctor *d)
 	struct rlimit files;
 
 	if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_max == RLIM_INFINITY || (int64_t)files.rlim_max >= d->conf.max_connections + 256)
-		tell(d, GOOD, "files", "enough for %lld connections", (long long)d->conf.max_connections);
+		doctor_tell(d, GOOD, "files", "enough for %lld connections", (long long)d->conf.max_connections);
 	else
-		tell(d, WARN, "files", "%lld open files are allowed, max_connections wants %lld: raise LimitNOFILE or ulimit -Hn",
+		doctor_tell(d, WARN, "files", "%lld open files are allowed, max_connections wants %lld: raise LimitNOFILE or ulimit -Hn",
 		    (long long)files.rlim_max, (long long)d->conf.max_connections + 256);
 }
 
@@ -257,9 +234,9 @@ check_origins(struct doctor *d)
 	str odd = cors_odd(d->conf.cors_origins);
 
 	if (odd.p != NULL)
-		tell(d, WARN, "cors", "%.*s in cors_origins is no origin: write scheme://host[:port], as in https://app.example.com", STR(odd));
+		doctor_tell(d, WARN, "cors", "%.*s in cors_origins is no origin: write scheme://host[:port], as in https://app.example.com", STR(odd));
 	else if (d->conf.cors_origins[0] != '\0')
-		tell(d, GOOD, "cors", "pages of %s may call the API", d->conf.cors_origins);
+		doctor_tell(d, GOOD, "cors", "pages of %s may call the API", d->conf.cors_origins);
 }
 
 /* Where people may sign in, and what their cookie is worth (api/visit.h). */
@@ -270,14 +247,14 @@ check_people(struct doctor *d)
 	str listen = str_z(d->conf.listen);
 
 	if (url[0] == '\0' && (str_starts(listen, S("0.0.0.0:")) || str_starts(listen, S("[::]:"))))
-		tell(d, WARN, "people", "links and what programs are told lead to http://%s, which is no address to call: set public_url to how this server is reached", d->conf.listen);
+		doctor_tell(d, WARN, "people", "links and what programs are told lead to http://%s, which is no address to call: set public_url to how this server is reached", d->conf.listen);
 	else if (!str_starts(str_z(cookie), S("__Host-")))
-		tell(d, url[0] != '\0' ? WARN : GOOD, "people", "sign in from this machine and private addresses only, with the cookie %s, which other servers on this host may read:"
+		doctor_tell(d, url[0] != '\0' ? WARN : GOOD, "people", "sign in from this machine and private addresses only, with the cookie %s, which other servers on this host may read:"
 		    " for others set public_url to an https address", cookie);
 	else if (d->conf.trusted_proxies[0] == '\0')
-		tell(d, WARN, "people", "sign in at %s, and all from the address of the proxy that has its certificate: set trusted_proxies to it, or they share their tries", url);
+		doctor_tell(d, WARN, "people", "sign in at %s, and all from the address of the proxy that has its certificate: set trusted_proxies to it, or they share their tries", url);
 	else
-		tell(d, GOOD, "people", "sign in at %s, with the cookie %s", url, cookie);
+		doctor_tell(d, GOOD, "people", "sign in at %s, with the cookie %s", url, cookie);
 }
 
 static void
@@ -286,9 +263,9 @@ ask_bucket(struct doctor *d)
 	struct bucket_client b = { .conf = &d->conf, .clock = &sys_clock_real, .a = &d->a };
 
 	if (bucket_check(&b) == BUCKET_OK)
-		tell(d, GOOD, "uploads", "to the bucket %s", d->conf.blob_bucket);
+		doctor_tell(d, GOOD, "uploads", "to the bucket %s", d->conf.blob_bucket);
 	else
-		tell(d, BAD, "uploads", "the bucket %s: %s: look at the settings blob_...", d->conf.blob_bucket, b.why);
+		doctor_tell(d, BAD, "uploads", "the bucket %s: %s: look at the settings blob_...", d->conf.blob_bucket, b.why);
 }
 
 /* The folder is made by the first serve, so that it is missing before is no fault. */
@@ -298,15 +275,15 @@ check_uploads(struct doctor *d)
 	str path = home_path(&d->a, &d->conf, "uploads/incoming");
 
 	if (d->conf.blob_bucket[0] != '\0' && (d->conf.blob_key_id[0] == '\0' || d->conf.blob_key_secret[0] == '\0'))
-		tell(d, BAD, "uploads", "the bucket %s has no key: set blob_key_id and blob_key_secret", d->conf.blob_bucket);
+		doctor_tell(d, BAD, "uploads", "the bucket %s has no key: set blob_key_id and blob_key_secret", d->conf.blob_bucket);
 	else if (d->conf.blob_bucket[0] != '\0')
 		ask_bucket(d);
 	else if (d->conf.data[0] == '\0')
-		tell(d, WARN, "uploads", "refused: there is neither a data folder nor a bucket (blob_bucket)");
+		doctor_tell(d, WARN, "uploads", "refused: there is neither a data folder nor a bucket (blob_bucket)");
 	else if (access(path.p, R_OK | W_OK | X_OK) != 0 && errno != ENOENT)
-		tell(d, BAD, "uploads", "%s: %s: give it to the user of the server", path.p, strerror(errno));
+		doctor_tell(d, BAD, "uploads", "%s: %s: give it to the user of the server", path.p, strerror(errno));
 	else
-		tell(d, GOOD, "uploads", "to the data folder");
+		doctor_tell(d, GOOD, "uploads", "to the data folder");
 }
 
 static void
@@ -319,11 +296,11 @@ check_transcriber(struct doctor *d, const struct ingest_format *f, int n)
 	if (speech_way(&d->conf) == SPEECH_BY_OPENAI)
 		ask_models(d, "transcriber", own ? "transcribe" : "openai", speech_url(&d->conf), own ? d->conf.transcribe_key : d->conf.openai_key);
 	else if (speech_way(&d->conf) == SPEECH_BY_NONE)
-		tell(d, GOOD, "transcriber", "none: recordings fail as transcription_failed");
+		doctor_tell(d, GOOD, "transcriber", "none: recordings fail as transcription_failed");
 	else if (reads)
-		tell(d, GOOD, "transcriber", "builtin: a draft, in English; set transcribe_url for more");
+		doctor_tell(d, GOOD, "transcriber", "builtin: a draft, in English; set transcribe_url for more");
 	else
-		tell(d, WARN, "transcriber", "builtin, which this build lacks: recordings fail until pocketsphinx-en-us is there, or transcribe_url is set");
+		doctor_tell(d, WARN, "transcriber", "builtin, which this build lacks: recordings fail until pocketsphinx-en-us is there, or transcribe_url is set");
 }
 
 static void
@@ -336,7 +313,7 @@ check_files_read(struct doctor *d)
 	enum ingest_fault fault = ingest_formats(&d->conf, &sys_clock_real, &d->a, &f, &n, &r);
 
 	if (fault != INGEST_OK) {
-		tell(d, BAD, "extract", "%s", r.why[0] != '\0' ? r.why : ingest_fault_row(fault)->message);
+		doctor_tell(d, BAD, "extract", "%s", r.why[0] != '\0' ? r.why : ingest_fault_row(fault)->message);
 		return;
 	}
 	buf_init(&reads, &d->a, 4096);
@@ -347,10 +324,10 @@ check_files_read(struct doctor *d)
 		else if (f[i].missing.n > 0)
 			buf_fmt(&lacks, "%s%.*s (%.*s)", lacks.n > 0 ? ", " : "", STR(f[i].name), STR(f[i].missing));
 	}
-	tell(d, GOOD, "extract", "reads %.*s", STR(buf_str(&reads)));
+	doctor_tell(d, GOOD, "extract", "reads %.*s", STR(buf_str(&reads)));
 	check_transcriber(d, f, n);
 	if (lacks.n > 0)
-		tell(d, WARN, "extract", "cannot read %.*s: install what is in parentheses, and build again", STR(buf_str(&lacks)));
+		doctor_tell(d, WARN, "extract", "cannot read %.*s: install what is in parentheses, and build again", STR(buf_str(&lacks)));
 }
 
 /* Without one a lost disk is a lost server; an old one says that making them fails. */
@@ -365,15 +342,15 @@ check_backups(struct doctor *d)
 	if (home_pg(c) != NULL)
 		return;
 	if (c->backup_to[0] == '\0')
-		tell(d, GOOD, "backups", "none are made by the server: set backup_to, or run scriped backup yourself");
+		doctor_tell(d, GOOD, "backups", "none are made by the server: set backup_to, or run scriped backup yourself");
 	else if (keep_newest(c, &newest, &n, &e) != OK)
-		tell(d, BAD, "backups", "%s", e.detail);
+		doctor_tell(d, BAD, "backups", "%s", e.detail);
 	else if (n == 0)
-		tell(d, WARN, "backups", "none in %s yet: the server makes the first one when it starts; look at its log", c->backup_to);
+		doctor_tell(d, WARN, "backups", "none in %s yet: the server makes the first one when it starts; look at its log", c->backup_to);
 	else if (sys_wall_ms(&sys_clock_real) - newest > 2 * c->backup_every * 1000 + 60000)
-		tell(d, WARN, "backups", "the newest of %d is %lld hours old: look at the server's log", n, (long long)(sys_wall_ms(&sys_clock_real) - newest) / 3600000);
+		doctor_tell(d, WARN, "backups", "the newest of %d is %lld hours old: look at the server's log", n, (long long)(sys_wall_ms(&sys_clock_real) - newest) / 3600000);
 	else
-		tell(d, GOOD, "backups", "%d in %s, the newest %lld minutes old", n, c->backup_to, (long long)(sys_wall_ms(&sys_clock_real) - newest) / 60000);
+		doctor_tell(d, GOOD, "backups", "%d in %s, the newest %lld minutes old", n, c->backup_to, (long long)(sys_wall_ms(&sys_clock_real) - newest) / 60000);
 }
 
 static void
@@ -386,20 +363,20 @@ check_server(struct doctor *d)
 		return;
 	d->home = (struct home){ .conf = &d->conf, .clock = &sys_clock_real, .lock = -1 };
 	if (home_lock(&d->home, &pid, &e) == E_CONFLICT)
-		tell(d, GOOD, "server", "process %d serves this folder", pid);
+		doctor_tell(d, GOOD, "server", "process %d serves this folder", pid);
 	else
-		tell(d, GOOD, "server", "none runs on this folder");
+		doctor_tell(d, GOOD, "server", "none runs on this folder");
 	home_close(&d->home);
 }
 
 static void
 look_at_all(struct doctor *d)
 {
-	tell(d, GOOD, "settings", "read and in range");
+	doctor_tell(d, GOOD, "settings", "read and in range");
 	check_folder(d);
 	check_files(d);
 	check_database(d);
-	check_kv(d);
+	engines_kv(d);
 	check_clock(d);
 	check_provider(d);
 	check_meaning(d);

@@ -1,6 +1,7 @@
 /* doctor -- what could be wrong, one line a check.  Private to app/.
  *
  *	doctor.c	the machine: folder, database, providers, limits
+ *	engines.c	what nodes share: PostgreSQL as a server, its replica, the way past its pooler, Valkey
  *	walk.c		an MCP server as its hosts meet it, step by step (`--mcp URL`)
  *	probe.c		one question of that walk, and what any answer may tell about what stands between
  *	mend.def	what mends it, in words and as a line of Caddy and of nginx
@@ -16,6 +17,11 @@ struct doctor { const char *given; struct conf conf; struct home home; struct ar
 /* One line; in JSON an object that may be given more members until it is closed. */
 void	doctor_open(struct doctor *, enum health, const char *check, const char *text);
 void	doctor_close(struct doctor *);
+void	doctor_tell(struct doctor *, enum health, const char *check, const char *fmt, ...) PRINTF(4, 5);
+
+/* schema: of the database, which answers. */
+void	engines_look(struct doctor *, int schema);
+void	engines_kv(struct doctor *);
 
 /* What mends it.  In a row's texts {origin}, {host}, {path} and {there} are those of the URL that was asked, {given} is the origin that hosts are given. */
 enum mend {

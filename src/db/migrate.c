@@ -53,6 +53,13 @@ SQL_PG(0, exists, "schema.exists", "SELECT 1 WHERE to_regclass('schema_version')
 SQL_PG(0, half_made, "schema.half_made",
     "SELECT c.relname::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE NOT i.indisvalid AND c.relkind = 'i'"
     " AND c.relnamespace = current_schema()::regnamespace AND position(' ' || c.relname || ' ' IN $1::text) > 0");
+/* What lacks, with the line that gives it; empty: nothing.  Ranges are made, renamed and dropped by who owns their table. */
+SQL_PG(0, lacks, "schema.lacks",
+    "SELECT CASE WHEN current_schema() IS NULL THEN format('may use no schema of its search_path (%s): GRANT USAGE, CREATE ON SCHEMA public TO %I', current_setting('search_path'), current_user)"
+    " WHEN other IS NOT NULL THEN format('does not own the tables: let the URI name %s, or give them away: ALTER TABLE … OWNER TO %I', other, current_user)"
+    " WHEN NOT has_schema_privilege(current_schema()::text, 'CREATE') THEN format('may make no tables: GRANT USAGE, CREATE ON SCHEMA %I TO %I', current_schema(), current_user)"
+    " ELSE '' END FROM (SELECT min(pg_get_userbyid(relowner)) AS other FROM pg_class WHERE relnamespace = current_schema()::regnamespace"
+    " AND relname IN ('schema_version', 'workspace', 'job', 'audit', 'event', 'request_log') AND NOT pg_has_role(relowner, 'USAGE')) x");
 /* not SQL(): these are needed before the tables exist that all other statements are prepared against */
 static struct stmt applied = { "schema.applied", "SELECT number, hash FROM schema_version ORDER BY number", -1, 0, false };
 static struct stmt apply = { "schema.apply", "INSERT INTO schema_version (number, name, hash, applied_at) VALUES ($1, $2, $3, $4)", -1, 0, false };
@@ -357,6 +364,24 @@ alone(struct db *db, const struct migrate_job *j, struct error *e)
 }
 
 enum err
+migrate_rights(struct db *db, struct error *e)
+{
+	char words[300] = "";
+	struct rows r;
+
+	begin_once();
+	if (!db_is_pg(db))
+		return OK;
+	TRY(db_query_(db, &lacks, &r, e, NULL, 0));
+	if (db_next(&r))
+		snprintf(words, sizeof(words), "%.*s", STR(db_col(&r, 0).s));
+	while (db_next(&r))
+		;
+	TRY(db_done(&r, e));
+	return words[0] == '\0' ? OK : fail(e, E_STORAGE, NULL, "the user of the database %s", words);
+}
+
+enum err
 migrate_do(struct db *db, struct migrate_job *j, struct error *e)
 {
 	struct error after;
@@ -365,6 +390,7 @@ migrate_do(struct db *db, struct migrate_job *j, struct error *e)
 	begin_once();
 	if (!db_is_pg(db))
 		return bring(db, j, e);
+	TRY(migrate_rights(db, e));
 	TRY(alone(db, j, e));
 	enum err code = bring(db, j, e);
 	if (say(db, &unlock, &was, &after) != OK && code == OK) {
@@ -389,10 +415,12 @@ migrate_look(struct db *db, const struct migration *list, int n, int *ret, struc
 	begin_once();
 	if (db_is_pg(db))
 		TRY(say(db, &exists, &there, e));
-	if (there)
-		TRY(highest(db, list, n, &at, e));
+	enum err code = there ? highest(db, list, n, &at, e) : OK;
+	struct error lacks_it;
+	if (code == E_STORAGE && migrate_rights(db, &lacks_it) == E_STORAGE)
+		*e = lacks_it;		/* in PostgreSQL's words: permission denied */
 	*ret = (int)at;
-	return OK;
+	return code;
 }
 
 enum err

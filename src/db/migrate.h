@@ -40,6 +40,8 @@ MUST_USE enum err migrate(struct db *, const struct migration *, int n, const ch
 MUST_USE enum err migrate_look(struct db *, const struct migration *, int n, int *ret, struct error *);
 /* Whether this program can serve it as it is; then db_schema() says what it is. */
 MUST_USE enum err migrate_fits(struct db *, const struct migration *, int n, struct error *);
+/* On PostgreSQL, whether the user of the URI may do what this takes, and what tending the partitions takes later: E_STORAGE with the line that allows it. */
+MUST_USE enum err migrate_rights(struct db *, struct error *);
 
 /* For what changes tables that others use: begins a transaction that has `table` (NULL: none) for itself, once it could be had.  E_LOCKED:
  * the same again later; migrate_pause waits a little, and is false when ten minutes are over. */

@@ -79,4 +79,6 @@ struct kv_stats {
 	int64_t bins[KV_BINS], us;	/* of those that waited */
 };
 void	kv_stats(const struct kv *, struct kv_stats *);		/* of NULL: memory */
+/* What a Valkey says of itself (INFO; empty where the user may not ask), when all that counting needs was tried on it.  E_STORAGE: why it is of no use. */
+MUST_USE enum err kv_info(const char *uri, const struct sys_clock *, struct arena *, str *ret, struct error *);
 #endif

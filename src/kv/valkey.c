@@ -590,6 +590,29 @@ start(struct valkey *v, struct error *e)
 	return OK;
 }
 
+/* A link for one question.  Who may not ask it gets no answer, and counts all the same. */
+enum err
+kv_info(const char *uri, const struct sys_clock *clock, struct arena *a, str *ret, struct error *e)
+{
+	struct kv kv = { .c.clock = clock };
+	struct valkey v = { .kv = &kv };
+	enum err code = OK;
+	redisReply *r;
+
+	*ret = S("");
+	TRY(kv_uri_read(str_z(uri), &v.uri, e));
+	wire_init(&v.wire, &v.uri, clock);
+	if (!set_up(&v))
+		code = fail(e, E_STORAGE, NULL, "%s: %s", v.wire.why, wire_words(v.wire.why));
+	else if (say(&v, (str[]){ S("INFO") }, 1, &r, sys_mono_us(clock) + SETUP_US)) {
+		*ret = r->type == REDIS_REPLY_STRING ? str_dup(a, (str){ r->str, (size_t)r->len }) : S("");
+		freeReplyObject(r);
+	}
+	wire_free(&v.wire);
+	crypto_wipe(&v.uri, sizeof(v.uri));
+	return code;
+}
+
 enum err
 valkey_open(struct kv *kv, struct error *e)
 {
