@@ -26,7 +26,7 @@ fill_run(void *ctx, struct db *db, struct error *e)
 		n.slot.id = (slot_id){ sys_ulid(&f->h->clock.c) };
 		n.slot.date = time_day(t_now(f->h));
 		p.id = (post_id){ id };
-		TRY(f->posts ? post_insert(db, f->h->ws, &p, e) : note_insert(db, f->h->ws, &n, e));
+		TRY(f->posts ? post_insert(db, f->h->ws, &p, NULL, e) : note_insert(db, f->h->ws, &n, e));
 		if (i % 7 == 0)
 			t_move(f->h, 1);	/* several of one millisecond, and many milliseconds */
 	}

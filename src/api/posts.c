@@ -52,7 +52,7 @@ posts_create(struct rq *rq)
 	p.content = in->content.p != NULL ? in->content : S(" ");
 	p.scheduled_at = in->scheduled_for;
 	TRY(column_of(rq->db, rq->who.workspace, p.project, p.category, &p.status_id, &rq->err));
-	TRY(post_insert(rq->db, rq->who.workspace, &p, &rq->err));
+	TRY(post_insert(rq->db, rq->who.workspace, &p, NULL, &rq->err));
 	TRY(announce(rq, p.project, EVENT_POST_CREATED, &post_rec, &p));
 	if (scheduled)
 		TRY(announce(rq, p.project, EVENT_POST_SCHEDULED, &post_rec, &p));

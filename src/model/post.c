@@ -104,6 +104,11 @@ SQL(move, "post.move",
 SQL(count, "post.count",
     "INSERT INTO post_count (workspace, status_id, part, posts) VALUES ($1, $2, $3, $4)"
     " ON CONFLICT (workspace, status_id, part) DO UPDATE SET posts = post_count.posts + excluded.posts");
+SQL_PG(0, count_all, "post.count_all",
+    "INSERT INTO post_count (workspace, status_id, part, posts)"
+    " SELECT t.workspace, t.status_id, t.part, count(*) FROM unnest($1::text::text[], $2::text::text[], $3::text::bigint[]) t(workspace, status_id, part)"
+    " GROUP BY 1, 2, 3 ORDER BY t.workspace COLLATE \"C\", t.status_id COLLATE \"C\", t.part"
+    " ON CONFLICT (workspace, status_id, part) DO UPDATE SET posts = post_count.posts + excluded.posts");
 SQL(in_column, "post.in_column", "SELECT id FROM post WHERE workspace = $1 AND status_id = $2 LIMIT $3");
 SQL(forget, "post_count.delete", "DELETE FROM post_count WHERE workspace = $1 AND status_id = $2");
 SQL(anchor, "post.anchor", "SELECT 1 FROM post WHERE workspace = $1 AND id = $2");
@@ -126,13 +131,49 @@ count_in(struct db *db, workspace_id w, status_id column, int part, int more, st
 	return id_set(column) ? db_run(db, count, e, VID(w), VID(column), V(part), V(more)) : OK;
 }
 
+#define COUNTS_MAX	((size_t)1 << 20)	/* bytes of a column */
+
+void
+post_counts_init(struct post_counts *m, struct arena *a)
+{
+	m->n = 0;
+	buf_init(&m->workspace, a, COUNTS_MAX);
+	buf_init(&m->column, a, COUNTS_MAX);
+	buf_init(&m->part, a, COUNTS_MAX);
+}
+
 enum err
-post_insert(struct db *db, workspace_id w, const struct post *p, struct error *e)
+post_counts_write(struct db *db, struct post_counts *m, struct error *e)
+{
+	if (m->n == 0)
+		return OK;
+	struct val w = db_array(&m->workspace), column = db_array(&m->column), part = db_array(&m->part);
+	if (m->workspace.over || m->column.over || m->part.over)
+		return fail(e, E_UNAVAILABLE, NULL, "too many posts at once");
+	return db_run(db, count_all, e, w, column, part);
+}
+
+static enum err
+enter(struct db *db, workspace_id w, const struct post *p, struct post_counts *all, struct error *e)
+{
+	int part = part_of(db, p->id);
+
+	if (all == NULL || !id_set(p->status_id))
+		return count_in(db, w, p->status_id, part, 1, e);
+	all->n++;
+	db_array_add(&all->workspace, VID(w));
+	db_array_add(&all->column, VID(p->status_id));
+	db_array_add(&all->part, V(part));
+	return OK;
+}
+
+enum err
+post_insert(struct db *db, workspace_id w, const struct post *p, struct post_counts *all, struct error *e)
 {
 	TRY(db_run(db, insert, e, VID(w), VID(p->id), VID(p->project), val_word(&post_status_words, p->status),
 	    val_word(&content_type_words, p->content_type), V(p->title), V(p->content), VTIME(p->scheduled_at), VID(p->status_id),
 	    val_word(&category_words, p->category), val_bool(p->auto_like), val_bool(p->auto_comment), VID(p->job)));
-	return count_in(db, w, p->status_id, part_of(db, p->id), 1, e);
+	return enter(db, w, p, all, e);
 }
 
 static void

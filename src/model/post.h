@@ -35,7 +35,13 @@ extern const struct rec posts_query_rec;
 
 int	post_status_in(int category);		/* the legacy status of a post that moves there */
 int	post_category(int status);		/* the kanban category of a legacy status (contract 12.2) */
-MUST_USE enum err post_insert(struct db *, workspace_id, const struct post *, struct error *);
+/* What a transaction puts into columns, counted at its end in one statement, in the order of their ids: two that put posts into the same columns do
+ * not wait for each other while each holds what the other needs.  A statement that PostgreSQL alone has. */
+struct post_counts { int n; struct buf workspace, column, part; };
+void	post_counts_init(struct post_counts *, struct arena *);
+MUST_USE enum err post_counts_write(struct db *, struct post_counts *, struct error *);	/* once; a no-op without any */
+/* Counted there, or with NULL at once. */
+MUST_USE enum err post_insert(struct db *, workspace_id, const struct post *, struct post_counts *, struct error *);
 MUST_USE enum err post_get(struct db *, struct arena *, workspace_id, post_id, struct post *ret, struct error *);	/* E_NOT_FOUND */
 /* The same, held until the transaction ends. */
 MUST_USE enum err post_hold(struct db *, struct arena *, workspace_id, post_id, struct post *ret, struct error *);

@@ -307,20 +307,20 @@ board_wait(struct board *b, struct work_wait *w)
 }
 
 int
-board_waited(struct board *b, int *at, struct job_key *ret, int most)
+board_waited(struct board *b, struct waited *from, struct job_key *ret, int most)
 {
 	int n = 0;
 
 	pthread_mutex_lock(&b->lock);
-	for (; *at < SLOTS; ++*at) {
-		int before = n;
-		const struct work_wait *w = b->wait[*at];
-		for (; w != NULL && n < most; w = w->next)
-			ret[n++] = (struct job_key){ w->workspace, w->job };
-		if (w != NULL && before != 0) {		/* this chain goes with the next ones */
-			n = before;
-			break;
-		}
+	while (from->slot < SLOTS && n < most) {
+		const struct work_wait *least = NULL;
+		for (const struct work_wait *w = b->wait[from->slot]; w != NULL; w = w->next)
+			if (memcmp(w->job.u.s, from->behind.u.s, 26) > 0 && (least == NULL || memcmp(w->job.u.s, least->job.u.s, 26) < 0))
+				least = w;
+		if (least != NULL)
+			ret[n++] = (struct job_key){ least->workspace, from->behind = least->job };
+		else
+			*from = (struct waited){ .slot = from->slot + 1 };
 	}
 	pthread_mutex_unlock(&b->lock);
 	return n;

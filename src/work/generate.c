@@ -250,7 +250,7 @@ apply(struct run *r, struct db *db, struct error *e)
 	p->platform = PLATFORM_LINKEDIN;
 	p->category = post_category(p->status);
 	TRY(column_of(db, r->task.workspace, p->project, p->category, &p->status_id, e));
-	TRY(post_insert(db, r->task.workspace, p, e));
+	TRY(post_insert(db, r->task.workspace, p, r->counts, e));
 	TRY(event_put(db, &r->a, r->task.workspace, p->project, (event_id){ sys_ulid(clock) }, EVENT_POST_CREATED, &post_rec, p, e));
 	if (p->scheduled_at != TIME_NONE)
 		TRY(event_put(db, &r->a, r->task.workspace, p->project, (event_id){ sys_ulid(clock) }, EVENT_POST_SCHEDULED, &post_rec, p, e));

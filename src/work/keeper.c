@@ -96,10 +96,11 @@ look_at_waited(void *ctx, struct db *db, struct error *e)
 {
 	struct work *w = ctx;
 	struct job_key some[JOBS_ASKED];
+	struct waited from = { 0 };
 	bool ended[JOBS_ASKED];
-	int n, at = 0;
+	int n;
 
-	while ((n = board_waited(w->board, &at, some, JOBS_ASKED)) != 0) {
+	while ((n = board_waited(w->board, &from, some, JOBS_ASKED)) != 0) {
 		TRY(job_ended(db, some, n, ended, e));
 		for (int i = 0; i < n; i++)
 			if (ended[i])

@@ -1,5 +1,6 @@
 /* step -- the transaction between two jobs: how the last one ended, and the next one taken (see work.h). */
 #include "model/ledger.h"
+#include "model/post.h"
 #include "model/upload.h"
 #include "work/work_priv.h"
 #include <stdlib.h>
@@ -21,8 +22,8 @@ struct step {
 	enum err code;
 };
 
-/* What a whole group writes in one statement each: how jobs ended that are DONE, and the events of all. */
-struct ends { int64_t now; struct job_ends done; struct events told; };
+/* What a whole group writes in one statement each: how jobs ended that are DONE, the events of all, and what columns hold more. */
+struct ends { int64_t now; struct job_ends done; struct events told; struct post_counts counts; };
 
 /* The event holds the job as its row is now; nothing of that is unknown here. */
 static enum err
@@ -88,6 +89,7 @@ write_down(struct run *r, struct db *db, struct ends *all, struct debt *owed, st
 
 	if (r->verdict == V_DONE && r->kind->apply != NULL) {
 		TRY(job_held(db, &r->task, e));		/* or its effect would meet that of who has it now */
+		r->counts = all != NULL ? &all->counts : NULL;
 		TRY(r->kind->apply(r, db, e));
 	}
 	bool over = r->verdict == V_DONE || r->verdict == V_FAILED;		/* apply may have changed it */
@@ -200,12 +202,14 @@ run_group(void *ctx, struct db *db, struct error *e)
 	struct debt *owed = NEW_N(&g->a, struct debt, g->n);
 	job_ends_init(&all.done, &g->a);
 	events_init(&all.told, &g->a);
+	post_counts_init(&all.counts, &g->a);
 	for (struct step *s = g->first; s != NULL; s = s->behind) {
 		TRY(end_last(s, db, &all, &owed[n++], e));
 		takers += s->take;
 	}
 	TRY(job_ends_write(db, &all.done, all.now, e));
 	TRY(events_write(db, &all.told, e));
+	TRY(post_counts_write(db, &all.counts, e));
 	TRY(settle_all(db, owed, n, e));
 	return takers != 0 ? claim_all(g, db, takers, e) : OK;
 }
@@ -319,8 +323,10 @@ step(struct work *w, struct run *r, bool take, bool *took, struct error *e)
 	if (code == E_CONFLICT && r->unsure)	/* the fence tells that it was committed; what was taken with it comes back */
 		code = OK;
 	if (code == OK) {
-		if (r->verdict != V_NONE)
+		if (r->verdict != V_NONE) {
 			board_ended(w->board, r);
+			run_ended(r);
+		}
 		if (r->verdict == V_DONE || r->verdict == V_FAILED)
 			work_ended(w, &r->task.id);
 		arena_free(&r->a);

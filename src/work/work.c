@@ -89,15 +89,14 @@ run_retry(struct run *r, const char *code, int after_s, const char *why)
 /* --- a worker --- */
 
 static void
-log_job(const struct run *r)
+log_job(const struct run *r, enum log_level level, const char *end)
 {
-	static const char *const words[] = { [V_DONE] = "done", [V_FAILED] = "failed", [V_AGAIN] = "again", [V_RETURNED] = "returned" };
 	struct log_line l;
 
-	log_begin(r->w->c.log, &l, r->verdict == V_DONE ? LOG_INFO : LOG_WARN, "job");
+	log_begin(r->w->c.log, &l, level, "job");
 	log_str(&l, "job", id_text((struct arena *)(uintptr_t)&r->a, ID_job, &r->task.id.u));
 	log_str(&l, "type", str_z(job_type_words.v[r->task.type]));
-	log_str(&l, "end", str_z(words[r->verdict]));
+	log_str(&l, "end", str_z(end));
 	log_i64(&l, "attempt", r->task.attempts);
 	log_i64(&l, "ms", sys_wall_ms(r->w->c.clock) - r->began_ms);
 	if (r->verdict == V_FAILED) {
@@ -105,6 +104,17 @@ log_job(const struct run *r)
 		log_str(&l, "why", r->message);
 	}
 	log_end(r->w->c.log, &l);
+}
+
+/* Who was sent away, or elsewhere, was not begun. */
+void
+run_ended(const struct run *r)
+{
+	static const char *const words[] = { [V_DONE] = "done", [V_FAILED] = "failed", [V_AGAIN] = "again", [V_RETURNED] = "returned" };
+	bool away = r->verdict == V_RETURNED && r->run_at != 0;
+
+	if (r->task.type != JT_NOOP && !away)
+		log_job(r, r->verdict == V_DONE ? LOG_INFO : LOG_WARN, words[r->verdict]);
 }
 
 /* --- lengthy jobs leave room for the others --- */
@@ -143,13 +153,10 @@ run_job(struct run *r)
 	r->kind = kind_of(r->task.type);
 	r->began_ms = sys_wall_ms(r->w->c.clock);
 	board_started(r->w->board, &r->task);
-	bool away = r->kind != NULL && send_away(r);
 	if (r->kind == NULL)
 		run_fail(r, "internal_error", "This server does not run jobs of this type. Submit it to a newer one.");
-	else if (!away)
+	else if (!send_away(r))
 		run_kind(r);
-	if (r->task.type != JT_NOOP && !away)
-		log_job(r);
 }
 
 /* Sleeps until a token is there.  False: the end. */
@@ -189,7 +196,7 @@ step_through(struct work *w, struct run *r, bool *took)
 		if (code == OK)
 			return true;
 		if (code == E_CONFLICT) {
-			log_note(w->c.log, LOG_WARN, "job", "%s", e.detail);
+			log_job(r, LOG_WARN, "lost");		/* what it did is of no effect */
 			board_dropped(w->board, &r->task);
 			arena_free(&r->a);
 			*r = (struct run){ .w = w, .conf = settings(w) };

@@ -32,6 +32,7 @@ struct run {
 	int64_t cost;			/* millionths of a cent */
 	void *effect;			/* what run() made for apply() */
 	bool unsure;			/* a commit of its end may stand */
+	struct post_counts *counts;	/* of the group in which it ends, or NULL: what apply() puts into columns is counted there */
 };
 /* One row per job type. */
 struct kind {
@@ -55,6 +56,7 @@ void	run_retry(struct run *, const char *code, int after_s, const char *why);
 MUST_USE enum err run_project(struct run *, struct db *, bool *stands, struct error *);
 void	run_project_gone(struct run *);
 void	run_progress(struct run *, double fraction, const char *what);
+void	run_ended(const struct run *);		/* logs how, once that is committed */
 bool	run_stopping(const struct run *);
 
 /* Where the texts of knowledge documents come from. */
@@ -87,8 +89,10 @@ void	board_gone(struct board *, const job_id *);	/* ended without a run; wakes w
 int	board_held(struct board *, ulid ret[HANDS_MAX]);	/* the workers of the jobs that run here */
 void	board_no_durations(struct board *, int type);
 void	board_duration(struct board *, int type, int64_t ms);
-/* Some of what is waited for, from *at on, which goes on; 0: that was all. */
-int	board_waited(struct board *, int *at, struct job_key *ret, int most);
+/* Some of the jobs that are waited for, each once, from there on; 0: that was all.  It begins with zeros; waits that come and go meanwhile do not
+ * hide others. */
+struct waited { int slot; job_id behind; };
+int	board_waited(struct board *, struct waited *from, struct job_key *ret, int most);
 bool	board_waits(struct board *);		/* whether anybody waits */
 int64_t	board_expire(struct board *, int64_t grace_us);	/* wakes waits that ran out so long ago; us until the next one, or -1 */
 void	board_snapshot(struct board *, struct arena *, struct job *);

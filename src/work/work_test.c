@@ -101,6 +101,35 @@ DB_TEST(a_wait_ends_at_its_deadline_and_when_it_is_let_go)
 	CHECK_INT(first.woken + second.woken + after.woken, ==, 3);
 }
 
+/* Of one chain, for they are found by the random end of their ids. */
+DB_TEST(every_job_that_is_waited_for_is_asked_about_once)
+{
+	static struct sleeper s[100], twin[100];
+	struct waited from = { 0 };
+	struct job_key some[JOBS_ASKED];
+	int n, met = 0;
+	struct t_house h;
+
+	t_house_open(&h, t, 0, "");
+	for (int i = 0; i < 100; i++) {
+		job_id id = { sys_ulid(&h.clock.c) };
+		memset(id.u.s + 18, '0', 8);
+		id.u.s[16] = (char)('A' + i % 10);
+		id.u.s[17] = (char)('A' + i / 10);
+		sleep_for(&h, &s[i], id, 25000);
+		sleep_for(&h, &twin[i], id, 25000);
+	}
+	while ((n = board_waited(h.work->board, &from, some, JOBS_ASKED)) != 0) {
+		for (int k = 0; k < n; k++, met++)
+			board_gone(h.work->board, &some[k].id);		/* while they are gone through */
+		CHECK_INT(met, <=, 100);
+	}
+	CHECK_INT(met, ==, 100);
+	for (int i = 0; i < 100; i++)
+		CHECK(s[i].woken == 1 && twin[i].woken == 1);
+	t_house_close(&h);
+}
+
 /* --- a database that hangs --- */
 
 SQL_PG(0, hang, "t.hang", "SELECT pg_sleep(3)::text WHERE $1 = 0");
@@ -402,13 +431,28 @@ DB_TEST(a_claim_that_nobody_knows_of_comes_back)
 }
 
 /* The lease of a job is taken away while it runs: the worker lets go of it and goes on with others. */
+/* Whether a line of the house's log holds that. */
+static bool
+logged(struct t_house *h, const char *what)
+{
+	char line[4096];
+	bool found = false;
+	FILE *f = fopen(h->log_path, "r");
+
+	while (f != NULL && !found && fgets(line, sizeof(line), f) != NULL)
+		found = strstr(line, what) != NULL;
+	if (f != NULL)
+		fclose(f);
+	return found;
+}
+
 DB_TEST(a_worker_survives_the_loss_of_its_job)
 {
 	struct t_house h;
 	struct error e;
 	int n;
 
-	open_mute(&h, t, T_HANDS, "workers=1 openai_total=200 lease=1000 heartbeat=3600000");
+	open_mute(&h, t, T_HANDS, "workers=1 openai_total=200 lease=1000 heartbeat=3600000 log_level=info");
 	settle(&h);
 	job_id id = t_job(&h, JT_POST_GENERATION, NULL, 0);
 	work_wake(h.work);
@@ -422,6 +466,10 @@ DB_TEST(a_worker_survives_the_loss_of_its_job)
 	CHECK_INT(stats(&h).lost, ==, 2);
 	T_UNTIL(stats(&h).running == 0);
 	CHECK_INT(t_count(&h, "post"), ==, 1);
+	t_work_close(&h);
+	T_UNTIL(logged(&h, "end=done attempt=2"));	/* what became of it is said once that stands */
+	CHECK(logged(&h, "end=lost attempt=1"));
+	CHECK(!logged(&h, "end=again"));
 	t_house_close(&h);
 }
 

@@ -177,7 +177,6 @@ void
 t_house_open(struct t_house *h, struct t_db *t, unsigned flags, const char *sets)
 {
 	static int made;
-	char path[128];
 	struct error e;
 
 	if (!crypto_init())
@@ -186,8 +185,8 @@ t_house_open(struct t_house *h, struct t_db *t, unsigned flags, const char *sets
 	arena_init(&h->a, 64 << 20);
 	sys_clock_test_init(&h->clock, begin_ms);
 	load_conf(h, sets);
-	snprintf(path, sizeof(path), "%s/log%d", t_dir(), ++made);
-	need(log_open(path, LOG_LOGFMT, (enum log_level)h->conf.log_level, &sys_clock_real, &h->log, &e), &e);
+	snprintf(h->log_path, sizeof(h->log_path), "%s/log%d", t_dir(), ++made);
+	need(log_open(h->log_path, LOG_LOGFMT, (enum log_level)h->conf.log_level, &sys_clock_real, &h->log, &e), &e);
 	t_db_schema(t);
 	open_engine(h, flags);
 	t_workspace(h, PLAN_ENTERPRISE, &h->ws, &h->project);

@@ -20,6 +20,7 @@ struct t_house {
 	struct conf conf;
 	struct engine *engine;
 	struct log *log;
+	char log_path[128];
 	struct work *work;
 	workspace_id ws;
 	project_id project;
