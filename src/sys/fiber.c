@@ -1,4 +1,12 @@
+/* fiber -- see fiber.h.
+ *
+ * The first switch to a fiber is setcontext's, for only makecontext makes a stack.  All others are _setjmp and _longjmp: swapcontext asks the
+ * kernel for the signal mask each time, four times for a call, and nobody changes that here.  A sanitizer understands swapcontext alone.
+ *
+ * The check of longjmp that comes with _FORTIFY_SOURCE knows one stack only. */
+#undef _FORTIFY_SOURCE
 #include "sys/fiber.h"
+#include <setjmp.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <ucontext.h>
@@ -23,8 +31,10 @@
 /* The deepest calls of handlers take some 30 KB (80 parameters as text, texts of errors, JSON); a sanitizer triples it. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define FIBER_STACK	((size_t)1024 << 10)
+typedef ucontext_t place;
 #else
 #define FIBER_STACK	((size_t)256 << 10)
+typedef jmp_buf place;
 #endif
 
 struct fiber {
@@ -32,10 +42,11 @@ struct fiber {
 	struct fibers *home;
 	void (*run)(void *);
 	void *arg;
-	bool ended;
+	bool begun, ended;
 	char *map;
 	size_t mapped;
-	ucontext_t self, caller;
+	ucontext_t start;
+	place self, caller;
 	void *shadow, *caller_shadow;		/* the sanitizers' */
 	const void *caller_stack;
 	size_t caller_size;
@@ -63,11 +74,33 @@ arrived(void *kept, const void **from, size_t *size)
 	(void)kept, (void)from, (void)size;
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+static void enter(struct fiber *f) { swapcontext(&f->caller, f->begun ? &f->self : &f->start); }
+static void leave(struct fiber *f) { swapcontext(&f->self, &f->caller); }
+#else
+static void
+enter(struct fiber *f)
+{
+	if (_setjmp(f->caller) != 0)
+		return;
+	if (f->begun)
+		_longjmp(f->self, 1);
+	setcontext(&f->start);
+}
+
+static void
+leave(struct fiber *f)
+{
+	if (_setjmp(f->self) == 0)
+		_longjmp(f->caller, 1);
+}
+#endif
+
 static void
 back(struct fiber *f)
 {
 	leave_for(&f->shadow, f->caller_stack, f->caller_size, f->caller_shadow);
-	swapcontext(&f->self, &f->caller);
+	leave(f);
 	arrived(f->shadow, &f->caller_stack, &f->caller_size);
 }
 
@@ -77,6 +110,7 @@ begin(unsigned high, unsigned low)
 {
 	struct fiber *f = (struct fiber *)((uintptr_t)high << 32 | (uintptr_t)low);
 
+	f->begun = true;
 	arrived(NULL, &f->caller_stack, &f->caller_size);
 	for (;;) {
 		f->run(f->arg);
@@ -96,11 +130,11 @@ make(struct fibers *home)
 	f->home = home;
 	f->mapped = FIBER_STACK + page;
 	f->map = mmap(NULL, f->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
-	if (f->map == MAP_FAILED || mprotect(f->map, page, PROT_NONE) != 0 || getcontext(&f->self) != 0)
+	if (f->map == MAP_FAILED || mprotect(f->map, page, PROT_NONE) != 0 || getcontext(&f->start) != 0)
 		abort();
-	f->self.uc_stack.ss_sp = f->map + page;
-	f->self.uc_stack.ss_size = FIBER_STACK;
-	makecontext(&f->self, (void (*)(void))(uintptr_t)begin, 2, (unsigned)((uintptr_t)f >> 32), (unsigned)(uintptr_t)f);
+	f->start.uc_stack.ss_sp = f->map + page;
+	f->start.uc_stack.ss_size = FIBER_STACK;
+	makecontext(&f->start, (void (*)(void))(uintptr_t)begin, 2, (unsigned)((uintptr_t)f >> 32), (unsigned)(uintptr_t)f);
 #ifdef __SANITIZE_THREAD__
 	f->shadow = __tsan_create_fiber(0);
 #endif
@@ -130,8 +164,8 @@ fiber_go(struct fiber *f)
 #ifdef __SANITIZE_THREAD__
 	f->caller_shadow = __tsan_get_current_fiber();
 #endif
-	leave_for(&f->caller_shadow, f->self.uc_stack.ss_sp, FIBER_STACK, shadow);
-	swapcontext(&f->caller, &f->self);
+	leave_for(&f->caller_shadow, f->start.uc_stack.ss_sp, FIBER_STACK, shadow);
+	enter(f);
 	arrived(f->caller_shadow, NULL, NULL);
 	if (!f->ended)
 		return true;
