@@ -202,11 +202,14 @@ shows(const struct rq *rq)
 	return of_content(rq->op) ? rq->rate_ask.take.ok && rq->rate_ask.wrote == KV_UNKNOWN : !(rq->op->flags & OP_SLOW);
 }
 
+/* A list reads in a snapshot of its own. */
 static unsigned
-replica_or_not(struct rq *rq, int64_t *since)
+kind_of_read(struct rq *rq, int64_t *since)
 {
+	unsigned shares = rq->op->flags & OP_LIST ? 0 : CALL_SHARES;
+
 	*since = rq->stage == AT_READ && of_content(rq->op) ? seen_since(rq->api->c.seen, rq->rate_ask.wrote) : KV_UNKNOWN;
-	return *since != KV_UNKNOWN ? CALL_READ | CALL_REPLICA : CALL_READ;
+	return CALL_READ | shares | (*since != KV_UNKNOWN ? CALL_REPLICA : 0);
 }
 
 static enum err
@@ -243,7 +246,7 @@ static enum err
 send_read(struct rq *rq)
 {
 	int64_t since;
-	unsigned flags = replica_or_not(rq, &since);
+	unsigned flags = kind_of_read(rq, &since);
 
 	rq->call = (struct call){ .run = run_read, .done = read_done, .flags = flags, .since = since, .bytes = 1024 };
 	return engine_submit(rq->api->c.engine, &rq->call, &rq->err);

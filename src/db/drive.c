@@ -1,5 +1,6 @@
 /* drive -- the thread of the pool that drives connections (see pool.c). */
 #include "db/pool_priv.h"
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -707,9 +708,22 @@ wake_sleepers(struct driver *d, int64_t now)
 
 /* --- the driver --- */
 
+/* How many more reads make a flight leave: one, unless another one is under way and will land soon. */
+static int
+company(const struct driver *d, int64_t now)
+{
+	int least = INT_MAX;
+
+	for (int k = 0; k < LANES && d->lane[k].seats > 0; k++) {
+		const struct lane *n = &d->lane[k];
+		least = MIN(least, n->aloft == 0 || now - n->left_us >= ALOFT_US ? 1 : ALOFT * n->aloft - n->waiting);
+	}
+	return MAX(least, 1);
+}
+
 /* Whether nothing is left to do; over: not ever. */
 static bool
-may_sleep(struct driver *d, bool *over)
+may_sleep(struct driver *d, int64_t now, bool *over)
 {
 	struct engine *g = d->p->g;
 
@@ -718,6 +732,7 @@ may_sleep(struct driver *d, bool *over)
 	d->pending = g->wait.n + g->read.n + g->ride.n;
 	*over = g->closing && d->pending == 0 && d->alive == 0;
 	d->asleep = !work && !*over;
+	d->company = company(d, now);
 	pthread_mutex_unlock(&g->lock);
 	return !work;
 }
@@ -728,7 +743,7 @@ sleep_ms(const struct driver *d, int64_t now)
 	int64_t us = d->alive > 0 || d->pending > 0 ? LOOK_US : MEASURE_US;
 
 	for (int k = 0; k < LANES; k++)
-		if (d->lane[k].asks != NULL && d->lane[k].aloft > 0)
+		if (d->lane[k].aloft > 0 && (d->lane[k].asks != NULL || now - d->lane[k].left_us < ALOFT_US))
 			us = ALOFT_US;
 	for (const struct task *t = d->sleepers.head; t != NULL; t = t->next)
 		us = MIN(us, MAX(t->wake_us - now, 0) + 500);
@@ -775,7 +790,7 @@ pool_drive(void *arg)
 			fly(d, &d->lane[k], now);
 		if (now - d->looked_us >= LOOK_US)
 			look(d, now);
-		bool sleeps = d->ready.head == NULL && may_sleep(d, &over);
+		bool sleeps = d->ready.head == NULL && may_sleep(d, now, &over);
 		if (!over)
 			turn(d, sleeps ? sleep_ms(d, now) : 0);
 	}

@@ -55,7 +55,7 @@ engine_submit(struct engine *g, struct call *c, struct error *e)
 		wake &= g->pool != NULL;
 	}
 	if (wake)
-		pool_nudge(g->pool);
+		pool_nudge(g->pool, (c->flags & CALL_SHARES) != 0);
 	pthread_mutex_unlock(&g->lock);
 	if (refused)
 		return fail(e, E_UNAVAILABLE, NULL, "Too many requests wait for the database.");
@@ -77,7 +77,7 @@ engine_hurry(struct engine *g)
 	g->hurry = true;
 	pthread_cond_broadcast(&g->more);
 	if (g->pool != NULL)
-		pool_nudge(g->pool);
+		pool_nudge(g->pool, false);
 	pthread_mutex_unlock(&g->lock);
 }
 

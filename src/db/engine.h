@@ -31,6 +31,7 @@ enum {
 	CALL_READ  = 1,		/* no transaction of ours around it */
 	CALL_RIDE  = 2,		/* nobody waits: run with the next batch, or within a second */
 	CALL_REPLICA = 16,	/* a read that a replica may answer, as soon as it has what `since` says; if none can, the primary does */
+	CALL_SHARES = 64,	/* a read of single statements: where it would have to wait for others to land, its driver sleeps on meanwhile */
 	CALL_SLOW  = 8,		/* a read that may take long: PostgreSQL does not send it together with others */
 	CALL_FORCE = 4,		/* taken although the queue is full, and waits for as long as it takes: the worker's, which hold a lease */
 	CALL_AGAIN = 32,	/* taken although the queue is full, for it had its place before; the deadline holds */

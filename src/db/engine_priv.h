@@ -43,7 +43,8 @@ enum err transact(struct call *, struct db *, bool firm, struct error *);
 void	note_batch(struct engine *, int calls, int64_t began_us, bool wrote, enum err code, const struct error *why);
 
 MUST_USE enum err pool_open(struct engine *, struct pool **ret, struct error *);
-void	pool_nudge(struct pool *);	/* there is something to do; with the lock held */
+/* There is something to do; with the lock held.  For a read that shares only those are woken that it would not have to wait for. */
+void	pool_nudge(struct pool *, bool shares);
 void	pool_stats(struct pool *, struct engine_stats *);
 void	pool_close(struct pool *);	/* when all that is queued has run */
 #endif

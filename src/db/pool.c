@@ -168,11 +168,11 @@ pool_tick(struct driver *d, int64_t now)
 /* --- figures, open, close --- */
 
 void
-pool_nudge(struct pool *p)
+pool_nudge(struct pool *p, bool shares)
 {
 	for (int i = 0; i < p->drivers; i++) {
 		struct driver *d = &p->driver[i];
-		if (!d->asleep)
+		if (!d->asleep || (shares && p->g->read.n < d->company))
 			continue;
 		d->asleep = false;
 		poke(d);
@@ -322,7 +322,7 @@ void
 pool_close(struct pool *p)
 {
 	pthread_mutex_lock(&p->g->lock);
-	pool_nudge(p);
+	pool_nudge(p, false);
 	pthread_mutex_unlock(&p->g->lock);
 	for (int i = 0; i < p->running; i++)
 		pthread_join(p->driver[i].thread, NULL);

@@ -65,6 +65,7 @@ struct driver {
 	int turn;			/* who is given the next seat */
 	int64_t looked_us, active_us;
 	bool asleep;			/* under the engine's lock */
+	int company;			/* the same: so many reads that share wake it */
 	struct seat *dialed;		/* under the pool's lock */
 };
 

@@ -2,6 +2,7 @@
 #include "t_db.h"
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* What only the pool of PostgreSQL does; what both engines promise is in engine_test.c. */
 SQL(put, "t.put", "INSERT INTO t (id) VALUES ($1)");
@@ -9,6 +10,7 @@ SQL(get, "t.get", "SELECT id FROM t WHERE id = $1");
 SQL(some, "t.some", "SELECT id FROM t WHERE id >= $1 ORDER BY id");
 SQL(divide, "t.divide", "SELECT 1 / ($1 - id) FROM t WHERE id = $1");
 SQL(sleep_ms, "t.sleep_ms", "SELECT pg_sleep($1 / 1000.0)::text");
+SQL(stand_in_line, "t.stand_in_line", "SELECT pg_advisory_xact_lock($1 + hashtext(current_schema()))::text");
 static const char tables[] = "CREATE TABLE t (id {i64} NOT NULL PRIMARY KEY){strict}";
 
 struct probe { struct call c; int64_t id, seen; int runs, dones; enum err code; struct error e; };
@@ -82,6 +84,14 @@ ask_thrice(struct call *c, struct db *db, struct error *e)
 		TRY(db_done(&r[i], e));
 	}
 	return OK;
+}
+
+static enum err
+wait_in_line(struct call *c, struct db *db, struct error *e)
+{
+	bool any;
+
+	return db_any(db, stand_in_line, &any, e, V(((struct probe *)c)->id));
 }
 
 static enum err
@@ -233,6 +243,40 @@ DB_TEST(several_questions_take_one_round_trip)
 	run(g, &twice);				/* its ROLLBACK is waited for by nobody */
 	CHECK(twice.code == OK && twice.seen == 2 + 2);
 	CHECK_INT(twice.c.trips, ==, 2);
+	engine_close(g);
+}
+
+/* Its driver need not wake for one that shares while a flight is under way, but must when that one takes its time, and when many wait. */
+DB_TEST(who_shares_waits_for_no_flight_that_does_not_land)
+{
+	struct probe slow = probe(0, wait_in_line, CALL_READ | CALL_SHARES), quick = probe(2, look_up, CALL_READ | CALL_SHARES), many[20];
+	struct engine_conf c;
+
+	if (!t->pg)
+		return;
+	engine_close(with_rows(t, &c, 3));
+	c.pool = 2;
+	c.statement_ms = 120000;
+	struct engine *g = t_db_engine(&c);
+	(void)t_db_count(t, "SELECT 1 FROM pg_advisory_lock(hashtext(current_schema()))");
+	submit(g, &slow);
+	while (t_db_count(t, "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
+	    " AND objid::bigint = hashtext(current_schema())::bigint & 4294967295") == 0)
+		usleep(1000);
+	run(g, &quick);
+	for (size_t i = 0; i < COUNT(many); i++) {
+		many[i] = probe(1, look_up, CALL_READ | CALL_SHARES);
+		submit(g, &many[i]);
+	}
+	for (size_t i = 0; i < COUNT(many); i++) {
+		wait_for(&many[i]);
+		CHECK(many[i].code == OK && many[i].seen == 1);
+	}
+	CHECK(quick.code == OK && quick.seen == 2);
+	CHECK_INT(slow.dones, ==, 0);
+	(void)t_db_count(t, "SELECT pg_advisory_unlock(hashtext(current_schema()))::int");
+	wait_for(&slow);
+	CHECK_OK(slow.e, slow.code);
 	engine_close(g);
 }
 
