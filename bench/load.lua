@@ -5,15 +5,23 @@
 -- BENCH_IDS=<file>    PATCH instead, each time one of the ids that stand there, a line each; XXXXXXXX in the body becomes a random number
 -- BENCH_BODY=<body>   POST this body, always the same
 -- BENCH_TURNS=<file>  with BENCH_BODY: behind it goes one of the refresh tokens that stand there, a line each, and then those of the answers
+-- BENCH_PLACES=<HOST:PORT ...>  a place for each thread, which sends all of its requests there
 -- BENCH_PAUSE=<ms>    each connection waits that long, on average, between an answer and its next request
 
 local body, seed = os.getenv("BENCH_NOTE"), tonumber(os.getenv("BENCH_SEED"))
 local order, pause = tonumber(os.getenv("BENCH_ORDER")), tonumber(os.getenv("BENCH_PAUSE"))
-local threads = 0
+local places, threads = {}, 0
+
+for host, port in (os.getenv("BENCH_PLACES") or ""):gmatch("(%S+):(%d+)") do
+	places[#places + 1] = { host, port }
+end
 
 function setup(thread)
 	threads = threads + 1
 	thread:set("id", threads)
+	if places[threads] then
+		thread.addr = wrk.lookup(places[threads][1], places[threads][2])[1]
+	end
 end
 
 local turns, free = os.getenv("BENCH_TURNS"), {}

@@ -145,12 +145,15 @@ def prompt():
         ctypes.CDLL(None).syscall(number, 0, attr, 0)
 
 
-def wrk_start(url, connections, seconds, headers=(), note=None, ordered=False, pause=0, ids=None, body=None, turns=None, soon=False):
+def wrk_start(url, connections, seconds, headers=(), note=None, ordered=False, pause=0, ids=None, body=None, turns=None, soon=False, places=None):
     """note: the body of POSTs, under random Idempotency-Keys or ordered ones; with ids, a file of them, of PATCHes behind the URL.
     body: of POSTs that are all alike; with turns, a file of refresh tokens, one of them follows, and each answer holds the next.
+    places: HOST:PORT for each of as many threads, instead of the URL's.
     pause: ms between an answer and the next request; soon: see prompt()."""
-    threads = str(min(connections, CORES))
+    threads = str(len(places or ()) or min(connections, CORES))
     env = dict(os.environ, BENCH_PAUSE=str(pause), BENCH_SEED=str(random.getrandbits(31)), BENCH_THREADS=threads)
+    if places is not None:
+        env['BENCH_PLACES'] = ' '.join(places)
     if note is not None:
         env['BENCH_NOTE'] = note
     if ordered:
