@@ -439,7 +439,7 @@ static void
 turn(struct valkey *v, bool up)
 {
 	pthread_mutex_lock(&v->lock);
-	bool was = v->up, first = !v->tried;
+	bool news = v->up != up || !v->tried || (!up && strcmp(v->why, v->wire.why) != 0);
 	struct kv_take *in = up ? NULL : v->in;
 	struct kv_tale *gone = up ? NULL : v->wrote;
 	v->up = up;
@@ -453,7 +453,7 @@ turn(struct valkey *v, bool up)
 	}
 	pthread_cond_broadcast(&v->tried_once);
 	pthread_mutex_unlock(&v->lock);
-	if ((was != up || first) && !is_closing(v))
+	if (news && !is_closing(v))
 		note(v, up, v->wire.why);
 	untold(gone);
 	give_up(v, in);
