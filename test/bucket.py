@@ -28,7 +28,7 @@ SETTINGS = {'blob_endpoint': ENDPOINT, 'blob_bucket': BUCKET, 'blob_region': s3.
 def put(upload, body):
     r = urllib.request.Request(upload['uploadUrl'], body, method='PUT', headers={'Content-Type': upload['contentType']})
     try:
-        with urllib.request.urlopen(r, timeout=20) as a:
+        with urllib.request.urlopen(r, timeout=60) as a:
             return a.status
     except urllib.error.HTTPError as e:
         return e.code
@@ -105,7 +105,7 @@ def knowledge(s):
     need(any(p['documentId'] == job['result']['documentId'] for p in found), f'{found}')
     need(len(objects_of(u)) == 1, f'{objects_of(u)}')
     need(c.request('DELETE', '/v1/knowledge/' + job['result']['documentId']).status == 200, 'the document cannot be deleted')
-    wait_for(lambda: not objects_of(u), 30)
+    wait_for(lambda: not objects_of(u))
     c.close()
 
 
@@ -114,7 +114,7 @@ def unwanted(s):
     u, empty = mint(s), mint(s)
     need(put(u, b'Nobody wants this.') == 200, 'refused')
     sql(s, 'UPDATE upload SET since = since - 86400000')
-    wait_for(lambda: not objects_of(u), 30)
+    wait_for(lambda: not objects_of(u))
     for gone in (u, empty):
         c = s.client(s.key)
         a = c.post('/v1/sources', {'type': 'file', 'projectId': s.project, 'uploadId': gone['id']})

@@ -21,7 +21,7 @@ from cases import case, need
 
 def connect(s):
     c = socket.socket(socket.AF_UNIX)
-    c.settimeout(20)
+    c.settimeout(60)
     c.connect(os.path.join(s.data, 'scriped.sock'))
     return c
 

@@ -18,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 
@@ -31,8 +30,9 @@ import cases
 import confine
 import files
 from cases import Skip, case, need
-from pg import as_user, free_port
-from server import Client, Closed, Server, program, surroundings, wait_for
+from pg import as_user
+from ports import free_port
+from server import PATIENCE, Client, Closed, Server, program, surroundings, wait_for
 from talk import Talk
 
 UNITS = sorted(glob.glob(os.path.join(DEPLOY, 'systemd', '*.service')))
@@ -314,7 +314,7 @@ class Proxy:
         os.chmod(self.dir, 0o755)
         self.port, self.tls = free_port(), free_port()
         self.proc = subprocess.Popen(self.command(nodes), stdout=subprocess.DEVNULL, stderr=open(self.dir + '/log', 'wb'), env=self.environment(nodes))
-        need(wait_for(self.up, 20), 'the proxy does not start: ' + open(self.dir + '/log').read()[-3000:])
+        need(wait_for(self.up), 'the proxy does not start: ' + open(self.dir + '/log').read()[-3000:])
 
     def environment(self, nodes):
         return {**os.environ, 'HOME': self.dir, 'XDG_DATA_HOME': self.dir}
@@ -334,7 +334,7 @@ class Proxy:
 
     def __exit__(self, *_):
         self.proc.terminate()
-        self.proc.wait(20)
+        self.proc.wait(PATIENCE)
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
@@ -417,7 +417,7 @@ class Load:
     def more(self, n, why):
         """Waits until so many more requests were answered."""
         was = self.n
-        need(wait_for(lambda: self.n > was + n, 20), why)
+        need(wait_for(lambda: self.n > was + n), why)
 
     def stored(self):
         """What is stored, as often as it is."""
@@ -442,7 +442,7 @@ def behind(proxy, **more):
     """A case that gets a proxy of this kind and the two nodes behind it."""
     def wrap(fn):
         def go(engine):
-            with Server({**BEHIND, **more}, db='postgres') as s, s.twin({**BEHIND, **more}) as other, proxy(s, other) as p:
+            with Server({**BEHIND, **more}, db='postgres', port=free_port()) as s, s.twin({**BEHIND, **more}, port=free_port()) as other, proxy(s, other) as p:
                 for node in (s, other):
                     need(wait_for(lambda node=node: node.client().get('/readyz').status == 200), 'never ready')
                 fn(p, s, other)
@@ -462,7 +462,7 @@ def passes(p, s, other):
         need(a.status in status and a.json(), f'a body of {size} bytes: {a}')
     for size in (100, 250_000):
         body = json.dumps({'projectId': s.project, 'content': 'Hi'}).encode().ljust(size)
-        with socket.create_connection(('127.0.0.1', p.port), 20) as w:
+        with socket.create_connection(('127.0.0.1', p.port), PATIENCE) as w:
             w.sendall(f'POST /v1/notes HTTP/1.1\r\nHost: 127.0.0.1:{p.port}\r\nAuthorization: Bearer {s.key}\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n'.encode())
             need(w.recv(4096).startswith(b'HTTP/1.1 100'), 'no 100 Continue')
             w.sendall(body)
@@ -474,15 +474,15 @@ def passes(p, s, other):
     need(a.status == 200 and a.json()['data']['status'] == 'DONE', f'a wait: {a}')
 
 
-def told(st, method, seconds):
-    """That this is what a stream tells next, and soon: its beats do not count."""
-    late = threading.Timer(seconds, st.wire.sock.shutdown, [socket.SHUT_RDWR])
+def told(st, method):
+    """That this is what a stream tells next; its beats do not count."""
+    late = threading.Timer(PATIENCE, st.wire.sock.shutdown, [socket.SHUT_RDWR])
     late.start()
     try:
         e = st.next()
         need(e and e['method'] == method, f'{e} and not {method}')
     except Closed:
-        need(False, f'{method} did not come within {seconds} s')
+        need(False, f'{method} did not come within {PATIENCE} s')
     finally:
         late.cancel()
 
@@ -496,11 +496,11 @@ def streams(p, s, other):
         post = s.client().post('/v1/posts', {'projectId': s.project, 'content': 'One'}).json()['data']['id']
         st = t.stream(t.message('subscriptions/listen', {'notifications': {'resourceSubscriptions': [f'scripe://posts/{post}']}}))
         need(st.status == 200, f'{st.status}')
-        told(st, 'notifications/subscriptions/acknowledged', 2)
+        told(st, 'notifications/subscriptions/acknowledged')
         for node in (s, other):
             a = node.client().request('PATCH', f'/v1/posts/{post}', {'content': f'changed by {node.port}'})
             need(a.status == 200, f'{a}')
-            told(st, 'notifications/resources/updated', 8)
+            told(st, 'notifications/resources/updated')
         st.close()
 
 
@@ -518,11 +518,11 @@ def rolled(p, s, other):
     with Load(p, s, keyed=False) as load:       # writes that no proxy may send again
         load.more(100, 'no load')
         for node in (other, s):
-            port = node.port
             need(node.stop() == 0, 'it did not stop')
             load.more(50, 'the load stands still')
-            node.start(extra=['--listen', f'127.0.0.1:{port}'])
-            time.sleep(4)         # fail_timeout, health_interval
+            said = len(node.log_text())
+            node.start()
+            need(wait_for(lambda node=node, said=said: 'path=/v1/notes' in node.log_text()[said:]), 'the proxy does not send it callers again: ' + node.log_text()[-2000:])
     need(not load.wrong, f'{len(load.wrong)} of {load.n} failed while nodes were exchanged: {load.wrong[:3]}')
     load.judge()
 
@@ -579,7 +579,7 @@ class Bouncer:
 
     def __enter__(self):
         port = urllib.parse.urlsplit(self.url).port
-        need(wait_for(lambda: self.proc.poll() is not None or not socket.socket().connect_ex(('127.0.0.1', port)), 10) and self.proc.poll() is None, 'PgBouncer does not start: ' + self.said())
+        need(wait_for(lambda: self.proc.poll() is not None or not socket.socket().connect_ex(('127.0.0.1', port))) and self.proc.poll() is None, 'PgBouncer does not start: ' + self.said())
         return self
 
     def said(self):
@@ -588,7 +588,7 @@ class Bouncer:
 
     def __exit__(self, *_):
         self.proc.terminate()
-        self.proc.wait(20)
+        self.proc.wait(PATIENCE)
         self.log.close()
         shutil.rmtree(self.dir, ignore_errors=True)
 

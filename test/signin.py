@@ -47,7 +47,7 @@ def csrf(page, button=None):
 def log_of(s, answer):
     """What the log says of a visit: {name: value} of its line of event `people`."""
     number = answer.get('X-Request-Id')
-    line = wait_for(lambda: next((x for x in s.log_text().split('\n') if 'event=people' in x and number in x), None), 10)
+    line = wait_for(lambda: next((x for x in s.log_text().split('\n') if 'event=people' in x and number in x), None))
     return dict(re.findall(r'(\w+)=("[^"]*"|\S+)', line or ''))
 
 

@@ -33,7 +33,7 @@ sys.path[:0] = [os.path.join(HERE, '..', 'lib'), os.path.join(HERE, '..', 'provi
 from provider import Provider                                                       # noqa: E402
 from server import Client, Closed, Failure, Server, Wire, wait_for      # noqa: E402
 
-PATIENCE = 30                                   # seconds until something that must happen counts as never
+PATIENCE = 60                                   # seconds until something that must happen counts as never
 PATHS = {'note': '/v1/notes', 'post': '/v1/posts', 'source': '/v1/sources', 'job': '/v1/posts/generations', 'document': '/v1/knowledge'}
 SENTENCES = (
     'The {n}th warehouse visit taught us more than the survey did.', 'Forklift drivers know where the hours go.',

@@ -96,13 +96,13 @@ class Run:
         time.sleep(self.rng.uniform(0, 0.3))        # the random instant is what is tested
         self.caught += len(readers(self.tmp))
         s.kill()
-        need(wait_for(lambda: not readers(self.tmp), 2), 'a reader outlives the server')
+        need(wait_for(lambda: not readers(self.tmp)), 'a reader outlives the server')
         s.start()
         c = s.client(s.key)
         for job, source, word in self.made[-FILES:]:
             self.check(c, c.wait_job(job), source, word)
         c.close()
-        need(wait_for(lambda: not os.listdir(self.tmp), 5), f'there is left {os.listdir(self.tmp)}')
+        need(wait_for(lambda: not os.listdir(self.tmp)), f'there is left {os.listdir(self.tmp)}')
 
     def check(self, c, job, source, word):
         need(job['status'] == 'DONE', f'{job}')

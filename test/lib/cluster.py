@@ -20,8 +20,9 @@ from contextlib import suppress
 import pg
 import redis
 import s3
+from ports import free_port
 from proxy import Proxy
-from server import Closed, Failure, Server, program, psql, surroundings, wait_for
+from server import PATIENCE, Closed, Failure, Server, program, psql, surroundings, wait_for
 
 SUPERUSER, USER, DATABASE, BUCKET = 'postgres', 'scriped', 'scriped', 'cluster'
 DISK_MB = 600
@@ -39,7 +40,7 @@ class Postgres:
         self.name, self.dir = name, folder
         self.prefix, self.user = pg.as_user()
         self.data, self.log, self.proc = f'{folder}/data', f'{folder}/log', None
-        self.port = pg.free_port()
+        self.port = free_port()
         os.makedirs(folder)
         self.mounted = self.mount()
         open(self.log, 'w').close()
@@ -78,7 +79,7 @@ class Postgres:
             self.proc = subprocess.Popen([*self.prefix, pg.find('postgres'), '-D', self.data, '-p', str(self.port)], cwd=self.dir, stdin=subprocess.DEVNULL,
                                          stdout=log, stderr=log)
 
-    def start(self, timeout=60):
+    def start(self, timeout=PATIENCE):
         self.launch()
         if not wait_for(lambda: self.proc.poll() is not None or self.answers(), timeout) or self.proc.poll() is not None:
             raise Failure(f'PostgreSQL {self.name} does not start: {self.log_text()[-1500:]}')
@@ -168,7 +169,7 @@ class Node(Server):
         self.proc.send_signal(signal.SIGSTOP if on else signal.SIGCONT)
 
     def restart(self):
-        self.stop(timeout=30)
+        self.stop()
         self.revive()
 
     def launch(self, extra=()):
@@ -319,13 +320,13 @@ class Cluster:
 
     def streaming(self):
         at = self.pg[self.primary].ask('SELECT pg_current_wal_flush_lsn()').strip()
-        if not wait_for(lambda: 't' in self.pg[self.primary].ask(f"SELECT state = 'streaming' AND flush_lsn >= '{at}' FROM pg_stat_replication"), 30):
+        if not wait_for(lambda: 't' in self.pg[self.primary].ask(f"SELECT state = 'streaming' AND flush_lsn >= '{at}' FROM pg_stat_replication")):
             raise Failure(f'the replica does not stream: {self.pg[self.replica()].log_text()[-1000:]}')
 
     def synchronous(self, name):
         self.pg[self.primary].ask(f"ALTER SYSTEM SET synchronous_standby_names = '{name}'")
         self.pg[self.primary].ask('SELECT pg_reload_conf()')
-        wait_for(lambda: self.pg[self.primary].ask('SHOW synchronous_standby_names').strip() == name, 10)
+        wait_for(lambda: self.pg[self.primary].ask('SHOW synchronous_standby_names').strip() == name)
 
     def promote(self):
         """The replica becomes the primary; who was it must be dead.  Until attach() there is no replica, and commits do not wait for one."""
@@ -367,7 +368,7 @@ class Cluster:
                 node.kill()
                 node.start()
 
-    def served(self, timeout=30):
+    def served(self, timeout=PATIENCE):
         """Waits until every node that answers requests does so; gives those that do not."""
         late = [n for n in self.nodes.values() if n.role != 'worker']
 

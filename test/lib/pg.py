@@ -15,10 +15,11 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
+
+from ports import free_port
 
 SETTINGS = {
     'fsync': 'off', 'synchronous_commit': 'off', 'full_page_writes': 'off', 'max_connections': '400',
@@ -46,12 +47,6 @@ def as_user():
             return ['setpriv', f'--reuid={user.pw_uid}', f'--regid={user.pw_gid}', '--clear-groups'], user
         return ['runuser', '-u', name, '--'], user
     raise SystemExit('pg: running as root, and there is no user postgres or nobody to run PostgreSQL as')
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
 
 
 class Cluster:

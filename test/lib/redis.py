@@ -13,6 +13,8 @@ import subprocess
 import tempfile
 import time
 
+from ports import free_port
+
 
 def program():
     return shutil.which('valkey-server') or shutil.which('redis-server')
@@ -21,9 +23,7 @@ def program():
 class Redis:
     def __init__(self, log=os.devnull, args=(), tls=None):
         self.log, self.proc, self.args, self.tls, self.dir = log, None, args, tls, tempfile.mkdtemp(prefix='scriped-kv-')
-        with socket.socket() as s:
-            s.bind(('127.0.0.1', 0))
-            self.port = s.getsockname()[1]
+        self.port = free_port()
         self.url = f'{"rediss" if tls else "redis"}://127.0.0.1:{self.port}'
 
     def __enter__(self):
@@ -41,7 +41,7 @@ class Redis:
             self.proc = subprocess.Popen([program(), *self.listen(), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--daemonize', 'no',
                                           '--dir', self.dir, *self.args],
                                          stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while not self.answers():
             if self.proc.poll() is not None or time.monotonic() > end:
                 raise RuntimeError(f'{program()} does not start; see {self.log}')

@@ -13,7 +13,6 @@ import hmac
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,18 +20,10 @@ import time
 import urllib.error
 import urllib.request
 
+from ports import free_port
+
 KEY_ID, KEY_SECRET, REGION = 'test:tester', 'testing', 'us-east-1'
 SERVERS = ('account', 'container', 'object')
-
-
-def free_ports(n):
-    held = [socket.socket() for _ in range(n)]
-    for s in held:
-        s.bind(('127.0.0.1', 0))
-    ports = [s.getsockname()[1] for s in held]
-    for s in held:
-        s.close()
-    return ports
 
 
 def request(endpoint, method, path, query='', body=b''):
@@ -50,7 +41,7 @@ def request(endpoint, method, path, query='', body=b''):
         'x-amz-content-sha256': digest, 'x-amz-date': stamp,
         'Authorization': f'AWS4-HMAC-SHA256 Credential={KEY_ID}/{scope}, SignedHeaders={names}, Signature={hmac.digest(key, signed.encode(), "sha256").hex()}'})
     try:
-        with urllib.request.urlopen(r, timeout=20) as a:
+        with urllib.request.urlopen(r, timeout=60) as a:
             return a.status, a.read()
     except urllib.error.HTTPError as e:
         return e.code, e.read()
@@ -93,7 +84,7 @@ class Service:
                 f'devices = {self.folder}/devices\nmount_check = false\nlog_level = ERROR\nlog_statsd_host =\ndisable_fallocate = true\n')
 
     def start(self):
-        *ports, proxy = free_ports(len(SERVERS) + 1)
+        *ports, proxy = [free_port() for _ in range(len(SERVERS) + 1)]
         os.makedirs(f'{self.folder}/devices/d1')
         os.makedirs(f'{self.folder}/cache')
         self.write('swift.conf', '[swift-hash]\nswift_hash_path_suffix = tests\nswift_hash_path_prefix = tests\n'
@@ -143,7 +134,7 @@ user_test_tester = {KEY_SECRET} .admin
             self.wait(f'http://127.0.0.1:{port}')
 
     def wait(self, url):
-        until = time.monotonic() + 30
+        until = time.monotonic() + 60
         while time.monotonic() < until:
             try:
                 urllib.request.urlopen(url, timeout=10).close()

@@ -39,6 +39,7 @@ LIFTED = {'rate_read': 0, 'rate_write': 0, 'rate_jobs': 0, 'rate_uploads': 0, 'r
           'rate_signin_address': 0, 'rate_register': 0, 'rate_documents': 0, 'rate_codes': 0}
 # Of a test that submits whatever URL there is: nothing is fetched from anywhere.
 OFFLINE = {'fetch_proxy': 'http://127.0.0.1:1', 'youtube_proxy': 'http://127.0.0.1:1'}
+PATIENCE = 60           # seconds that anything is waited for: what does not come then never comes, however slow and busy the machine
 METRICS = re.compile(rb'^metrics on http://\S+:(\d+)/metrics\n', re.M)
 READY = re.compile(r'^scriped ready on http://(\S+):(\d+)$')
 
@@ -146,16 +147,17 @@ def preload(*names):
 
 class Server:
     """settings: a dict of --set.  data: a folder to use (kept) instead of a temporary one.  clock: the time of day is .clock's.
-    names: those of test/lib/names.c; what it connects to is a line each of `connects` in the folder.
+    port: where it always listens; 0 is another one at each start.  names: those of test/lib/names.c; what it connects to is a line each of `connects` in the folder.
 
     .id .project .key are what setup printed; .host .port .url where it listens; .metrics the port of its metrics; .log the path of its standard error."""
 
-    def __init__(self, settings=None, db='sqlite', data=None, workspace='Test', project='Main', lift=True, clock=False, names=''):
+    def __init__(self, settings=None, db='sqlite', data=None, workspace='Test', project='Main', lift=True, clock=False, names='', port=0):
         self.settings = {**(LIFTED if lift else {}), **({'db_clock': False} if clock else {}), **(settings or {})}
         self.own = data is None
         self.data = data or tempfile.mkdtemp(prefix='scriped-test-')
         self.log = os.path.join(self.data, 'stderr.log') if self.own else tempfile.mktemp(prefix='scriped-log-')
         self.names, self.names_of = (workspace, project), names
+        self.listen = f'127.0.0.1:{port}'
         self.proc = self.host = self.port = self.id = self.project = self.key = None
         self.clock = Clock(os.path.join(self.data, 'clock')) if clock else None
         self.database = Database() if db == 'postgres' else None
@@ -175,7 +177,7 @@ class Server:
 
     # commands
 
-    def cli(self, *args, ok=(0,), where=True, timeout=60, said=None):
+    def cli(self, *args, ok=(0,), where=True, timeout=2 * PATIENCE, said=None):
         """Runs `scriped ARGS --data DIR`, with `said` at its standard input; gives (status, standard output, standard error)."""
         given = {'stdin': subprocess.DEVNULL} if said is None else {'input': said}
         p = subprocess.run(program() + [str(a) for a in args] + (self.where if where else []), **given,
@@ -219,7 +221,7 @@ class Server:
         return {**surroundings(), **more, **(preload(*loaded) if loaded else {})}
 
     def launch(self, extra=()):
-        args = program() + ['serve'] + self.where + ['--listen', '127.0.0.1:0']
+        args = program() + ['serve'] + self.where + ['--listen', self.listen]
         for k, v in self.settings.items():
             args += ['--set', f'{k}={str(v).lower() if isinstance(v, bool) else v}']
         with open(self.log, 'ab') as log:
@@ -256,7 +258,7 @@ class Server:
                     return m.group(1), int(m.group(2))
         raise Failure('scriped serve gave no ready line; it said: ' + (seen.decode(errors='replace') + self.log_text()).strip()[-2000:])
 
-    def stop(self, check=True, timeout=20):
+    def stop(self, check=True, timeout=PATIENCE):
         """SIGTERM; with check the exit status must be 0."""
         if not self.proc:
             return None
@@ -285,7 +287,7 @@ class Server:
 
     def unpipe(self, proc):
         if getattr(self, 'reader', None):
-            self.reader.join(10)
+            self.reader.join(PATIENCE)
             self.reader = None
         proc.stdout.close()
 
@@ -320,14 +322,14 @@ class Server:
         except FileNotFoundError:
             return ''
 
-    def log_wait(self, pattern, timeout=30):
+    def log_wait(self, pattern, timeout=PATIENCE):
         """The first match of a regular expression in the log, waiting for it up to timeout seconds."""
         return wait_for(lambda: re.search(pattern, self.log_text(), re.M), timeout)
 
     @contextmanager
-    def twin(self, settings=None, shared=False, clock=False):
+    def twin(self, settings=None, shared=False, clock=False, port=0):
         """Another node on the same database, with the same key, and a folder of its own or the same one."""
-        other = Server(settings, db='sqlite', clock=clock)
+        other = Server(settings, db='sqlite', clock=clock, port=port)
         other.where, other.database, other.key = ['--db', self.database.url, '--data', self.data if shared else other.data], None, self.key
         other.id, other.project = self.id, self.project
         try:
@@ -338,14 +340,14 @@ class Server:
 
     # clients
 
-    def wire(self, timeout=30):
+    def wire(self, timeout=PATIENCE):
         return Wire(self.host, self.port, timeout)
 
     def client(self, key=None, record=None):
         return Client(self.host, self.port, self.key if key is None else key, record)
 
 
-def wait_for(what, timeout=10, pause=0.02):
+def wait_for(what, timeout=PATIENCE, pause=0.02):
     """Calls what() until it gives something true, and returns that; None after timeout seconds."""
     end = time.monotonic() + timeout
     while True:
@@ -400,7 +402,7 @@ class Closed(Exception):
 class Wire:
     """One connection and nothing in between: send() bytes as they are, answer() reads one answer."""
 
-    def __init__(self, host, port, timeout=30, rcvbuf=None):
+    def __init__(self, host, port, timeout=PATIENCE, rcvbuf=None):
         family = socket.AF_INET6 if ':' in host else socket.AF_INET
         self.sock = socket.socket(family, socket.SOCK_STREAM)
         if rcvbuf:
@@ -491,7 +493,7 @@ class Wire:
                 a.body = self.rest()
         return a
 
-    def ended(self, timeout=10):
+    def ended(self, timeout=PATIENCE):
         """Whether the other end closes within timeout seconds without sending more."""
         if self.held:
             return False
@@ -524,7 +526,7 @@ def text_or_64(name, data):
 class Client:
     """Requests over one kept connection, with a key.  record(request, answer) is called with dicts for each exchange."""
 
-    def __init__(self, host, port, key=None, record=None, timeout=60):
+    def __init__(self, host, port, key=None, record=None, timeout=PATIENCE):
         self.host, self.port, self.key, self.record, self.timeout = host, port, key, record, timeout
         self.wire = None
 
@@ -581,7 +583,7 @@ class Client:
     def post(self, target, body=None, headers=None):
         return self.request('POST', target, body, headers)
 
-    def wait_job(self, job_id, timeout=30):
+    def wait_job(self, job_id, timeout=PATIENCE):
         """The job once it has ended."""
         def ended():
             job = self.get('/v1/jobs/' + job_id).json()['data']

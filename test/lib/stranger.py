@@ -21,7 +21,7 @@ class Stranger:
             threading.Thread(target=self.serve, args=(c,), daemon=True).start()
 
     def serve(self, c):
-        c.settimeout(10)
+        c.settimeout(60)
         try:
             data = b''
             while b'\r\n\r\n' not in data:

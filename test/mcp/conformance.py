@@ -9,7 +9,6 @@ import argparse
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 
@@ -18,6 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'lib'))
 
 from browser import Browser
 from people import App, Person
+from ports import free_port
 from server import ROOT, Client, Server
 from tap import Tap
 
@@ -50,11 +50,6 @@ def requirements(s, tap, revision):
     for _, name, passed, failed in VERDICT.findall(text):
         if name in aside:
             tap.line(f'{revision}, not scored ({aside[name]}): {name}', f'{passed} checks passed, {failed} failed; see {OUT}/{revision}' if int(failed) else None)
-
-
-def free_port():
-    with socket.create_server(('127.0.0.1', 0)) as sock:
-        return sock.getsockname()[1]
 
 
 def authorization(s, tap, _):

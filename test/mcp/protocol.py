@@ -82,7 +82,7 @@ def nodes(engine):
         need(u.result('ping') == {} and u.data('list_projects'), 'the other node does not know the session')
         u.result('logging/setLevel', {'level': 'error'})
         need(t.client.request('DELETE', '/mcp', None, t.headers()).status == 204, 'DELETE')
-        need(wait_for(lambda: u.ask('ping').status == 404, 2), 'the session lives on at the other node')
+        need(wait_for(lambda: u.ask('ping').status == 404), 'the session lives on at the other node')
 
 
 @case('2026-07-28: a request says all there is to know, and its headers the same')
@@ -298,15 +298,15 @@ def written_down(s):
         a = t.ask('tools/call', {'name': 'create_note', 'arguments': {'projectId': s.project}}, headers={'X-Forwarded-For': '203.0.113.9', 'User-Agent': 'Hosty/1'})
         rid = a.get('X-Request-Id')
         note = json.loads(a.json()['result']['content'][0]['text'])['data']['id']
-        line = s.log_wait(rf'^.*id={rid} method=POST path=/v1/notes .*status=200 .*ip=203.0.113.9 .*via=mcp', 5)
+        line = s.log_wait(rf'^.*id={rid} method=POST path=/v1/notes .*status=200 .*ip=203.0.113.9 .*via=mcp')
         need(line, s.log_text()[-2000:])
         need(len([x for x in s.log_text().split('\n') if rid in x]) == 1, 'two lines of one request')
         audit = json.loads(s.cli('audit', 'list', '--workspace', s.id, '--json')[1])[0]
         need(audit['route'] == '/v1/notes' and audit['resourceId'] == note and audit['ip'] == '203.0.113.9' and audit['requestId'] == rid, f'{audit}')
-        row = wait_for(lambda: t.client.get('/v1/request-logs/' + rid).json().get('data'), 5)
+        row = wait_for(lambda: t.client.get('/v1/request-logs/' + rid).json().get('data'))
         need(row and row['userAgent'] == 'Hosty/1' and row['path'] == '/v1/notes', f'{row}')
         t.ask('no/such')
-        need(s.log_wait(r'path=/mcp call=unknown status=404', 5), 'a method that is unknown')
+        need(s.log_wait(r'path=/mcp call=unknown status=404'), 'a method that is unknown')
 
 
 @case('A workspace may be named, and a key has its own', )

@@ -2,7 +2,7 @@
 import itertools
 import json
 
-from server import Wire, head
+from server import PATIENCE, Wire, head
 
 LEGACY = ['2025-03-26', '2025-06-18', '2025-11-25']
 MODERN = '2026-07-28'
@@ -84,7 +84,7 @@ class Talk:
             raise AssertionError(f'{tool} fails: {r}')
         return json.loads(r['content'][0]['text'])['data']
 
-    def stream(self, message=None, method='POST', headers=None, timeout=20):
+    def stream(self, message=None, method='POST', headers=None, timeout=PATIENCE):
         """Sends on a connection of its own; a Stream of what comes."""
         body = json.dumps(message).encode() if message is not None else b''
         pairs = {**self.headers(message), **(headers or {}), 'Authorization': 'Bearer ' + self.client.key, 'Content-Length': str(len(body))}
@@ -122,15 +122,13 @@ class Stream:
     def rest(self):
         return list(iter(self.next, None))
 
-    def quiet(self, seconds):
-        """Whether nothing comes for so long."""
-        self.wire.sock.settimeout(seconds)
-        try:
-            return self.next() is None
-        except TimeoutError:
-            return True
-        finally:
-            self.wire.sock.settimeout(20)
+    def until(self, uri):
+        """The addresses that are told to have changed before this one is.  What one pass finds is told in the order of the subscription: so one that
+        stands last in it, and is changed behind everything else, shows that nothing more comes."""
+        told = []
+        while (m := self.next())['params'].get('uri') != uri:
+            told.append(m['params'].get('uri', m['method']))
+        return told
 
     def close(self):
         self.wire.close()

@@ -45,14 +45,13 @@ def documents(answer, path='/client.json'):
         yield other, url
 
 
-def refuses(s, answer, within=30):
+def refuses(s, answer):
     """A document that is not taken: the person is told so on a page, of what was answered it shows nothing."""
     w = world(s)
     with documents(answer) as (other, url):
-        began = time.monotonic()
         a = asked(w, client_id=url)
         on_a_page(a)
-        need(SECRET not in a.body.decode() and time.monotonic() - began < within, f'{a}, {time.monotonic() - began:.1f} s')
+        need(SECRET not in a.body.decode(), f'{a}')
         need(len(other.requests) <= 1, f'{len(other.requests)} requests')
     return a
 
@@ -100,7 +99,7 @@ def redirect(s):
 def slow(s):
     def drip(c):
         c.sendall(head('Content-Type: application/json', 'Content-Length: 1000'))
-        for _ in range(80):
+        for _ in range(900):
             c.sendall(b' ')
             time.sleep(0.1)
 
@@ -114,7 +113,7 @@ def slow(s):
             c.close()
             wait([late], 0.2)
         late.result()
-    need(4 < time.monotonic() - began < 30, f'it took {time.monotonic() - began:.1f} s')
+    need(4 < time.monotonic() - began < 60, f'it took {time.monotonic() - began:.1f} s')
 
 
 @case('A server that stops waits for nobody else: who waits for a document is told to come again', own=True)
@@ -122,10 +121,8 @@ def stops(engine):
     with Server(OPEN, db=engine) as s, documents(lambda url: lambda c: c.recv(1)) as (other, url), ThreadPoolExecutor(1) as pool:
         late = pool.submit(asked, world(s), client_id=url)
         need(wait_for(lambda: other.requests), 'nothing was fetched')
-        began = time.monotonic()
         s.stop()
-        need(time.monotonic() - began < 3, f'it took {time.monotonic() - began:.1f} s')
-        a = late.result()
+        a = late.result()       # and not that there is no such document
         need(a.status == 503 and a.get('Retry-After') == '1', f'{a} {a.headers}')
 
 

@@ -19,6 +19,7 @@ from browser import Browser
 from cases import case, need
 from oauthcase import query, reads, refused
 from people import App, Person
+from ports import free_port
 from server import Closed, Server
 
 CLIENTS = 50
@@ -86,9 +87,8 @@ class Holder:
 
 @case('kill -9 in the middle of refreshes: nobody is locked out, and no turn is made twice', own=True)
 def kills(engine):
-    with Server(SETTINGS, db=engine) as s:
+    with Server(SETTINGS, db=engine, port=free_port()) as s:      # tokens are of an origin
         holders = [Holder(s, app, app.walk(ada, browser)) for app, ada, browser in crowd(s, 12)]
-        place = ('--listen', f'127.0.0.1:{s.port}')     # tokens are of an origin
         unanswered = 0
         for _ in range(KILLS):
             over = threading.Event()
@@ -103,7 +103,7 @@ def kills(engine):
             for t in threads:
                 t.join()
             unanswered += sum(h.asked is not None for h in holders)
-            s.start(extra=place)
+            s.start()
             for h in holders:
                 h.again()
             bad = [h.wrong for h in holders if h.wrong]

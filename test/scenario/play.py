@@ -6,7 +6,6 @@ import os
 import re
 import secrets
 import shlex
-import socket
 import subprocess
 import sys
 import threading
@@ -15,12 +14,12 @@ import time
 import house
 import put
 from cases import Skip, Wrong, need
+from ports import free_port
 from scn import Exchange, Step
-from server import LIFTED, ROOT, Client, Server, Wire, wait_for
+from server import LIFTED, PATIENCE, ROOT, Client, Server, Wire, wait_for
 
 VARIABLE = re.compile(r'\$(?:\{([a-z]\w*(?:\.\w+)*)\}|([a-z]\w*(?:\.\w+)*))', re.A)
 CALL = re.compile(r'\$\((\w+)(?: ([^()]*))?\)')
-PATIENCE = 30       # seconds that `until` waits
 PLACELESS = ('version', 'openapi', '--help')    # commands that take no --data
 CONF = 'test.conf'
 
@@ -53,12 +52,6 @@ def repeat(args):
     return text * int(n)
 
 
-def free_port(_):
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return str(s.getsockname()[1])
-
-
 def raw_bytes(args):
     return bytes.fromhex(args).decode('utf-8', 'surrogateescape')
 
@@ -73,7 +66,7 @@ FUNCTIONS = {
     'recursor': recursor,
     'flip': lambda a: a[:-1] + ('0' if a[-1] != '0' else '1'),
     'lower': str.lower,
-    'free_port': free_port,
+    'free_port': lambda _: str(free_port()),
     'random': lambda a: secrets.token_hex(8),
     'cut': lambda a: a.split(' ', 1)[1][:int(a.split(' ', 1)[0])],
     'tail': lambda a: a.split(' ', 1)[1][-int(a.split(' ', 1)[0]):],
@@ -416,7 +409,7 @@ class World:
 
         def one(i, c, r):
             method, target, headers, body = self.dressed(r)
-            gate.wait(30)
+            gate.wait(PATIENCE)
             try:
                 out[i] = (method, target, c.request(method, target, body, headers))
             except Exception as e:      # told by the thread that judges
