@@ -208,7 +208,7 @@ link_ask(struct link *l, struct ask *a, const struct stmt *q, const struct val *
 	a->q = q;
 	a->n = n;
 	a->answered = n < 0 && !link_lost(l) && l->prepared[place(q)] != 0;
-	a->lost = a->skipped = a->fatal = false;
+	a->lost = a->skipped = a->fatal = a->warned = false;
 	a->code = OK;
 	a->r = NULL;
 	if (!a->answered)
@@ -227,6 +227,15 @@ link_verb(struct link *l, struct account *t, const struct stmt *q)
 	ship(l, (struct expect){ SENT_VERB, q, NULL, t, NULL }, NULL, 0);
 }
 
+/* The class of warnings that have none of their own: what COMMIT says when it no longer waits for its replica. */
+static void
+heed(void *link, const PGresult *r)
+{
+	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
+
+	((struct link *)link)->warned |= state != NULL && strcmp(state, "01000") == 0;
+}
+
 void
 link_sync(struct link *l)
 {
@@ -236,6 +245,7 @@ link_sync(struct link *l)
 		link_fail(l, "the connection takes nothing more");
 		return;
 	}
+	PQsetNoticeReceiver(l->c, heed, l);	/* here, for a link may have moved since it was opened */
 	expect(l, (struct expect){ .kind = SENT_SYNC });
 	l->unflushed = PQflush(l->c) == 1;
 }
@@ -324,8 +334,10 @@ tell(struct link *l, const struct expect *x, PGresult *r)
 		count_rows(x->account, x, r);
 	if (x->account != NULL && x->kind != SENT_PREPARE)
 		close_account(x);
-	if (x->ask != NULL)
+	if (x->ask != NULL) {
 		x->ask->answered = x->kind == SENT_ASK || x->ask->n < 0;
+		x->ask->warned = l->warned;
+	}
 	return r;
 }
 
@@ -343,6 +355,7 @@ take_one(struct link *l)
 	}
 	if (PQresultStatus(r) == PGRES_PIPELINE_SYNC && x->kind == SENT_SYNC) {
 		drop_first(l);
+		l->warned = false;
 	} else if (x->kind == SENT_SYNC || l->halfway) {
 		l->doomed = true;		/* an answer to no question: the end of a session, as a rule */
 	} else {

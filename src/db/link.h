@@ -29,6 +29,7 @@ struct ask {
 	enum err code;
 	bool answered, lost, skipped;	/* lost: nobody knows what became of it.  skipped: an error before it in its flight */
 	bool fatal;			/* the server ended the session with these words */
+	bool warned;			/* it said a word of warning before the answer, in the same flight */
 	struct error why;
 	void *room;			/* copies of its values */
 };
@@ -53,7 +54,7 @@ struct link {
 	uint8_t *prepared;		/* by statement: under which generation's name; 0: not yet */
 	uint8_t generation;		/* a name is never used twice */
 	bool halfway, doomed;		/* halfway: the result of the first one in the ring is here, its end is not */
-	bool unflushed;
+	bool unflushed, warned;
 	struct ask *script;		/* of link_script */
 };
 

@@ -438,12 +438,13 @@ leave(struct pg *p)
 	p->host->yield(p);
 }
 
-/* A COMMIT whose answer is lost is neither success nor failure.  One that answers ROLLBACK was a failure; one that was skipped, too. */
+/* A COMMIT whose answer is lost is neither success nor failure.  One that answers ROLLBACK was a failure; one that was skipped, too.  One that
+ * warns stands here alone: somebody cancelled it (pg_cancel_backend) while it waited for a synchronous replica, which may be the next primary. */
 static enum err
 judge(struct pg *p, const struct ask *a, struct error *e)
 {
 	if (a->code == OK && !a->skipped && strcmp(PQcmdStatus(a->r), "ROLLBACK") != 0)
-		return OK;
+		return a->warned ? fail(e, E_UNCERTAIN, NULL, "commit: the server no longer waits for its replica") : OK;
 	if (p->account.told)
 		return account_of(p, e);
 	if (a->lost || a->fatal)

@@ -322,6 +322,27 @@ DB_TEST(a_silent_server_is_left_in_seconds)
 	engine_close(g);
 }
 
+/* As when an operator cancels it: it stands on this server, and perhaps on no other. */
+DB_TEST(a_commit_of_which_the_server_warns_is_uncertain)
+{
+	struct probe write = probe(9, write_it, 0), read = probe(9, look_up, CALL_READ), next = probe(10, write_it, 0);
+	struct engine_conf c;
+
+	if (!t->pg)
+		return;
+	struct engine *g = with_rows(t, &c, 3);
+	t_db_script(t, "CREATE FUNCTION warn() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'it stands here'; RETURN NULL; END $$;"
+	    " CREATE CONSTRAINT TRIGGER warns AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.id = 9) EXECUTE FUNCTION warn()");
+	run(g, &write);
+	CHECK_INT(write.code, ==, E_UNCERTAIN);
+	CHECK(write.runs == 1 && write.dones == 1);
+	run(g, &read);
+	CHECK(read.code == OK && read.seen == 9);
+	run(g, &next);
+	CHECK_INT(next.code, ==, OK);
+	engine_close(g);
+}
+
 /* --- a replica --- */
 
 /* The server itself stands in for one, and is not believed: it follows nobody, and may have been promoted beside the primary. */

@@ -476,6 +476,12 @@ be_caller(const char *uri, struct t_db *db, struct history *h, int caller)
 }
 
 /* What three processes saw, in one row: how many there are. */
+#ifdef __SANITIZE_THREAD__
+/* The callers are processes, made of one with threads, and begin threads of their own. */
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void) { return "die_after_fork=0"; }
+#endif
+
 static int
 three_call(const char *uri, struct t_db *db, struct taken **ret)
 {

@@ -197,9 +197,11 @@ static const struct field audit_query_fields[] = {
 const struct rec audit_query_rec = REC(audit_query, audit_query_fields, "Filters of the audit log");
 
 /* Once, however often: entries that wait are written again when it is not known whether their commit stands. */
+/* A request that runs again because nobody knows of its COMMIT writes its entry anew, as it is: a transaction that writes nothing would not wait for a
+ * replica, and be acknowledged with what the first one wrote while only this server has it. */
 SQL(audit_add, "audit.insert",
     "INSERT INTO audit (workspace, id, principal, mode, method, route, status, request, resource, ip, client)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (workspace, id) DO NOTHING");
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (workspace, id) DO UPDATE SET request = excluded.request");
 #define AUDIT	"SELECT id, principal, mode, method, route, status, request, resource, ip, client FROM audit WHERE workspace = $1"
 SQL(audit_some, "audit.page", AUDIT " AND id < $2 AND id >= $3 ORDER BY id DESC LIMIT $4");
 /* Whose they are is judged on the way, among so many: an index would be written with every write of the API. */

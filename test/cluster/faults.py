@@ -5,7 +5,8 @@ A fault is a function that does its harm, perhaps for some moments, and returns;
     needs    what must be there: kv, s3, old (tables of the last release), disk (a disk of its own under the primary), replica (one that commits wait for)
     forgets  how often what nodes count together is lost by it, where that is kept in what the fault is about: Valkey, or without one the database
     away     whether nodes may count by themselves meanwhile, likewise
-    stops    a worker ends in the middle of a job, in order            stored  False: what lies in the bucket cannot be reached meanwhile"""
+    stops    a worker ends in the middle of a job, in order            stored  False: what lies in the bucket cannot be reached meanwhile
+    ahead    whether PostgreSQL itself shows to readers what is lost with the primary, though nobody acknowledged it"""
 import random
 import socket
 import struct
@@ -31,6 +32,7 @@ class Fault(NamedTuple):
     away: bool = False
     stops: bool = False
     stored: bool = True
+    ahead: bool = False
 
 
 def span(rng, least, most):
@@ -207,6 +209,16 @@ def cancel_all(c, rng):
         rest(rng, 0, 0.1)
 
 
+def cancel_and_fail_over(c, rng):
+    """Commits that wait for a replica that is away are cancelled: PostgreSQL says so in a warning and calls them done; the replica never heard of them."""
+    c.proxy.set('hold', 'a-b', 'b-a')
+    rest(rng, 0.3, 1)
+    cancel_all(c, rng)
+    c.pg[c.primary].kill()
+    c.proxy.set('open', 'a-b', 'b-a')
+    c.promote()
+
+
 def lock_table(c, rng):
     """Somebody changes a table by hand, and takes his time."""
     with suppress(Failure):
@@ -323,6 +335,7 @@ FAULTS = [
     Fault('the replica takes over in order', 'db', switch_over, ('replica',), forgets=1),
     Fault('nodes start while there is no primary', 'db nodes', start_without_primary, forgets=1),
     Fault('an operator cancels what runs', 'db', cancel_all, away=True),
+    Fault('an operator cancels what waits for the replica, and makes it the primary', 'db links', cancel_and_fail_over, ('replica',), forgets=1, away=True, ahead=True),
     Fault('somebody locks a table', 'db', lock_table, away=True),
     Fault('the replica stops replaying', 'db', stop_replay, ('replica',)),
     Fault('the primary hangs', 'db', hang_primary, away=True),

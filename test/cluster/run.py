@@ -139,7 +139,7 @@ class Run:
         alone = any('each node counts its share' in n.log_text()[self.said[n.name]:] for n in self.c.nodes.values())
         of_counts = [f for f in chosen if bool(self.c.kv) == ('kv' in f.needs)]
         return {'limit': LIMIT, 'forgets': sum(f.forgets for f in of_counts), 'away': alone or any(f.away for f in of_counts), 'stops': any(f.stops for f in chosen),
-                'stored': all(f.stored for f in chosen), 'stale_reads': self.c.replica_reads, 'since': since, 'until': state.now(self.c)}
+                'stored': all(f.stored for f in chosen), 'ahead': any(f.ahead for f in chosen), 'stale_reads': self.c.replica_reads, 'since': since, 'until': state.now(self.c)}
 
     def crashed(self):
         """Nodes that ended by themselves, or of which a sanitizer says something."""
