@@ -32,7 +32,9 @@ struct api_call {
 	bool strict;			/* an unknown field is refused */
 	const char *via;		/* the protocol it came by, for the log; NULL: none */
 	struct exchange *over;		/* greeted (api_greet), and here until api_call_begin has returned; NULL: none */
+	bool follows;			/* the steps of the job that it waits for are shown (work_snapshot) */
 	_Atomic bool waiting;		/* for the end of `job` */
+	bool done;			/* what it waited for is DONE */
 	job_id job;
 	void (*woken)(struct api_call *);
 	void *ctx;			/* of who is woken */

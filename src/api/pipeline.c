@@ -179,6 +179,8 @@ read_job(struct rq *rq)
 
 	TRY(job_get(rq->db, rq->a, rq->who.workspace, rq->job, &j, &rq->err));
 	work_snapshot(rq->api->c.work, rq->a, &j);
+	if (rq->inside != NULL)
+		rq->inside->done = j.status == JS_DONE;
 	return reply(rq, &job_rec, &j);
 }
 
@@ -468,7 +470,8 @@ wait_for_job(struct rq *rq)
 		atomic_store_explicit(&rq->inside->waiting, true, memory_order_release);
 	}
 	rq->stage = AT_WAIT;
-	rq->wait = (struct work_wait){ .workspace = rq->who.workspace, .job = rq->job, .deadline_us = mono(rq) + rq->wait_ms * 1000, .wake = waited };
+	rq->wait = (struct work_wait){ .workspace = rq->who.workspace, .job = rq->job, .deadline_us = mono(rq) + rq->wait_ms * 1000,
+	    .follows = rq->inside != NULL && rq->inside->follows, .wake = waited };
 	work_wait(rq->api->c.work, &rq->wait);
 }
 

@@ -18,7 +18,8 @@
 #define BACKOFF_US	INT64_C(50000)
 #define BACKOFF_MOST_US	INT64_C(5000000)
 
-static const char letter[BUS_TOPICS] = { [BUS_JOB] = 'j', [BUS_ENDED] = 'e', [BUS_BUST] = 'b', [BUS_CANCEL] = 'c' };
+static const char letter[BUS_TOPICS] = { [BUS_JOB] = 'j', [BUS_ENDED] = 'e', [BUS_BUST] = 'b', [BUS_CANCEL] = 'c', [BUS_FOLLOW] = 'f',
+	[BUS_STEP] = 's' };
 
 struct bus {
 	struct bus_conf c;

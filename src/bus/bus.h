@@ -27,6 +27,8 @@ enum bus_topic {
 	BUS_ENDED,		/* a job ended: its id */
 	BUS_BUST,		/* what is remembered of keys, sessions and consents is not true any more: of whom (auth.h), or of all */
 	BUS_CANCEL,		/* a caller gave up a request of MCP: whose, and which */
+	BUS_FOLLOW,		/* somebody is told the steps of a job: its id */
+	BUS_STEP,		/* a job that is followed has come further, and that is in the database: its id */
 	BUS_TOPICS
 };
 struct bus_listener {

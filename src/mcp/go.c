@@ -80,6 +80,7 @@ begin(struct ask *k, struct api_call *c)
 	if (k->live != NULL) {
 		lent_give(&k->live->lent, k->meta, c);
 		c->over = k->live->over;
+		c->follows = true;
 	} else {
 		lent_fill(&now, k->turn->f.x, NULL);
 		lent_give(&now, k->meta, c);

@@ -99,7 +99,7 @@ on_call(struct ask *k)
 	api_call_resume(k->call);
 	if (k->call->x.status == 0)
 		return;
-	progress_tick(k);		/* what is left to tell comes before the result */
+	progress_last(k);
 	k->then(k);
 }
 

@@ -83,6 +83,7 @@ void	watch_free(struct watch *);
 
 /* --- progress.c: the job that a call waits for --- */
 void	progress_tick(struct ask *);
+void	progress_last(struct ask *);		/* what is left to tell comes before the result: a bar is full at the end */
 void	progress_cancel(struct ask *);		/* the caller left, or said so */
 void	progress_cancelled(struct ask *);	/* goes on with that */
 #endif

@@ -1,7 +1,9 @@
 /* progress -- the job that a streamed call waits for: how far it is, and its end when nobody waits any more.
  *
  * A call that is cancelled, or in the version without sessions just left, cancels the job that it began, as cancel_job does: one that is QUEUED
- * ends, one that RUNS goes on to its end and its result stays. */
+ * ends, one that RUNS goes on to its end and its result stays.
+ *
+ * Whichever node works on it: the keeper puts what another one told onto the board of this one (work/keeper.c). */
 #include "mcp/live.h"
 
 static bool waits(const struct ask *k) { return k->call != NULL && atomic_load_explicit(&k->call->waiting, memory_order_acquire); }
@@ -27,6 +29,14 @@ progress_tick(struct ask *k)
 	if (j.progress.updated_at != TIME_NONE)
 		mcp_progress(k, j.progress.progress, 1, j.progress.message);
 	arena_free(&a);
+}
+
+void
+progress_last(struct ask *k)
+{
+	progress_tick(k);
+	if (waits(k) && k->call->done)
+		mcp_progress(k, 1, 1, S("done"));
 }
 
 static void

@@ -180,22 +180,16 @@ job_cancel(struct db *db, struct arena *a, workspace_id w, job_id id, int64_t no
 /* An arm each; one without a job gets NULL.  The embedded database has no other node that could end a job. */
 #define OVER(w, i)	"SELECT id FROM job WHERE workspace = $" #w " AND id = $" #i " AND status IN ('DONE', 'FAILED', 'CANCELLED')"
 #define OR(w, i)	" UNION ALL " OVER(w, i)
-SQL_PG(0, ended_of, "job.ended", OVER(1, 2) OR(3, 4) OR(5, 6) OR(7, 8) OR(9, 10) OR(11, 12) OR(13, 14) OR(15, 16) OR(17, 18) OR(19, 20) OR(21, 22)
-    OR(23, 24) OR(25, 26) OR(27, 28) OR(29, 30) OR(31, 32) OR(33, 34) OR(35, 36) OR(37, 38) OR(39, 40) OR(41, 42) OR(43, 44) OR(45, 46)
-    OR(47, 48) OR(49, 50) OR(51, 52) OR(53, 54) OR(55, 56) OR(57, 58) OR(59, 60) OR(61, 62) OR(63, 64));
-_Static_assert(JOBS_ASKED == 32, "job.ended has an arm for each");
+SQL_PG(0, ended_of, "job.ended", JOBS_ARMS(OVER, OR));
 
 enum err
 job_ended(struct db *db, const struct job_key *k, int n, bool *ret, struct error *e)
 {
-	struct val v[2 * JOBS_ASKED] = { { 0 } };
+	struct val v[2 * JOBS_ASKED];
 	struct rows r;
 
-	for (int i = 0; i < n; i++) {
-		v[2 * i] = VID(k[i].workspace);
-		v[2 * i + 1] = VID(k[i].id);
-		ret[i] = false;
-	}
+	jobs_asked(k, n, v);
+	memset(ret, 0, (size_t)n * sizeof(*ret));
 	TRY(db_query_(db, &ended_of, &r, e, v, 2 * JOBS_ASKED));
 	while (db_next(&r))
 		for (int i = 0; i < n; i++)

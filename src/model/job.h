@@ -37,7 +37,6 @@ MUST_USE enum err job_anchor(struct db *, workspace_id, const ulid *, const stru
 MUST_USE enum err job_cancel(struct db *, struct arena *, workspace_id, job_id, int64_t now, struct job *ret, int64_t *reserved, struct error *);
 
 /* Which of these have ended; at most JOBS_ASKED. */
-#define JOBS_ASKED	32
 MUST_USE enum err job_ended(struct db *, const struct job_key *, int n, bool *ret, struct error *);
 
 /* What a worker holds. */

@@ -16,7 +16,7 @@ progress_put(struct db *db, const struct job_key *k, const struct job_progress *
 {
 	int64_t end = ((p->updated_at + PROGRESS_KEPT_MS) / COARSE_MS + 1) * COARSE_MS;
 
-	return db_run(db, put, e, VID(k->workspace), VID(k->id), V((int64_t)(p->progress * MILLION)), V(p->message), V(p->updated_at), V(end));
+	return db_run(db, put, e, VID(k->workspace), VID(k->id), V((int64_t)(p->progress * MILLION + 0.5)), V(p->message), V(p->updated_at), V(end));
 }
 
 enum err
@@ -31,6 +31,35 @@ progress_read(struct rows *r, struct arena *a, struct job_progress *ret, struct 
 	while (db_next(r))
 		*ret = (struct job_progress){ (double)db_col(r, 0).i / MILLION, db_col(r, 2).i, str_dup(a, db_col(r, 1).s) };
 	return db_done(r, e);
+}
+
+/* The embedded database has no other node that could tell. */
+#define TOLD(w, i)	"SELECT job, millionths, message, updated_at FROM job_progress WHERE workspace = $" #w " AND job = $" #i
+#define AND(w, i)	" UNION ALL " TOLD(w, i)
+SQL_PG(5, get_some, "job_progress.some", JOBS_ARMS(TOLD, AND));
+
+void
+jobs_asked(const struct job_key *k, int n, struct val ret[2 * JOBS_ASKED])
+{
+	for (int i = 0; i < JOBS_ASKED; i++) {
+		ret[2 * i] = i < n ? VID(k[i].workspace) : (struct val){ 0 };
+		ret[2 * i + 1] = i < n ? VID(k[i].id) : (struct val){ 0 };
+	}
+}
+
+enum err
+progress_some(struct db *db, struct arena *a, const struct job_key *k, int n, struct job_progress *ret, struct error *e)
+{
+	struct val v[2 * JOBS_ASKED];
+	struct rows r;
+
+	jobs_asked(k, n, v);
+	TRY(db_query_(db, &get_some, &r, e, v, 2 * JOBS_ASKED));
+	while (db_next(&r))
+		for (int i = 0; i < n; i++)
+			if (str_eq(db_col(&r, 0).s, (str){ k[i].id.u.s, 26 }))
+				ret[i] = (struct job_progress){ (double)db_col(&r, 1).i / MILLION, db_col(&r, 3).i, str_dup(a, db_col(&r, 2).s) };
+	return db_done(&r, e);
 }
 
 enum err

@@ -5,7 +5,6 @@
 
 #define SLOTS		4096		/* of progress, and chains of waits */
 #define UNTOLD		256		/* changes of progress that other nodes were not told */
-#define TELL_MS		100		/* between two words of one job */
 #define DURATIONS	50
 #define MEDIAN_FROM	5		/* no estimate before the fifth */
 #define ENDED		1024		/* remembered ends, for waits that come late */
@@ -18,6 +17,7 @@ struct board {
 	struct progress *progress;	/* by hash of the id; a newer job takes the slot of an older one */
 	unsigned short untold[UNTOLD];	/* their places */
 	int nuntold;
+	uint64_t followed[SLOTS];	/* by the same hash: of which job somebody here or elsewhere is told the steps; 0: of none */
 	struct durations took[JT_COUNT];
 	struct work_wait *wait[SLOTS];	/* by hash of the job: there may be as many as connections */
 	int nwaits;
@@ -52,14 +52,24 @@ board_free(struct board *b)
 
 static bool same(const job_id *x, const job_id *y) { return memcmp(x->u.s, y->u.s, 26) == 0; }
 
-static size_t
-slot(const job_id *job)
+static uint64_t
+mark(const job_id *job)
 {
 	uint64_t h;
 
 	memcpy(&h, job->u.s + 18, 8);		/* the random end of the id */
-	h *= UINT64_C(0x9E3779B97F4A7C15);
-	return h >> 52 & (SLOTS - 1);
+	return h;
+}
+
+static size_t slot(const job_id *job) { return mark(job) * UINT64_C(0x9E3779B97F4A7C15) >> 52 & (SLOTS - 1); }
+
+/* A newer job takes the slot of an older one. */
+static void
+set_progress(struct progress *p, const struct job_key *k, double fraction, int64_t at_ms, str what)
+{
+	p->told_ms = same(&p->is.key.id, &k->id) ? p->told_ms : 0;
+	p->is = (struct told){ .key = *k, .fraction = fraction, .at_ms = at_ms };
+	snprintf(p->is.what, sizeof(p->is.what), "%.*s", STR(utf8_head(what, sizeof(p->is.what) - 1)));
 }
 
 void
@@ -67,14 +77,41 @@ board_progress(struct board *b, const struct job_key *k, double fraction, const 
 {
 	pthread_mutex_lock(&b->lock);
 	struct progress *p = &b->progress[slot(&k->id)];
-	p->told_ms = same(&p->is.key.id, &k->id) ? p->told_ms : 0;
-	p->is = (struct told){ .key = *k, .fraction = fraction, .at_ms = sys_wall_ms(b->clock) };
-	snprintf(p->is.what, sizeof(p->is.what), "%.*s", STR(utf8_head(str_z(what), sizeof(p->is.what) - 1)));
+	set_progress(p, k, fraction, sys_wall_ms(b->clock), str_z(what));
 	if (!p->untold && b->nuntold < UNTOLD) {
 		p->untold = true;
 		b->untold[b->nuntold++] = (unsigned short)(p - b->progress);
 	}
 	pthread_mutex_unlock(&b->lock);
+}
+
+void
+board_heard(struct board *b, const struct job_key *k, const struct job_progress *is)
+{
+	pthread_mutex_lock(&b->lock);
+	struct progress *p = &b->progress[slot(&k->id)];
+	if (!p->untold && (!same(&p->is.key.id, &k->id) || p->is.at_ms < is->updated_at))
+		set_progress(p, k, is->progress, is->updated_at, is->message);
+	pthread_mutex_unlock(&b->lock);
+}
+
+bool
+board_follow(struct board *b, const job_id *job)
+{
+	pthread_mutex_lock(&b->lock);
+	b->followed[slot(job)] = mark(job);
+	bool known = same(&b->progress[slot(job)].is.key.id, job);
+	pthread_mutex_unlock(&b->lock);
+	return known;
+}
+
+bool
+board_followed(struct board *b, const job_id *job)
+{
+	pthread_mutex_lock(&b->lock);
+	bool followed = b->followed[slot(job)] == mark(job);
+	pthread_mutex_unlock(&b->lock);
+	return followed;
 }
 
 int
@@ -315,15 +352,28 @@ board_waited(struct board *b, struct waited *from, struct job_key *ret, int most
 	while (from->slot < SLOTS && n < most) {
 		const struct work_wait *least = NULL;
 		for (const struct work_wait *w = b->wait[from->slot]; w != NULL; w = w->next)
-			if (memcmp(w->job.u.s, from->behind.u.s, 26) > 0 && (least == NULL || memcmp(w->job.u.s, least->job.u.s, 26) < 0))
+			if ((w->follows || !from->follows) && memcmp(w->job.u.s, from->behind.u.s, 26) > 0 &&
+			    (least == NULL || memcmp(w->job.u.s, least->job.u.s, 26) < 0))
 				least = w;
 		if (least != NULL)
 			ret[n++] = (struct job_key){ least->workspace, from->behind = least->job };
 		else
-			*from = (struct waited){ .slot = from->slot + 1 };
+			*from = (struct waited){ .slot = from->slot + 1, .follows = from->follows };
 	}
 	pthread_mutex_unlock(&b->lock);
 	return n;
+}
+
+bool
+board_shows(struct board *b, const job_id *job)
+{
+	bool shows = false;
+
+	pthread_mutex_lock(&b->lock);
+	for (const struct work_wait *w = b->wait[slot(job)]; w != NULL && !shows; w = w->next)
+		shows = w->follows && same(&w->job, job);
+	pthread_mutex_unlock(&b->lock);
+	return shows;
 }
 
 bool

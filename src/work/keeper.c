@@ -4,6 +4,7 @@
 
 #define RECALL_US	INT64_C(900000000)	/* between two looks at how long jobs take */
 #define LATE_US		INT64_C(250000)
+#define FOLLOW_US	INT64_C(20000)	/* from the first word of a step to the look for all */
 #define BURY_MS		DAY_MS		/* after which the row of a dead node goes */
 
 static const struct conf *settings(const struct work *w) { return w->c.settings(w->c.ctx); }
@@ -90,7 +91,33 @@ set_clock(struct work *w)
 
 /* --- polling --- */
 
-/* What this node waits for may have ended on another one, and its word may be lost. */
+/* How far the jobs are whose steps somebody here is told. */
+static enum err
+look_at_steps(void *ctx, struct db *db, struct error *e)
+{
+	struct work *w = ctx;
+	struct job_key some[JOBS_ASKED];
+	struct waited from = { .follows = true };
+	struct arena a;
+	int n;
+	enum err code = OK;
+
+	arena_init(&a, 1 << 16);
+	while (code == OK && progress_shared(db) && (n = board_waited(w->board, &from, some, JOBS_ASKED)) != 0) {
+		struct job_progress is[JOBS_ASKED];
+		for (int i = 0; i < n; i++)
+			is[i].updated_at = TIME_NONE;
+		code = progress_some(db, &a, some, n, is, e);
+		for (int i = 0; i < n && code == OK; i++)
+			if (is[i].updated_at != TIME_NONE)
+				board_heard(w->board, &some[i], &is[i]);
+		arena_reset(&a);
+	}
+	arena_free(&a);
+	return code;
+}
+
+/* What this node waits for may have ended on another one, and its word may be lost.  Steps first: who is woken is told no more of them. */
 static enum err
 look_at_waited(void *ctx, struct db *db, struct error *e)
 {
@@ -100,6 +127,7 @@ look_at_waited(void *ctx, struct db *db, struct error *e)
 	bool ended[JOBS_ASKED];
 	int n;
 
+	TRY(look_at_steps(ctx, db, e));
 	while ((n = board_waited(w->board, &from, some, JOBS_ASKED)) != 0) {
 		TRY(job_ended(db, some, n, ended, e));
 		for (int i = 0; i < n; i++)
@@ -110,15 +138,23 @@ look_at_waited(void *ctx, struct db *db, struct error *e)
 }
 
 static void
-look(struct work *w)
+read_waited(struct work *w, enum err (*run)(void *, struct db *, struct error *))
 {
 	struct error e;
 
-	work_wake_here(w);
-	tell_progress(w);
-	if (!engine_embedded(w->c.engine) && board_waits(w->board) && engine_read(w->c.engine, look_at_waited, w, &e) != OK)
+	if (!engine_embedded(w->c.engine) && board_waits(w->board) && engine_read(w->c.engine, run, w, &e) != OK)
 		log_note(w->c.log, LOG_WARN, "wait", "%s", e.detail);
 }
+
+static void
+look(struct work *w)
+{
+	work_wake_here(w);
+	tell_progress(w);
+	read_waited(w, look_at_waited);
+}
+
+static void follow(struct work *w) { read_waited(w, look_at_steps); }
 
 /* How long jobs take is known of those that ran here; the others' come with the next look. */
 static void
@@ -156,9 +192,10 @@ late_do(void *arg)
 static int64_t heartbeat_us(const struct conf *c) { return MIN(c->heartbeat, MAX(c->lease / 3, 1)) * 1000; }
 static int64_t poll_us(const struct conf *c) { return c->job_poll * 1000; }
 static int64_t pulse_us(const struct conf *c) { return duty_pulse_ms(c) * 1000; }
-static int64_t recall_us(const struct conf *c) { (void)c; return RECALL_US; }
+static int64_t seldom_us(const struct conf *c) { (void)c; return RECALL_US; }
 
-struct round { void (*run)(struct work *); int64_t (*period_us)(const struct conf *); int64_t due; };
+/* soon_us: how long after a hint it is due, so that many hints are one. */
+struct round { void (*run)(struct work *); int64_t (*period_us)(const struct conf *); int64_t soon_us, due; };
 
 static int64_t
 go_round(struct work *w, struct round *r, size_t n, int64_t now)
@@ -175,12 +212,25 @@ go_round(struct work *w, struct round *r, size_t n, int64_t now)
 	return next;
 }
 
+/* Those that were hinted at, sooner than they would be. */
+static void
+take_hints(struct work *w, struct round *r, size_t n)
+{
+	int64_t now = sys_mono_us(w->c.clock);
+
+	for (size_t i = 0; i < n; i++)
+		if (w->hints >> i & 1)
+			r[i].due = MIN(r[i].due, now + r[i].soon_us);
+	w->hints = 0;
+}
+
 void *
 keeper_do(void *arg)
 {
 	struct work *w = arg;
-	struct round rounds[] = { { look, poll_us, 0 }, { sign_of_life, heartbeat_us, 0 }, { set_clock, pulse_us, 0 }, { be_there, pulse_us, 0 },
-		{ recall, recall_us, sys_mono_us(w->c.clock) + RECALL_US } };
+	struct round rounds[] = { [KEEP_LOOK] = { look, poll_us, 0, 0 }, [KEEP_TELL] = { tell_progress, seldom_us, TELL_MS * 1000, 0 },
+		[KEEP_FOLLOW] = { follow, seldom_us, FOLLOW_US, 0 }, { sign_of_life, heartbeat_us, 0, 0 }, { set_clock, pulse_us, 0, 0 }, { be_there, pulse_us, 0, 0 },
+		{ recall, seldom_us, 0, sys_mono_us(w->c.clock) + RECALL_US } };
 
 	while (!w->stopping) {
 		int64_t now = sys_mono_us(w->c.clock), next = go_round(w, rounds, COUNT(rounds), now), wait;
@@ -190,11 +240,10 @@ keeper_do(void *arg)
 		if (expire >= 0)
 			wait = MIN(wait, MAX(expire, 100));
 		pthread_mutex_lock(&w->lock);
-		if (!w->stopping && !w->poke && !w->missed)
+		if (!w->stopping && !w->poke && w->hints == 0)
 			(void)sys_cond_wait_us(&w->keeper, &w->lock, wait);
-		if (w->missed)
-			rounds[0].due = 0;
-		w->poke = w->missed = false;
+		take_hints(w, rounds, COUNT(rounds));
+		w->poke = false;
 		pthread_mutex_unlock(&w->lock);
 	}
 	return NULL;

@@ -27,7 +27,10 @@ done(struct call *c, enum err code, const struct error *why)
 {
 	struct telling *t = (struct telling *)c;
 
-	(void)code, (void)why;		/* the next change tells more */
+	(void)why;			/* the next change tells more */
+	for (int i = 0; i < t->n && code == OK; i++)
+		if (board_followed(t->w->board, &t->told[i].key.id))
+			bus_say(t->w->c.bus, BUS_STEP, (str){ t->told[i].key.id.u.s, 26 });
 	pthread_mutex_lock(&t->w->lock);
 	t->out = false;
 	pthread_cond_broadcast(&t->w->pause);
@@ -39,6 +42,8 @@ run_progress(struct run *r, double fraction, const char *what)
 {
 	board_progress(r->w->board, &(struct job_key){ r->task.workspace, r->task.id }, fraction, what);
 	tell_progress(r->w);
+	if (r->w->telling != NULL && board_followed(r->w->board, &r->task.id))
+		work_hint(r->w, KEEP_TELL);	/* what was too early is told in a moment, and not when the keeper would look */
 }
 
 /* One call is under way at a time; what changes meanwhile is told by the next change, or by the keeper. */

@@ -258,11 +258,11 @@ work_wake(struct work *w)
 
 /* --- what other nodes say --- */
 
-static void
-miss(struct work *w)
+void
+work_hint(struct work *w, enum keeper_round what)
 {
 	pthread_mutex_lock(&w->lock);
-	w->missed = true;
+	w->hints |= 1u << what;
 	pthread_cond_signal(&w->keeper);
 	pthread_mutex_unlock(&w->lock);
 }
@@ -276,6 +276,16 @@ job_there(struct bus_listener *l, str text)
 	work_wake_here(w);
 }
 
+static bool
+is_job(str text, job_id *ret)
+{
+	*ret = (job_id){ 0 };
+	if (text.p == NULL || !ulid_ok(text))
+		return false;
+	memcpy(ret->u.s, text.p, 26);
+	return true;
+}
+
 static void
 job_ended_there(struct bus_listener *l, str text)
 {
@@ -283,12 +293,31 @@ job_ended_there(struct bus_listener *l, str text)
 	job_id id;
 
 	if (text.p == NULL)
-		miss(w);
-	else if (ulid_ok(text)) {
-		id = (job_id){ 0 };
-		memcpy(id.u.s, text.p, 26);
+		work_hint(w, KEEP_LOOK);
+	else if (is_job(text, &id))
 		board_gone(w->board, &id);
-	}
+}
+
+/* Somebody follows a job: if it runs here, it may have said something already. */
+static void
+job_followed_there(struct bus_listener *l, str text)
+{
+	struct work *w = (struct work *)((char *)l - offsetof(struct work, hears_follows));
+	job_id id;
+
+	if (is_job(text, &id) && board_follow(w->board, &id))
+		bus_say(w->c.bus, BUS_STEP, text);
+}
+
+/* It may be another node that follows it. */
+static void
+job_stepped_there(struct bus_listener *l, str text)
+{
+	struct work *w = (struct work *)((char *)l - offsetof(struct work, hears_steps));
+	job_id id;
+
+	if (is_job(text, &id) && board_shows(w->board, &id))
+		work_hint(w, KEEP_FOLLOW);
 }
 
 void
@@ -348,8 +377,12 @@ start(struct work *w, struct error *e)
 	TRY(engine_wait(w->c.engine, work_recall, w, e));
 	w->hears_jobs = (struct bus_listener){ .topic = BUS_JOB, .heard = job_there };
 	w->hears_ends = (struct bus_listener){ .topic = BUS_ENDED, .heard = job_ended_there };
+	w->hears_follows = (struct bus_listener){ .topic = BUS_FOLLOW, .heard = job_followed_there };
+	w->hears_steps = (struct bus_listener){ .topic = BUS_STEP, .heard = job_stepped_there };
 	bus_listen(w->c.bus, &w->hears_jobs);
 	bus_listen(w->c.bus, &w->hears_ends);
+	bus_listen(w->c.bus, &w->hears_follows);
+	bus_listen(w->c.bus, &w->hears_steps);
 	if (engine_embedded(w->c.engine))
 		TRY(take_back(w, e));
 	while (w->nthreads < n)
@@ -430,6 +463,8 @@ work_close(struct work *w)
 		duties_leave(w);
 	bus_unlisten(w->c.bus, &w->hears_jobs);
 	bus_unlisten(w->c.bus, &w->hears_ends);
+	bus_unlisten(w->c.bus, &w->hears_follows);
+	bus_unlisten(w->c.bus, &w->hears_steps);
 	telling_free(w->telling);
 	board_release(w->board);
 	board_free(w->board);
@@ -466,6 +501,10 @@ work_stats(struct work *w, struct work_stats *ret)
 void
 work_wait(struct work *w, struct work_wait *wait)
 {
+	if (wait->follows) {
+		(void)board_follow(w->board, &wait->job);
+		bus_say(w->c.bus, BUS_FOLLOW, (str){ wait->job.u.s, 26 });
+	}
 	if (!board_wait(w->board, wait))
 		return;
 	pthread_mutex_lock(&w->lock);

@@ -58,6 +58,7 @@ struct work_wait {
 	workspace_id workspace;
 	job_id job;
 	int64_t deadline_us;
+	bool follows;			/* who waits shows the steps: work_snapshot knows those of other nodes, too */
 	void (*wake)(struct work_wait *);
 };
 void	work_wait(struct work *, struct work_wait *);

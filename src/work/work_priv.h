@@ -80,6 +80,10 @@ struct told { struct job_key key; double fraction; int64_t at_ms; char what[96];
 #define TOLD_MOST	32
 void	board_progress(struct board *, const struct job_key *, double fraction, const char *what);
 int	board_untold(struct board *, struct told ret[TOLD_MOST]);	/* what the other nodes are to be told now; taken by who asks */
+void	board_heard(struct board *, const struct job_key *, const struct job_progress *);	/* what another node told, unless we know more */
+bool	board_follow(struct board *, const job_id *);	/* its steps are told to somebody, wherever; whether one is known here */
+bool	board_followed(struct board *, const job_id *);
+bool	board_shows(struct board *, const job_id *);	/* whether who waits for it here is told them */
 void	board_started(struct board *, const struct job_task *);
 void	board_ended(struct board *, const struct run *);	/* after COMMIT; wakes who waits */
 void	board_dropped(struct board *, const struct job_task *);	/* its lease was lost: somebody else has it */
@@ -89,9 +93,9 @@ void	board_gone(struct board *, const job_id *);	/* ended without a run; wakes w
 int	board_held(struct board *, ulid ret[HANDS_MAX]);	/* the workers of the jobs that run here */
 void	board_no_durations(struct board *, int type);
 void	board_duration(struct board *, int type, int64_t ms);
-/* Some of the jobs that are waited for, each once, from there on; 0: that was all.  It begins with zeros; waits that come and go meanwhile do not
- * hide others. */
-struct waited { int slot; job_id behind; };
+/* Some of the jobs that are waited for, or of those alone whose steps are shown (follows), each once, from there on; 0: that was all.  Otherwise it
+ * begins with zeros; waits that come and go meanwhile do not hide others. */
+struct waited { int slot; job_id behind; bool follows; };
 int	board_waited(struct board *, struct waited *from, struct job_key *ret, int most);
 bool	board_waits(struct board *);		/* whether anybody waits */
 int64_t	board_expire(struct board *, int64_t grace_us);	/* wakes waits that ran out so long ago; us until the next one, or -1 */
@@ -126,7 +130,12 @@ static inline int64_t duty_pulse_ms(const struct conf *c) { return MIN(PULSE_MS,
 void	duties_hold(struct work *), duties_leave(struct work *);
 void	*duties_do(void *work), *keeper_do(void *work), *late_do(void *work);
 
+/* keeper.c: what it does sooner when somebody hints at it: to look at what is waited for, to tell and to read progress */
+enum keeper_round { KEEP_LOOK, KEEP_TELL, KEEP_FOLLOW };
+void	work_hint(struct work *, enum keeper_round);
+
 /* tell.c: progress for the other nodes */
+#define TELL_MS	100		/* between two words of one job */
 void	tell_progress(struct work *);
 struct telling *telling_new(struct work *);	/* NULL: there are none */
 void	telling_free(struct telling *);
@@ -170,8 +179,9 @@ struct work {
 	int64_t held_until;		/* ms: when the last lengthy job that was sent away comes back */
 	int nthreads;
 	pthread_t *thread, keeper_thread, late_thread, duty_thread, embed_thread;
-	bool keeper_runs, late_runs, duty_runs, embed_runs, poke, poke_late, missed;	/* missed: words of other nodes may be lost */
-	struct bus_listener hears_jobs, hears_ends;
+	bool keeper_runs, late_runs, duty_runs, embed_runs, poke, poke_late;
+	unsigned hints;			/* a bit of enum keeper_round each */
+	struct bus_listener hears_jobs, hears_ends, hears_follows, hears_steps;
 	_Atomic int live;		/* nodes, this one included */
 	struct duty_held duty[DUTIES_MAX];
 	struct vacated move_at;		/* the duties': what it moved from last, and whether there was anything in this round */

@@ -638,6 +638,63 @@ DB_TEST(progress_lives_an_hour)
 	t_house_close(&h);
 }
 
+/* A wait that shows steps has them brought here; for another one nobody looks. */
+DB_TEST(steps_of_another_node_are_brought_to_who_shows_them)
+{
+	struct sleeper waits = { .w = { .wake = wake, .deadline_us = INT64_MAX } }, shows = { .w = { .wake = wake, .deadline_us = INT64_MAX, .follows = true } };
+	struct t_house h;
+	struct job j;
+
+	if (!t->pg)
+		return;
+	t_house_open(&h, t, T_HANDS, "");
+	struct work *other = work_idle(&h.work->c);
+	struct run r = { .w = other, .task = { .workspace = h.ws, .id = { sys_ulid(&h.clock.c) } } }, s = r;
+	s.task.id = (job_id){ sys_ulid(&h.clock.c) };
+	shows.w.workspace = waits.w.workspace = h.ws;
+	waits.w.job = s.task.id;
+	work_wait(h.work, &waits.w);
+	run_progress(&s, 0.25, "writing");
+	T_UNTIL(t_count(&h, "job_progress") == 1);
+	shows.w.job = r.task.id;
+	work_wait(h.work, &shows.w);
+	run_progress(&r, 0.25, "reading");
+	T_UNTIL((t_move(&h, 100), j = (struct job){ .id = r.task.id, .progress.updated_at = TIME_NONE }, work_snapshot(h.work, &h.a, &j),
+	    j.progress.updated_at != TIME_NONE));
+	CHECK_STR(j.progress.message, S("reading"));
+	CHECK(j.progress.progress == 0.25);
+	j = (struct job){ .id = s.task.id, .progress.updated_at = TIME_NONE };
+	work_snapshot(h.work, &h.a, &j);
+	CHECK_INT(j.progress.updated_at, ==, TIME_NONE);
+	work_release(h.work);
+	CHECK(waits.woken == 1 && shows.woken == 1);
+	work_close(other);
+	t_house_close(&h);
+}
+
+/* Another node is told that there is more only of jobs that somebody follows. */
+DB_TEST(a_job_is_followed_from_the_word_on)
+{
+	struct sys_clock_test clock;
+
+	(void)t;
+	sys_clock_test_init(&clock, 1000000);
+	struct board *b = board_new(&clock.c);
+	struct job_key k = { .id = { sys_ulid(&clock.c) } }, other = { .id = { sys_ulid(&clock.c) } };
+
+	CHECK(!board_followed(b, &k.id) && !board_follow(b, &k.id) && board_followed(b, &k.id) && !board_followed(b, &other.id));
+	board_progress(b, &k, 0.5, "writing");
+	CHECK(board_follow(b, &k.id));
+	board_heard(b, &k, &(struct job_progress){ 0.4, 0, S("older") });
+	struct job j = { .id = k.id, .progress.updated_at = TIME_NONE };
+	struct arena a;
+	arena_init(&a, 1 << 16);
+	board_snapshot(b, &a, &j);
+	CHECK_STR(j.progress.message, S("writing"));
+	arena_free(&a);
+	board_free(b);
+}
+
 DB_TEST(progress_is_seen_by_other_nodes)
 {
 	struct t_house h;

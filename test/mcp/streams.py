@@ -18,15 +18,7 @@ import cases
 from cases import Skip, case, need
 from provider import Provider
 from server import Server, wait_for
-from talk import LEGACY, META, MODERN, Talk
-
-ALL = [*LEGACY, MODERN]
-TEXT = 'We moved our support to a public tracker. Calls fell by half. Nobody missed the old form.'
-
-
-def generate(t, s, token='p', **more):
-    return t.message('tools/call', {'name': 'generate_post', 'arguments': {'projectId': s.project, 'source': {'text': TEXT}, **more}},
-                     {'progressToken': token} if token is not None else None)
+from talk import ALL, LEGACY, META, TEXT, Talk, begun, ends_as, generate
 
 
 @case('A generation tells how far it is, and ends with the job')
@@ -79,20 +71,6 @@ class Slow:
             self.s.__exit__(*what)
         finally:
             self.provider.__exit__(*what)
-
-
-def begun(t, message, status):
-    """A stream, and the id of the job that its call began, once that is so far."""
-    known = {j['id'] for j in t.client.get('/v1/jobs').json()['data']}
-    st = t.stream(message)
-    jobs = wait_for(lambda: [j for j in t.client.get('/v1/jobs').json()['data'] if j['id'] not in known and j['status'] == status])
-    need(jobs, f'no job is {status}')
-    return st, jobs[0]['id']
-
-
-def ends_as(t, job, *states):
-    got = wait_for(lambda: t.client.get('/v1/jobs/' + job).json()['data']['status'] in states)
-    need(got, f"{t.client.get('/v1/jobs/' + job).json()['data']} is none of {states}")
 
 
 @case('2026-07-28: who leaves cancels the job that waits for its turn; one that runs goes on', own=True)

@@ -2,10 +2,12 @@
 import itertools
 import json
 
-from server import PATIENCE, Wire, head
+from cases import need
+from server import PATIENCE, Wire, head, wait_for
 
 LEGACY = ['2025-03-26', '2025-06-18', '2025-11-25']
 MODERN = '2026-07-28'
+ALL = [*LEGACY, MODERN]
 META = 'io.modelcontextprotocol/'
 
 
@@ -132,3 +134,27 @@ class Stream:
 
     def close(self):
         self.wire.close()
+
+
+# -------------------------------------------------------------------------------------- a job that a call waits for
+
+TEXT = 'We moved our support to a public tracker. Calls fell by half. Nobody missed the old form.'
+
+
+def generate(t, s, token='p', **more):
+    return t.message('tools/call', {'name': 'generate_post', 'arguments': {'projectId': s.project, 'source': {'text': TEXT}, **more}},
+                     {'progressToken': token} if token is not None else None)
+
+
+def begun(t, message, status):
+    """A stream, and the id of the job that its call began, once that is so far."""
+    known = {j['id'] for j in t.client.get('/v1/jobs').json()['data']}
+    st = t.stream(message)
+    jobs = wait_for(lambda: [j for j in t.client.get('/v1/jobs').json()['data'] if j['id'] not in known and j['status'] == status])
+    need(jobs, f'no job is {status}')
+    return st, jobs[0]['id']
+
+
+def ends_as(t, job, *states):
+    got = wait_for(lambda: t.client.get('/v1/jobs/' + job).json()['data']['status'] in states)
+    need(got, f"{t.client.get('/v1/jobs/' + job).json()['data']} is none of {states}")
