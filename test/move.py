@@ -8,6 +8,7 @@ The world of these tests has a row in every table that moves: what the API makes
 import argparse
 import base64
 import contextlib
+import functools
 import gzip
 import json
 import os
@@ -141,6 +142,30 @@ def world():
         made_by_api(s)
         fill_by_sql(s)
         yield s
+
+
+def larger(rows, size):
+    """Of a story: it is told while the server stands still and has so many more notes, of random bytes.  Then they go, for the next one would only carry them along."""
+    def take(story):
+        @functools.wraps(story)
+        def told(s, d, *more):
+            s.stop()
+            with contextlib.closing(sqlite3.connect(s.data + '/scriped.db')) as db:
+                workspace, project = db.execute('SELECT workspace, id FROM project').fetchone()
+                db.executemany('INSERT INTO note (workspace, id, project, content) VALUES (?,?,?,?)',
+                               ((workspace, ulid(1780000000000 + i, i), project, base64.b64encode(random.Random(i).randbytes(size)).decode()) for i in range(rows)))
+                db.commit()
+            try:
+                story(s, d, *more)
+            finally:
+                s.stop()
+                with contextlib.closing(sqlite3.connect(s.data + '/scriped.db')) as db:
+                    db.executemany('DELETE FROM note WHERE workspace = ? AND id = ?', ((workspace, ulid(1780000000000 + i, i)) for i in range(rows)))
+                    db.commit()
+                    db.execute('VACUUM')
+                s.start()
+        return told
+    return take
 
 
 @contextlib.contextmanager
@@ -287,15 +312,10 @@ def one_workspace_goes_beside_others(s, d):
                 raise Failure('a workspace that is there is not refused with words')
 
 
+@larger(3000, 6000)
 def killed_and_gone_on_with(s, d, rounds, seed):
     """kill -9 in the middle of imports and exports, again and again, and at the end all is there once."""
     rnd = random.Random(seed)
-    s.stop()
-    with contextlib.closing(sqlite3.connect(s.data + '/scriped.db')) as db:
-        workspace, project = db.execute('SELECT workspace, id FROM project').fetchone()
-        db.executemany('INSERT INTO note (workspace, id, project, content) VALUES (?,?,?,?)',
-                       ((workspace, ulid(1780000000000 + i, i), project, base64.b64encode(rnd.randbytes(6000)).decode()) for i in range(3000)))
-        db.commit()
     before = as_moved(dump_lite(s.data))
     began = time.monotonic()
     command('export', '--data', s.data, '--to', d + '/whole', '--secret', d + '/secret')
@@ -313,7 +333,6 @@ def killed_and_gone_on_with(s, d, rounds, seed):
             got = look()
             got['server_fact'] = [f for f in got['server_fact'] if f['name'] == 'setup']
             same(before, got)
-    s.start()
 
 
 def run_until_whole(start, took, rnd, rounds):
@@ -489,14 +508,9 @@ def no_room(what, *args, **more):
         raise Failure(f'{what}: a full disk is not told: {said}')
 
 
+@larger(1500, 6000)
 def full_disks(s, d):
     """In the middle of everything: said in words, nothing of before is lost, and with room again it goes on."""
-    s.stop()
-    with contextlib.closing(sqlite3.connect(s.data + '/scriped.db')) as db:
-        workspace, project = db.execute('SELECT workspace, id FROM project').fetchone()
-        db.executemany('INSERT OR IGNORE INTO note (workspace, id, project, content) VALUES (?,?,?,?)',
-                       ((workspace, ulid(1781000000000 + i, i), project, base64.b64encode(random.Random(i).randbytes(6000)).decode()) for i in range(1500)))
-        db.commit()
     before = dump_lite(s.data)
     command('export', '--data', s.data, '--to', d + '/e', '--secret', d + '/secret')
     command('backup', '--data', s.data, '--to', d + '/b')
@@ -544,12 +558,13 @@ def full_disks(s, d):
             roomy(disk, had)
         finally:
             subprocess.run(['umount', '-l', disk], check=False)
-    s.start()
 
 
+@larger(500, 60000)
 def backups_of_a_busy_server(s, d):
     """Of one moment while callers write, whoever is killed; what was acknowledged before is in it."""
     rnd = random.Random(7)
+    s.start()
     with writing(s, 3) as acknowledged:
         for i in range(6):
             p = command('backup', '--data', s.data, '--to', d + '/busy.tar', wait=False)
@@ -629,14 +644,9 @@ def objects(service, bucket):
     return sorted(re.findall(r'<Key>(.*?)</Key>', body.decode()))
 
 
+@larger(500, 60000)
 def through_a_bucket(s, d):
     """Exports and backups to S3 and back, in parts where they are large."""
-    s.stop()
-    with contextlib.closing(sqlite3.connect(s.data + '/scriped.db')) as db:
-        workspace, project = db.execute('SELECT workspace, id FROM project').fetchone()
-        db.executemany('INSERT OR IGNORE INTO note (workspace, id, project, content) VALUES (?,?,?,?)',
-                       ((workspace, ulid(1770000000000 + i, i), project, base64.b64encode(random.Random(i).randbytes(60000)).decode()) for i in range(500)))
-        db.commit()
     with s3.Service() as service:
         at = place(service, 'kept')
         if s3.request(service.endpoint, 'PUT', '/kept')[0] != 200:
@@ -657,7 +667,6 @@ def through_a_bucket(s, d):
                 raise Failure(f'{uri}: {said}')
         command('backup', '--data', s.data, '--to', 's3://kept/c.tar', *at[:-1], 'blob_key_secret=wrong', status=1)
         scheduled(s, service, d)
-    s.start()
 
 
 def scheduled(s, service, d):
