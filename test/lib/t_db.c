@@ -5,6 +5,10 @@
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+/* Of this program: a connection to the server of the tests, and the database with our tables that its tests use one after the other. */
+static struct { PGconn *server, *c; char name[40], mark[400]; pid_t pid; } own;
 
 static void
 need(enum err code, const struct error *e)
@@ -32,10 +36,12 @@ run(PGconn *c, const char *sql)
 static void
 in_base(const char *sql)
 {
-	PGconn *c = PQconnectdb(getenv("SCRIPED_TEST_PG"));
-
-	run(c, sql);
-	PQfinish(c);
+	if (own.server == NULL || PQstatus(own.server) != CONNECTION_OK) {
+		PQfinish(own.server);
+		own.server = PQconnectdb(getenv("SCRIPED_TEST_PG"));
+		run(own.server, "SET client_min_messages = error; SET lock_timeout = '10s'");
+	}
+	run(own.server, sql);
 }
 
 static const char *
@@ -54,6 +60,58 @@ on_sqlite(void (*test)(struct t_db *))
 	test(&t);
 }
 
+/* What there is beside rows, in a word that changes with it.  Whoever makes, alters or analyses a table writes to a catalog; a
+ * database that has become large is as good as changed. */
+static const char what_it_is[] =
+	"SELECT concat_ws(' ', (SELECT sum(pg_relation_size(oid)) < 4000000 FROM pg_class WHERE relnamespace = 'public'::regnamespace),"
+#define WRITES(catalog) " (SELECT count(*) || '/' || max(xmin::text::bigint) FROM " catalog "),"
+	WRITES("pg_class") WRITES("pg_attribute") WRITES("pg_constraint") WRITES("pg_trigger") WRITES("pg_proc") WRITES("pg_namespace") WRITES("pg_statistic")
+	WRITES("public.schema_version") " (SELECT count(*) FROM pg_db_role_setting))";
+/* TRUNCATE makes new files of each table and each of its indexes. */
+static const char no_rows[] =
+	"DO $$ DECLARE t regclass; BEGIN FOR t IN SELECT oid FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+	" AND relname <> 'schema_version' AND pg_relation_size(oid) > 0 LOOP EXECUTE 'DELETE FROM ' || t; END LOOP; END $$";
+static const char nobody_else[] =
+	"SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+
+static void
+look(char ret[sizeof(own.mark)])
+{
+	PGresult *r = PQexec(own.c, what_it_is);
+
+	snprintf(ret, sizeof(own.mark), "%s", PQntuples(r) == 1 ? PQgetvalue(r, 0, 0) : PQerrorMessage(own.c));
+	PQclear(r);
+}
+
+static void
+drop_own(void)
+{
+	char sql[128];
+
+	if (own.pid != getpid())		/* a child that ends */
+		return;
+	PQfinish(own.c);
+	own.c = NULL;
+	if (own.name[0] != '\0') {
+		snprintf(sql, sizeof(sql), "DROP DATABASE %s WITH (FORCE)", own.name);
+		in_base(sql);
+	}
+	own.name[0] = '\0';
+}
+
+/* For the next test: the same database without a row, or none, when this one has left other things behind than rows. */
+static void
+empty_own(void)
+{
+	char now[sizeof(own.mark)];
+
+	run(own.c, nobody_else);
+	run(own.c, no_rows);
+	look(now);
+	if (strcmp(now, own.mark) != 0)
+		drop_own();
+}
+
 static void
 on_postgres(const char *base, void (*test)(struct t_db *))
 {
@@ -68,11 +126,9 @@ on_postgres(const char *base, void (*test)(struct t_db *))
 	in_base(sql);
 	test(&t);
 	PQfinish(t.counter);
-	if (t.copied) {
-		snprintf(sql, sizeof(sql), "DROP DATABASE %s WITH (FORCE)", t.schema);
-		in_base(sql);
-	}
-	snprintf(sql, sizeof(sql), "SET client_min_messages = error; SET lock_timeout = '10s'; DROP SCHEMA %s CASCADE", t.schema);
+	if (t.copied)
+		empty_own();
+	snprintf(sql, sizeof(sql), "DROP SCHEMA %s CASCADE", t.schema);
 	in_base(sql);
 }
 
@@ -137,14 +193,13 @@ name_template(char ret[40])
 	crypto_hex(ret + 5, d.b, 8);
 }
 
-/* Several programs may be the first at the same time: one makes it, the others wait for the lock, which ends with the connection. */
+/* Several programs may be the first at the same time: one makes it, the others wait for the lock. */
 static void
 make_template(PGconn *c, const char *base, const char *name)
 {
 	struct t_db t = { .pg = true };
 	char sql[200];
 
-	run(c, "SELECT pg_advisory_lock(1970)");
 	snprintf(sql, sizeof(sql), "SELECT 1 FROM pg_database WHERE datname = '%s'", name);
 	if (run(c, sql) != 0)
 		return;
@@ -160,29 +215,47 @@ make_template(PGconn *c, const char *base, const char *name)
 
 /* A copy of a database that has all tables takes a fifth of what it takes to make them; copied as files, half of what it takes through the log. */
 static void
-copy_template(struct t_db *t, const char *base)
+make_own(const char *base, const char *name)
 {
+	char template[40], sql[200], uri[900];
 	PGconn *c = PQconnectdb(base);
+
+	name_template(template);
+	run(c, "SET client_min_messages = error");
+	run(c, "SELECT pg_advisory_lock(1970)");		/* ends with the connection */
+	make_template(c, base, template);
+	snprintf(own.name, sizeof(own.name), "%s", name);
+	snprintf(sql, sizeof(sql), "CREATE DATABASE %s TEMPLATE %s%s", name, template, PQserverVersion(c) >= 150000 ? " STRATEGY file_copy" : "");
+	run(c, sql);
+	PQfinish(c);
+	snprintf(uri, sizeof(uri), "%s%sdbname=%s", base, more(base), name);
+	own.c = PQconnectdb(uri);
+	run(own.c, "SET session_replication_role = replica");		/* rows go in any order */
+	look(own.mark);
+	if (own.pid == 0)
+		atexit(drop_own);
+	own.pid = getpid();
+}
+
+static void
+use_own(struct t_db *t, const char *base)
+{
 	const struct migration *list;
-	char name[40], sql[200];
 
 	PQfinish(t->counter);		/* it counted where nothing is any more */
 	t->counter = NULL;
-	name_template(name);
-	run(c, "SET client_min_messages = error");
-	make_template(c, base, name);
-	snprintf(sql, sizeof(sql), "CREATE DATABASE %s TEMPLATE %s%s", t->schema, name, PQserverVersion(c) >= 150000 ? " STRATEGY file_copy" : "");
-	t->copied = run(c, sql) >= 0;
-	PQfinish(c);
+	if (own.name[0] == '\0')
+		make_own(base, t->schema);
+	t->copied = true;
 	db_schema_is(migrate_list(&list));	/* numbers are without a gap */
-	snprintf(t->uri, sizeof(t->uri), "%s%sdbname=%s&application_name=%s", base, more(base), t->schema, t->schema);
+	snprintf(t->uri, sizeof(t->uri), "%s%sdbname=%s&application_name=%s", base, more(base), own.name, t->schema);
 }
 
 void
 t_db_schema(struct t_db *t)
 {
 	if (t->pg && !t->copied)
-		copy_template(t, getenv("SCRIPED_TEST_PG"));
+		use_own(t, getenv("SCRIPED_TEST_PG"));
 	else if (!t->pg)
 		all_tables(t);
 }

@@ -1,6 +1,8 @@
 /* t_db -- databases for tests.  A DB_TEST runs on SQLite and, where SCRIPED_TEST_PG names a server, on PostgreSQL too;
  * a SQLITE_TEST on SQLite only.  Both find their fresh and empty database in `t`: a file of t_dir(), or a schema with
- * a random name that is dropped at the end, or, once t_db_schema was called, a database of that name; its connections carry it as their application's. */
+ * a random name that is dropped at the end; its connections carry that name as their application's.  Once t_db_schema was called it is a
+ * database of this program, which its tests use one after the other: rows are removed behind each, and it is made anew behind one that left other
+ * things than rows: tables, columns, settings, statistics. */
 #ifndef T_DB_H
 #define T_DB_H
 #include "db/engine.h"

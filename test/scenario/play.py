@@ -216,7 +216,7 @@ class World:
     # preparation
 
     def prepare(self, step):
-        words = [] if step.word in ('log', 'let') else shlex.split(self.fill(step.args))
+        words = [] if step.word in ('log', 'let', 'upload') else shlex.split(self.fill(step.args))
         names = [w for w in words if '=' not in w]
         options = dict(w.split('=', 1) for w in words if '=' in w)
         getattr(self, 'do_' + step.word)(step, names, options)
