@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing, contextmanager
+from threading import Thread
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
 
@@ -199,6 +200,48 @@ def away(w):
     w.warm()
 
 
+def cancelled(w):
+    """A COMMIT that was made to give up waiting for its synchronous replica is not acknowledged; one with a key is when the replica has it."""
+    w.warm()
+    primary, b = w.c.pg[w.c.primary], w.c.pg[w.c.replica()]
+    w.c.synchronous(b.name)
+    answers, words = {}, 'made the primary give up waiting'
+
+    def post(name, **headers):
+        with closing(w.api[0].client()) as c:
+            c.timeout = 60
+            answers[name] = c.request('POST', '/v1/notes', {'projectId': w.project, 'content': name}, headers)
+
+    def cancel(name):
+        """Whoever waits for the replica, until that one has its answer."""
+        primary.ask("SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+        return name in answers
+
+    def waits():
+        return int(primary.ask("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND backend_type = 'client backend'"))
+    callers = [Thread(target=post, args=('plain',)), Thread(target=post, args=('named',), kwargs={'Idempotency-Key': 'cancelled-1'})]
+    b.pause(True)
+    try:
+        callers[0].start()
+        need(wait_for(lambda: cancel('plain'), 30, 0.1), 'the write without a key is not answered')
+        need(answers['plain'].status == 503 and 'not known whether this was done' in answers['plain'].json()['error']['message'], f"{answers['plain']}")
+        callers[1].start()
+        need(wait_for(waits, 30, 0.05), 'nobody waits for the replica')
+        before = w.figure('pool_local_commits_total')
+        need(wait_for(lambda: cancel('none') or w.figure('pool_local_commits_total') > before, 30, 0.1), 'no commit was cancelled')
+        need(wait_for(waits, 30, 0.05) and 'named' not in answers, 'the write with a key was acknowledged before the replica had it')
+    finally:
+        b.pause(False)
+        for t in callers:
+            t.join()
+    need(answers['named'].status == 200, f"{answers['named']}")
+    for name in answers:
+        need(w.c.sql(f"SELECT count(*) FROM note WHERE content = '{name}'").strip() == '1', f'{name} is not there once')
+    need(wait_for(lambda: words in w.api[0].log_text(), 10), 'the log does not say it')
+    w.c.synchronous('')
+    w.warm()
+
+
 def refused(w):
     """Without `kv` a replica is refused at the start."""
     node = w.api[0]
@@ -228,7 +271,7 @@ def main():
     with Cluster(SETTINGS, apis=2, workers=1, bucket=False, replica_reads=True) as c:
         c.migrate()
         w = World(c)
-        for case in (refused, looked_at, answers, own_writes, of_others, of_jobs, cut_off, emptied, away):
+        for case in (refused, looked_at, answers, own_writes, of_others, of_jobs, cut_off, emptied, cancelled, away):
             if only not in case.__name__:
                 continue
             try:

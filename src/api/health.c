@@ -71,6 +71,7 @@ struct health_state {
 	pthread_t thread;
 	bool runs, out, closing, answered, failed, told;	/* told: what the log knows */
 	int64_t sent_us, took_us;
+	int64_t local;			/* commits that the log knows of */
 };
 
 static enum err
@@ -79,6 +80,16 @@ probe_run(struct call *c, struct db *db, struct error *e)
 	const struct health_state *h = (const struct health_state *)c;
 
 	return (h->call.flags & CALL_READ) ? server_schema(db, e) : server_probe(db, sys_wall_ms(h->api->c.clock), e);
+}
+
+/* They are on the primary's disk, and wait for the replica no longer. */
+static void
+tell_local(struct health_state *h, int64_t local)
+{
+	if (local != h->local)
+		log_note(h->api->c.log, LOG_WARN, "health", "%lld commits were not acknowledged: somebody made the primary give up waiting for its synchronous replica "
+		    "(pg_cancel_backend); to go on without one, change synchronous_standby_names", (long long)(local - h->local));
+	h->local = local;
 }
 
 static void
@@ -96,6 +107,7 @@ probe_done(struct call *c, enum err code, const struct error *why)
 		log_note(h->api->c.log, h->failed ? LOG_ERROR : LOG_INFO, "health", "%s%s%s", h->failed ? why->detail : "the database works again",
 		    h->failed && !st.ok ? " " : "", h->failed && !st.ok ? st.why : "");
 	h->told = h->failed;
+	tell_local(h, st.local);
 	h->out = false;
 	pthread_cond_broadcast(&h->turn);
 	pthread_mutex_unlock(&h->lock);

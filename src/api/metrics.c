@@ -214,6 +214,7 @@ database(struct api *api, struct buf *b)
 	gauge(b, "pool_trips_total", "counter", "Answers of PostgreSQL that calls waited for.", st.trips);
 	gauge(b, "pool_flights_total", "counter", "Reads that were sent, those of several callers together counted once.", st.flights);
 	gauge(b, "pool_lost_total", "counter", "Connections that were lost.", st.reconnects);
+	gauge(b, "pool_local_commits_total", "counter", "Commits that were not acknowledged, for the primary was made to give up waiting for its synchronous replica.", st.local);
 }
 
 /* --- what nodes count together --- */

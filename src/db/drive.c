@@ -436,6 +436,8 @@ run_task(void *arg)
 	if (c != &p->tick)
 		c->lsn = code == OK ? position : 0;
 	atomic_fetch_add_explicit(&p->trips, trips, memory_order_relaxed);
+	if (code == E_UNCERTAIN && pg->kept)
+		atomic_fetch_add_explicit(&p->local, 1, memory_order_relaxed);
 	if (t->again)
 		return;
 	if (c != &p->tick)

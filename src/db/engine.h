@@ -91,6 +91,7 @@ MUST_USE enum err db_clock(struct db *, struct sys_clock_shared *, struct error 
 
 struct engine_stats { int64_t queued, batches, calls, failed, size, last_batch_us; bool ok; char why[300]; int64_t hist[10];
 	int64_t connections, connected, busy, waiting, trips, flights, reconnects;
+	int64_t local;			/* commits that a synchronous replica was not waited for */
 	int64_t of_replica, of_primary, behind; };	/* PostgreSQL; waiting: statements and transactions, for a connection.
 				 * Reads that the one and the other answered; those that the replica could not answer */
 /* hist[i]: batches of at most 2^i calls.  ok is what the last transaction said. */

@@ -468,6 +468,7 @@ pg_commit(struct db *db, struct error *e)
 		link_ask(p->l, at, &link_verbs[VERB_LSN], NULL, 0);
 	link_sync(p->l);
 	await(p, NULL);
+	p->kept = a->warned;
 	if ((code = judge(p, a, e)) == OK)
 		leave(p);
 	ask_free(a);

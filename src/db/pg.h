@@ -37,6 +37,7 @@ struct pg {
 	int nconcerned, concerned_cap;
 	struct ask *position;		/* of a read: where the log stood when its last statement was answered */
 	int64_t lsn;			/* where the last one stands */
+	bool kept;			/* the last COMMIT stands on the primary alone */
 	int64_t since;			/* of a snapshot on a replica: what it must have replayed; 0: anything */
 	struct ask *replayed;		/* whether it has: answered with the first statement */
 	struct link_conf conf;		/* db_pg_open's */

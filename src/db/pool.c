@@ -189,6 +189,7 @@ pool_stats(struct pool *p, struct engine_stats *ret)
 	ret->trips = p->trips;
 	ret->flights = p->flights;
 	ret->reconnects = p->reconnects;
+	ret->local = p->local;
 	ret->of_replica = p->of_replica;
 	ret->of_primary = p->of_primary;
 	ret->behind = p->behind;

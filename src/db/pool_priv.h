@@ -93,7 +93,7 @@ struct pool {
 	_Atomic bool ticking;
 	pthread_mutex_t lock;		/* the dialers' lists, closing */
 	bool closing;
-	_Atomic int64_t up, busy, waiting, trips, flights, reconnects, of_replica, of_primary, behind;
+	_Atomic int64_t up, busy, waiting, trips, flights, reconnects, local, of_replica, of_primary, behind;
 };
 
 static inline int64_t mono(void) { return sys_mono_us(&sys_clock_real); }	/* of sockets and timers; what a call may wait for goes by the engine's clock */
