@@ -241,7 +241,7 @@ def hanging(s):
         c = s.client()
         for i in range(6):
             need(c.post('/v1/knowledge', {'type': 'url', 'url': f'http://127.0.0.1:{other.port}/{i}'}).status == 200, 'not taken')
-        need(wait_for(lambda: len(other.requests) >= 4), 'nobody fetches')
+        need(wait_for(lambda: len(other.requests) >= 2), f'{len(other.requests)} fetch')
         need(c.get('/v1/projects').status == 200, 'the server serves nobody else')
         c.close()
         s.stop()

@@ -278,7 +278,7 @@ def main():
                 case(w)
                 tap.line(case.__doc__.strip())
             except (Failure, OSError, KeyError, AttributeError) as e:
-                tap.line(case.__doc__.strip(), f'{case.__name__}: {e!r}')
+                tap.line(case.__doc__.strip(), f'{case.__name__}: {e!r}' + ''.join(f'\n{n.name} said last:\n{n.last_words()}' for n in c.nodes.values()))
     return tap.end()
 
 

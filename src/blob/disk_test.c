@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define NAME	"01J9ZAB12CD34E56F7G8H9JKMN-01J9ZAB12CD34E56F7G8H9JKMP"
-#define WAIT_MS	10000
+#define WAIT_MS	60000
 
 struct owner { atomic_int wakes, published; enum err says; struct disk_owner o; };
 

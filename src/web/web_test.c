@@ -75,7 +75,7 @@ TEST(half_a_megabyte_of_stars_takes_no_time)
 	memset(p + 1, 'a', path.n - 1);
 	int64_t before = sys_mono_us(&sys_clock_real);
 	CHECK(robots_allow(&a, buf_str(&b), S("scriped"), path));
-	CHECK_INT(sys_mono_us(&sys_clock_real) - before, <, 2000000);
+	CHECK_INT(sys_mono_us(&sys_clock_real) - before, <, 30000000);		/* a search that tries all ways takes years */
 	arena_free(&a);
 }
 

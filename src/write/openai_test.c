@@ -34,8 +34,8 @@ run_init(struct run *r, const char *behaviour)
 	arena_init(&r->a, 4 << 20);
 	if (!crypto_init())
 		abort();
-	r->conf = (struct conf){ .writer = 1, .openai_key = KEY, .openai_model = "test-model", .openai_connect = 2000,
-	    .openai_stall = 2000, .openai_total = 5000, .openai_context = 16000, .openai_price_in = 15, .openai_price_out = 60 };
+	r->conf = (struct conf){ .writer = 1, .openai_key = KEY, .openai_model = "test-model", .openai_connect = 60000,
+	    .openai_stall = 60000, .openai_total = 60000, .openai_context = 16000, .openai_price_in = 15, .openai_price_out = 60 };
 	r->conf.openai_url = str_fmt(&r->a, "http://127.0.0.1:%d/%s/v1", provider_port(), behaviour).p;
 	r->in = (struct write_input){ .source = S("Our café has one page for orders now."), .length = WRITE_MEDIUM };
 }
@@ -70,43 +70,43 @@ static const struct way {
 	int retry_after_s;
 	const char *text;
 } ways[] = {
-	{ "normal", 2000, 5000, WRITE_OK, 0, "café owners now see their orders on one page. ☕\n\nThree weeks" },
-	{ "bytes", 2000, 5000, WRITE_OK, 0, "café owners now see their orders on one page. ☕\n\nThree weeks" },
-	{ "json", 2000, 5000, WRITE_OK, 0, "café owners now see their orders on one page. ☕\n\nThree weeks" },
-	{ "nodone", 2000, 5000, WRITE_OK, 0, "#product #café" },
-	{ "lingers", 2000, 5000, WRITE_OK, 0, "#product #café" },
-	{ "late-50", 2000, 5000, WRITE_OK, 0, "#product #café" },
-	{ "huge", 2000, 5000, WRITE_OK, 0, "Every sentence counts fünf words. Every" },
-	{ "endless", 2000, 5000, WRITE_OK, 0, "word0. word1." },
-	{ "empty", 2000, 5000, WRITE_UNAVAILABLE, 0, "The model wrote nothing. Try again" },
-	{ "blank", 2000, 5000, WRITE_UNAVAILABLE, 0, "The model wrote nothing. Try again" },
-	{ "filter", 2000, 5000, WRITE_REJECTED, 0, "content filter" },
-	{ "mute", 80, 5000, WRITE_TIMEOUT, 0, "sent nothing for 80 ms. Try again" },
-	{ "stall", 80, 5000, WRITE_TIMEOUT, 0, "sent nothing for 80 ms. Try again" },
-	{ "drip", 2000, 200, WRITE_TIMEOUT, 0, "did not finish within 200 ms. Try again" },
-	{ "flood", 2000, 5000, WRITE_UNAVAILABLE, 0, "more than 16777216 bytes. Try again" },
-	{ "break", 2000, 5000, WRITE_UNAVAILABLE, 0, "The answer broke off: the connection with 127.0.0.1:" },
-	{ "cut", 2000, 5000, WRITE_UNAVAILABLE, 0, "ended before it was complete. Try again" },
-	{ "drop", 2000, 5000, WRITE_UNAVAILABLE, 0, "Check openai_url" },
-	{ "html", 2000, 5000, WRITE_UNAVAILABLE, 0, "no chat completion. Check that openai_url" },
-	{ "garbage", 2000, 5000, WRITE_UNAVAILABLE, 0, "no chat completion. Check that openai_url" },
-	{ "utf8", 2000, 5000, WRITE_UNAVAILABLE, 0, "no chat completion. Check that openai_url" },
-	{ "error", 2000, 5000, WRITE_UNAVAILABLE, 0, "The provider reported an error: The GPU is on fire. Try again later." },
-	{ "redirect", 2000, 5000, WRITE_REJECTED, 0, "answered 302. Set openai_url" },
-	{ "status-400", 2000, 5000, WRITE_REJECTED, 0, "answered 400: status 400 as asked. Check openai_model" },
-	{ "status-401", 2000, 5000, WRITE_REJECTED, 0, "answered 401: status 401 as asked. Check openai_key." },
-	{ "status-403", 2000, 5000, WRITE_REJECTED, 0, "answered 403" },
-	{ "status-404", 2000, 5000, WRITE_REJECTED, 0, "answered 404: status 404 as asked. Check openai_url and openai_model." },
-	{ "status-408", 2000, 5000, WRITE_TIMEOUT, 0, "answered 408" },
-	{ "status-418", 2000, 5000, WRITE_REJECTED, 0, "answered 418" },
-	{ "status-422", 2000, 5000, WRITE_REJECTED, 0, "answered 422" },
-	{ "status-500", 2000, 5000, WRITE_UNAVAILABLE, 0, "answered 500: status 500 as asked. Try again later." },
-	{ "page-502", 2000, 5000, WRITE_UNAVAILABLE, 0, "The provider answered 502. Try again later." },
-	{ "bulk-500", 2000, 5000, WRITE_UNAVAILABLE, 0, "The provider answered 500. Try again later." },
-	{ "busy-7", 2000, 5000, WRITE_UNAVAILABLE, 7, "answered 429: Rate limit reached. Try again later" },
-	{ "busy-99999", 2000, 5000, WRITE_UNAVAILABLE, 3600, "answered 429" },
-	{ "quota", 2000, 5000, WRITE_REJECTED, 0, "answered 429: You exceeded your current quota. Check the quota" },
-	{ "leak", 2000, 5000, WRITE_REJECTED, 0, "answered 401: Wrong key: [31mBearer *** [0m; see the manual" },
+	{ "normal", 60000, 60000, WRITE_OK, 0, "café owners now see their orders on one page. ☕\n\nThree weeks" },
+	{ "bytes", 60000, 60000, WRITE_OK, 0, "café owners now see their orders on one page. ☕\n\nThree weeks" },
+	{ "json", 60000, 60000, WRITE_OK, 0, "café owners now see their orders on one page. ☕\n\nThree weeks" },
+	{ "nodone", 60000, 60000, WRITE_OK, 0, "#product #café" },
+	{ "lingers", 60000, 60000, WRITE_OK, 0, "#product #café" },
+	{ "late-50", 60000, 60000, WRITE_OK, 0, "#product #café" },
+	{ "huge", 60000, 60000, WRITE_OK, 0, "Every sentence counts fünf words. Every" },
+	{ "endless", 60000, 60000, WRITE_OK, 0, "word0. word1." },
+	{ "empty", 60000, 60000, WRITE_UNAVAILABLE, 0, "The model wrote nothing. Try again" },
+	{ "blank", 60000, 60000, WRITE_UNAVAILABLE, 0, "The model wrote nothing. Try again" },
+	{ "filter", 60000, 60000, WRITE_REJECTED, 0, "content filter" },
+	{ "mute", 80, 60000, WRITE_TIMEOUT, 0, "sent nothing for 80 ms. Try again" },
+	{ "stall", 80, 60000, WRITE_TIMEOUT, 0, "sent nothing for 80 ms. Try again" },
+	{ "drip", 60000, 200, WRITE_TIMEOUT, 0, "did not finish within 200 ms. Try again" },
+	{ "flood", 60000, 60000, WRITE_UNAVAILABLE, 0, "more than 16777216 bytes. Try again" },
+	{ "break", 60000, 60000, WRITE_UNAVAILABLE, 0, "The answer broke off: the connection with 127.0.0.1:" },
+	{ "cut", 60000, 60000, WRITE_UNAVAILABLE, 0, "ended before it was complete. Try again" },
+	{ "drop", 60000, 60000, WRITE_UNAVAILABLE, 0, "Check openai_url" },
+	{ "html", 60000, 60000, WRITE_UNAVAILABLE, 0, "no chat completion. Check that openai_url" },
+	{ "garbage", 60000, 60000, WRITE_UNAVAILABLE, 0, "no chat completion. Check that openai_url" },
+	{ "utf8", 60000, 60000, WRITE_UNAVAILABLE, 0, "no chat completion. Check that openai_url" },
+	{ "error", 60000, 60000, WRITE_UNAVAILABLE, 0, "The provider reported an error: The GPU is on fire. Try again later." },
+	{ "redirect", 60000, 60000, WRITE_REJECTED, 0, "answered 302. Set openai_url" },
+	{ "status-400", 60000, 60000, WRITE_REJECTED, 0, "answered 400: status 400 as asked. Check openai_model" },
+	{ "status-401", 60000, 60000, WRITE_REJECTED, 0, "answered 401: status 401 as asked. Check openai_key." },
+	{ "status-403", 60000, 60000, WRITE_REJECTED, 0, "answered 403" },
+	{ "status-404", 60000, 60000, WRITE_REJECTED, 0, "answered 404: status 404 as asked. Check openai_url and openai_model." },
+	{ "status-408", 60000, 60000, WRITE_TIMEOUT, 0, "answered 408" },
+	{ "status-418", 60000, 60000, WRITE_REJECTED, 0, "answered 418" },
+	{ "status-422", 60000, 60000, WRITE_REJECTED, 0, "answered 422" },
+	{ "status-500", 60000, 60000, WRITE_UNAVAILABLE, 0, "answered 500: status 500 as asked. Try again later." },
+	{ "page-502", 60000, 60000, WRITE_UNAVAILABLE, 0, "The provider answered 502. Try again later." },
+	{ "bulk-500", 60000, 60000, WRITE_UNAVAILABLE, 0, "The provider answered 500. Try again later." },
+	{ "busy-7", 60000, 60000, WRITE_UNAVAILABLE, 7, "answered 429: Rate limit reached. Try again later" },
+	{ "busy-99999", 60000, 60000, WRITE_UNAVAILABLE, 3600, "answered 429" },
+	{ "quota", 60000, 60000, WRITE_REJECTED, 0, "answered 429: You exceeded your current quota. Check the quota" },
+	{ "leak", 60000, 60000, WRITE_REJECTED, 0, "answered 401: Wrong key: [31mBearer *** [0m; see the manual" },
 };
 
 TEST(every_way_a_provider_behaves)
@@ -219,8 +219,8 @@ last_request(struct run *r)
 	json_t *all;
 	const char *url = str_fmt(&r->a, "http://127.0.0.1:%d/_requests", provider_port()).p;
 
-	dial(&r->a, &sys_clock_real, &(struct dial_request){ .method = "GET", .url = url, .connect_ms = 2000, .silence_ms = 2000,
-	    .total_ms = 2000, .max = 8 << 20 }, &got);
+	dial(&r->a, &sys_clock_real, &(struct dial_request){ .method = "GET", .url = url, .connect_ms = 60000, .silence_ms = 60000,
+	    .total_ms = 60000, .max = 8 << 20 }, &got);
 	if (json_read(got.body, &all, &e) != OK)
 		abort();
 	json_t *last = json_incref(json_array_get(all, json_array_size(all) - 1));

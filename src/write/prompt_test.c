@@ -24,7 +24,7 @@ asked(struct arena *a, const struct write_input *in, struct write_output *out)
 	json_t *all;
 
 	CHECK_INT(write_post(&c, &sys_clock_real, a, in, go_on, NULL, out), ==, WRITE_OK);
-	dial(a, &sys_clock_real, &(struct dial_request){ .method = "GET", .url = url, .connect_ms = 2000, .silence_ms = 2000, .total_ms = 2000, .max = 8 << 20 }, &got);
+	dial(a, &sys_clock_real, &(struct dial_request){ .method = "GET", .url = url, .connect_ms = 60000, .silence_ms = 60000, .total_ms = 60000, .max = 8 << 20 }, &got);
 	if (json_read(got.body, &all, &e) != OK)
 		abort();
 	const json_t *body = json_object_get(json_array_get(all, json_array_size(all) - 1), "body");

@@ -6,7 +6,7 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from server import Failure, Server
+from server import Failure, Server, born
 from tap import Tap
 
 CASES = []
@@ -82,7 +82,14 @@ class Park:
             tap.line('the server is well and stops when told', why)
 
 
+def told(park, case, why):
+    """Why a case failed, and what its servers said last: the machine it failed on may be out of reach."""
+    servers = born() if case.own else [s for s in [park.servers.get(case.title if case.alone else '')] if s]
+    return why + ''.join(f'\nthe log of {s.log} ends:\n{s.last_words()}' for s in servers[-4:])
+
+
 def attempt(park, case):
+    born().clear()
     try:
         s = park.engine if case.own else park.get(case)
         case.fn(s)
@@ -91,9 +98,9 @@ def attempt(park, case):
     except Skip as e:
         return e
     except Wrong as e:
-        return str(e)
+        return told(park, case, str(e))
     except Exception:
-        return traceback.format_exc()
+        return told(park, case, traceback.format_exc())
 
 
 def main(what, name, clock=False):

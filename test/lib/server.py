@@ -117,6 +117,15 @@ class Database:
 
 # -------------------------------------------------------------------------------------------------------- server
 
+LOCAL = threading.local()
+
+
+def born():
+    """The servers that this thread made, for who tells why a test failed, and forgets them behind each."""
+    LOCAL.servers = getattr(LOCAL, 'servers', [])
+    return LOCAL.servers
+
+
 class Clock:
     """The time of day of a server, which test/lib/clock.c moves: no test waits for an hour to pass."""
 
@@ -162,6 +171,8 @@ class Server:
         self.clock = Clock(os.path.join(self.data, 'clock')) if clock else None
         self.database = Database() if db == 'postgres' else None
         self.where = ['--data', self.data] + (['--db', self.database.url] if self.database else [])
+        self.words = None
+        born().append(self)
 
     def __enter__(self):
         try:
@@ -228,7 +239,7 @@ class Server:
             self.proc = subprocess.Popen(args + list(extra), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                          stderr=log, env=self.surroundings())
 
-    def start(self, timeout=60, extra=()):
+    def start(self, timeout=PATIENCE, extra=()):
         """Starts serve and waits for its ready line."""
         self.launch(extra)
         try:
@@ -309,6 +320,7 @@ class Server:
             if self.database:
                 self.database.drop()
                 self.database = None
+            self.words = self.log_text()[-20000:]
             if not os.environ.get('SCRIPED_KEEP'):
                 if self.own:
                     shutil.rmtree(self.data, ignore_errors=True)
@@ -321,6 +333,11 @@ class Server:
                 return f.read()
         except FileNotFoundError:
             return ''
+
+    def last_words(self):
+        """The end of its log, also when that is gone."""
+        text = self.log_text() if self.words is None else self.words
+        return '\n'.join(line[:600] for line in text.strip().split('\n')[-15:])
 
     def log_wait(self, pattern, timeout=PATIENCE):
         """The first match of a regular expression in the log, waiting for it up to timeout seconds."""

@@ -59,7 +59,7 @@ void	t_run_init(struct t_house *, struct run *);
 enum err t_step(struct t_house *, struct run *, bool *took, struct error *);	/* writes the end of r down and takes the next */
 void	t_run_free(struct run *);
 /* Until it is so, or it has taken 30 s: then the test fails. */
-#define T_UNTIL(c)	do { int64_t until_ = sys_mono_us(&sys_clock_real) + 30000000; while (!(c)) { \
+#define T_UNTIL(c)	do { int64_t until_ = sys_mono_us(&sys_clock_real) + 60000000; while (!(c)) { \
 	if (sys_mono_us(&sys_clock_real) > until_) { t_fail(__FILE__, __LINE__, "never: %s", #c); break; } t_pause(); } } while (0)
 void	t_pause(void);			/* a millisecond, between two looks at something that another thread does */
 #endif
