@@ -7,7 +7,8 @@
 
 /* The vectors of a document. */
 struct card { document_id id; project_id project; int64_t made; int n, dims; size_t bytes; char v[]; };
-/* Those of a workspace, in the order of their ids. */
+/* Those of a workspace, in the order of their ids.  No lock is held while the database is asked, for on PostgreSQL others who want it may stand on the
+ * same thread: who reads anew has the shelf (`taken`), on which nobody looks until it is whole; who comes meanwhile reads for itself alone. */
 struct shelf {
 	struct shelf *next;
 	workspace_id workspace;
@@ -18,6 +19,7 @@ struct shelf {
 	int64_t changes;		/* the counter when it was read */
 	bool whole;			/* all are here */
 	/* near's lock */
+	bool taken;
 	size_t bytes;
 	int pins;
 	int64_t used;
@@ -276,8 +278,8 @@ load(struct db *db, const struct near_question *q, const struct listed *d, struc
 
 /* --- reading anew --- */
 
-/* The cards that stood there before, and how far they have been looked through: both are in the order of ids. */
-struct old { struct card **card; int n, at; };
+/* The cards that stood there before, and how far they have been looked through: both are in the order of ids.  part: not all could be kept. */
+struct old { struct card **card; int n, at; bool part; };
 
 static void
 drop_old(struct near *c, struct shelf *s, struct old *old)
@@ -302,6 +304,7 @@ old_card(struct near *c, struct shelf *s, struct old *old, const struct listed *
 	return NULL;
 }
 
+/* Without a shelf they are looked at, and nothing is kept. */
 static enum err
 read_one(struct near *c, struct shelf *s, struct db *db, struct old *old, const struct listed *d, struct best *b, struct error *e)
 {
@@ -313,8 +316,8 @@ read_one(struct near *c, struct shelf *s, struct db *db, struct old *old, const 
 	if (k == NULL)
 		return OK;
 	look_at(b, k);
-	if (!keep && !reserve(c, s, k->bytes)) {
-		s->whole = false;
+	if (!keep && (s == NULL || !reserve(c, s, k->bytes))) {
+		old->part = true;
 		free(k);
 		return OK;
 	}
@@ -360,18 +363,23 @@ set_model(struct near *c, struct shelf *s, str model)
 static enum err
 refresh(struct near *c, struct shelf *s, struct db *db, int64_t changes, struct best *b, struct error *e)
 {
+	pthread_rwlock_wrlock(&s->lock);
 	set_model(c, s, b->q->model);
-	struct old old = { s->card, s->n, 0 };
+	struct old old = { s->card, s->n, 0, false };
 	s->card = NULL;
 	s->n = s->cap = 0;
-	s->whole = true;
-	s->changes = changes;
+	s->whole = false;
+	pthread_rwlock_unlock(&s->lock);
 	enum err code = read_all(c, s, db, &old, b, e);
 	while (old.at < old.n)
 		free(old.card[old.at++]);
 	free(old.card);
+	pthread_rwlock_wrlock(&s->lock);
 	if (code != OK)
 		drop_cards(c, s);
+	s->whole = code == OK && !old.part;
+	s->changes = changes;
+	pthread_rwlock_unlock(&s->lock);
 	return code;
 }
 
@@ -381,31 +389,41 @@ is_true(const struct shelf *s, const struct near_question *q, int64_t changes)
 	return s->whole && s->changes == changes && str_eq(s->model, q->model);
 }
 
-static void
-look_at_all(struct best *b, const struct shelf *s)
+static bool
+look_at_all(struct best *b, struct shelf *s, int64_t changes)
 {
-	for (int i = 0; i < s->n; i++)
+	pthread_rwlock_rdlock(&s->lock);
+	bool here = is_true(s, b->q, changes);
+	for (int i = 0; here && i < s->n; i++)
 		look_at(b, s->card[i]);
+	pthread_rwlock_unlock(&s->lock);
+	return here;
+}
+
+/* Whether it was as we want it before. */
+static bool
+set_taken(struct near *c, struct shelf *s, bool taken)
+{
+	pthread_mutex_lock(&c->lock);
+	bool was = s->taken;
+	s->taken = taken;
+	pthread_mutex_unlock(&c->lock);
+	return was == taken;
 }
 
 static enum err
 search_shelf(struct near *c, struct shelf *s, struct db *db, int64_t changes, struct best *b, struct error *e)
 {
+	struct old none = { .n = 0 };
 	enum err code = OK;
 
-	pthread_rwlock_rdlock(&s->lock);
-	bool here = is_true(s, b->q, changes);
-	if (here)
-		look_at_all(b, s);
-	pthread_rwlock_unlock(&s->lock);
-	if (here)
+	if (look_at_all(b, s, changes))
 		return OK;
-	pthread_rwlock_wrlock(&s->lock);
-	if ((here = is_true(s, b->q, changes)))		/* another search was first */
-		look_at_all(b, s);
-	else
+	if (set_taken(c, s, true))
+		return read_all(c, NULL, db, &none, b, e);
+	if (!look_at_all(b, s, changes))		/* another search was first */
 		code = refresh(c, s, db, changes, b, e);
-	pthread_rwlock_unlock(&s->lock);
+	(void)set_taken(c, s, false);
 	return code;
 }
 

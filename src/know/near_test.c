@@ -1,3 +1,4 @@
+#include "db/engine.h"
 #include "know/near.h"
 #include "t_db.h"
 #include <math.h>
@@ -174,6 +175,63 @@ DB_TEST(what_came_went_or_was_made_anew_is_seen_by_the_next_search)
 	CHECK(!found);
 	CHECK_OK(e, vectors_want(&h.db, S("another"), 100, &v, &found, &e));
 	CHECK(found);
+	close_house(&h);
+	near_free(c);
+}
+
+/* --- many at once, as requests are --- */
+
+enum { SEEKERS = 4 };
+struct seeker { struct call c; struct near *near; struct near_question q; struct near_hit hit[9]; int n; };
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t change = PTHREAD_COND_INITIALIZER;
+static int found;
+
+static enum err
+seek(struct call *c, struct db *db, struct error *e)
+{
+	struct seeker *s = (struct seeker *)c;
+	return near_search(s->near, db, &s->q, 9, s->hit, &s->n, e);
+}
+
+static void
+sought(struct call *c, enum err code, const struct error *why)
+{
+	(void)c, (void)why;
+	pthread_mutex_lock(&lock);
+	found += code == OK;
+	pthread_cond_broadcast(&change);
+	pthread_mutex_unlock(&lock);
+}
+
+/* On PostgreSQL all of them stand on one thread: who waited for another one there would wait for ever. */
+DB_TEST(who_searches_while_another_one_reads_waits_for_nobody)
+{
+	struct near *c = near_new(1 << 20);
+	struct engine_conf conf = t_db_conf(t);
+	static struct seeker s[SEEKERS];
+	char v[VECTOR_HEAD + DIMS];
+	struct house h;
+	struct error e;
+
+	open_house(&h, t);
+	(void)document(&h, "m", 3, 5);
+	(void)document(&h, "m", 2, 50);
+	vector(v, 0);
+	struct engine *g = t_db_engine(&conf);
+	found = 0;
+	for (int i = 0; i < SEEKERS; i++) {
+		s[i] = (struct seeker){ .c = { .run = seek, .done = sought }, .near = c, .n = -1,
+		    .q = { .workspace = h.w, .model = S("m"), .dims = DIMS, .vector = v } };
+		CHECK_OK(e, engine_submit(g, &s[i].c, &e));
+	}
+	pthread_mutex_lock(&lock);
+	while (found < SEEKERS)
+		pthread_cond_wait(&change, &lock);
+	pthread_mutex_unlock(&lock);
+	for (int i = 0; i < SEEKERS; i++)
+		CHECK_INT(s[i].n, ==, 5);
+	engine_close(g);
 	close_house(&h);
 	near_free(c);
 }
