@@ -13,8 +13,9 @@
  *	control.c	the socket of that server
  *	migrate.c	the schema, brought forward
  *	serve.c		the server: wiring, signals, drain
+ *	stop.c		how a long command is asked to end
  *	extract.c	what the server would read of a file
- *	move.c		export and import
+ *	move.c		export and import; bytes.c: the bytes of uploads that go along
  *	backup.c	a copy of the embedded database, and the way back
  *	doctor.c	what could be wrong, checked; walk.c and probe.c: an MCP server, as its hosts meet it (doctor.h)
  *
@@ -41,6 +42,7 @@ struct command;
 struct admin;
 MUST_USE enum err options_read(struct options *, const struct command *, int argc, char **argv, struct error *);
 MUST_USE enum err options_conf(struct options *, struct conf *ret, struct error *);
+str	options_value(const struct options *, const char *name);	/* of a field; absent: it was not given */
 
 struct command {
 	const char *noun, *verb;		/* verb NULL: the noun is the command */
@@ -131,7 +133,9 @@ MUST_USE enum err home_open(struct home *, struct error *);	/* schema, secret, e
 void	home_close(struct home *);
 str	home_path(struct arena *, const struct conf *, const char *name);
 const char *home_pg(const struct conf *);			/* NULL: embedded */
-const char *home_bus(const struct conf *);			/* where LISTEN works; NULL: embedded */
+const char *home_direct(const struct conf *);			/* past any pooler, for what is the connection's; NULL: embedded */
+/* The 32 bytes of a file.  E_NOT_FOUND: there is none. */
+MUST_USE enum err home_read_secret(const char *path, secret *ret, struct error *);
 
 /* --- the control socket --- */
 struct control;
@@ -149,6 +153,9 @@ int	openapi_run(const struct command *, struct options *);
 int	versions_run(const struct command *, struct options *);
 int	version_run(const struct command *, struct options *);
 int	help_of(const struct command *);
+/* Long commands stop when SIGINT or SIGTERM says so, where they may: stop_on_signals, then stop_not_asked now and then. */
+void	stop_on_signals(void);
+bool	stop_not_asked(void *ctx);
 int	help_run(const struct command *, struct options *);
 /* A file to read from, - for standard input, or an object, which is fetched into a file without a name. */
 MUST_USE enum err source_open(struct arena *, const struct conf *, str from, int *ret, struct error *);

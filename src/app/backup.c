@@ -1,9 +1,6 @@
 /* backup -- the commands that copy the embedded database while it serves, and bring a copy back. */
 #include "app/app.h"
 #include "move/keep.h"
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -21,25 +18,12 @@ static const struct field restore_fields[] = {
 };
 const struct rec restore_rec = REC(restore_opts, restore_fields, "Where the copy is");
 
-static volatile sig_atomic_t stopped;
-static void on_stop(int sig) { (void)sig; stopped = 1; }
-static bool alive(void *ctx) { (void)ctx; return !stopped; }
-
 static void
 tell(void *ctx, int64_t done, int64_t of)
 {
 	(void)ctx;
 	if (isatty(STDERR_FILENO) && of > 0)
 		fprintf(stderr, "\r\033[K%3d %% of %.1f MB", (int)(done * 100 / of), (double)of / 1e6);
-}
-
-static str
-option(const struct options *o, const char *name)
-{
-	for (int i = o->nfields; i-- > 0; )
-		if (str_eq(o->fields[i].name, str_z(name)))
-			return o->fields[i].value;
-	return STR_NONE;
 }
 
 static void
@@ -75,16 +59,6 @@ report(const struct options *o, const struct backup_result *r, const char *verb)
 	arena_free(&a);
 }
 
-static void
-listen_for_stop(void)
-{
-	struct sigaction stop = { .sa_handler = on_stop };
-
-	sigaction(SIGINT, &stop, NULL);
-	sigaction(SIGTERM, &stop, NULL);
-	umask(0077);
-}
-
 /* What PostgreSQL has itself is better than what we could make. */
 static enum err
 not_embedded(const struct conf *c, struct error *e)
@@ -97,21 +71,14 @@ not_embedded(const struct conf *c, struct error *e)
 
 /* --- backup --- */
 
+/* Nothing is made: a folder without one is none of ours. */
 static enum err
 read_secret(struct conf *c, secret *ret, struct error *e)
 {
 	const char *path = c->secret_file[0] != '\0' ? c->secret_file : home_path(&c->a, c, "secret").p;
-	struct arena a;
-	str text;
+	enum err code = home_read_secret(path, ret, e);
 
-	arena_init(&a, 4096);
-	enum err code = sys_read_file(&a, path, sizeof(ret->b), &text, e);
-	if (code == E_NOT_FOUND || (code == OK && text.n != sizeof(ret->b)))
-		code = fail(e, E_SYS, NULL, "%s holds no server secret: is %s a data folder of scriped?", path, c->data);
-	if (code == OK)
-		memcpy(ret->b, text.p, sizeof(ret->b));
-	arena_free(&a);
-	return code;
+	return code != E_NOT_FOUND ? code : fail(e, E_SYS, NULL, "there is no server secret %s: is %s a data folder of scriped?", path, c->data);
 }
 
 /* It is made whole in the data folder first: where a copy stops half way nothing is in the bucket. */
@@ -121,8 +88,8 @@ to_bucket(struct options *o, struct conf *c, const struct backup_conf *bc, struc
 	const char *path = home_path(&c->a, c, "backup.tar").p;
 	struct object_place p;
 
-	TRY(object_place(&o->a, c, option(o, "to"), &p, e));
-	p.alive = alive;
+	TRY(object_place(&o->a, c, options_value(o, "to"), &p, e));
+	p.alive = stop_not_asked;
 	TRY(backup_make(bc, path, r, e));
 	enum err code = keep_send(&p, path, e);
 	unlink(path);
@@ -134,13 +101,13 @@ back_up(struct options *o, struct conf *c, struct backup_result *r, struct error
 {
 	secret s;
 	struct backup_conf bc = { .data = c->data, .secret = &s, .with_secret = !o->no_secret, .with_uploads = o->blobs,
-		.clock = &sys_clock_real, .alive = alive, .tell = o->json ? NULL : tell };
+		.clock = &sys_clock_real, .alive = stop_not_asked, .tell = o->json ? NULL : tell };
 
 	TRY(not_embedded(c, e));
-	if (option(o, "to").p == NULL)
+	if (options_value(o, "to").p == NULL)
 		return fail(e, E_USAGE, NULL, "say where: --to FILE");
 	TRY(read_secret(c, &s, e));
-	enum err code = object_is_uri(option(o, "to")) ? to_bucket(o, c, &bc, r, e) : backup_make(&bc, option(o, "to").p, r, e);
+	enum err code = object_is_uri(options_value(o, "to")) ? to_bucket(o, c, &bc, r, e) : backup_make(&bc, options_value(o, "to").p, r, e);
 	crypto_wipe(&s, sizeof(s));
 	if (!o->json && isatty(STDERR_FILENO))
 		fprintf(stderr, "\r\033[K");
@@ -155,7 +122,8 @@ backup_command(const struct command *cmd, struct options *o)
 	struct error e;
 
 	(void)cmd;
-	listen_for_stop();
+	stop_on_signals();
+	umask(0077);
 	if (options_conf(o, &c, &e) != OK)
 		return complain(&e);
 	enum err code = back_up(o, &c, &r, &e);
@@ -182,7 +150,7 @@ static enum err
 restore(struct options *o, struct conf *c, struct backup_result *r, struct error *e)
 {
 	struct home h = { .conf = c, .clock = &sys_clock_real, .lock = -1, .make = true };
-	str from = option(o, "from");
+	str from = options_value(o, "from");
 	const char *to = place(o, c);
 	int pid;
 

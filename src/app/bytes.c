@@ -20,24 +20,9 @@ bytes_scratch(const struct conf *c, int *ret, struct error *e)
 }
 
 static enum err
-broken(struct error *e, const char *path)
-{
-	return fail(e, errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? E_FULL : E_SYS, NULL, "%s: %s", path, strerror(errno));
-}
-
-static enum err
 write_at(int fd, const char *path, str bytes, int64_t from, struct error *e)
 {
-	while (bytes.n > 0) {
-		ssize_t n = pwrite(fd, bytes.p, bytes.n, from);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return broken(e, path);
-		bytes = str_cut(bytes, (size_t)n, bytes.n);
-		from += n;
-	}
-	return OK;
+	return lseek(fd, from, SEEK_SET) == from ? sys_write_all(fd, bytes, path, e) : sys_fault(e, path);
 }
 
 /* --- in the data folder --- */
@@ -57,9 +42,7 @@ open_file(const struct bytes *b, struct arena *a, str workspace, str upload, int
 	const char *path = NULL;
 
 	TRY(path_of(b, a, workspace, upload, "", &path, e));
-	if ((*ret = open(path, O_RDONLY | O_CLOEXEC)) >= 0)
-		return OK;
-	return errno == ENOENT ? fail(e, E_NOT_FOUND, NULL, "%s", path) : broken(e, path);
+	return (*ret = open(path, O_RDONLY | O_CLOEXEC)) >= 0 ? OK : sys_fault(e, path);
 }
 
 /* Into NAME.part at its place, however often; whole and synced it gets its name. */
@@ -73,14 +56,14 @@ put_file(const struct bytes *b, struct arena *a, const struct moved_bytes *m, st
 	TRY(sys_mkdir_private(str_fmt(a, "%s/uploads", b->conf->data).p, e));
 	int fd = open(part, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return broken(e, part);
+		return sys_fault(e, part);
 	enum err code = write_at(fd, part, m->bytes, m->from, e);
 	if (code == OK && fdatasync(fd) != 0)
-		code = broken(e, part);
+		code = sys_fault(e, part);
 	if (code == OK && moved_last(m) && (ftruncate(fd, m->size) != 0 || rename(part, path) != 0))
-		code = broken(e, path);
+		code = sys_fault(e, path);
 	close(fd);
-	return code == OK && moved_last(m) ? backup_sync_folder(path, e) : code;
+	return code == OK && moved_last(m) ? sys_sync_folder(path, e) : code;
 }
 
 /* --- in a bucket --- */
@@ -117,7 +100,7 @@ put_object(struct bytes *b, struct arena *a, const struct moved_bytes *m, struct
 	if (b->fd < 0)
 		TRY(bytes_scratch(b->conf, &b->fd, e));
 	if (m->from == 0 && ftruncate(b->fd, 0) != 0)
-		return broken(e, bytes_folder(b->conf));
+		return sys_fault(e, bytes_folder(b->conf));
 	TRY(write_at(b->fd, bytes_folder(b->conf), m->bytes, m->from, e));
 	return moved_last(m) && !m->again ? object_put(&p, b->fd, e) : OK;
 }

@@ -20,7 +20,7 @@ home_path(struct arena *a, const struct conf *c, const char *name)
 }
 
 const char *home_pg(const struct conf *c) { return c->db[0] != '\0' ? c->db : NULL; }
-const char *home_bus(const struct conf *c) { return home_pg(c) != NULL && c->db_direct[0] != '\0' ? c->db_direct : home_pg(c); }
+const char *home_direct(const struct conf *c) { return home_pg(c) != NULL && c->db_direct[0] != '\0' ? c->db_direct : home_pg(c); }
 
 static enum err
 need_folder(struct home *h, struct error *e)
@@ -65,27 +65,31 @@ home_lock(struct home *h, int *pid, struct error *e)
 
 /* --- the server secret: secret_file, else DIR/secret, else (PostgreSQL) a row --- */
 
-static enum err
-secret_from(struct home *h, const char *path, bool make, struct error *e)
+enum err
+home_read_secret(const char *path, secret *ret, struct error *e)
 {
-	uint8_t fresh[sizeof(h->secret.b)];
 	struct arena a;
 	str text;
 
 	arena_init(&a, 4096);
-	enum err code = sys_read_file(&a, path, sizeof(h->secret.b), &text, e);
-	if (code == E_NOT_FOUND && make) {
-		crypto_random(fresh, sizeof(fresh));
-		text = (str){ (const char *)fresh, sizeof(fresh) };
-		code = sys_write_file(path, text, e);
-	}
-	if (code == OK && text.n != sizeof(h->secret.b))
+	enum err code = sys_read_file(&a, path, sizeof(ret->b), &text, e);
+	if (code == OK && text.n != sizeof(ret->b))
 		code = fail(e, E_SYS, NULL, "%s must hold exactly 32 bytes: restore it from a backup, for no key works without it", path);
 	if (code == OK)
-		memcpy(h->secret.b, text.p, sizeof(h->secret.b));
-	crypto_wipe(fresh, sizeof(fresh));
+		memcpy(ret->b, text.p, sizeof(ret->b));
 	arena_free(&a);
 	return code;
+}
+
+static enum err
+read_or_make_secret(struct home *h, const char *path, bool make, struct error *e)
+{
+	enum err code = home_read_secret(path, &h->secret, e);
+
+	if (code != E_NOT_FOUND || !make)
+		return code;
+	crypto_random(h->secret.b, sizeof(h->secret.b));
+	return sys_write_file(path, (str){ (const char *)h->secret.b, sizeof(h->secret.b) }, e);
 }
 
 /* A database without a workspace has no key that another secret would make worthless. */
@@ -111,7 +115,7 @@ load_secret(struct home *h, struct db *db, struct error *e)
 
 	TRY(is_fresh(db, &fresh, e));
 	if (own)
-		TRY(secret_from(h, h->conf->secret_file, false, e));
+		TRY(home_read_secret(h->conf->secret_file, &h->secret, e));
 	else if (home_pg(h->conf) != NULL)
 		TRY(secret_shared(db, &h->secret, e));
 	if (home_pg(h->conf) != NULL)
@@ -119,7 +123,7 @@ load_secret(struct home *h, struct db *db, struct error *e)
 	if (own)
 		return OK;
 	const char *path = home_path(&h->conf->a, h->conf, "secret").p;
-	enum err code = secret_from(h, path, fresh, e);
+	enum err code = read_or_make_secret(h, path, fresh, e);
 	if (code == E_NOT_FOUND)
 		code = fail(e, E_SYS, NULL, "%s is missing, and no key of this database works without it: restore it from a backup", path);
 	return code;

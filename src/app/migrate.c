@@ -31,8 +31,8 @@ open_database(struct home *h, bool check, struct db *ret, struct error *e)
 	struct db_sqlite_conf lite = { home_path(&h->conf->a, c, "scriped.db").p, check, 2000, 0 };
 	int pid;
 
-	if (home_pg(c) != NULL)
-		return db_pg_open(c->db_direct[0] != '\0' ? c->db_direct : c->db, ret, e);
+	if (home_direct(c) != NULL)
+		return db_pg_open(home_direct(c), ret, e);
 	if (access(lite.path, F_OK) != 0)
 		return fail(e, E_NOT_FOUND, NULL, "there is no database in %s: scriped setup --data DIR makes it", c->data);
 	if (!check)

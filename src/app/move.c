@@ -1,5 +1,6 @@
 /* move -- the commands that carry a workspace, or everything, from one database to another. */
 #include "app/bytes.h"
+#include "model/node.h"
 #include "move/keep.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +12,7 @@
 #include <unistd.h>
 
 #define DB_FILE		"scriped.db"
-#define NODE_ALIVE_MS	60000
+#define UNSEEN_MS	(3 * NODE_DEAD_MS)	/* one that is dead may be only paused: it is not forgotten at once */
 
 struct export_opts { str workspace, to, secret; };
 static const struct field export_fields[] = {
@@ -43,10 +44,6 @@ struct moving {
 	bool told;
 };
 
-static volatile sig_atomic_t stopped;
-static void on_stop(int sig) { (void)sig; stopped = 1; }
-static bool alive(void *ctx) { (void)ctx; return !stopped; }
-
 static void
 tell(void *ctx, const struct move_told *t)
 {
@@ -63,17 +60,6 @@ clear_line(struct moving *m)
 {
 	if (m->told)
 		fprintf(stderr, "\r\033[K");
-}
-
-static str
-option(const struct options *o, const char *name)
-{
-	str found = STR_NONE;
-
-	for (int i = 0; i < o->nfields; i++)
-		if (str_eq(o->fields[i].name, str_z(name)))
-			found = o->fields[i].value;
-	return found;
 }
 
 /* "all" or org_…, as a move knows it. */
@@ -95,19 +81,9 @@ take_scope(struct moving *m, str text, struct error *e)
 static enum err
 read_secret(const char *path, secret *ret, struct error *e)
 {
-	struct arena a;
-	str text;
+	enum err code = home_read_secret(path, ret, e);
 
-	arena_init(&a, 4096);
-	enum err code = sys_read_file(&a, path, sizeof(ret->b), &text, e);
-	if (code == E_NOT_FOUND)
-		code = fail(e, E_SYS, NULL, "%s: there is no such file", path);
-	else if (code == OK && text.n != sizeof(ret->b))
-		code = fail(e, E_SYS, NULL, "%s does not hold a server secret, which is exactly 32 bytes", path);
-	else if (code == OK)
-		memcpy(ret->b, text.p, sizeof(ret->b));
-	arena_free(&a);
-	return code;
+	return code != E_NOT_FOUND ? code : fail(e, E_SYS, NULL, "there is no server secret %s", path);
 }
 
 /* The secret of the server of a database that is only looked at: nothing is made. */
@@ -140,7 +116,7 @@ source_open(struct arena *a, const struct conf *c, str from, int *ret, struct er
 		return *ret >= 0 ? OK : fail(e, E_SYS, NULL, "%s: %s", from.p, strerror(errno));
 	}
 	TRY(object_place(a, c, from, &p, e));
-	p.alive = alive;
+	p.alive = stop_not_asked;
 	TRY(bytes_scratch(c, ret, e));
 	enum err code = object_get(&p, *ret, e);
 	if (code == OK && lseek(*ret, 0, SEEK_SET) != 0)
@@ -205,30 +181,25 @@ close_moving(struct moving *m)
 static enum err
 begin(struct moving *m, struct error *e)
 {
-	struct sigaction stop = { .sa_handler = on_stop };
-
-	sigaction(SIGINT, &stop, NULL);
-	sigaction(SIGTERM, &stop, NULL);
+	stop_on_signals();
 	signal(SIGPIPE, SIG_IGN);
 	umask(0077);
 	TRY(options_conf(m->o, &m->conf, e));
 	m->home = (struct home){ .conf = &m->conf, .clock = &sys_clock_real, .lock = -1, .make = true };
-	m->move = (struct move_conf){ .clock = &sys_clock_real, .secret = &m->home.secret, .tell = tell, .alive = alive, .ctx = m };
+	m->move = (struct move_conf){ .clock = &sys_clock_real, .secret = &m->home.secret, .tell = tell, .alive = stop_not_asked, .ctx = m };
 	return OK;
 }
 
-/* Past a pooler, which would give one snapshot to several callers. */
-static const char *pg_uri(const struct conf *c) { return c->db_direct[0] != '\0' ? c->db_direct : home_pg(c); }
-
 /* --- export --- */
 
+/* Past a pooler, which would give one snapshot to several callers. */
 static enum err
 open_source(struct moving *m, struct error *e)
 {
 	const char *path = home_path(&m->conf.a, &m->conf, DB_FILE).p;
 
 	if (home_pg(&m->conf) != NULL)
-		TRY(side_pg(pg_uri(&m->conf), SIDE_READ, &m->side, e));
+		TRY(side_pg(home_direct(&m->conf), SIDE_READ, &m->side, e));
 	else if (m->conf.data[0] == '\0')
 		return fail(e, E_USAGE, NULL, "no database: say --data DIR or --db URI");
 	else if (access(path, F_OK) != 0)
@@ -255,7 +226,7 @@ export_to_file(struct moving *m, const char *path, struct error *e)
 	if (code == OK && (fsync(fd) != 0 || rename(part, path) != 0))
 		code = fail(e, E_SYS, NULL, "%s: %s", path, strerror(errno));
 	if (code == OK)
-		code = backup_sync_folder(path, e);
+		code = sys_sync_folder(path, e);
 	close(fd);
 	return code;
 }
@@ -269,7 +240,7 @@ export_to_bucket(struct moving *m, str uri, struct error *e)
 	char hex[65];
 
 	TRY(object_place(&m->o->a, &m->conf, uri, &p, e));
-	p.alive = alive;
+	p.alive = stop_not_asked;
 	crypto_hex(hex, d.b, sizeof(d.b));
 	const char *path = str_fmt(&m->o->a, "%s/scriped-export-%.16s", bytes_folder(&m->conf), hex).p;
 	/* whole, and not sent: it is read again, and found to be so */
@@ -283,11 +254,11 @@ export_to_bucket(struct moving *m, str uri, struct error *e)
 static enum err
 export_all(struct moving *m, struct error *e)
 {
-	str to = option(m->o, "to"), scope = option(m->o, "workspace"), key = option(m->o, "secret");
+	str to = options_value(m->o, "to"), scope = options_value(m->o, "workspace"), key = options_value(m->o, "secret");
 	struct move_blobs blobs;
 
 	TRY(begin(m, e));
-	bytes_begin(&m->bytes, &m->conf, alive, &blobs);
+	bytes_begin(&m->bytes, &m->conf, stop_not_asked, &blobs);
 	TRY(take_scope(m, scope.p != NULL ? scope : S(MOVE_EVERYTHING), e));
 	if (to.p == NULL && isatty(STDOUT_FILENO))
 		return fail(e, E_USAGE, NULL, "an export is no text for a terminal: say --to FILE");
@@ -311,7 +282,7 @@ export_run(const struct command *c, struct options *o)
 	(void)c;
 	enum err code = export_all(&m, &e);
 	if (code == OK)
-		report(&m, option(o, "to").p != NULL ? stdout : stderr, "exported");
+		report(&m, options_value(o, "to").p != NULL ? stdout : stderr, "exported");
 	else
 		clear_line(&m);
 	close_moving(&m);
@@ -340,14 +311,14 @@ open_target(struct moving *m, struct error *e)
 	TRY(home_open(&m->home, e));
 	engine_close(m->home.engine);
 	m->home.engine = NULL;
-	return home_pg(&m->conf) != NULL ? side_pg(pg_uri(&m->conf), SIDE_WRITE, &m->side, e) : side_lite(path, SIDE_ALONE, &m->side, e);
+	return home_pg(&m->conf) != NULL ? side_pg(home_direct(&m->conf), SIDE_WRITE, &m->side, e) : side_lite(path, SIDE_ALONE, &m->side, e);
 }
 
 /* A server that runs already holds the secret it began with. */
 static enum err
 no_server_runs(struct moving *m, struct error *e)
 {
-	struct val since = val_i64(sys_wall_ms(&sys_clock_real) - NODE_ALIVE_MS), v;
+	struct val since = val_i64(sys_wall_ms(&sys_clock_real) - UNSEEN_MS), v;
 
 	if (home_pg(&m->conf) == NULL)
 		return OK;		/* the folder is ours */
@@ -417,7 +388,7 @@ make_ranges(struct moving *m, struct error *e)
 
 	if (home_pg(&m->conf) == NULL)
 		return OK;
-	TRY(db_pg_open(pg_uri(&m->conf), &db, e));
+	TRY(db_pg_open(home_direct(&m->conf), &db, e));
 	for (int i = 0; i < PARTITIONED_COUNT && code == OK; i++)
 		code = make_ranges_of(m, &db, (enum partitioned)i, e);
 	db.ops->close(&db);
@@ -431,8 +402,8 @@ import_from(struct moving *m, int fd, struct error *e)
 
 	TRY(open_target(m, e));
 	TRY(make_ranges(m, e));
-	TRY(bring_secret(m, option(m->o, "secret"), e));
-	bytes_begin(&m->bytes, &m->conf, alive, &blobs);
+	TRY(bring_secret(m, options_value(m->o, "secret"), e));
+	bytes_begin(&m->bytes, &m->conf, stop_not_asked, &blobs);
 	m->move.blobs = &blobs;
 	m->move.without_keys = m->o->without_keys;
 	return move_import(&m->side, &m->move, (struct export_source){ export_fd, &fd }, &m->r, e);
@@ -455,7 +426,7 @@ peek(struct moving *m, int fd, struct error *e)
 static enum err
 import_all(struct moving *m, struct error *e)
 {
-	str from = option(m->o, "from"), scope = option(m->o, "workspace");
+	str from = options_value(m->o, "from"), scope = options_value(m->o, "workspace");
 	char wanted[27];
 
 	TRY(begin(m, e));

@@ -6,6 +6,15 @@
 
 extern char **environ;
 
+str
+options_value(const struct options *o, const char *name)
+{
+	for (int i = o->nfields; i-- > 0; )		/* the last one wins */
+		if (str_eq(o->fields[i].name, str_z(name)))
+			return o->fields[i].value;
+	return STR_NONE;
+}
+
 /* Flags that stand for a setting, so that --data DIR and --set data=DIR are the same. */
 static const char *const shorts[] = { "data", "listen", "db", "role", "kv", "blob" };
 

@@ -166,13 +166,13 @@ open_bus(struct server *s, struct error *e)
 	const struct conf *c = s->confs[0];
 	char name[HOST_NAME_MAX + 1] = "";
 
-	if (home_bus(c) == NULL)
+	if (home_direct(c) == NULL)
 		return OK;
 	(void)gethostname(name, sizeof(name) - 1);
 	int n = snprintf(s->host, sizeof(s->host), "%s:%d", name, (int)getpid());
 	s->node = (struct node){ .id = { sys_ulid(s->clock) }, .role = str_z(roles[c->role]), .host = { s->host, (size_t)n }, .version = S(SCRIPED_VERSION),
 	    .began_at = sys_wall_ms(s->clock) };
-	return bus_open(&(struct bus_conf){ home_bus(c), s->node.id.u, s->log, &sys_clock_real }, &s->bus, e);
+	return bus_open(&(struct bus_conf){ home_direct(c), s->node.id.u, s->log, &sys_clock_real }, &s->bus, e);
 }
 
 static enum err

@@ -32,7 +32,7 @@ open_here(struct site *s, struct error *e)
 	TRY(log_open("/dev/null", LOG_LOGFMT, LOG_ERROR, clock, &s->log, e));
 	s->desk = (struct desk){ .engine = s->home.engine, .secret = &s->home.secret, .clock = clock, .auth = auth_new(&s->home.secret, clock) };
 	s->limits = limits_new(LIMIT_KEYS);
-	TRY(bus_open(&(struct bus_conf){ home_bus(&s->conf), sys_ulid(clock), s->log, clock }, &s->bus, e));
+	TRY(bus_open(&(struct bus_conf){ home_direct(&s->conf), sys_ulid(clock), s->log, clock }, &s->bus, e));
 	auth_on_bus(s->desk.auth, s->bus);
 	s->work = work_idle(&(struct work_conf){ .settings = settings, .ctx = s, .engine = s->home.engine, .log = s->log, .clock = clock, .bus = s->bus });
 	struct api_conf ac = { s->home.engine, s->work, s->desk.auth, s->limits, s->log, clock, NULL, NULL, NULL, NULL };

@@ -23,20 +23,6 @@ struct backing {
 
 static bool lives(const struct backup_conf *c) { return c->alive == NULL || c->alive(c->ctx); }
 
-enum err
-backup_sync_folder(const char *path, struct error *e)
-{
-	char folder[PATH_LEN];
-	const char *slash = strrchr(path, '/');
-
-	snprintf(folder, sizeof(folder), "%.*s", slash == NULL || slash == path ? 1 : (int)(slash - path), slash == NULL ? "." : path);
-	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool ok = fd >= 0 && fsync(fd) == 0;
-	if (fd >= 0)
-		close(fd);
-	return ok ? OK : fail(e, E_SYS, NULL, "the folder %s: %m", folder);
-}
-
 /* --- the copy --- */
 
 static enum err
@@ -206,13 +192,6 @@ add_path(struct backing *b, struct tar_writer *w, const char *path, const char *
 	return code;
 }
 
-static bool
-is_upload(const char *name)
-{
-	str s = str_z(name);
-	return s.n == 53 && s.p[26] == '-' && ulid_ok(str_cut(s, 0, 26)) && ulid_ok(str_cut(s, 27, 53));
-}
-
 static enum err
 add_uploads(struct backing *b, struct tar_writer *w, struct error *e)
 {
@@ -225,7 +204,7 @@ add_uploads(struct backing *b, struct tar_writer *w, struct error *e)
 	if (d == NULL)
 		return errno == ENOENT ? OK : fail(e, E_SYS, NULL, "%s: %m", folder);
 	while (code == OK && (f = readdir(d)) != NULL) {
-		if (!is_upload(f->d_name) || snprintf(path, sizeof(path), "%s/%s", folder, f->d_name) >= (int)sizeof(path))
+		if (!moved_is_upload(str_z(f->d_name)) || snprintf(path, sizeof(path), "%s/%s", folder, f->d_name) >= (int)sizeof(path))
 			continue;
 		snprintf(name, sizeof(name), "uploads/%.60s", f->d_name);
 		code = add_path(b, w, path, name, NULL, e);
@@ -243,7 +222,7 @@ pack(struct backing *b, int fd, struct error *e)
 
 	tar_writer_init(&w, fd);
 	TRY(add_path(b, &w, b->copy, "scriped.db", &database, e));
-	b->r->database = w.bytes / 512 * 512 - 512;
+	b->r->database = w.bytes - TAR_BLOCK;	/* but for its header; a database is whole pages */
 	if (c->with_secret)
 		TRY(tar_add_text(&w, "secret", (str){ (const char *)c->secret->b, sizeof(c->secret->b) }, b->r->made_at, e));
 	if (c->with_uploads)
@@ -279,7 +258,7 @@ make(struct backing *b, const char *to, struct error *e)
 	if (code != OK)
 		unlink(b->part);
 	close(fd);
-	return code == OK ? backup_sync_folder(to, e) : code;
+	return code == OK ? sys_sync_folder(to, e) : code;
 }
 
 enum err

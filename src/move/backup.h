@@ -9,7 +9,7 @@
  *
  * The copy is made page by page within one read transaction, so that it is of one moment whatever is written meanwhile, and holds up
  * nobody: the writer goes on, and only its log is not folded until the copy is done.  (VACUUM INTO does the same in one step that
- * nobody can slow down.)  Then it is synced, checked, packed, and gets its name.
+ * nobody can slow down.)  Then it is synced, counted, packed, and gets its name.
  *
  *	FILE.part, FILE.part.db		what is on its way; the next run removes what a killed one left
  *
@@ -28,7 +28,7 @@ struct backup_conf {
 	const secret *secret;
 	bool with_secret, with_uploads;
 	const struct sys_clock *clock;
-	bool (*alive)(void *ctx);	/* about every 10 ms; NULL: always */
+	bool (*alive)(void *ctx);	/* asked after each megabyte; NULL: always */
 	void (*tell)(void *ctx, int64_t done, int64_t of);	/* bytes of the copy; may be NULL */
 	void *ctx;
 };
@@ -45,5 +45,4 @@ MUST_USE enum err backup_make(const struct backup_conf *, const char *to, struct
  * has_secret of the result: the secret was in it. */
 MUST_USE enum err restore_run(struct export_source from, const char *data, bool check, struct backup_result *, struct error *);
 
-MUST_USE enum err backup_sync_folder(const char *path, struct error *);	/* the folder that a path is in */
 #endif

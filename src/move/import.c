@@ -33,19 +33,6 @@ bad(struct error *e, const struct export_chunk *c, const char *what)
 	return fail(e, E_SYS, NULL, "chunk %lld of the export %s", (long long)c->number, what);
 }
 
-static enum err __attribute__((format(printf, 4, 5)))
-refuse(struct importing *m, struct error *e, enum err code, const char *fmt, ...)
-{
-	va_list ap;
-
-	(void)m;
-	(void)fail(e, code, NULL, "%s", "");
-	va_start(ap, fmt);
-	vsnprintf(e->detail, sizeof(e->detail), fmt, ap);
-	va_end(ap);
-	return code;
-}
-
 /* --- the head --- */
 
 static enum err
@@ -56,11 +43,11 @@ judge_head(struct importing *m, const json_t *h, struct error *e)
 
 	m->all = str_eq(scope, S(MOVE_EVERYTHING));
 	if (format != EXPORT_FORMAT)
-		return refuse(m, e, E_SYS, "the export has format %lld, this program reads %d: use the scriped that wrote it, or a newer one", (long long)format, EXPORT_FORMAT);
+		return fail(e, E_SYS, NULL, "the export has format %lld, this program reads %d: use the scriped that wrote it, or a newer one", (long long)format, EXPORT_FORMAT);
 	if (!ulid_ok(id) || (!m->all && !ulid_ok(scope)))
-		return refuse(m, e, E_SYS, "this is no export of scriped: its head has no name or no scope");
+		return fail(e, E_SYS, NULL, "this is no export of scriped: its head has no name or no scope");
 	if (m->conf->scope != NULL && !str_eq(str_z(m->conf->scope), scope))
-		return refuse(m, e, E_USAGE, "the export is of %s%.*s and not of org_%s: name that one, or none", m->all ? "" : "org_", STR(scope), m->conf->scope);
+		return fail(e, E_USAGE, NULL, "the export is of %s%.*s and not of org_%s: name that one, or none", m->all ? "" : "org_", STR(scope), m->conf->scope);
 	memcpy(m->id, id.p, 26);
 	snprintf(m->r->scope, sizeof(m->r->scope), "%.*s", STR(scope));
 	return OK;
@@ -73,11 +60,11 @@ judge_schema(struct importing *m, const json_t *h, struct error *e)
 
 	TRY(side_schema(m->side, &ours, e));
 	if (theirs > ours)
-		return refuse(m, e, E_CONFLICT, "the export has schema %lld and this database %lld: upgrade this one first (scriped migrate)", (long long)theirs, (long long)ours);
+		return fail(e, E_CONFLICT, NULL, "the export has schema %lld and this database %lld: upgrade this one first (scriped migrate)", (long long)theirs, (long long)ours);
 	if (theirs < schema_oldest)
-		return refuse(m, e, E_CONFLICT, "the export has schema %lld, and this program reads %d and later: upgrade the database that it was made of", (long long)theirs, schema_oldest);
+		return fail(e, E_CONFLICT, NULL, "the export has schema %lld, and this program reads %d and later: upgrade the database that it was made of", (long long)theirs, schema_oldest);
 	if (side_table(&m->catalog, S("moved")) == NULL)
-		return refuse(m, e, E_CONFLICT, "this database has schema %lld, which cannot remember how far an import is: upgrade it first (scriped migrate)", (long long)ours);
+		return fail(e, E_CONFLICT, NULL, "this database has schema %lld, which cannot remember how far an import is: upgrade it first (scriped migrate)", (long long)ours);
 	return OK;
 }
 
@@ -89,7 +76,7 @@ judge_secret(struct importing *m, const json_t *h, struct error *e)
 	move_fingerprint(m->conf->secret, ours);
 	if (m->conf->without_keys || strcmp(ours, export_text(h, "secret")) == 0)
 		return OK;
-	return refuse(m, e, E_CONFLICT, "the export comes from a server with another secret, under which its keys and sessions would be worthless here: "
+	return fail(e, E_CONFLICT, NULL, "the export comes from a server with another secret, under which its keys and sessions would be worthless here: "
 	    "bring that secret (--secret FILE, into an empty database) or leave them out (--without-keys)");
 }
 
@@ -123,11 +110,11 @@ judge_target(struct importing *m, struct error *e)
 	}
 	if (m->all) {
 		TRY(move_empty(m->side, &empty, e));
-		return empty ? OK : refuse(m, e, E_CONFLICT, "this database has workspaces already, and everything goes into an empty one only: "
+		return empty ? OK : fail(e, E_CONFLICT, NULL, "this database has workspaces already, and everything goes into an empty one only: "
 		    "export one workspace (--workspace org_...), or name an empty database");
 	}
 	TRY(side_one(m->side, &m->a, "SELECT id FROM workspace WHERE id = $1", &scope, 1, &v, e));
-	return v.t == V_NULL ? OK : refuse(m, e, E_CONFLICT, "the workspace org_%s is in this database already: nothing was changed", m->r->scope);
+	return v.t == V_NULL ? OK : fail(e, E_CONFLICT, NULL, "the workspace org_%s is in this database already: nothing was changed", m->r->scope);
 }
 
 /* --- rows --- */
@@ -318,7 +305,7 @@ put_table(struct importing *m, struct export_chunk *c, struct error *e)
 		return put_rows(m, c, &s, WAY_COUNT, e);
 	if (!m->all && (s.rule->flags & MOVED_SHARED))
 		return put_rows(m, c, &s, WAY_SHARE, e);
-	TRY(m->side->ops->fill(m->side, &s.t[0], s.col, s.cols, e));
+	TRY(m->side->ops->fill(m->side, s.t, s.col, s.cols, e));
 	TRY(put_rows(m, c, &s, WAY_FILL, e));
 	return m->side->ops->filled(m->side, e);
 }
@@ -344,7 +331,7 @@ put_blob(struct importing *m, struct export_chunk *c, struct error *e)
 	str name = str_z(export_text(c->head, "blob")), bytes = S("");
 	json_t *row;
 
-	if (name.n != 53 || name.p[26] != '-' || !ulid_ok(str_cut(name, 0, 26)) || !ulid_ok(str_cut(name, 27, 53)) || !json_is_integer(from) || !json_is_integer(size))
+	if (!moved_is_upload(name) || !json_is_integer(from) || !json_is_integer(size))
 		return bad(e, c, "is of no upload");
 	if (!m->all && !str_eq(str_cut(name, 0, 26), str_z(m->r->scope)))
 		return bad(e, c, "is of an upload of another workspace than the export says");
@@ -397,7 +384,7 @@ note(struct importing *m, const struct export_chunk *c, struct error *e)
 	else
 		TRY(m->side->ops->change(m->side, "UPDATE moved SET chunk = $1, hash = $2 WHERE export = $3 AND chunk = $4",
 		    (struct val[]){ val_i64(c->number), hash, key, val_i64(c->number - 1) }, 4, &n, e));
-	return n == 1 ? OK : refuse(m, e, E_CONFLICT, "another import of this export is under way");
+	return n == 1 ? OK : fail(e, E_CONFLICT, NULL, "another import of this export is under way");
 }
 
 static enum err
@@ -432,7 +419,7 @@ put_chunk(struct importing *m, struct export_chunk *c, struct error *e)
 	if (code != OK)
 		(void)s->ops->run(s, "ROLLBACK", &later);
 	if (code == E_STORAGE && m->again)
-		return refuse(m, e, code, "%.120s; the export went on after an interruption while its server was writing: make it anew, in one go", str_dup(&m->a, str_z(e->detail)).p);
+		return fail(e, code, NULL, "%.120s; the export went on after an interruption while its server was writing: make it anew, in one go", str_dup(&m->a, str_z(e->detail)).p);
 	if (code != OK)
 		return code;
 	return c->number % FOLD_EVERY == 0 ? s->ops->fold(s, e) : OK;
@@ -458,7 +445,7 @@ same_so_far(struct importing *m, const struct export_chunk *c, struct error *e)
 	TRY(side_one(m->side, &m->row, "SELECT hash FROM moved WHERE export = $1", &key, 1, &v, e));
 	if (v.s.n == sizeof(c->chain.b) && memcmp(v.s.p, c->chain.b, v.s.n) == 0)
 		return OK;
-	return refuse(m, e, E_CONFLICT, "what is in of this export came from another file of the same name: go on with that one");
+	return fail(e, E_CONFLICT, NULL, "what is in of this export came from another file of the same name: go on with that one");
 }
 
 static enum err
@@ -498,7 +485,7 @@ take_all(struct importing *m, struct export_reader *r, struct error *e)
 	}
 	if (m->ended && !torn)
 		return m->side->ops->fold(m->side, e);
-	return refuse(m, e, E_SYS, "the export is not whole: it ends behind chunk %lld%s; run the export again, which goes on there", (long long)m->r->chunks - 1,
+	return fail(e, E_SYS, NULL, "the export is not whole: it ends behind chunk %lld%s; run the export again, which goes on there", (long long)m->r->chunks - 1,
 	    torn ? " and half of the next one" : "");
 }
 

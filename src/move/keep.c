@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #define NAME_LEN	28		/* scriped-20261122T153000Z.tar */
-#define NAMES_MAX	10000
+#define NAMES_MAX	10000		/* that are looked at: those beyond stay */
 #define PATH_LEN	4096
-#define RETRY_LEAST_MS	60000
+#define RETRY_LEAST_MS	60000		/* and no longer than backup_every */
 
 struct name { char s[NAME_LEN + 1]; };
 struct names { struct name *v; int n; };
@@ -22,7 +22,7 @@ struct keep {
 	pthread_mutex_t lock;
 	pthread_cond_t turn;
 	_Atomic bool closing;
-	_Atomic int64_t last_ms, failures, bytes;
+	_Atomic int64_t last_ms, failures;
 	_Atomic bool failed;
 };
 
@@ -129,7 +129,7 @@ remove_one(struct arena *a, const struct conf *c, const char *name, struct error
 
 /* What a server that was killed left half made, here or where it waits to go to a bucket. */
 static void
-sweep(const char *folder)
+clear_halves(const char *folder)
 {
 	char path[PATH_LEN];
 	const struct dirent *f;
@@ -175,7 +175,7 @@ make(struct keep *k, struct arena *a, const struct conf *c, struct backup_result
 	const char *folder = remote ? c->data : c->backup_to, *path = str_fmt(a, "%s/%s%s", folder, name.s, remote ? ".part.sent" : "").p;
 	struct object_place p;
 
-	sweep(folder);
+	clear_halves(folder);
 	if (!remote)
 		return backup_make(&bc, path, r, e);
 	TRY(bucket_of(a, c, str_z(name.s), &p, e));
@@ -209,7 +209,6 @@ one(struct keep *k, const struct conf *c)
 	enum err code = make(k, &a, c, &r, &e);
 	if (code == OK) {
 		atomic_store(&k->last_ms, r.made_at);
-		atomic_store(&k->bytes, r.bytes);
 		log_note(k->c.log, LOG_INFO, "backup", "made in %lld ms: %.1f MB", (long long)r.ms, (double)r.bytes / 1e6);
 		code = make_room(&a, c, &e);
 	}

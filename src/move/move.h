@@ -24,6 +24,8 @@
 void	move_fingerprint(const secret *, char ret[MOVE_PRINT]);
 
 struct move_told { const char *table; int64_t rows, bytes; };	/* so far */
+/* The name of an upload's bytes: its workspace and its id, a hyphen between them. */
+static inline bool moved_is_upload(str s) { return s.n == 53 && s.p[26] == '-' && ulid_ok(str_cut(s, 0, 26)) && ulid_ok(str_cut(s, 27, 53)); }
 /* A stretch of the bytes of an upload that comes in.  again: an earlier run took it, and is done with what it is the last of. */
 struct moved_bytes { str workspace, upload, bytes; int64_t from, size; bool again; };
 static inline bool moved_last(const struct moved_bytes *m) { return m->from + (int64_t)m->bytes.n == m->size; }

@@ -92,11 +92,7 @@ DB_TEST(keys_are_found_in_their_order)
 
 static const char org[] = "01J9ZAB12CD34E56F7G8H9JKMN", other[] = "01J9ZAB12CD34E56F7G8H9JKMP";
 
-static struct move_conf
-conf_of(const char *scope, const secret *s)
-{
-	return (struct move_conf){ .clock = &sys_clock_real, .scope = scope, .secret = s };
-}
+static const secret key = { { 1 } }, ours = { { 2 } };
 
 static void
 fill(struct t_db *t)
@@ -124,28 +120,47 @@ temporary(void)
 	return fd;
 }
 
-static void
-exported(struct t_db *t, const char *scope, const secret *key, int fd)
-{
-	struct move_conf c = conf_of(scope, key);
-	struct move_result r;
-	struct error e;
-	struct side s = open_side(t, SIDE_READ);
+/* A database, a file that it goes into, and how. */
+struct trip { struct move_conf c; struct move_result r; struct error e; int fd; };
 
-	CHECK_OK(e, move_export(&s, &c, fd, true, &r, &e));
-	CHECK_INT(lseek(fd, 0, SEEK_SET), ==, 0);
-	side_close(&s);
+static struct trip
+filled(struct t_db *t)
+{
+	fill(t);
+	return (struct trip){ .c = { .clock = &sys_clock_real, .secret = &key }, .fd = temporary() };
 }
 
 static enum err
-imported(struct t_db *t, const struct move_conf *c, int fd, struct move_result *r, struct error *e)
+export_to(struct t_db *t, struct trip *x, const char *scope)
+{
+	struct move_conf c = x->c;
+	struct side s = open_side(t, SIDE_READ);
+
+	c.scope = scope;
+	CHECK_INT(lseek(x->fd, 0, SEEK_SET), ==, 0);
+	enum err code = move_export(&s, &c, x->fd, true, &x->r, &x->e);
+	side_close(&s);
+	return code;
+}
+
+static enum err
+import_from(struct t_db *t, struct trip *x)
 {
 	struct side s = open_side(t, SIDE_WRITE);
 
-	CHECK_INT(lseek(fd, 0, SEEK_SET), ==, 0);
-	enum err code = move_import(&s, c, (struct export_source){ export_fd, &fd }, r, e);
+	CHECK_INT(lseek(x->fd, 0, SEEK_SET), ==, 0);
+	enum err code = move_import(&s, &x->c, (struct export_source){ export_fd, &x->fd }, &x->r, &x->e);
 	side_close(&s);
 	return code;
+}
+
+static struct trip
+exported(struct t_db *t, const char *scope)
+{
+	struct trip x = filled(t);
+
+	CHECK_OK(x.e, export_to(t, &x, scope));
+	return x;
 }
 
 static void
@@ -156,179 +171,138 @@ empty(struct t_db *t)
 
 DB_TEST(everything_comes_back_and_what_ran_waits)
 {
-	secret key = { { 1 } };
-	struct move_conf c = conf_of(NULL, &key);
-	struct move_result r;
-	struct error e;
-	int fd = temporary();
+	struct trip x = exported(t, MOVE_EVERYTHING);
 
-	fill(t);
-	exported(t, MOVE_EVERYTHING, &key, fd);
-	CHECK_ERR(imported(t, &c, fd, &r, &e), E_CONFLICT);		/* not into a database that has something */
+	CHECK_ERR(import_from(t, &x), E_CONFLICT);		/* not into a database that has something */
 	empty(t);
-	CHECK_OK(e, imported(t, &c, fd, &r, &e));
+	CHECK_OK(x.e, import_from(t, &x));
 	CHECK_INT(t_db_count(t, "SELECT count(*) FROM workspace"), ==, 2);
 	CHECK_INT(t_db_count(t, "SELECT count(*) FROM person WHERE password = 'hash'"), ==, 1);
 	CHECK_INT(t_db_count(t, "SELECT count(*) FROM job WHERE status = 'QUEUED' AND worker IS NULL AND lease_until IS NULL"), ==, 1);
-	CHECK_OK(e, imported(t, &c, fd, &r, &e));
-	CHECK(r.already);
+	CHECK_OK(x.e, import_from(t, &x));
+	CHECK(x.r.already);
 	CHECK_INT(t_db_count(t, "SELECT count(*) FROM job"), ==, 2);
-	close(fd);
+	close(x.fd);
 }
 
 DB_TEST(one_workspace_goes_alone_and_takes_no_password_along)
 {
-	secret key = { { 1 } };
-	struct move_conf c = conf_of(NULL, &key);
-	struct move_result r;
-	struct error e;
-	int fd = temporary();
+	struct trip x = exported(t, org);
 
-	fill(t);
-	exported(t, org, &key, fd);
-	CHECK_ERR(imported(t, &c, fd, &r, &e), E_CONFLICT);		/* it is there */
+	CHECK_ERR(import_from(t, &x), E_CONFLICT);		/* it is there */
 	empty(t);
 	t_db_script(t, "INSERT INTO person (id, email, name) VALUES ('01J9ZAB12CD34E56F7G8H9JKMQ', 'ada@example.com', 'Ada L.')");
-	CHECK_OK(e, imported(t, &c, fd, &r, &e));
+	CHECK_OK(x.e, import_from(t, &x));
 	CHECK_INT(t_db_count(t, "SELECT count(*) FROM workspace"), ==, 1);
 	/* who is known here by the address is the member, as who they are here */
 	CHECK_INT(t_db_count(t, "SELECT count(*) FROM person"), ==, 1);
 	CHECK_INT(t_db_count(t, "SELECT count(*) FROM membership WHERE person = '01J9ZAB12CD34E56F7G8H9JKMQ'"), ==, 1);
-	close(fd);
+	close(x.fd);
 }
 
 DB_TEST(another_secret_is_refused_unless_the_keys_stay)
 {
-	secret key = { { 1 } }, ours = { { 2 } };
-	struct move_conf c = conf_of(NULL, &ours);
-	struct move_result r;
-	struct error e;
-	int fd = temporary();
+	struct trip x = exported(t, MOVE_EVERYTHING);
 
-	fill(t);
-	exported(t, MOVE_EVERYTHING, &key, fd);
+	x.c.secret = &ours;
 	empty(t);
-	CHECK_ERR(imported(t, &c, fd, &r, &e), E_CONFLICT);
+	CHECK_ERR(import_from(t, &x), E_CONFLICT);
 	CHECK_INT(t_db_count(t, "SELECT count(*) FROM workspace"), ==, 0);
-	c.without_keys = true;
-	CHECK_OK(e, imported(t, &c, fd, &r, &e));
+	x.c.without_keys = true;
+	CHECK_OK(x.e, import_from(t, &x));
 	CHECK_INT(t_db_count(t, "SELECT count(*) FROM workspace"), ==, 2);
-	close(fd);
+	close(x.fd);
 }
 
 /* Wherever the file ends, nothing of it is in twice, and the whole one is taken up where the half one ended. */
 SQLITE_TEST(a_file_that_ends_anywhere_is_gone_on_with)
 {
-	secret key = { { 1 } };
-	struct move_conf c = conf_of(NULL, &key);
-	struct move_result r;
-	struct error e;
-	int fd = temporary();
+	struct trip x = exported(t, MOVE_EVERYTHING);
 
-	fill(t);
-	exported(t, MOVE_EVERYTHING, &key, fd);
-	off_t whole = lseek(fd, 0, SEEK_END);
+	off_t whole = lseek(x.fd, 0, SEEK_END);
 	char *bytes = malloc((size_t)whole);
-	CHECK_INT(pread(fd, bytes, (size_t)whole, 0), ==, whole);
+	CHECK_INT(pread(x.fd, bytes, (size_t)whole, 0), ==, whole);
 	empty(t);
 	for (off_t n = 0; n < whole; n += 7) {
-		CHECK_INT(ftruncate(fd, 0), ==, 0);
-		CHECK_INT(pwrite(fd, bytes, (size_t)n, 0), ==, n);
-		CHECK(imported(t, &c, fd, &r, &e) != OK);
+		CHECK_INT(ftruncate(x.fd, 0), ==, 0);
+		CHECK_INT(pwrite(x.fd, bytes, (size_t)n, 0), ==, n);
+		CHECK(import_from(t, &x) != OK);
 	}
-	CHECK_INT(pwrite(fd, bytes, (size_t)whole, 0), ==, whole);
-	CHECK_OK(e, imported(t, &c, fd, &r, &e));
+	CHECK_INT(pwrite(x.fd, bytes, (size_t)whole, 0), ==, whole);
+	CHECK_OK(x.e, import_from(t, &x));
 	CHECK_INT(t_db_count(t, "SELECT count(*) FROM job"), ==, 2);
 	CHECK_INT(t_db_count(t, "SELECT count(*) FROM moved WHERE done_at IS NOT NULL"), ==, 1);
 	free(bytes);
-	close(fd);
+	close(x.fd);
 }
 
 SQLITE_TEST(a_byte_that_was_changed_is_found_and_nothing_of_its_chunk_is_in)
 {
-	secret key = { { 1 } };
-	struct move_conf c = conf_of(NULL, &key);
-	struct move_result r;
-	struct error e;
-	int fd = temporary();
+	struct trip x = exported(t, MOVE_EVERYTHING);
 
-	fill(t);
-	exported(t, MOVE_EVERYTHING, &key, fd);
-	off_t whole = lseek(fd, 0, SEEK_END);
+	off_t whole = lseek(x.fd, 0, SEEK_END);
 	empty(t);
 	for (off_t at = 12; at < whole; at += 11) {
 		char was, now;
-		CHECK_INT(pread(fd, &was, 1, at), ==, 1);
+		CHECK_INT(pread(x.fd, &was, 1, at), ==, 1);
 		now = (char)(was ^ 0x10);
-		CHECK_INT(pwrite(fd, &now, 1, at), ==, 1);
+		CHECK_INT(pwrite(x.fd, &now, 1, at), ==, 1);
 		/* a byte of a header that means nothing may be another one; then the rows are the same */
-		if (imported(t, &c, fd, &r, &e) == OK)
+		if (import_from(t, &x) == OK)
 			CHECK_INT(t_db_count(t, "SELECT count(*) FROM job"), ==, 2);
-		CHECK_INT(pwrite(fd, &was, 1, at), ==, 1);
+		CHECK_INT(pwrite(x.fd, &was, 1, at), ==, 1);
 		t_db_script(t, "DELETE FROM moved");
 		empty(t);
 	}
-	close(fd);
+	close(x.fd);
 }
 
 /* --- an export that was interrupted --- */
 
 static bool once(void *ctx) { return (*(int *)ctx)-- > 0; }
 
-static enum err
-export_again(struct t_db *t, struct move_conf *c, int fd, struct move_result *r, struct error *e)
+/* Stopped behind its head. */
+static struct trip
+interrupted(struct t_db *t)
 {
-	struct side s = open_side(t, SIDE_READ);
+	struct trip x = filled(t);
+	int chunks = 1;
 
-	CHECK_INT(lseek(fd, 0, SEEK_SET), ==, 0);
-	enum err code = move_export(&s, c, fd, true, r, e);
-	side_close(&s);
-	return code;
+	x.c.alive = once;
+	x.c.ctx = &chunks;
+	CHECK_ERR(export_to(t, &x, MOVE_EVERYTHING), E_SYS);
+	x.c.alive = NULL;
+	x.c.ctx = NULL;
+	return x;
 }
 
 DB_TEST(an_export_goes_on_where_nothing_was_written_since)
 {
-	secret key = { { 1 } };
-	struct move_conf c = conf_of(MOVE_EVERYTHING, &key), all = c;
-	struct move_result r;
-	struct error e;
-	int fd = temporary(), chunks = 1;
+	struct trip x = interrupted(t);
 
-	fill(t);
-	c.alive = once;
-	c.ctx = &chunks;
-	CHECK_ERR(export_again(t, &c, fd, &r, &e), E_SYS);
-	CHECK_OK(e, export_again(t, &all, fd, &r, &e));
-	CHECK(r.resumed);
-	CHECK_INT(r.snapshots, ==, 2);
-	CHECK_INT(r.total, ==, 6);
-	CHECK_OK(e, export_again(t, &all, fd, &r, &e));		/* it was whole: nothing is added */
-	CHECK_INT(r.total, ==, 6);
-	CHECK_INT(r.snapshots, ==, 2);
+	CHECK_OK(x.e, export_to(t, &x, MOVE_EVERYTHING));
+	CHECK(x.r.resumed);
+	CHECK_INT(x.r.snapshots, ==, 2);
+	CHECK_INT(x.r.total, ==, 6);
+	CHECK_OK(x.e, export_to(t, &x, MOVE_EVERYTHING));		/* it was whole: nothing is added */
+	CHECK_INT(x.r.total, ==, 6);
+	CHECK_INT(x.r.snapshots, ==, 2);
 	empty(t);
-	CHECK_OK(e, imported(t, &(struct move_conf){ .clock = &sys_clock_real, .secret = &key }, fd, &r, &e));
+	CHECK_OK(x.e, import_from(t, &x));
 	CHECK_INT(t_db_count(t, "SELECT count(*) FROM job"), ==, 2);
-	close(fd);
+	close(x.fd);
 }
 
 DB_TEST(an_export_begins_anew_where_something_was_written_since)
 {
-	secret key = { { 1 } };
-	struct move_conf c = conf_of(MOVE_EVERYTHING, &key), all = c;
-	struct move_result r;
-	struct error e;
-	int fd = temporary(), chunks = 1;
+	struct trip x = interrupted(t);
 	char sql[300];
 
-	fill(t);
-	c.alive = once;
-	c.ctx = &chunks;
-	CHECK_ERR(export_again(t, &c, fd, &r, &e), E_SYS);
 	snprintf(sql, sizeof(sql), "INSERT INTO event (workspace, id, type, body) VALUES ('%s', '%s', 'note.created', '{}')", org, other);
 	t_db_script(t, sql);
-	CHECK_ERR(export_again(t, &all, fd, &r, &e), E_CONFLICT);
-	all.go_on = true;
-	CHECK_OK(e, export_again(t, &all, fd, &r, &e));
-	CHECK_INT(r.snapshots, ==, 2);
-	close(fd);
+	CHECK_ERR(export_to(t, &x, MOVE_EVERYTHING), E_CONFLICT);
+	x.c.go_on = true;
+	CHECK_OK(x.e, export_to(t, &x, MOVE_EVERYTHING));
+	CHECK_INT(x.r.snapshots, ==, 2);
+	close(x.fd);
 }

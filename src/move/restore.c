@@ -14,7 +14,6 @@
 #define PATH_LEN	4096
 #define PIECE		((size_t)256 << 10)
 #define MANIFEST_MAX	((size_t)64 << 10)
-#define SECRET		32
 
 struct restoring {
 	struct backup_result *r;
@@ -39,7 +38,7 @@ path_of(char to[PATH_LEN], const char *folder, const char *name)
 
 /* Files of one level; what else stands there is nobody's we know, and lets the removal of the folder fail. */
 static void
-sweep(const char *folder)
+remove_folder(const char *folder)
 {
 	char path[PATH_LEN];
 	const struct dirent *f;
@@ -55,12 +54,12 @@ sweep(const char *folder)
 }
 
 static void
-sweep_part(const struct restoring *r)
+remove_part(const struct restoring *r)
 {
 	char uploads[PATH_LEN];
 
-	sweep(path_of(uploads, r->part, "uploads"));
-	sweep(r->part);
+	remove_folder(path_of(uploads, r->part, "uploads"));
+	remove_folder(r->part);
 }
 
 static enum err
@@ -73,7 +72,7 @@ make_part(struct restoring *r, int *ret_lock, struct error *e)
 		return fail(e, E_SYS, NULL, "%s: %m", r->data);
 	if (flock(*ret_lock, LOCK_EX | LOCK_NB) != 0)
 		return fail(e, E_CONFLICT, NULL, "another process restores into %s", r->data);
-	sweep_part(r);
+	remove_part(r);
 	TRY(sys_mkdir_private(r->part, e));
 	return sys_mkdir_private(path_of(path, r->part, "uploads"), e);
 }
@@ -128,13 +127,6 @@ unpack_manifest(struct restoring *r, struct tar_reader *t, const struct tar_memb
 	return json_read(r->manifest, &r->says, e);
 }
 
-static bool
-is_upload(const char *name)
-{
-	str s = str_z(name);
-	return s.n == 61 && str_starts(s, S("uploads/")) && s.p[34] == '-' && ulid_ok(str_cut(s, 8, 34)) && ulid_ok(str_cut(s, 35, 61));
-}
-
 /* Only names that a backup has: an archive is what somebody gave us. */
 static enum err
 unpack_member(struct restoring *r, struct tar_reader *t, const struct tar_member *m, struct error *e)
@@ -148,11 +140,11 @@ unpack_member(struct restoring *r, struct tar_reader *t, const struct tar_member
 		r->r->database = m->size;
 		return unpack_file(r, t, "scriped.db", &r->database, e);
 	}
-	if (r->says == NULL && strcmp(m->name, "secret") == 0 && m->size == SECRET) {
+	if (r->says == NULL && strcmp(m->name, "secret") == 0 && m->size == sizeof(secret)) {
 		r->r->has_secret = true;
 		return unpack_file(r, t, "secret", &ignored, e);
 	}
-	if (r->says == NULL && is_upload(m->name)) {
+	if (r->says == NULL && str_starts(str_z(m->name), S("uploads/")) && moved_is_upload(str_z(m->name + 8))) {
 		r->files++;
 		return unpack_file(r, t, m->name, &ignored, e);
 	}
@@ -212,7 +204,7 @@ prove_manifest(struct restoring *r, struct error *e)
 	snprintf(r->r->sum, sizeof(r->r->sum), "%s", export_text(r->says, "database"));
 	if (!r->r->has_secret)
 		return OK;
-	TRY(sys_read_file(&r->a, path_of(path, r->part, "secret"), SECRET, &text, e));
+	TRY(sys_read_file(&r->a, path_of(path, r->part, "secret"), sizeof(s.b), &text, e));
 	memcpy(s.b, text.p, sizeof(s.b));
 	move_fingerprint(&s, print);
 	crypto_wipe(&s, sizeof(s));
@@ -312,7 +304,7 @@ install_uploads(struct restoring *r, struct error *e)
 			code = install(r, name, e);
 		}
 	closedir(d);
-	return code == OK ? backup_sync_folder(path_of(path, r->data, "uploads/x"), e) : code;
+	return code == OK ? sys_sync_folder(path_of(path, r->data, "uploads/x"), e) : code;
 }
 
 /* A secret that is in the folder already is the one of these keys, or is not to be lost. */
@@ -324,7 +316,7 @@ same_secret(struct restoring *r, struct error *e)
 	str text;
 	secret s;
 
-	if ((code = sys_read_file(&r->a, path_of(path, r->data, "secret"), SECRET, &text, e)) == E_NOT_FOUND)
+	if ((code = sys_read_file(&r->a, path_of(path, r->data, "secret"), sizeof(s.b), &text, e)) == E_NOT_FOUND)
 		return OK;
 	TRY(code);
 	memset(s.b, 0, sizeof(s.b));
@@ -345,9 +337,9 @@ install_all(struct restoring *r, struct error *e)
 		TRY(install_uploads(r, e));
 	if (r->r->has_secret)
 		TRY(install(r, "secret", e));
-	TRY(backup_sync_folder(path_of(path, r->data, "secret"), e));
+	TRY(sys_sync_folder(path_of(path, r->data, "secret"), e));
 	TRY(install(r, "scriped.db", e));
-	return backup_sync_folder(path_of(path, r->data, "scriped.db"), e);
+	return sys_sync_folder(path_of(path, r->data, "scriped.db"), e);
 }
 
 enum err
@@ -372,7 +364,7 @@ restore_run(struct export_source from, const char *data, bool check, struct back
 	if (code == OK && !check)
 		code = install_all(&r, e);
 	if (lock >= 0 && code != E_CONFLICT)
-		sweep_part(&r);
+		remove_part(&r);
 	if (lock >= 0)
 		close(lock);
 	json_decref(r.says);

@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BLOCK		512
 #define PIECE		((size_t)256 << 10)
 #define OCTAL_MAX	INT64_C(0x1ffffffff)	/* 8 GB less one byte: 11 digits */
 
@@ -13,7 +12,7 @@
 struct header {
 	char name[100], mode[8], uid[8], gid[8], size[12], mtime[12], sum[8], type, link[100], magic[6], version[2], user[32], group[32], major[8], minor[8], prefix[155], pad[12];
 };
-_Static_assert(sizeof(struct header) == BLOCK, "a header is a block");
+_Static_assert(sizeof(struct header) == TAR_BLOCK, "a header is a block");
 
 /* --- writing --- */
 
@@ -62,7 +61,7 @@ sum_of(const struct header *h)
 	unsigned n = 0;
 
 	memset(blank.sum, ' ', sizeof(blank.sum));
-	for (size_t i = 0; i < BLOCK; i++)
+	for (size_t i = 0; i < TAR_BLOCK; i++)
 		n += ((const unsigned char *)&blank)[i];
 	return n;
 }
@@ -80,14 +79,14 @@ put_header(struct tar_writer *w, const char *name, int64_t size, int64_t mtime, 
 	octal(h.mtime, sizeof(h.mtime), mtime / 1000);
 	octal(h.sum, sizeof(h.sum) - 1, sum_of(&h));
 	h.sum[7] = ' ';
-	return put(w, (str){ (const char *)&h, BLOCK }, e);
+	return put(w, (str){ (const char *)&h, TAR_BLOCK }, e);
 }
 
 static enum err
 put_pad(struct tar_writer *w, int64_t size, struct error *e)
 {
-	static const char zeros[BLOCK];
-	return put(w, (str){ zeros, (size_t)((BLOCK - size % BLOCK) % BLOCK) }, e);
+	static const char zeros[TAR_BLOCK];
+	return put(w, (str){ zeros, (size_t)((TAR_BLOCK - size % TAR_BLOCK) % TAR_BLOCK) }, e);
 }
 
 enum err
@@ -143,7 +142,7 @@ tar_sum(const struct tar_writer *w)
 enum err
 tar_end(struct tar_writer *w, struct error *e)
 {
-	static const char zeros[2 * BLOCK];
+	static const char zeros[2 * TAR_BLOCK];
 	return put(w, (str){ zeros, sizeof(zeros) }, e);
 }
 
@@ -174,10 +173,10 @@ get(struct tar_reader *r, char *to, size_t n)
 static bool
 pass(struct tar_reader *r, int64_t n)
 {
-	char piece[BLOCK];
+	char piece[TAR_BLOCK];
 
-	for (; n > 0; n -= BLOCK)
-		if (!get(r, piece, (size_t)MIN(n, BLOCK)))
+	for (; n > 0; n -= TAR_BLOCK)
+		if (!get(r, piece, (size_t)MIN(n, TAR_BLOCK)))
 			return false;
 	return true;
 }
@@ -215,7 +214,7 @@ read_size(const char p[12], int64_t *ret)
 static bool
 is_end(const struct header *h)
 {
-	for (size_t i = 0; i < BLOCK; i++)
+	for (size_t i = 0; i < TAR_BLOCK; i++)
 		if (((const char *)h)[i] != '\0')
 			return false;
 	return true;
@@ -233,7 +232,7 @@ tar_next(struct tar_reader *r, struct tar_member *ret, bool *found, struct error
 	struct crypto_sha256 so_far = r->sum;
 	r->before = crypto_sha256_end(&so_far);
 	r->left = r->pad = 0;
-	if (!get(r, (char *)&h, BLOCK))
+	if (!get(r, (char *)&h, TAR_BLOCK))
 		return fail(e, E_SYS, NULL, "the archive has no end: it is not whole");
 	if (is_end(&h))
 		return OK;
@@ -243,7 +242,7 @@ tar_next(struct tar_reader *r, struct tar_member *ret, bool *found, struct error
 	memcpy(ret->name, h.name, TAR_NAME);
 	ret->name[TAR_NAME] = '\0';
 	r->left = ret->size;
-	r->pad = (BLOCK - ret->size % BLOCK) % BLOCK;
+	r->pad = (TAR_BLOCK - ret->size % TAR_BLOCK) % TAR_BLOCK;
 	*found = true;
 	return OK;
 }

@@ -7,6 +7,7 @@
 #include "crypto/crypto.h"
 
 #define TAR_NAME	100
+#define TAR_BLOCK	512
 
 struct tar_writer { int fd; int64_t bytes; struct crypto_sha256 sum; };
 void	tar_writer_init(struct tar_writer *, int fd);

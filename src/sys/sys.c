@@ -163,7 +163,13 @@ sys_thread_yields(int nice)
 
 /* --- files --- */
 
-static enum err code_of(int no) { return no == ENOENT ? E_NOT_FOUND : no == ENOSPC || no == EDQUOT || no == EFBIG ? E_FULL : E_SYS; }
+enum err
+sys_fault(struct error *e, const char *what)
+{
+	enum err code = errno == ENOENT ? E_NOT_FOUND : errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? E_FULL : E_SYS;
+
+	return fail(e, code, NULL, "%s: %m", what);
+}
 
 enum err
 sys_mkdir_private(const char *path, struct error *e)
@@ -173,7 +179,7 @@ sys_mkdir_private(const char *path, struct error *e)
 	if (mkdir(path, 0700) == 0)
 		return OK;
 	if (errno != EEXIST || stat(path, &st) != 0)
-		return fail(e, code_of(errno), NULL, "%s: %m", path);
+		return sys_fault(e, path);
 	if (!S_ISDIR(st.st_mode))
 		return fail(e, E_SYS, NULL, "%s is not a folder", path);
 	if (st.st_uid != geteuid())
@@ -194,7 +200,7 @@ read_all(int fd, struct arena *a, const char *path, size_t max, str *ret, struct
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
-			return fail(e, code_of(errno), NULL, "%s: %m", path);
+			return sys_fault(e, path);
 		if (got == 0)
 			break;
 		n += (size_t)got;
@@ -216,7 +222,7 @@ sys_read_file(struct arena *a, const char *path, size_t max, str *ret, struct er
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
-		return fail(e, code_of(errno), NULL, "%s: %m", path);
+		return sys_fault(e, path);
 	enum err rc = read_all(fd, a, path, max, ret, e);
 	close(fd);
 	return rc;
@@ -228,7 +234,7 @@ sys_write_all(int fd, str s, const char *what, struct error *e)
 	while (s.n > 0) {
 		ssize_t put = write(fd, s.p, s.n);
 		if (put < 0 && errno != EINTR)
-			return fail(e, code_of(errno), NULL, "%s: %m", what);
+			return sys_fault(e, what);
 		if (put > 0)
 			s.p += put, s.n -= (size_t)put;
 	}
@@ -242,28 +248,26 @@ fill(int fd, str content, const char *path, struct error *e)
 	enum err code = sys_write_all(fd, content, path, e);
 
 	if (code == OK && fsync(fd) != 0)
-		code = fail(e, code_of(errno), NULL, "%s: %m", path);
+		code = sys_fault(e, path);
 	if (close(fd) != 0 && code == OK)
-		code = fail(e, code_of(errno), NULL, "%s: %m", path);
+		code = sys_fault(e, path);
 	return code;
 }
 
-static bool
-sync_folder_of(const char *path)
+enum err
+sys_sync_folder(const char *path, struct error *e)
 {
 	const char *slash = strrchr(path, '/');
-	char dir[PATH_MAX] = ".";
+	char folder[PATH_MAX] = ".";
 
 	if (slash != NULL)
-		snprintf(dir, sizeof(dir), "%.*s", (int)MAX(slash - path, 1), path);
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		snprintf(folder, sizeof(folder), "%.*s", (int)MAX(slash - path, 1), path);
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return false;
-	bool ok = fsync(fd) == 0;
-	int no = errno;
+		return sys_fault(e, folder);
+	enum err code = fsync(fd) == 0 ? OK : sys_fault(e, folder);
 	close(fd);
-	errno = no;
-	return ok;
+	return code;
 }
 
 enum err
@@ -275,17 +279,15 @@ sys_write_file(const char *path, str content, struct error *e)
 		return fail(e, E_SYS, NULL, "the path is too long: %.100s...", path);
 	int fd = mkostemp(tmp, O_CLOEXEC);		/* 0600 by its contract */
 	if (fd < 0)
-		return fail(e, code_of(errno), NULL, "%s: %m", path);
+		return sys_fault(e, path);
 	enum err code = fill(fd, content, path, e);
 	if (code == OK && rename(tmp, path) != 0)
-		code = fail(e, code_of(errno), NULL, "%s: %m", path);
+		code = sys_fault(e, path);
 	if (code != OK) {
 		unlink(tmp);
 		return code;
 	}
-	if (!sync_folder_of(path))
-		return fail(e, code_of(errno), NULL, "folder of %s: %m", path);
-	return OK;
+	return sys_sync_folder(path, e);
 }
 
 /* --- addresses --- */

@@ -44,11 +44,15 @@ void	sys_thread_prompt(void);
 bool	sys_is_address(str);
 bool	sys_in_network(str network, str address);
 
+/* What errno says of it: E_NOT_FOUND, E_FULL (the disk, or a limit of file sizes), or E_SYS. */
+enum err sys_fault(struct error *, const char *what);
 MUST_USE enum err sys_mkdir_private(const char *path, struct error *);	/* 0700; an existing one of ours is fine */
 /* Whole file into the arena, a NUL behind it; E_NOT_FOUND when there is none, E_SYS when it is larger than max. */
 MUST_USE enum err sys_read_file(struct arena *, const char *path, size_t max, str *ret, struct error *);
-/* All of it, however many calls that takes.  `what` begins the words of an error; E_FULL: the disk is, or a limit of file sizes. */
+/* All of it, however many calls that takes.  `what` begins the words of an error (sys_fault). */
 MUST_USE enum err sys_write_all(int fd, str, const char *what, struct error *);
+/* A new name in a folder is there after a crash once the folder that the path is in is synced. */
+MUST_USE enum err sys_sync_folder(const char *path, struct error *);
 /* Atomic: a temporary name, fsync, rename, fsync of the folder.  Mode 0600.  E_FULL: the disk is. */
 MUST_USE enum err sys_write_file(const char *path, str content, struct error *);
 #endif
