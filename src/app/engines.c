@@ -242,7 +242,7 @@ engines_look(struct doctor *d, int schema)
 		look(d, c, &pooled);
 	const char *primary = identity(d, c);
 	if (d->conf.db_direct[0] == '\0' || check_direct(d, primary))
-		check_words(d, home_bus(&d->conf));
+		check_words(d, home_direct(&d->conf));
 	check_replica(d, primary, number(d, c, "SELECT (pg_current_wal_lsn() - '0/0')::bigint"));
 	PQfinish(c);
 }
