@@ -16,7 +16,7 @@ sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), 'lib')]
 
 import play
 import scn
-from cases import Skip, Wrong, sick
+from cases import Skip, Wrong, not_at_midnight, sick
 from server import ROOT, Closed, Failure, Server
 from tap import Tap
 
@@ -69,6 +69,7 @@ class Theme:
             return str(e)
 
     def one(self, story):
+        not_at_midnight()
         world = self.world.child(story.title)
         try:
             world.play(story)
