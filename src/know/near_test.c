@@ -221,7 +221,7 @@ DB_TEST(who_searches_while_another_one_reads_waits_for_nobody)
 	struct engine *g = t_db_engine(&conf);
 	found = 0;
 	for (int i = 0; i < SEEKERS; i++) {
-		s[i] = (struct seeker){ .c = { .run = seek, .done = sought }, .near = c, .n = -1,
+		s[i] = (struct seeker){ .c = { .run = seek, .done = sought, .flags = CALL_READ }, .near = c, .n = -1,
 		    .q = { .workspace = h.w, .model = S("m"), .dims = DIMS, .vector = v } };
 		CHECK_OK(e, engine_submit(g, &s[i].c, &e));
 	}
