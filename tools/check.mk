@@ -116,7 +116,7 @@ crash-files: build-release
 	@$(STEP) $@ $(PY) test/crash/files.py 10
 
 # The long ones.  build/traffic belongs to the scenarios of `check`: what comes later must not run beside them.
-FULL := pages-postgres attacks-tsan attacks-long conformance-postgres hosts-postgres oauth-clients-postgres drafts-long recordings-long outside-generator clients clients-contract properties-long build-tsan build-debug unit-tsan unit-valgrind scenario-tsan scenario-valgrind crash-postgres migrate-long crash-files-postgres crash-long cluster-long uploads-large move-long move-large coverage
+FULL := pages-postgres attacks-tsan attacks-long conformance-postgres hosts-postgres oauth-clients-postgres drafts-long recordings-long outside-generator clients clients-contract properties-long build-tsan build-debug unit-tsan unit-valgrind scenario-tsan scenario-valgrind crash-postgres migrate-long crash-files-postgres crash-long cluster-long cluster-tsan uploads-large move-long move-large coverage
 full: check $(FULL) $(FUZZERS:%=fuzz-%)
 
 build-tsan:  ; +@$(STEP) $@ $(MAKE) BUILD=tsan CC=gcc scriped unit-build build/tsan/clock.so build/tsan/names.so
@@ -170,6 +170,8 @@ move-large: build-release
 	@$(STEP) $@ $(PY) test/move.py --large
 cluster-long: build-release
 	@$(STEP) $@ $(PY) test/cluster/run.py --rounds 200
+cluster-tsan: build-tsan
+	@SCRIPED_BIN=build/tsan/scriped $(STEP) $@ $(PY) test/cluster/run.py --together 4 --pace 0.4 --clients 4
 crash-long: build-release
 	@$(STEP) $@ $(PY) test/crash/crash.py 300
 coverage: build-cover | scenario-valgrind

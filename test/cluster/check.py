@@ -20,6 +20,7 @@ CREATES = {'note.create': 'note', 'post.create': 'post', 'folder.create': 'folde
 REFUSALS = {'note.create': {422}, 'post.patch': {412}, 'cancel': {409}, 'folder.create': {409}, 'folder.delete': {404}, 'upload': {429}}
 WINDOW = 60.0
 REVOKED_S = 5.0
+NEVER_S = 25            # so long callers wait when all was healed
 CLOCK_MS = 10000        # by which a node may err about the time of all, which it asks for on a busy machine; its own is five minutes off
 DRIFT_MS = 500          # by which two nodes may be apart that have learned one clock so: a third of a lease
 
@@ -372,6 +373,8 @@ def refusals(case):
         if c['outcome'] == 'no' and c['op'] not in ('walk', 'page', 'revoked') and c['status'] not in REFUSALS.get(c['op'], ()) and not c['op'].endswith('.get'):
             yield f"{c['op']} {c['rid']} was refused with {c['status']} {c['code']}: {c['answer'][:200]}"
         for t in c['tries']:
+            if t['status'] == 0 and t['t1'] - t['t0'] > NEVER_S:
+                yield f"{c['op']} {c.get('path')} was not answered by {t['node']} at all, from {t['t0']} to {t['t1']}"
             if t['status'] == 500:
                 yield f"{c['op']} {t['rid']} was answered by {t['node']} with 500"
 

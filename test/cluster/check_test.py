@@ -288,6 +288,12 @@ def _(calls, state, meta):
     calls.append(call('note.create', 2, 3, 'no', 409, token='c', key='c'))
 
 
+@guilty('not answered by api2 at all', 'a request that hangs when all was healed')
+def _(calls, state, meta):
+    find(calls, 'note.create').update(path='/v1/notes')
+    find(calls, 'note.create')['tries'].insert(0, dict(node='api2', t0=1, t1=31, status=0, rid=None))
+
+
 @guilty('with 500', 'an internal error')
 def _(calls, state, meta):
     find(calls, 'note.create')['tries'].insert(0, dict(node='api2', t0=0, t1=1, status=500, rid='req_5'))

@@ -24,6 +24,7 @@ from server import Client, Closed
 
 PATIENCE = 45           # seconds until a good client gives up
 TRY_S = 6               # and until it takes a try for lost
+ALL_S = 30              # likewise when nothing is wrong with anything: until then there is an answer, if only that it is too much now
 HANGS_UP = 0.03         # how many writes with a key lose their answer on the way: the caller is gone, at any moment
 RETRIED = (429, 500, 502, 503, 504)
 MIX = {'note': 24, 'post': 12, 'patch': 20, 'get': 14, 'generate': 8, 'noop': 6, 'folder': 5, 'walk': 3, 'upload': 5}
@@ -48,7 +49,7 @@ class Load:
     """Some clients of one workspace for some time.  mine: a function that gives the nodes that answer requests."""
 
     def __init__(self, tenant, nodes, seed, clients, stored):
-        self.tenant, self.nodes, self.history, self.rest = tenant, nodes, History(time.monotonic()), threading.Event()
+        self.tenant, self.nodes, self.history, self.rest, self.healed = tenant, nodes, History(time.monotonic()), threading.Event(), threading.Event()
         self.stored = stored                                        # whether there is a bucket for files
         self.posts, self.notes, self.folders, self.broken, self.lock = [], [], [], [], threading.Lock()
         self.threads = [threading.Thread(target=Caller(self, i, random.Random(f'{seed}/{i}')).work, daemon=True) for i in range(clients)]
@@ -95,7 +96,10 @@ class Caller:
         at = node.host, node.port
         c = self.wires.get(node.name)
         if c is None or (c.host, c.port) != at:
-            c = self.wires[node.name] = Client(*at, self.key, timeout=TRY_S)
+            c = self.wires[node.name] = Client(*at, self.key)
+        c.timeout = ALL_S if self.load.healed.is_set() else TRY_S
+        if c.wire:
+            c.wire.sock.settimeout(c.timeout)
         if headers and self.rng.random() < HANGS_UP:
             c = Client(*at, self.key, timeout=self.rng.uniform(0.001, 0.03))
         try:

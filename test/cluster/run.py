@@ -116,6 +116,7 @@ class Run:
             for end in filter(None, harm(self.c, chosen, rng)):
                 end()
             self.c.heal()
+            load.healed.set()
             time.sleep(rng.uniform(0.2, 0.6))
             wrong = self.quiet(load, tenant, rng)
             for p in probes:
