@@ -1,16 +1,20 @@
-# check.mk -- the steps of `./dev check`: make runs one more at a time than there are cores, since a step often waits for a
-# database, in the order their needs allow.
+# check.mk -- the steps of `./dev check`: make runs two more at a time than there are cores, since a step often waits for a
+# database or for one of its servers, in the order their needs allow.
 # SCRIPED_TEST_PG names a PostgreSQL (test/lib/pg.py).  Each step reports through tools/step; a target is no file.
 STEP := sh tools/step
 PY   := python3
 unit_of   = $(patsubst src/%.c,build/$1/test/%,$(filter-out src/blob/bucket_test.c,$(wildcard src/*/*_test.c)))
 FUZZERS  := $(patsubst src/%.c,test/%,$(wildcard src/*/*_fuzz.c))
 
-# What is waited for first, then the longest, so that no core is left alone with one of them at the end.
-CHECK := outside build-release build-asan build-clang layers house unit scenario-postgres scenario-sqlite matrix crash sweep-postgres sweep-sqlite docs properties recordings deploy extract \
-	attacks-postgres attacks-sqlite pages crash-files clients-typescript traffic signin-postgres signin-sqlite limits replicas conformance hosts doctor mcp-postgres mcp-sqlite \
-	badinput badfetch uploads-postgres uploads-sqlite flows-postgres flows-sqlite oauth-clients bucket control move ready-postgres nodes ready-sqlite migrate scenario-older replay lint sqlplan cluster-checker cluster
+# What others need comes first, and they wait for all of it: make goes through a list once, and comes back only behind its end to what had to wait
+# for something.  Then the longest, so that no core is left alone with one of them at the end.
+BUILDS := build-asan build-release outside build-clang layers house
+STEPS := move scenario-sqlite unit scenario-postgres matrix docs recordings cluster crash deploy sweep-postgres sweep-sqlite attacks-postgres attacks-sqlite replicas mcp-sqlite nodes mcp-postgres \
+	signin-postgres extract signin-sqlite properties pages lint bucket conformance clients-typescript badinput crash-files doctor scenario-older traffic badfetch migrate limits hosts \
+	uploads-postgres uploads-sqlite flows-postgres flows-sqlite oauth-clients control ready-postgres ready-sqlite replay sqlplan cluster-checker
+CHECK := $(BUILDS) $(STEPS)
 check: $(CHECK)
+$(STEPS): | $(BUILDS)
 
 layers:        ; @$(STEP) $@ sh tools/layers
 house:         ; @$(STEP) $@ sh tools/house

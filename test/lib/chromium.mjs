@@ -53,7 +53,8 @@ export const RULES = { type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wc
 
 // What axe says, put into the page as it stands: several times as fast as its own wrapper, which judges the page in another one.
 export async function axe(page, runOnly = RULES, rules = {}, exclude = []) {
-	await page.evaluate(axeSource);
+	if (!await page.evaluate(() => 'axe' in window))
+		await page.evaluate(axeSource);
 	const violations = await page.evaluate(([only, some, out]) => axe.run({ include: [['html']], exclude: out },
 		{ runOnly: only, rules: some, resultTypes: ['violations'] }).then(found => found.violations
 		.map(v => ({ rule: `${v.id}: ${v.help}`, at: v.nodes.slice(0, 3).map(node => node.target.join(' ')) }))), [runOnly, rules, exclude]);

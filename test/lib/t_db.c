@@ -230,7 +230,7 @@ make_own(const char *base, const char *name)
 	PQfinish(c);
 	snprintf(uri, sizeof(uri), "%s%sdbname=%s", base, more(base), name);
 	own.c = PQconnectdb(uri);
-	run(own.c, "SET session_replication_role = replica");		/* rows go in any order */
+	run(own.c, "SET session_replication_role = replica; SET client_min_messages = error");	/* rows go in any order */
 	look(own.mark);
 	if (own.pid == 0)
 		atexit(drop_own);
