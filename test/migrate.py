@@ -20,7 +20,7 @@ sys.path.insert(0, os.path.join(HERE, 'lib'))
 
 import cases
 from cases import Skip, case, need
-from server import ROOT, Server, program, psql, surroundings, wait_for
+from server import PATIENCE, ROOT, Server, program, psql, surroundings, wait_for
 
 OLD, NEW = '4', '6'
 SEED = int(os.environ.get('SCRIPED_SEED', 0)) or random.randrange(1 << 32)
@@ -156,6 +156,20 @@ class Caller(threading.Thread):
             self.wrong.append(f'{type(e).__name__}: {e}')
 
 
+def more(callers, n):
+    """Waits until each has written so many more."""
+    was = [len(c.notes) for c in callers]
+    need(wait_for(lambda: all(len(c.notes) >= before + n or c.wrong for c, before in zip(callers, was))), f'the callers stand still: {was}, {[len(c.notes) for c in callers]}')
+
+
+def over(callers):
+    for c in callers:
+        c.over = True
+    for c in callers:
+        c.join(2 * PATIENCE)
+        need(not c.is_alive(), f'caller {c.number} waits for an answer')
+
+
 def old_rows(s):
     """Of three days ago, so that the tables are worth looking at, and no duty finds them older than they are kept."""
     at, letters = int(time.time() - 3 * 86400) * 1000, '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
@@ -206,13 +220,11 @@ def _(engine):
             callers = [Caller(node, i) for i, node in enumerate((s, other, s, other))]
             for c in callers:
                 c.start()
-            time.sleep(0.5)
+            more(callers, 10)
             killed = hold_against(s, callers, rnd)
-            time.sleep(2)       # by then both nodes know
-            for c in callers:
-                c.over = True
-            for c in callers:
-                c.join(30)
+            need(all(node.log_wait(f'event=schema .* to {NEW}') for node in (s, other)), 'a node does not see what is new')
+            more(callers, 10)
+            over(callers)
             check_history(s, callers)
             print(f'# {sum(len(c.notes) for c in callers)} notes, {killed} killed, the slowest request {1000 * max(c.slowest for c in callers):.0f} ms')
             need(max(c.slowest for c in callers) < 30, 'somebody waited for 30 s')
@@ -233,7 +245,7 @@ def _(engine):
         status, out, err = migrate(s, '--set', 'test_schema=true', '--json')
         need(status == 0 and json.loads(out)['schema'] == 9999, f'{status} {out} {err}')
         need(s.count("SELECT count(*) FROM pg_index WHERE indexrelid = 'tomorrow'::regclass AND indisvalid") == 1, 'the index of tomorrow')
-        time.sleep(2)
+        need(s.log_wait('event=schema .* to 9999'), 'the node does not see it')
         c = s.client()
         note = c.post('/v1/notes', {'projectId': s.project, 'content': 'Still here'})
         need(note.status in (200, 201) and c.get('/v1/health').json()['status'] == 'ok', f'{note}')
@@ -283,14 +295,11 @@ def real():
             for c in callers:
                 c.c.project = s.project
                 c.start()
-            time.sleep(1)
+            more(callers, 10)
             status, _, err = migrate(s)
-            need(status == 0, err)
-            time.sleep(2)
-            for c in callers:
-                c.over = True
-            for c in callers:
-                c.join(30)
+            need(status == 0 and other.log_wait(f'event=schema .* to {NEW}'), err)
+            more(callers, 10)
+            over(callers)
             for c in callers:       # the old one has no bench jobs switched on; everything else holds
                 c.wrong = [w for w in c.wrong if '/v1/jobs' not in w and 'KeyError' not in w]
                 need(not c.wrong, f'{c.wrong[:3]}')

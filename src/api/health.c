@@ -72,6 +72,7 @@ struct health_state {
 	bool runs, out, closing, answered, failed, told;	/* told: what the log knows */
 	int64_t sent_us, took_us;
 	int64_t local;			/* commits that the log knows of */
+	int schema;			/* that it knows of */
 };
 
 static enum err
@@ -93,6 +94,14 @@ tell_local(struct health_state *h, int64_t local)
 }
 
 static void
+tell_schema(struct health_state *h)
+{
+	if (db_schema() != h->schema)
+		log_note(h->api->c.log, LOG_INFO, "schema", "somebody migrated the database from schema %d to %d", h->schema, db_schema());
+	h->schema = db_schema();
+}
+
+static void
 probe_done(struct call *c, enum err code, const struct error *why)
 {
 	struct health_state *h = (struct health_state *)c;
@@ -108,6 +117,7 @@ probe_done(struct call *c, enum err code, const struct error *why)
 		    h->failed && !st.ok ? " " : "", h->failed && !st.ok ? st.why : "");
 	h->told = h->failed;
 	tell_local(h, st.local);
+	tell_schema(h);
 	h->out = false;
 	pthread_cond_broadcast(&h->turn);
 	pthread_mutex_unlock(&h->lock);
@@ -160,6 +170,7 @@ health_new(struct api *api)
 	if (h == NULL)
 		abort();
 	h->api = api;
+	h->schema = db_schema();
 	h->sent_us = sys_mono_us(api->c.clock) - PROBE_US;
 	pthread_mutex_init(&h->lock, NULL);
 	sys_cond_init(&h->turn);
