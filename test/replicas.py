@@ -16,7 +16,7 @@ from threading import Thread
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
 
-from cluster import Cluster
+from cluster import Cluster, Node, Postgres
 from redis import program
 from server import Client, Failure, program as scriped, surroundings, wait_for
 from tap import Tap
@@ -243,6 +243,41 @@ def cancelled(w):
     w.warm()
 
 
+def diverged(w):
+    """A replica that does not follow the server that was promoted answers nothing, though it has more of the old log."""
+    c, old, new = w.c, w.c.primary, w.c.replica()
+    c.synchronous('')
+    c.pg['c'] = third = Postgres('c', f'{c.dir}/pg-c')
+    third.copy(c.pg[old].port)
+    third.start()
+    for to, port in [(n, c.pg[n].port) for n in 'ab'] + [('kv', c.kv.port)]:
+        c.link(f'far-{to}', port)
+    os.mkdir(os.path.join(c.dir, 'far'))
+    c.nodes['far'] = node = Node('far', c, 'api', {**c.settings, **c.of_services('far'), 'db_read': third.url('scriped', 'scriped')})
+    node.key, node.id, node.project = w.api[0].key, w.api[0].id, w.api[0].project
+    node.start()
+    w.api.append(node)
+    w.to.append(node.client())
+    w.note()
+    w.warm()
+    c.proxy.set('hold', f'{new}-{old}')
+    for _ in range(4):
+        w.note()
+        c.sql('SELECT pg_switch_wal()')         # some megabytes ahead of what is promoted
+    at = c.sql('SELECT pg_current_wal_flush_lsn()').strip()
+    need(wait_for(lambda: third.ask(f"SELECT pg_last_wal_replay_lsn() >= '{at}'").strip() == 't', 30), 'the third server does not follow')
+    c.pg[old].kill()
+    c.promote()
+    c.proxy.heal()
+    for i in range(2):
+        need(wait_for(lambda: w.status('/v1/jobs', 0) == 200, 60), 'nothing is served after the promotion')
+        for _ in range(20):
+            note = w.note()
+            need(w.status(f'/v1/notes/{note}', 2) == 200, 'what was written after a promotion is not read')
+        if i == 0:
+            w.opened()
+
+
 def refused(w):
     """Without `kv` a replica is refused at the start."""
     node = w.api[0]
@@ -272,7 +307,7 @@ def main():
     with Cluster(SETTINGS, apis=2, workers=1, bucket=False, replica_reads=True) as c:
         c.migrate()
         w = World(c)
-        for case in (refused, looked_at, answers, own_writes, of_others, of_jobs, cut_off, emptied, cancelled, away):
+        for case in (refused, looked_at, answers, own_writes, of_others, of_jobs, cut_off, emptied, cancelled, away, diverged):
             if only not in case.__name__:
                 continue
             try:

@@ -87,6 +87,12 @@ struct db_ops {
 	void	 (*close)(struct db *);
 };
 
+/* Where the log of a primary of PostgreSQL stands, as SQL and a whole number: its timeline, which each promotion makes larger, above the place.
+ * So what a promoted server writes is ahead of all that was written before, and of all that another one has which did not follow it. */
+#define DB_POSITION	"((('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::bigint & 1023) << 53)" \
+	" + (pg_current_wal_insert_lsn() - '0/0')::bigint"
+#define DB_TIMELINE(position)	((position) >> 53)
+
 void	db_init(void);				/* numbers the statements; once */
 int	db_schema(void);			/* of the database that this process has opened: it grows while we run */
 void	db_schema_is(int);			/* whoever looked */

@@ -45,7 +45,7 @@ struct call {
 	size_t bytes;		/* roughly what it writes: a batch is at most 8 MB */
 	int64_t since_us;	/* set by the engine */
 	int tries;		/* the engine's */
-	/* Positions in the log of PostgreSQL.  `lsn` of a write, set before done() where a replica is named (pg_read): where its COMMIT stands.  Given as
+	/* Positions in the log of PostgreSQL (DB_POSITION).  `lsn` of a write, set before done() where a replica is named (pg_read): where its COMMIT stands.  Given as
 	 * `since` to a later read, from whatever node, that read sees the write.  0: anything will do. */
 	int64_t since, lsn;
 	int trips;		/* how often it waited for an answer of the server: set by the engine before done(); 0 on SQLite */

@@ -20,11 +20,11 @@ const struct stmt link_verbs[VERBS] = {
 	[VERB_MARK] = { "own.mark", "SAVEPOINT m", OWN - VERB_MARK, 0, true },
 	[VERB_REWIND] = { "own.rewind", "ROLLBACK TO m", OWN - VERB_REWIND, 0, true },
 	[VERB_SIZE] = { "own.size", "SELECT pg_database_size(current_database())", OWN - VERB_SIZE, 0, true },
-	/* positions in the log, as whole numbers; a server that follows nobody is no replica, whatever it holds: it may have been promoted
-	 * beside the primary */
-	[VERB_LSN] = { "own.lsn", "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint", OWN - VERB_LSN, 0, true },
-	[VERB_REPLAYED] = { "own.replayed", "SELECT CASE WHEN pg_is_in_recovery() THEN (pg_last_wal_replay_lsn() - '0/0')::bigint"
-	    " ELSE -1 END", OWN - VERB_REPLAYED, 0, true },
+	/* positions in the log; a server that follows nobody is no replica, whatever it holds: it may have been promoted beside the primary.  One
+	 * that follows is on the timeline of the last move of the gate (kv/seen.h) that reached it: it has no other word for that which is never late */
+	[VERB_LSN] = { "own.lsn", "SELECT " DB_POSITION, OWN - VERB_LSN, 0, true },
+	[VERB_REPLAYED] = { "own.replayed", "SELECT CASE WHEN pg_is_in_recovery() THEN ((floor >> 53) << 53) + (pg_last_wal_replay_lsn() - '0/0')::bigint"
+	    " ELSE -1 END FROM replica_gate WHERE id = 1", OWN - VERB_REPLAYED, 0, true },
 };
 
 /* --- what the server's words mean --- */

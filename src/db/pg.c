@@ -372,11 +372,12 @@ pg_begin(struct db *db, enum tx t, struct error *e)
 	p->sent_since = 0;
 	p->defers = t == TX_READ;	/* of a write the mark says */
 	p->phase = t == TX_WRITE ? PG_WRITE : PG_READ;
-	link_verb(p->l, &p->account, &link_verbs[t == TX_WRITE ? VERB_BEGIN : VERB_SNAPSHOT]);
-	if (p->since > 0 && p->replayed == NULL) {
+	if (p->since > 0 && p->replayed == NULL) {		/* before the snapshot, which has all of it then */
 		p->replayed = ask_new(p);
 		link_ask(p->l, p->replayed, &link_verbs[VERB_REPLAYED], NULL, 0);
+		link_sync(p->l);
 	}
+	link_verb(p->l, &p->account, &link_verbs[t == TX_WRITE ? VERB_BEGIN : VERB_SNAPSHOT]);
 	return OK;
 }
 

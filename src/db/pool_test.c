@@ -356,6 +356,7 @@ DB_TEST(a_read_sees_the_write_whose_position_it_names)
 		return;
 	struct engine *g = with_rows(t, &c, 3);
 	engine_close(g);
+	t_db_script(t, "CREATE TABLE replica_gate (id {i64} NOT NULL PRIMARY KEY, floor {i64} NOT NULL); INSERT INTO replica_gate (id, floor) VALUES (1, 0)");
 	c.pg_read = c.pg_uri;
 	g = t_db_engine(&c);
 	run(g, &write);

@@ -374,6 +374,11 @@ TEST(where_a_workspace_wrote_only_grows)
 	(void)t_kv_wait(kv, take_of(8, 5, 60000000));			/* behind both */
 	CHECK(far.calls == 1 && far.ok && near.calls == 1 && near.ok);
 	CHECK_INT(t_kv_wait(kv, q).wrote, ==, INT64_C(81064793292668928) / 64);
+	for (int i = 0; i < 3; i++) {			/* of a later timeline, where a byte more counts */
+		struct told next = told_of(who, (INT64_C(5) << 53) + 1000001 + i);
+		CHECK(kv_wrote(kv, &next.tale));
+		CHECK_INT(t_kv_wait(kv, q).wrote, ==, (INT64_C(5) << 53) + 1000001 + i);
+	}
 	CHECK_INT(kv_links(kv), ==, 1);
 	server_kill(&s);
 	while (kv_wrote(kv, &never.tale)) {		/* the death is not known at once: then it is answered, and not taken */

@@ -11,9 +11,11 @@
 #define TURN_US		20000
 
 /* Outside of any transaction of ours: where the log stands, and what shut the replicas last. */
-SQL_PG(SEEN_SCHEMA, look, "replica_gate.look", "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint, turn, floor FROM replica_gate WHERE id = 1");
-SQL_PG(SEEN_SCHEMA, move, "replica_gate.move", "INSERT INTO replica_gate (id, turn, floor) VALUES (1, 1, (pg_current_wal_insert_lsn() - '0/0')::bigint)"
-    " ON CONFLICT (id) DO UPDATE SET turn = replica_gate.turn + 1, floor = GREATEST(replica_gate.floor, excluded.floor)");
+SQL_PG(SEEN_SCHEMA, look, "replica_gate.look", "SELECT " DB_POSITION ", turn, floor FROM replica_gate WHERE id = 1");
+/* A floor of another timeline is one of another primary. */
+SQL_PG(SEEN_SCHEMA, move, "replica_gate.move", "INSERT INTO replica_gate (id, turn, floor) VALUES (1, 1, " DB_POSITION ")"
+    " ON CONFLICT (id) DO UPDATE SET turn = replica_gate.turn + 1,"
+    " floor = GREATEST(excluded.floor, CASE WHEN replica_gate.floor >> 53 = excluded.floor >> 53 THEN replica_gate.floor END)");
 
 /* A call, until kv has taken the position for each workspace that it concerned. */
 struct parcel;
@@ -160,8 +162,9 @@ look_up(struct seen *s)
 
 	if (db_schema() < SEEN_SCHEMA || engine_read(s->c.engine, read_gate, &g, &e) != OK)
 		return;
-	if (!g.there) {
-		(void)!engine_wait(s->c.engine, move_gate, NULL, &e);	/* the first one there */
+	if (!g.there || DB_TIMELINE(g.floor) != DB_TIMELINE(g.position)) {	/* the first one there, or there since a promotion */
+		atomic_store(&s->until_us, 0);
+		(void)!engine_wait(s->c.engine, move_gate, NULL, &e);
 		return;
 	}
 	if (!s->looked || g.turn != s->last_turn)

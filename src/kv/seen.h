@@ -11,6 +11,10 @@
  * moved once more behind it.  The row also holds how far a replica must be when they are open again, SEEN_SHUT_US after the last such move.
  * A new link to kv shuts for a moment, too: the server may have come back with an older memory.
  *
+ * A position holds the timeline of the primary (DB_POSITION), and so does the floor of that row, by which a replica shows whom it follows.  After a promotion the
+ * first node that looks moves the row: a replica that does not follow, however much it has of the old log, answers nothing from then on, nor what is asked for by
+ * a position of the new primary before that.
+ *
  * On an older schema than 5 there are nodes that tell nobody what they write: then nobody reads from replicas.
  *
  * Threads:  one, which looks.  All functions from any.

@@ -31,10 +31,10 @@ static const char take_script[] =
 	"  head = head or at\n"
 	"end\n"
 	"return {got, n, head and head + ARGV[2] - now or 0, KEYS[2] and redis.call('GET', KEYS[2])}\n";
-/* The place in the log only grows, whichever node comes last. */
+/* The place in the log only grows, whichever node comes last.  Compared as texts of one length: numbers there are exact up to 2^53 only. */
 static const char wrote_script[] =
 	"local old = redis.call('GET', KEYS[1])\n"
-	"if not old or tonumber(old) < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1], 'PX', " WROTE_MS ") end\n"
+	"if not old or old < ARGV[1] then redis.call('SET', KEYS[1], ARGV[1], 'PX', " WROTE_MS ") end\n"
 	"return 1\n";
 
 enum what { TAKES, WROTE, PING };
@@ -143,6 +143,13 @@ word_i64(struct command *w, int64_t i)
 	word(w, (str){ to, (size_t)snprintf(to, sizeof(w->text[0]), "%lld", (long long)i) });
 }
 
+static void
+word_position(struct command *w, int64_t lsn)
+{
+	char *to = w->text[w->n];
+	word(w, (str){ to, (size_t)snprintf(to, sizeof(w->text[0]), "%019lld", (long long)lsn) });
+}
+
 /* What is of one workspace has one hash tag. */
 static void
 word_name(struct command *w, struct kv_name n)
@@ -188,7 +195,7 @@ put(struct valkey *v, struct flight *f)
 		} else {
 			word_i64(&w, 1);
 			word_name(&w, f->tale->name);
-			word_i64(&w, f->tale->lsn);
+			word_position(&w, f->tale->lsn);
 		}
 	}
 	wire_put(&v->wire, w.w, w.n);
