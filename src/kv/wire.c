@@ -135,7 +135,8 @@ wire_words(const char *why)
 		{ "TLS", "it does not speak TLS, or an older one than 1.2" },
 		{ "WRONGPASS", "user or password in kv is wrong" }, { "NOAUTH", "it wants a password: redis://USER:PASSWORD@HOST" },
 		{ "NOPERM", "the user in kv may not do what is needed: EVAL, EVALSHA, SCRIPT, TIME, lists, GET and SET of scriped:*" },
-		{ "ENOTFOUND", "its name is not known" }, { "ECONNREFUSED", "nobody listens there" }, { "ECONNRESET", "it closed the connection: is kv to be rediss:// for TLS?" },
+		{ "ENOTFOUND", "its name is not known" }, { "ECONNREFUSED", "nobody listens there" }, { "ECONNRESET", "it closed the connection: is kv to be rediss:// for TLS, or has it as many clients as its maxclients allows?" },
+		{ "BUSY", "it runs somebody's script without end: SCRIPT KILL" }, { "LOADING", "it reads its data and will answer soon" },
 		{ "ETIMEDOUT", "it is silent, as one without TLS is to rediss://" }, { "EPROTO", "it is no Valkey or Redis" }, { "READONLY", "it is a replica" }, { "MISCONF", "it cannot write to its disk" }, { "OOM", "its memory is full" },
 	};
 

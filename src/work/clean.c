@@ -144,9 +144,7 @@ clean_some(struct work *w)
 		enum err code = engine_wait(w->c.engine, clean, &c, &e);
 		if (code == OK)
 			code = clear_uploads(&c, &e);
-		if (code != OK)
-			log_note(w->c.log, LOG_WARN, "clean", "%s", e.detail);
-		if (code != OK || c.last) {
+		if (!work_told(w, "clean", code, &e) || c.last) {
 			clean_from_the_top(w);
 			return false;
 		}

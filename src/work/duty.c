@@ -19,9 +19,7 @@ give_back(struct work *w)
 	struct error e;
 	int n;
 
-	if (step_lost(w, sys_wall_ms(w->c.clock), &n, &e) != OK)
-		log_note(w->c.log, LOG_WARN, "lease", "%s", e.detail);
-	else if (n > 0)
+	if (work_told(w, "leases", step_lost(w, sys_wall_ms(w->c.clock), &n, &e), &e) && n > 0)
 		work_wake(w);
 	return false;
 }
@@ -96,10 +94,8 @@ duties_hold(struct work *w)
 
 	if (!shared(w))
 		return;
-	if (engine_wait(w->c.engine, take, &t, &e) != OK) {
-		log_note(w->c.log, LOG_WARN, "duty", "%s", e.detail);
+	if (!work_told(w, "duty", engine_wait(w->c.engine, take, &t, &e), &e))
 		return;		/* what is held is held until its end */
-	}
 	pthread_mutex_lock(&w->lock);
 	for (size_t i = 0; i < COUNT(duties); i++) {
 		struct duty_held *h = &w->duty[i];
@@ -148,8 +144,8 @@ done(struct work *w, const struct duty *d, int64_t period_ms)
 	struct next n = { w, d->name, sys_wall_ms(w->c.clock) + period_ms };
 	struct error e;
 
-	if (shared(w) && period_ms >= duty_ms(w) && engine_wait(w->c.engine, write_next, &n, &e) != OK)
-		log_note(w->c.log, LOG_WARN, "duty", "%s", e.detail);
+	if (shared(w) && period_ms >= duty_ms(w))
+		(void)work_told(w, "duty_done", engine_wait(w->c.engine, write_next, &n, &e), &e);
 }
 
 /* When it is to be looked at again. */

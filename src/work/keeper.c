@@ -31,8 +31,8 @@ sign_of_life(struct work *w)
 	struct error e;
 
 	board_stats(w->board, &st);
-	if (st.running > 0 && engine_wait(w->c.engine, renew, w, &e) != OK)
-		log_note(w->c.log, LOG_WARN, "lease", "not renewed: %s", e.detail);
+	if (st.running > 0)
+		(void)work_told(w, "lease", engine_wait(w->c.engine, renew, w, &e), &e);
 }
 
 /* This node's own, and who else is there. */
@@ -69,8 +69,7 @@ be_there(struct work *w)
 
 	if (!id_set(w->c.node.id) || engine_embedded(w->c.engine) || db_schema() < NODE_SCHEMA)
 		return;
-	if (engine_wait(w->c.engine, pulse, w, &e) != OK)
-		log_note(w->c.log, LOG_WARN, "node", "%s", e.detail);
+	(void)work_told(w, "node", engine_wait(w->c.engine, pulse, w, &e), &e);
 	duties_hold(w);
 }
 
@@ -85,8 +84,8 @@ set_clock(struct work *w)
 {
 	struct error e;
 
-	if (w->c.shared != NULL && engine_read(w->c.engine, ask_time, w, &e) != OK)
-		log_note(w->c.log, LOG_WARN, "clock", "%s", e.detail);
+	if (w->c.shared != NULL)
+		(void)work_told(w, "clock", engine_read(w->c.engine, ask_time, w, &e), &e);
 }
 
 /* --- polling --- */
@@ -142,8 +141,8 @@ read_waited(struct work *w, enum err (*run)(void *, struct db *, struct error *)
 {
 	struct error e;
 
-	if (!engine_embedded(w->c.engine) && board_waits(w->board) && engine_read(w->c.engine, run, w, &e) != OK)
-		log_note(w->c.log, LOG_WARN, "wait", "%s", e.detail);
+	if (!engine_embedded(w->c.engine) && board_waits(w->board))
+		(void)work_told(w, "wait", engine_read(w->c.engine, run, w, &e), &e);
 }
 
 static void
@@ -162,8 +161,8 @@ recall(struct work *w)
 {
 	struct error e;
 
-	if (!engine_embedded(w->c.engine) && engine_read(w->c.engine, work_recall, w, &e) != OK)
-		log_note(w->c.log, LOG_WARN, "estimate", "%s", e.detail);
+	if (!engine_embedded(w->c.engine))
+		(void)work_told(w, "estimate", engine_read(w->c.engine, work_recall, w, &e), &e);
 }
 
 /* --- waits that the keeper is late for --- */

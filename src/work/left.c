@@ -37,9 +37,7 @@ move_on(struct work *w)
 		enum err code = engine_read(w->c.engine, find_vacated, &m, &e);
 		if (code == OK && m.found)
 			code = engine_wait(w->c.engine, move_slice, &m, &e);
-		if (code != OK)
-			log_note(w->c.log, LOG_WARN, "move", "%s", e.detail);
-		if (code != OK || !m.found) {
+		if (!work_told(w, "move", code, &e) || !m.found) {
 			bool again = code == OK && w->moved;
 			w->move_at = (struct vacated){ .since = 0 };
 			w->moved = false;
@@ -106,10 +104,8 @@ empty_some(struct work *w)
 			code = engine_wait(w->c.engine, empty_slice, &m, &e);
 			emptied = true;
 		}
-		if (code != OK) {
-			log_note(w->c.log, LOG_WARN, "knowledge", "%s", e.detail);
+		if (!work_told(w, "knowledge", code, &e))
 			return false;
-		}
 	}
 	w->empty_at = m.found ? m.workspace : (workspace_id){ .u = { "" } };
 	w->empty_behind = m.found ? m.document : (document_id){ .u = { "" } };

@@ -37,8 +37,5 @@ sweep_over(struct work *w)
 	struct sweeping s = { .w = w };
 	struct error e;
 
-	if (engine_wait(w->c.engine, sweep, &s, &e) == OK)
-		return s.more;
-	log_note(w->c.log, LOG_WARN, "clean", "%s", e.detail);
-	return false;
+	return work_told(w, "over", engine_wait(w->c.engine, sweep, &s, &e), &e) && s.more;
 }

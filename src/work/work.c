@@ -175,10 +175,31 @@ take_token(struct work *w)
 	return go;
 }
 
-static void
-pause_after(struct work *w, const struct error *e)
+bool
+work_told(struct work *w, const char *what, enum err code, const struct error *e)
 {
-	log_note(w->c.log, LOG_ERROR, "job", "the database refuses: %s", e->detail);
+	int at = 0;
+
+	if (code == OK && w->nfailing == 0)
+		return true;
+	pthread_mutex_lock(&w->lock);
+	while (at < w->nfailing && strcmp(w->failing[at], what) != 0)
+		at++;
+	bool changed = (code == OK) == (at < w->nfailing) && at < FAILING_MAX;
+	if (changed && code == OK)
+		w->failing[at] = w->failing[--w->nfailing];
+	else if (changed)
+		w->failing[w->nfailing++] = what;
+	pthread_mutex_unlock(&w->lock);
+	if (changed)
+		log_note(w->c.log, code == OK ? LOG_INFO : LOG_WARN, what, "%s%s", code == OK ? "the database does it again" : "the database refuses: ",
+		    code == OK ? "" : e->detail);
+	return code == OK;
+}
+
+static void
+pause_after(struct work *w)
+{
 	pthread_mutex_lock(&w->lock);
 	if (!w->stopping)
 		(void)sys_cond_wait_us(&w->pause, &w->lock, PAUSE_US);
@@ -193,7 +214,7 @@ step_through(struct work *w, struct run *r, bool *took)
 
 	for (;;) {
 		enum err code = step(w, r, !w->stopping, took, &e);
-		if (code == OK)
+		if (code != E_CONFLICT && work_told(w, "job", code, &e))
 			return true;
 		if (code == E_CONFLICT) {
 			log_job(r, LOG_WARN, "lost");		/* what it did is of no effect */
@@ -205,7 +226,7 @@ step_through(struct work *w, struct run *r, bool *took)
 		}
 		if (w->stopping)
 			return false;		/* what it held comes back when its lease ends */
-		pause_after(w, &e);
+		pause_after(w);
 	}
 }
 

@@ -67,6 +67,10 @@ bool	from_page(struct run *, struct unlisted *, str content_type), from_video(st
 bool	read_upload(struct run *, upload_id, str type, str name, double share, struct ingest_result *ret);
 void	run_unread(struct run *, enum ingest_fault, const struct ingest_result *);	/* the verdict of a fault */
 
+/* What the database said of something that is done again and again: a line in the log when it begins to fail, and one when it succeeds again.
+ * Returns whether it succeeded. */
+bool	work_told(struct work *, const char *what, enum err, const struct error *);
+
 /* step.c: the transaction between two jobs.  `r` ended (verdict set) or is fresh; *took tells whether it holds another job. */
 MUST_USE enum err step(struct work *, struct run *r, bool take, bool *took, struct error *);
 /* Gives jobs with an ended lease back; all running ones with now = INT64_MAX. */
@@ -166,6 +170,7 @@ struct steps {
 	int64_t landed_us;
 };
 
+#define FAILING_MAX	16		/* more than there are words given to work_told */
 struct work {
 	struct steps steps;
 	struct work_conf c;
@@ -183,6 +188,8 @@ struct work {
 	unsigned hints;			/* a bit of enum keeper_round each */
 	struct bus_listener hears_jobs, hears_ends, hears_follows, hears_steps;
 	_Atomic int live;		/* nodes, this one included */
+	const char *failing[FAILING_MAX];	/* work_told's, under the lock */
+	_Atomic int nfailing;
 	struct duty_held duty[DUTIES_MAX];
 	struct vacated move_at;		/* the duties': what it moved from last, and whether there was anything in this round */
 	bool moved;

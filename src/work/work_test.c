@@ -431,19 +431,48 @@ DB_TEST(a_claim_that_nobody_knows_of_comes_back)
 }
 
 /* The lease of a job is taken away while it runs: the worker lets go of it and goes on with others. */
-/* Whether a line of the house's log holds that. */
-static bool
+/* Lines of the house's log that hold that. */
+static int
 logged(struct t_house *h, const char *what)
 {
 	char line[4096];
-	bool found = false;
+	int n = 0;
 	FILE *f = fopen(h->log_path, "r");
 
-	while (f != NULL && !found && fgets(line, sizeof(line), f) != NULL)
-		found = strstr(line, what) != NULL;
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		n += strstr(line, what) != NULL;
 	if (f != NULL)
 		fclose(f);
-	return found;
+	return n;
+}
+
+static int64_t
+refusals(struct t_house *h)
+{
+	struct engine_stats st;
+
+	engine_stats(h->engine, &st);
+	return st.failed;
+}
+
+DB_TEST(a_database_that_refuses_is_a_line_in_the_log_and_one_when_it_is_over)
+{
+	struct t_house h;
+
+	t_house_open(&h, t, T_HANDS | T_FAULTS, "workers=4 log_level=info");
+	settle(&h);
+	t_break(&h, DB_FAULT_CALL, 1, true);
+	int64_t before = refusals(&h);
+	for (int64_t until = sys_mono_us(&sys_clock_real) + 30000000; refusals(&h) < before + 12 && sys_mono_us(&sys_clock_real) < until; t_pause())
+		work_wake(h.work);
+	CHECK_INT(refusals(&h), >=, before + 12);
+	CHECK(t_mend(&h));
+	job_id id = t_job(&h, JT_NOOP, "{}", 0);
+	work_wake(h.work);
+	T_UNTIL(status_of(&h, id) == JS_DONE);
+	T_UNTIL(logged(&h, "event=job msg=\"the database does it again\"") == 1);
+	CHECK_INT(logged(&h, "event=job msg=\"the database refuses"), ==, 1);
+	t_house_close(&h);
 }
 
 DB_TEST(a_worker_survives_the_loss_of_its_job)
