@@ -619,12 +619,10 @@ read_all(struct t_app *a)
 	}
 }
 
-DB_TEST(a_read_is_one_round_trip_and_a_write_two)
+PG_TEST(a_read_is_one_round_trip_and_a_write_two)
 {
 	struct t_app app;
 
-	if (!t->pg)
-		return;
 	t_app_open(&app, t, 0, "writer=openai openai_price_in=1 blob_bucket=files");
 	CHECK_INT(t_call(&app, "GET", "/v1/workspaces/me", NULL, NULL).status, ==, 200);	/* the key is known from here on */
 	for (int pass = 0; pass < 2; pass++)		/* the first one prepares the statements of each connection, which costs nothing */

@@ -261,15 +261,13 @@ DB_TEST(of_two_twins_that_fail_both_get_the_same_error)
 }
 
 /* On PostgreSQL, where the first one may run on another node for longer than a twin waits; the embedded writer has an order. */
-DB_TEST(a_twin_that_waits_too_long_is_told_to_come_back)
+PG_TEST(a_twin_that_waits_too_long_is_told_to_come_back)
 {
 	struct t_app a;
 	struct t_conn c;
 	struct db other;
 	struct error e;
 
-	if (!t->pg)
-		return;
 	t_app_open(&a, t, 0, "db_lock=100");
 	CHECK_OK(e, db_pg_open(t->uri, &other, &e));
 	struct idem_name name = idem_name(a.h.ws, S("POST /v1/notes"), S("k"));
@@ -339,15 +337,13 @@ all_replayed(struct t_conn *c, int fresh)
 }
 
 /* On a pool of four: one of them waits for a row, and the others for it, without a connection. */
-DB_TEST(two_hundred_twins_wait_and_others_go_on)
+PG_TEST(two_hundred_twins_wait_and_others_go_on)
 {
 	struct t_conn c[TWINS];
 	struct t_app a;
 	struct db other;
 	struct error e;
 
-	if (!t->pg)
-		return;
 	t_app_open(&a, t, 0, "");
 	for (int i = 0; i < TWINS; i++)
 		t_conn_open(&c[i], a.port, a.key);

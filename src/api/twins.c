@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #define CHAINS		256
-#define PAUSE_US	INT64_C(20000)
+#define PAUSE_US	INT64_C(20000)	/* then twice that, and so on */
 #define PAUSE_MOST_US	INT64_C(250000)
 
 struct twins {
@@ -229,11 +229,11 @@ twins_parked(struct twins *t)
 struct twins *
 twins_new(struct api *api)
 {
-	struct twins *t = engine_embedded(api->c.engine) ? NULL : calloc(1, sizeof(*t));
+	struct twins *t;
 
 	if (engine_embedded(api->c.engine))
 		return NULL;
-	if (t == NULL)
+	if ((t = calloc(1, sizeof(*t))) == NULL)
 		abort();
 	t->api = api;
 	pthread_mutex_init(&t->lock, NULL);

@@ -35,7 +35,7 @@ open_here(struct site *s, struct error *e)
 	TRY(bus_open(&(struct bus_conf){ home_direct(&s->conf), sys_ulid(clock), s->log, clock }, &s->bus, e));
 	auth_on_bus(s->desk.auth, s->bus);
 	s->work = work_idle(&(struct work_conf){ .settings = settings, .ctx = s, .engine = s->home.engine, .log = s->log, .clock = clock, .bus = s->bus });
-	struct api_conf ac = { s->home.engine, s->work, s->desk.auth, s->limits, s->log, clock, NULL, NULL, NULL, NULL };
+	struct api_conf ac = { .engine = s->home.engine, .work = s->work, .auth = s->desk.auth, .limits = s->limits, .log = s->log, .clock = clock };
 	return api_open(&ac, &s->conf, &s->desk.api, e);
 }
 

@@ -58,7 +58,7 @@ struct engine_conf {
 	int pool, queue_max, readers_max;
 	int64_t deadline_us;
 	/* PostgreSQL */
-	int64_t lock_ms;	/* how long a write waits for a row of another one; 0: 30 s */
+	int64_t lock_ms;	/* how long a write waits for a row of another one, at most 0.9 of statement_ms; 0: that */
 	const char *pg_read;	/* a replica, for calls that say CALL_REPLICA; or NULL */
 	int64_t statement_ms;	/* how long a statement may take, and a server be silent (a second longer); 0: 30 s */
 	int drivers;		/* threads that drive the connections; 0: 1 */
@@ -86,7 +86,7 @@ void	engine_hurry(struct engine *);
 /* Runs what is queued, then closes. */
 void	engine_close(struct engine *);
 
-/* How far the database's time is ahead of this machine's, looked at three times. */
+/* The clock goes by the database's time from then on.  Three looks, of which the quickest counts. */
 MUST_USE enum err db_clock(struct db *, struct sys_clock_shared *, struct error *);
 
 struct engine_stats { int64_t queued, batches, calls, failed, size, last_batch_us; bool ok; char why[300]; int64_t hist[10];

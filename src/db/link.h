@@ -1,8 +1,8 @@
 /* link -- one connection to PostgreSQL in pipeline mode: statements go out without waiting, answers come back in their order.
  *
- *	link_send …	into libpq's buffer; nothing moves before link_sync, or 64 KB
- *	link_sync	ends a flight: the server answers all of it, and an error skips only what stands behind it in the same flight
- *	link_pump	takes in what came and tells whom it is for
+ *	link_ask, link_run, link_verb	into libpq's buffer; nothing moves before link_sync, or 64 KB
+ *	link_sync			ends a flight: the server answers all of it, and an error skips only what stands behind it in the same flight
+ *	link_pump			takes in what came and tells whom it is for
  *
  * What is sent has one of four readers: an ask (somebody waits for its rows), the owner's account (a statement that nobody waits for: its
  * fault, or its miss, is kept until somebody does), the place where prepared statements are noted, or nobody.
@@ -10,7 +10,7 @@
  * Statements are prepared at their first use, in the same flight.  Nothing is SET: what a connection needs stands in its options, so that a
  * pooler may mix connections between transactions.
  *
- * Ownership:  values may go when link_send returns.  An ask belongs to who sends it and stays until it is answered.
+ * Ownership:  values may go when the function that sends them returns.  An ask belongs to who sends it and stays until it is answered.
  * Errors:     link_lost says that the connection is gone; everything under way was told so (`lost`).
  * Threads:    one at a time. */
 #ifndef DB_LINK_H

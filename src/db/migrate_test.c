@@ -167,13 +167,12 @@ start_node(void *arg)
 	return NULL;
 }
 
-DB_TEST(nodes_that_start_together_share_the_work)
+/* one embedded server has one data folder */
+PG_TEST(nodes_that_start_together_share_the_work)
 {
 	struct node node[6];
 	struct error e = { 0 };
 
-	if (!t->pg)
-		return;			/* one embedded server has one data folder */
 	for (int i = 0; i < 6; i++) {
 		node[i] = (struct node){ .t = t };
 		CHECK_OK(e, sys_thread(&node[i].thread, "node", start_node, &node[i], &e));
@@ -279,14 +278,12 @@ DB_TEST(who_holds_a_table_goes_first_and_nobody_stands_behind_us_for_long)
 	h.db.ops->close(&h.db);
 }
 
-DB_TEST(a_start_on_postgresql_says_whether_it_can_serve_and_changes_nothing)
+PG_TEST(a_start_on_postgresql_says_whether_it_can_serve_and_changes_nothing)
 {
 	const struct migration *list;
 	int n = migrate_list(&list), at;
 	struct error e = { 0 };
 
-	if (!t->pg)
-		return;
 	struct db db = t_db_open(t);
 	CHECK_ERR(migrate_fits(&db, list, n, &e), E_STORAGE);
 	CHECK(strstr(e.detail, "empty") != NULL && strstr(e.detail, "setup") != NULL);

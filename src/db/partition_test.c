@@ -54,13 +54,11 @@ later(struct t_db *t)
 
 #define PARTS(t, table) t_db_count(t, "SELECT count(*) FROM pg_inherits WHERE inhparent = to_regclass('" table "')")
 
-DB_TEST(ranges_are_there_before_their_time_and_go_when_all_of_them_is_old)
+PG_TEST(ranges_are_there_before_their_time_and_go_when_all_of_them_is_old)
 {
 	char did[PARTITION_DID];
 	int64_t now = now_of();
 
-	if (!t->pg)
-		return;
 	t_db_schema(t);
 	struct db db = t_db_open(t);
 	put_event(t, now, 1);
@@ -85,13 +83,11 @@ DB_TEST(ranges_are_there_before_their_time_and_go_when_all_of_them_is_old)
 	db.ops->close(&db);
 }
 
-DB_TEST(a_job_that_is_not_done_keeps_its_partition)
+PG_TEST(a_job_that_is_not_done_keeps_its_partition)
 {
 	char did[PARTITION_DID];
 	int64_t now = now_of(), keep = 30 * DAY_MS;
 
-	if (!t->pg)
-		return;
 	t_db_schema(t);
 	struct db db = t_db_open(t);
 	put_job(t, now, 1, "DONE", now);
@@ -108,13 +104,11 @@ DB_TEST(a_job_that_is_not_done_keeps_its_partition)
 	db.ops->close(&db);
 }
 
-DB_TEST(rows_of_a_clock_that_was_ahead_are_there_all_the_time)
+PG_TEST(rows_of_a_clock_that_was_ahead_are_there_all_the_time)
 {
 	char did[PARTITION_DID];
 	int64_t now = now_of();
 
-	if (!t->pg)
-		return;
 	t_db_schema(t);
 	struct db db = t_db_open(t);
 	for (int i = 0; i < 20; i++)
@@ -133,13 +127,11 @@ DB_TEST(rows_of_a_clock_that_was_ahead_are_there_all_the_time)
 	db.ops->close(&db);
 }
 
-DB_TEST(a_time_in_which_nobody_was_there_is_one_range)
+PG_TEST(a_time_in_which_nobody_was_there_is_one_range)
 {
 	char did[PARTITION_DID];
 	int64_t now = now_of() + 3000 * DAY_MS;
 
-	if (!t->pg)
-		return;
 	t_db_schema(t);
 	struct db db = t_db_open(t);
 	CHECK_INT(tend(&db, PARTITIONED_request_log, now, 0, did), <, 8);
@@ -148,14 +140,12 @@ DB_TEST(a_time_in_which_nobody_was_there_is_one_range)
 	db.ops->close(&db);
 }
 
-DB_TEST(rows_of_old_times_find_ranges_that_were_made_for_them)
+PG_TEST(rows_of_old_times_find_ranges_that_were_made_for_them)
 {
 	char did[PARTITION_DID];
 	struct error e = { 0 };
 	int64_t now = now_of() + 600 * DAY_MS, old = now - 300 * DAY_MS;
 
-	if (!t->pg)
-		return;
 	t_db_schema(t);
 	struct db db = t_db_open(t);
 	put_event(t, now_of(), 1);
@@ -186,13 +176,11 @@ DB_TEST(rows_of_old_times_find_ranges_that_were_made_for_them)
 	db.ops->close(&db);
 }
 
-DB_TEST(the_sizes_of_request_logs_follow_what_is_dropped)
+PG_TEST(the_sizes_of_request_logs_follow_what_is_dropped)
 {
 	char did[PARTITION_DID];
 	int64_t now = now_of();
 
-	if (!t->pg)
-		return;
 	t_db_schema(t);
 	struct db db = t_db_open(t);
 	t_db_script(t, "INSERT INTO request_log (workspace, id, principal, method, operation, path, status, error, us, bytes_in, bytes_out, ip, idempotency, weight)"
@@ -233,7 +221,7 @@ convert(struct db *db, int64_t now)
 	CHECK_OK(e, migrate(db, list, n, NULL, now, &e));
 }
 
-DB_TEST(a_conversion_goes_on_where_it_was_cut_short)
+PG_TEST(a_conversion_goes_on_where_it_was_cut_short)
 {
 	static const char *const cut[] = {
 		"SELECT 1",
@@ -243,8 +231,6 @@ DB_TEST(a_conversion_goes_on_where_it_was_cut_short)
 	};
 	struct db db;
 
-	if (!t->pg)
-		return;
 	plain(t, &db);
 	for (size_t i = 0; i < COUNT(cut); i++) {
 		t_db_script(t, cut[i]);
@@ -267,12 +253,10 @@ DB_TEST(a_conversion_goes_on_where_it_was_cut_short)
 	db.ops->close(&db);
 }
 
-DB_TEST(a_row_of_a_clock_that_was_ahead_does_not_stop_a_conversion)
+PG_TEST(a_row_of_a_clock_that_was_ahead_does_not_stop_a_conversion)
 {
 	struct db db;
 
-	if (!t->pg)
-		return;
 	plain(t, &db);
 	put_event(t, now_of() + 700 * DAY_MS, 2);
 	convert(&db, now_of());
@@ -280,7 +264,7 @@ DB_TEST(a_row_of_a_clock_that_was_ahead_does_not_stop_a_conversion)
 	db.ops->close(&db);
 }
 
-DB_TEST(a_conversion_that_nobody_ends_is_taken_back_before_it_refuses_rows)
+PG_TEST(a_conversion_that_nobody_ends_is_taken_back_before_it_refuses_rows)
 {
 	struct error e = { 0 };
 	int64_t now = now_of();
@@ -289,8 +273,6 @@ DB_TEST(a_conversion_that_nobody_ends_is_taken_back_before_it_refuses_rows)
 	char sql[200];
 	bool did;
 
-	if (!t->pg)
-		return;
 	plain(t, &db);
 	snprintf(sql, sizeof(sql), "ALTER TABLE event ADD CONSTRAINT event_bound CHECK (id < '%s') NOT VALID", at.s);
 	t_db_script(t, sql);

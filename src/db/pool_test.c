@@ -189,14 +189,12 @@ with_rows(struct t_db *t, struct engine_conf *c, int n)
 
 /* --- flights --- */
 
-DB_TEST(reads_of_many_share_a_flight)
+PG_TEST(reads_of_many_share_a_flight)
 {
 	static struct probe p[30];
 	struct engine_conf c;
 	struct engine_stats before, after;
 
-	if (!t->pg)
-		return;
 	struct engine *g = with_rows(t, &c, 3);
 	engine_stats(g, &before);
 	for (int i = 0; i < 30; i++)
@@ -210,13 +208,11 @@ DB_TEST(reads_of_many_share_a_flight)
 	engine_close(g);
 }
 
-DB_TEST(a_read_that_fails_fails_alone)
+PG_TEST(a_read_that_fails_fails_alone)
 {
 	struct probe p[5];
 	struct engine_conf c;
 
-	if (!t->pg)
-		return;
 	struct engine *g = with_rows(t, &c, 3);
 	for (int i = 0; i < 5; i++)
 		p[i] = i % 2 == 0 ? probe(i / 2 + 1, look_up, CALL_READ) : probe(1, fail_to_look, CALL_READ);
@@ -229,13 +225,11 @@ DB_TEST(a_read_that_fails_fails_alone)
 	engine_close(g);
 }
 
-DB_TEST(several_questions_take_one_round_trip)
+PG_TEST(several_questions_take_one_round_trip)
 {
 	struct probe p = probe(1, ask_thrice, CALL_READ), twice = probe(2, look_twice, CALL_READ);
 	struct engine_conf c;
 
-	if (!t->pg)
-		return;
 	struct engine *g = with_rows(t, &c, 3);
 	run(g, &p);
 	CHECK(p.code == OK && p.seen == 3 + 2 + 1);
@@ -247,13 +241,11 @@ DB_TEST(several_questions_take_one_round_trip)
 }
 
 /* Its driver need not wake for one that shares while a flight is under way, but must when that one takes its time, and when many wait. */
-DB_TEST(who_shares_waits_for_no_flight_that_does_not_land)
+PG_TEST(who_shares_waits_for_no_flight_that_does_not_land)
 {
 	struct probe slow = probe(0, wait_in_line, CALL_READ | CALL_SHARES), quick = probe(2, look_up, CALL_READ | CALL_SHARES), many[20];
 	struct engine_conf c;
 
-	if (!t->pg)
-		return;
 	engine_close(with_rows(t, &c, 3));
 	c.pool = 2;
 	c.statement_ms = 120000;
@@ -291,14 +283,12 @@ backend(struct t_db *t)
 	return (int)t_db_count(t, sql);
 }
 
-DB_TEST(a_silent_server_is_left_in_seconds)
+PG_TEST(a_silent_server_is_left_in_seconds)
 {
 	struct probe read = probe(1, look_up, CALL_READ), write = probe(9, write_it, 0), later = probe(2, look_up, CALL_READ), last = probe(3, look_up, CALL_READ);
 	struct engine_conf c;
 	struct engine_stats st;
 
-	if (!t->pg)
-		return;
 	struct engine *g = with_rows(t, &c, 3);
 	int first = backend(t);
 	int64_t began = sys_mono_us(&sys_clock_real);
@@ -323,13 +313,11 @@ DB_TEST(a_silent_server_is_left_in_seconds)
 }
 
 /* As when an operator cancels it: it stands on this server, and perhaps on no other. */
-DB_TEST(a_commit_of_which_the_server_warns_is_uncertain)
+PG_TEST(a_commit_of_which_the_server_warns_is_uncertain)
 {
 	struct probe write = probe(9, write_it, 0), read = probe(9, look_up, CALL_READ), next = probe(10, write_it, 0);
 	struct engine_conf c;
 
-	if (!t->pg)
-		return;
 	struct engine *g = with_rows(t, &c, 3);
 	t_db_script(t, "CREATE FUNCTION warn() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'it stands here'; RETURN NULL; END $$;"
 	    " CREATE CONSTRAINT TRIGGER warns AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.id = 9) EXECUTE FUNCTION warn()");
@@ -346,14 +334,12 @@ DB_TEST(a_commit_of_which_the_server_warns_is_uncertain)
 /* --- a replica --- */
 
 /* The server itself stands in for one, and is not believed: it follows nobody, and may have been promoted beside the primary. */
-DB_TEST(a_read_sees_the_write_whose_position_it_names)
+PG_TEST(a_read_sees_the_write_whose_position_it_names)
 {
 	struct probe write = probe(7, write_it, 0), read = probe(7, look_up, CALL_READ | CALL_REPLICA), twice = probe(7, look_twice, CALL_READ | CALL_REPLICA);
 	struct engine_stats st;
 	struct engine_conf c;
 
-	if (!t->pg)
-		return;
 	struct engine *g = with_rows(t, &c, 3);
 	engine_close(g);
 	t_db_script(t, "CREATE TABLE replica_gate (id {i64} NOT NULL PRIMARY KEY, floor {i64} NOT NULL); INSERT INTO replica_gate (id, floor) VALUES (1, 0)");
@@ -436,37 +422,25 @@ beside(struct t_db *t, int pool, unsigned flags, enum err (*run_crowd)(struct ca
 	CHECK_INT(living, ==, 0);
 }
 
-DB_TEST(a_write_gets_through_a_crowd_of_reads)
-{
-	if (!t->pg)
-		return;
-	t_db_script(t, tables);
+PG_TEST(a_write_gets_through_a_crowd_of_reads)
+{	t_db_script(t, tables);
 	beside(t, 4, CALL_READ, look_up, probe(9, write_it, 0));
 }
 
-DB_TEST(a_write_gets_through_a_crowd_of_snapshots)
-{
-	if (!t->pg)
-		return;
-	t_db_script(t, tables);
+PG_TEST(a_write_gets_through_a_crowd_of_snapshots)
+{	t_db_script(t, tables);
 	beside(t, 4, CALL_READ, look_twice, probe(9, write_it, 0));
 }
 
-DB_TEST(a_read_gets_through_a_crowd_of_writes)
-{
-	if (!t->pg)
-		return;
-	t_db_script(t, tables);
+PG_TEST(a_read_gets_through_a_crowd_of_writes)
+{	t_db_script(t, tables);
 	beside(t, 4, 0, dawdle, probe(1, look_up, CALL_READ));
 	beside(t, 4, 0, dawdle, probe(1, look_twice, CALL_READ));
 	beside(t, 1, 0, dawdle, probe(1, look_twice, CALL_READ));
 }
 
-DB_TEST(a_read_gets_through_a_crowd_of_snapshots)
-{
-	if (!t->pg)
-		return;
-	t_db_script(t, tables);
+PG_TEST(a_read_gets_through_a_crowd_of_snapshots)
+{	t_db_script(t, tables);
 	beside(t, 2, CALL_READ, look_twice, probe(1, look_up, CALL_READ));
 	beside(t, 1, CALL_READ, look_twice, probe(1, look_up, CALL_READ));
 }

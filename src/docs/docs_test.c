@@ -188,17 +188,12 @@ static void
 house_open(struct house *h, struct t_db *t)
 {
 	struct front_face faces[DOCS_FACES];
-	struct front_handler rest;
 	struct error e;
 
 	t_app_open(&h->app, t, 0, "");
 	CHECK_OK(e, docs_new(h->app.api, &h->docs, &e));
 	docs_faces(h->docs, faces);
-	api_front(h->app.api, &rest);
-	struct front_conf fc = { .listen = "127.0.0.1:0", .threads = 2, .max_connections = 20, .header_ms = 10000, .keepalive_ms = 60000,
-	    .body_rate = 4000, .drain_max = 16000000, .arena_budget = 32 << 20, .clock = &h->app.h.clock.c, .faces = faces, .nfaces = DOCS_FACES };
-	CHECK_OK(e, front_open(&fc, &rest, &h->front, &e));
-	t_conn_open(&h->c, atoi(strrchr(front_url(h->front), ':') + 1), NULL);
+	h->front = t_front(&h->app, faces, DOCS_FACES, &h->c);
 }
 
 static void

@@ -7,17 +7,17 @@
 #include "kv/slots.h"
 #include <stdio.h>
 
-#define TRIP		64
+#define TRIP		64		/* names in one transaction: as many as rate_window.lock has places */
 #define CHAINS		4096
-#define KEYS_MAX	65536
-#define TICK_US		INT64_C(250000)
-#define REPORT_MS	500
-#define IDLE_MS		1000
+#define KEYS_MAX	65536		/* names that this node knows; of others each node grants its share */
+#define TICK_US		INT64_C(250000)	/* between two looks at what is due */
+#define REPORT_MS	500		/* other nodes wait no longer than that to see what was used of a block */
+#define IDLE_MS		1000		/* then a block is given back */
 #define FORGET_MS	5000
 #define MARGIN_MS	200		/* before its end a block is not used any more */
 #define STALE_MS	200		/* a refusal is asked about again */
-#define SWEEP_US	INT64_C(60000000)
-#define MINUTE_MS	60000
+#define SWEEP_US	INT64_C(60000000)	/* rows of windows that are over */
+#define MINUTE_MS	60000		/* the window of requests: longer ones are rare and have no blocks */
 #define COARSE_MS	INT64_C(600000)	/* ends_at changes seldom, so that its index does */
 
 SQL_SINCE(5, make, "rate_window.make", "INSERT INTO rate_window (name, slots, ends_at) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING");

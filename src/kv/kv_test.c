@@ -560,12 +560,10 @@ TEST(in_a_valkey_no_window_is_over_the_limit_and_nobody_is_refused_under_it)
 	server_kill(&s);
 }
 
-DB_TEST(in_postgresql_no_window_is_over_the_limit_and_a_refusal_has_its_reason)
+PG_TEST(in_postgresql_no_window_is_over_the_limit_and_a_refusal_has_its_reason)
 {
 	struct taken *all;
 
-	if (!t->pg)
-		return;
 	t_db_schema(t);
 	int n = three_call("", t, &all);
 	/* a moment leaves late, by what clocks may differ; blocks there are none in so short a window, so that not one is missing */

@@ -184,15 +184,13 @@ hammer(void *arg)
 	return NULL;
 }
 
-DB_TEST(three_nodes_share_a_window_in_the_database)
+PG_TEST(three_nodes_share_a_window_in_the_database)
 {
 	static struct hammer d[6];
 	struct house h;
 	struct error e;
 	int got = 0;
 
-	if (!t->pg)
-		return;
 	open_house(&h, t);
 	int64_t began = sys_mono_us(&sys_clock_real);
 	for (int i = 0; i < 6; i++) {
@@ -210,13 +208,11 @@ DB_TEST(three_nodes_share_a_window_in_the_database)
 	close_house(&h);
 }
 
-DB_TEST(a_warm_name_costs_no_trip_of_its_own)
+PG_TEST(a_warm_name_costs_no_trip_of_its_own)
 {
 	struct kv_stats st;
 	struct house h;
 
-	if (!t->pg)
-		return;
 	open_house(&h, t);
 	for (int i = 0; i < 3; i++)
 		kv_nodes(h.kv[i], 1);

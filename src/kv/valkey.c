@@ -6,10 +6,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define SETUP_US	INT64_C(500000)
+#define SETUP_US	INT64_C(500000)		/* to connect, and for all that is said before the first take */
 #define PING_US		INT64_C(1000000)	/* of silence, after which we ask whether it still lives */
 #define HEAPS		256			/* chains of names, while takes of one name are brought together */
-#define WROTE_MS	"3600000"
+#define WROTE_MS	"3600000"		/* an hour: no replica that is further behind is of use */
 #define PREFIX		"scriped:"
 
 /* A window is the list of its moments in microseconds of the server's clock, the oldest first.  Returns: how many were taken now, how many were there, when the

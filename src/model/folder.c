@@ -70,13 +70,15 @@ folder_look(struct db *db, workspace_id w, project_id p, str name, int *n, bool 
 	return db_done(&r, e);
 }
 
+static const struct miss unknown = { E_NOT_FOUND, NULL, "Folder not found." };
+
 enum err
 folder_get(struct db *db, struct arena *a, workspace_id w, folder_id id, struct folder *ret, struct error *e)
 {
 	bool found;
 
 	TRY(db_one(db, get, &folder_rec, a, ret, &found, e, VID(w), VID(id)));
-	return found ? OK : fail(e, E_NOT_FOUND, NULL, "Folder not found.");
+	return found ? OK : fail(e, unknown.code, NULL, "%s", unknown.detail);
 }
 
 enum err
@@ -97,8 +99,6 @@ folder_of(struct db *db, workspace_id w, project_id p, folder_id id, const struc
 	return db_must_(db, &of, miss, e, VALS(VID(w), VID(id), VID(p)));
 }
 
-static const struct miss unknown = { E_NOT_FOUND, NULL, "Folder not found." };
-
 enum err
 folder_lock(struct db *db, workspace_id w, folder_id id, struct error *e)
 {
@@ -117,5 +117,5 @@ folder_beside(struct db *db, struct arena *a, workspace_id w, folder_id id, str 
 		*taken = db_col(&r, 3).i != 0;
 	}
 	TRY(db_done(&r, e));
-	return found ? OK : fail(e, E_NOT_FOUND, NULL, "Folder not found.");
+	return found ? OK : fail(e, unknown.code, NULL, "%s", unknown.detail);
 }

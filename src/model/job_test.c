@@ -269,14 +269,12 @@ DB_TEST(a_sign_of_life_keeps_the_lease)
 }
 
 /* Two connections: what stands behind the fence commits before the job is anybody else's, and nobody waits for it. */
-DB_TEST(behind_the_fence_a_job_is_its_workers_until_the_commit)
+PG_TEST(behind_the_fence_a_job_is_its_workers_until_the_commit)
 {
 	struct job_task mine, list[5];
 	struct bench b, other;
 	int n;
 
-	if (!t->pg)
-		return;
 	setup(&b, t);
 	open_bench(&other, t);
 	put(&b, 1, 1, now);

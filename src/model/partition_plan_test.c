@@ -162,15 +162,13 @@ put_rows(struct t_db *t, const ulid *id)
 	t_db_script(t, sql);
 }
 
-DB_TEST(a_row_is_found_in_one_partition_and_a_page_ends_where_it_is_full)
+PG_TEST(a_row_is_found_in_one_partition_and_a_page_ends_where_it_is_full)
 {
 	static const char *const tables[] = { "audit", "event", "request_log", "job" };
 	struct stmt *const *list;
 	int n = db_stmts(&list), asked = 0;
 	struct t_bench b;
 
-	if (!t->pg)
-		return;
 	t_bench_open(&b, t);
 	ulid id = ulid_low(sys_wall_ms(&sys_clock_real) + 40 * DAY_MS);
 	age(t, &b.db);

@@ -43,7 +43,7 @@ put_behind(void *arg)
 	return NULL;
 }
 
-DB_TEST(columns_are_counted_in_one_order)
+PG_TEST(columns_are_counted_in_one_order)
 {
 	struct putter me = { .t = t };
 	struct t_bench b, look;
@@ -54,8 +54,6 @@ DB_TEST(columns_are_counted_in_one_order)
 	enum err code;
 	bool any = false;
 
-	if (!t->pg)
-		return;
 	t_db_schema(t);
 	t_bench_open(&b, t);
 	t_bench_open(&look, t);

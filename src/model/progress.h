@@ -1,7 +1,7 @@
 /* progress -- how far jobs are that run, where many nodes share a database (schema 5, PostgreSQL): table job_progress, unlogged, for nothing is lost with it.
  *
  * A snapshot is believed for PROGRESS_KEPT_MS.  The embedded server has it in memory alone (work/board.c): there all of this does nothing.
- * Layer: includes db, job. */
+ * Layer: includes db, page. */
 #ifndef MODEL_PROGRESS_H
 #define MODEL_PROGRESS_H
 #include "db/db.h"

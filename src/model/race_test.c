@@ -105,13 +105,11 @@ read_password(struct pair *p, struct error *e)
 	return OK;
 }
 
-DB_TEST(who_signs_in_while_the_password_changes_is_judged_by_the_new_one)
+PG_TEST(who_signs_in_while_the_password_changes_is_judged_by_the_new_one)
 {
 	struct pair p;
 	bool known;
 
-	if (!t->pg)
-		return;
 	open_pair(&p, t, read_password);
 	CHECK_OK(p.first.e, join(&p.first, 1, 1, &known, &p.first.e));
 	CHECK_OK(p.first.e, person_set_password(&p.first.db, MK(person, 1), S("old"), now, &p.first.e));
@@ -132,13 +130,11 @@ take_account(struct pair *p, struct error *e)
 	return person_first_password(&p->second.db, MK(person, 1), S("theirs"), now, e);
 }
 
-DB_TEST(of_two_links_to_one_new_address_one_gives_the_password)
+PG_TEST(of_two_links_to_one_new_address_one_gives_the_password)
 {
 	struct pair p;
 	bool known;
 
-	if (!t->pg)
-		return;
 	open_pair(&p, t, take_account);
 	begin(&p);
 	CHECK_OK(p.first.e, join(&p.first, 1, 1, &known, &p.first.e));
@@ -152,13 +148,11 @@ DB_TEST(of_two_links_to_one_new_address_one_gives_the_password)
 
 static enum err join_other(struct pair *p, struct error *e) { return join(&p->second, 2, 2, &p->known, e); }
 
-DB_TEST(an_account_that_gets_its_password_at_this_moment_is_one_that_has_one)
+PG_TEST(an_account_that_gets_its_password_at_this_moment_is_one_that_has_one)
 {
 	struct pair p;
 	bool known;
 
-	if (!t->pg)
-		return;
 	open_pair(&p, t, join_other);
 	CHECK_OK(p.first.e, join(&p.first, 1, 1, &known, &p.first.e));
 	CHECK(!known);
@@ -179,15 +173,13 @@ give_reading(struct pair *p, struct error *e)
 	return consent_give(&b->db, &b->a, MK(person, 1), MK(client, 1), MK(workspace, 1), SCOPE_BIT(NOTES_READ), MK(consent, 2), now + 2, &p->consent, e);
 }
 
-DB_TEST(what_is_taken_back_at_this_moment_does_not_come_back_with_another_consent)
+PG_TEST(what_is_taken_back_at_this_moment_does_not_come_back_with_another_consent)
 {
 	struct client c = { .id = MK(client, 1), .name = S("c"), .auth_method = CLIENT_AUTH_NONE, .redirects = S("[]"), .metadata = S("{}"), .created_at = now,
 	    .fresh_until = TIME_NONE, .consented_at = TIME_NONE };
 	struct pair p;
 	bool known;
 
-	if (!t->pg)
-		return;
 	open_pair(&p, t, give_reading);
 	struct t_bench *b = &p.first;
 	CHECK_OK(b->e, join(b, 1, 1, &known, &b->e));

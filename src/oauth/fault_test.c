@@ -43,17 +43,10 @@ put_world(void *ctx, struct db *db, struct error *e)
 static void
 open_front(struct bench *b)
 {
-	struct front_conf fc = { .listen = "127.0.0.1:0", .threads = 2, .max_connections = 100, .header_ms = 10000, .keepalive_ms = 60000, .body_rate = 4000,
-	    .drain_max = 1 << 20, .arena_budget = 32 << 20, .clock = &b->app.h.clock.c, .nfaces = OAUTH_FACES };
 	struct front_face faces[OAUTH_FACES];
-	struct front_handler api;
-	struct error e;
 
 	oauth_faces(b->oauth, faces);
-	fc.faces = faces;
-	api_front(b->app.api, &api);
-	CHECK_OK(e, front_open(&fc, &api, &b->front, &e));
-	t_conn_open(&b->c, atoi(strrchr(front_url(b->front), ':') + 1), NULL);
+	b->front = t_front(&b->app, faces, OAUTH_FACES, &b->c);
 }
 
 static void

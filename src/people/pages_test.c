@@ -20,7 +20,6 @@ static void
 house_open(struct house *h, struct t_db *t, const char *sets)
 {
 	struct front_face faces[PEOPLE_FACES];
-	struct front_handler rest;
 	struct error e;
 	secret s;
 
@@ -29,11 +28,7 @@ house_open(struct house *h, struct t_db *t, const char *sets)
 	crypto_random(&s, sizeof(s));
 	CHECK_OK(e, people_new(h->app.api, &s, &h->people, &e));
 	people_faces(h->people, faces);
-	api_front(h->app.api, &rest);
-	struct front_conf fc = { .listen = "127.0.0.1:0", .threads = 2, .max_connections = 20, .header_ms = 10000, .keepalive_ms = 60000,
-	    .body_rate = 4000, .drain_max = 16000000, .arena_budget = 32 << 20, .clock = &h->app.h.clock.c, .faces = faces, .nfaces = PEOPLE_FACES };
-	CHECK_OK(e, front_open(&fc, &rest, &h->front, &e));
-	t_conn_open(&h->c, atoi(strrchr(front_url(h->front), ':') + 1), NULL);
+	h->front = t_front(&h->app, faces, PEOPLE_FACES, &h->c);
 }
 
 static void

@@ -42,7 +42,7 @@ _Static_assert(COUNT(duties) <= DUTIES_MAX, "struct work has a place for each");
 
 /* --- who has it --- */
 
-struct taking { struct work *w; int64_t now; struct { bool free, was, mine; int64_t next_at; } at[COUNT(duties)]; };
+struct taking { struct work *w; int64_t now; struct { bool free, mine; int64_t next_at; } at[COUNT(duties)]; };
 
 static int
 place_of(str name)
@@ -65,8 +65,8 @@ look(struct taking *t, struct db *db, struct error *e)
 	while (db_next(&r)) {
 		if ((i = place_of(db_col(&r, 0).s)) < 0)
 			continue;
-		t->at[i].was = str_eq(db_col(&r, 1).s, (str){ t->w->c.node.id.u.s, 26 });
-		t->at[i].free = t->at[i].was || db_col(&r, 2).i <= t->now;
+		bool ours = str_eq(db_col(&r, 1).s, (str){ t->w->c.node.id.u.s, 26 });
+		t->at[i].free = ours || db_col(&r, 2).i <= t->now;
 	}
 	return db_done(&r, e);
 }

@@ -1,6 +1,6 @@
 /* over -- what is over and of no workspace: sessions, invitations, clients without a consent, codes and families of tokens, sessions of MCP.
  *
- * A duty of the keeper: slice by slice, each a transaction of its own, as with what workspaces have (work.c). */
+ * And the progress that jobs told an hour ago.  A duty (duty.c): slice by slice, each a transaction of its own, as with what workspaces have (clean.c). */
 #include "model/client.h"
 #include "model/grant.h"
 #include "model/invitation.h"

@@ -146,15 +146,13 @@ run_hang(struct call *c, struct db *db, struct error *e)
 static _Atomic int hanging;
 static void done_hang(struct call *c, enum err code, const struct error *why) { (void)c, (void)code, (void)why; hanging--; }
 
-DB_TEST(a_wait_ends_at_its_deadline_though_the_database_hangs)
+PG_TEST(a_wait_ends_at_its_deadline_though_the_database_hangs)
 {
 	struct call all[8];
 	struct sleeper s;
 	struct t_house h;
 	struct error e;
 
-	if (!t->pg)
-		return;
 	t_house_open(&h, t, T_HANDS, "");
 	settle(&h);
 	for (size_t i = 0; i < COUNT(all); i++, hanging++) {
@@ -668,14 +666,12 @@ DB_TEST(progress_lives_an_hour)
 }
 
 /* A wait that shows steps has them brought here; for another one nobody looks. */
-DB_TEST(steps_of_another_node_are_brought_to_who_shows_them)
+PG_TEST(steps_of_another_node_are_brought_to_who_shows_them)
 {
 	struct sleeper waits = { .w = { .wake = wake, .deadline_us = INT64_MAX } }, shows = { .w = { .wake = wake, .deadline_us = INT64_MAX, .follows = true } };
 	struct t_house h;
 	struct job j;
 
-	if (!t->pg)
-		return;
 	t_house_open(&h, t, T_HANDS, "");
 	struct work *other = work_idle(&h.work->c);
 	struct run r = { .w = other, .task = { .workspace = h.ws, .id = { sys_ulid(&h.clock.c) } } }, s = r;
@@ -724,13 +720,11 @@ DB_TEST(a_job_is_followed_from_the_word_on)
 	board_free(b);
 }
 
-DB_TEST(progress_is_seen_by_other_nodes)
+PG_TEST(progress_is_seen_by_other_nodes)
 {
 	struct t_house h;
 	struct job j;
 
-	if (!t->pg)
-		return;
 	t_house_open(&h, t, 0, "");
 	struct work *other = work_idle(&h.work->c);
 	struct run r = { .w = h.work, .task = { .workspace = h.ws, .id = t_job(&h, JT_NOOP, NULL, 0) } };

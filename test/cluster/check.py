@@ -430,7 +430,7 @@ def moment(ulid):
 
 
 def partitions(case):
-    yield from (f"partition {p['name']} is the default one and holds rows" for p in case.state['default_rows'])
+    yield from (f"partition {p['name']} is behind the end of time and holds rows" for p in case.state['later_rows'])
 
 
 CHECKS = (notes, posts, folders, left_behind, events, chains, linearizable, reads, jobs, files, cancels, spend, audit, replays, refusals, rates, leases, revoked, moments, partitions)

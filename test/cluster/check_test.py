@@ -62,7 +62,7 @@ def innocent():
                   event('post.updated', 'post_P', content='p1'), event('post.updated', 'post_P', 1, content='p2'), event('post.created', 'post_Q', content='made'),
                   event('job.completed', 'job_J'), event('job.completed', 'job_F'), event('source.created', 'src_T')],
         'audit': [audit(note, 'note_N'), audit(post, 'post_P'), audit(one), audit(made), audit(gone), audit(cancel), audit(again), audit(upload), audit(file)],
-        'post_count': [dict(status_id='S', posts=2)], 'spend': [dict(day=1, reserved=0, spent=5)], 'witness': [], 'default_rows': []}
+        'post_count': [dict(status_id='S', posts=2)], 'spend': [dict(day=1, reserved=0, spent=5)], 'witness': [], 'later_rows': []}
     return [note, post, one, two, stale, read, got, walk, made, gone, cancel, again, upload, file], state, {'limit': 3}
 
 
@@ -327,9 +327,9 @@ def _(calls, state, meta):
     find(calls, 'generate')['data'] = {'id': 'job_J', 'status': 'DONE', 'result': {'postId': 'post_X'}}
 
 
-@guilty('is the default one', 'rows in the partition for what fits nowhere')
+@guilty('is behind the end of time', 'rows in the partition for what is younger than all')
 def _(calls, state, meta):
-    state['default_rows'].append({'name': 'event_default'})
+    state['later_rows'].append({'name': 'event_later'})
 
 
 @guilty('the columns count', 'a column that counts wrongly')

@@ -20,17 +20,29 @@ need(enum err code, const struct error *e)
 
 /* --- the application --- */
 
-static void
-open_front(struct t_app *a)
+static struct front *
+open_front(struct t_app *a, const struct front_face *faces, int n)
 {
 	struct front_conf fc = { .listen = "127.0.0.1:0", .threads = 2, .max_connections = 400, .header_ms = 10000, .keepalive_ms = 60000,
-	    .body_rate = 4000, .drain_max = 16000000, .arena_budget = 32 << 20, .clock = &a->h.clock.c };
+	    .body_rate = 4000, .drain_max = 16000000, .arena_budget = 32 << 20, .clock = &a->h.clock.c, .faces = faces, .nfaces = n };
 	struct front_handler fh;
+	struct front *f;
 	struct error e;
 
 	api_front(a->api, &fh);
-	need(front_open(&fc, &fh, &a->front, &e), &e);
-	a->port = atoi(strrchr(front_url(a->front), ':') + 1);
+	need(front_open(&fc, &fh, &f, &e), &e);
+	return f;
+}
+
+static int port_of(const struct front *f) { return atoi(strrchr(front_url(f), ':') + 1); }
+
+struct front *
+t_front(struct t_app *a, const struct front_face *faces, int n, struct t_conn *c)
+{
+	struct front *f = open_front(a, faces, n);
+
+	t_conn_open(c, port_of(f), NULL);
+	return f;
 }
 
 void
@@ -46,9 +58,10 @@ t_app_open(struct t_app *a, struct t_db *t, unsigned flags, const char *sets)
 	a->auth = auth_new(&a->secret, &a->h.clock.c);
 	a->limits = limits_new(4096);
 	blobs_init(&a->blobs, &a->secret, NULL);
-	struct api_conf ac = { a->h.engine, a->h.work, a->auth, a->limits, a->h.log, &a->h.clock.c, &a->blobs, NULL, NULL, NULL };
+	struct api_conf ac = { .engine = a->h.engine, .work = a->h.work, .auth = a->auth, .limits = a->limits, .log = a->h.log, .clock = &a->h.clock.c, .blobs = &a->blobs };
 	need(api_open(&ac, &a->h.conf, &a->api, &e), &e);
-	open_front(a);
+	a->front = open_front(a, NULL, 0);
+	a->port = port_of(a->front);
 	t_workspace(&a->h, PLAN_ENTERPRISE, &other, &project);
 	snprintf(a->project, sizeof(a->project), "proj_%s", a->h.project.u.s);
 	snprintf(a->other_project, sizeof(a->other_project), "proj_%s", project.u.s);

@@ -32,6 +32,8 @@ struct t_app {
 };
 void	t_app_open(struct t_app *, struct t_db *, unsigned flags, const char *sets);
 void	t_app_close(struct t_app *);
+/* A front of a test's own, with these faces before the API, and a connection to it. */
+struct front *t_front(struct t_app *, const struct front_face *, int n, struct t_conn *);
 /* A key; `ms` TIME_NONE: no end.  Its token is written to ret, 80 bytes. */
 key_id	t_key(struct t_app *, workspace_id, int mode, unsigned scopes, int64_t ms, char *ret);
 #define T_ALL_SCOPES	((1u << SCOPE_COUNT) - 1)

@@ -133,14 +133,15 @@ on_postgres(const char *base, void (*test)(struct t_db *))
 }
 
 void
-t_db_each(bool sqlite_only, void (*test)(struct t_db *))
+t_db_each(unsigned engines, void (*test)(struct t_db *))
 {
 	const char *base = getenv("SCRIPED_TEST_PG");
 
-	on_sqlite(test);
-	if (base == NULL || base[0] == '\0' || sqlite_only)
+	if (engines & T_SQLITE)
+		on_sqlite(test);
+	if (base == NULL || base[0] == '\0' || !(engines & T_POSTGRES))
 		return;
-	printf("# the same on PostgreSQL\n");
+	printf("# %son PostgreSQL\n", engines & T_SQLITE ? "the same " : "");
 	on_postgres(base, test);
 }
 

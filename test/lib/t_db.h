@@ -1,5 +1,5 @@
 /* t_db -- databases for tests.  A DB_TEST runs on SQLite and, where SCRIPED_TEST_PG names a server, on PostgreSQL too;
- * a SQLITE_TEST on SQLite only.  Both find their fresh and empty database in `t`: a file of t_dir(), or a schema with
+ * a SQLITE_TEST and a PG_TEST on the one alone.  They find their fresh and empty database in `t`: a file of t_dir(), or a schema with
  * a random name that is dropped at the end; its connections carry that name as their application's.  Once t_db_schema was called it is a
  * database of this program, which its tests use one after the other: rows are removed behind each, and it is made anew behind one that left other
  * things than rows: tables, columns, settings, statistics. */
@@ -9,9 +9,12 @@
 #include "t.h"
 
 struct t_db { bool pg; char path[160], uri[800], schema[40]; bool copied; void *counter; };	/* counter: the connection of t_db_count */
-void t_db_each(bool sqlite_only, void (*)(struct t_db *));
-#define DB_TEST(id)	static void id##_on(struct t_db *); TEST(id) { t_db_each(false, id##_on); } static void id##_on(struct t_db *t)
-#define SQLITE_TEST(id)	static void id##_on(struct t_db *); TEST(id) { t_db_each(true, id##_on); } static void id##_on(struct t_db *t)
+enum { T_SQLITE = 1, T_POSTGRES = 2 };
+void t_db_each(unsigned engines, void (*)(struct t_db *));
+#define DB_TEST(id)	T_ON(id, T_SQLITE | T_POSTGRES)
+#define SQLITE_TEST(id)	T_ON(id, T_SQLITE)
+#define PG_TEST(id)	T_ON(id, T_POSTGRES)
+#define T_ON(id, engines) static void id##_on(struct t_db *); TEST(id) { t_db_each(engines, id##_on); } static void id##_on(struct t_db *t)
 
 /* What a test cannot go on without ends the program when it fails. */
 struct db t_db_open(struct t_db *);		/* the caller closes it */
