@@ -43,7 +43,7 @@ def plain(s):
             a = c.request('POST', path, body=b'{}')
             need(a.status == 405 and a.get('Allow') == 'GET, HEAD', f'POST {path}: {a} {a.headers}')
             need(c.get(path + '/x').status in (401, 404), f'{path}/x is something')
-    need('readyz' not in s.log_text() and 'livez' not in s.log_text(), 'probes are in the log: ' + s.log_text()[-500:])
+    need('path=/readyz ' not in s.log_text() and 'path=/livez ' not in s.log_text(), 'probes are in the log: ' + s.log_text()[-500:])
 
 
 @case('after SIGTERM /readyz says so while requests go on, for as long as drain_delay says, and a second signal cuts it short', own=True)
@@ -88,7 +88,9 @@ def away(engine):
         psql(s.database.server, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
         need(wait_for(lambda: state(api)[:2] == (503, 'unready')), f'{state(api)}')
         need(state(other)[:2] == (503, 'unready') and state(other)[2] != 'ok', f'{state(other)}')
-        need(api.get('/livez').status == 200, 'a node is not started anew because its database is away')
+        figures = Client('127.0.0.1', s.metrics, '').get('/metrics')
+        need(figures.status == 200 and b'scriped_database_up 0' in figures.body, f'/metrics without a database: {figures}')
+        need(api.get('/livez').status == other.get('/livez').status == 200, 'a node is not started anew because its database is away')
         psql(s.database.server, f'ALTER DATABASE {name} ALLOW_CONNECTIONS true')
         need(wait_for(lambda: state(api) == (200, 'ok', 'ok')), f'{state(api)}')
 

@@ -171,6 +171,11 @@ bool	etag_listed(str list, const char *tag);	/* of If-None-Match or If-Match, wh
 /* /livez and /readyz, for a front of ours: without a key, a log line or a count (ready.c). */
 #define READY_FACES	2
 void	ready_faces(struct api *, struct front_face ret[READY_FACES]);
-void	api_metrics(struct api *, int connections, int streams, struct buf *);	/* the Prometheus page */
+/* The Prometheus page, for which the database is asked what it holds: no loop stands for that, nor is a database asked that is known to be away.
+ * api_count parks the exchange when it returns true; what was not to be had is left out of the page. */
+struct api_counts { struct call call; struct exchange *x; bool known; struct job_counts jobs; int64_t size; };
+bool	api_count(struct api *, struct exchange *, struct api_counts *);
+MUST_USE enum err api_count_run(void *counts, struct db *, struct error *);
+void	api_metrics(struct api *, const struct api_counts *, int connections, int streams, struct buf *);
 static inline const struct conf *api_conf(const struct api *a) { return atomic_load_explicit(&a->conf, memory_order_acquire); }
 #endif

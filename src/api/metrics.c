@@ -159,15 +159,48 @@ jobs(struct api *api, struct buf *b)
 	histogram(b, "job_start_seconds", "From the submission of a job to its first start.", w.start, WORK_BINS, 1e-4, (double)w.start_us / 1e6);
 }
 
-struct depth { struct job_counts jobs; int64_t size; };
-
-static enum err
-count(void *ctx, struct db *db, struct error *e)
+enum err
+api_count_run(void *counts, struct db *db, struct error *e)
 {
-	struct depth *d = ctx;
+	struct api_counts *c = counts;
 
-	d->size = db->ops->size(db);
-	return job_count(db, &d->jobs, e);
+	c->size = db->ops->size(db);
+	enum err code = job_count(db, &c->jobs, e);
+	c->known = code == OK;
+	return code;
+}
+
+static enum err run_count(struct call *c, struct db *db, struct error *e) { return api_count_run(c, db, e); }
+
+static void
+counted(struct call *call, enum err code, const struct error *why)
+{
+	struct api_counts *c = (struct api_counts *)call;
+
+	(void)why;
+	c->known = code == OK;
+	front_wake(c->x);
+}
+
+bool
+api_count(struct api *api, struct exchange *x, struct api_counts *c)
+{
+	struct health_view v;
+	struct db *db;
+	struct error e;
+
+	*c = (struct api_counts){ .call = { .run = run_count, .done = counted, .flags = CALL_READ | CALL_SLOW }, .x = x };
+	health_look(api, &v);
+	if (v.database.n != 0 || engine_reader(api->c.engine, &db, &e) != OK)
+		return false;
+	if (db != NULL) {
+		(void)!api_count_run(c, db, &e);
+		return false;
+	}
+	if (engine_submit(api->c.engine, &c->call, &e) != OK)
+		return false;
+	front_park(x);
+	return true;
 }
 
 static void
@@ -188,16 +221,14 @@ replicas(struct api *api, struct buf *b, const struct engine_stats *st)
 }
 
 static void
-database(struct api *api, struct buf *b)
+database(struct api *api, const struct api_counts *c, struct buf *b)
 {
 	struct engine_stats st;
-	struct depth d = { { 0, 0 }, -1 };
-	struct error e;
 
 	engine_stats(api->c.engine, &st);
-	if (engine_read(api->c.engine, count, &d, &e) == OK) {
-		gauge(b, "jobs_queued", "gauge", "Jobs that wait.", d.jobs.queued);
-		gauge(b, "database_bytes", "gauge", "Size of the database.", d.size);
+	if (c->known) {
+		gauge(b, "jobs_queued", "gauge", "Jobs that wait.", c->jobs.queued);
+		gauge(b, "database_bytes", "gauge", "Size of the database.", c->size);
 	}
 	gauge(b, "database_up", "gauge", "Whether the last transaction was possible.", st.ok);
 	gauge(b, "database_statements_total", "counter", "Statements that were run, reads and writes.", db_asked());
@@ -236,7 +267,7 @@ together(struct api *api, struct buf *b)
 }
 
 void
-api_metrics(struct api *api, int connections, int streams, struct buf *b)
+api_metrics(struct api *api, const struct api_counts *counts, int connections, int streams, struct buf *b)
 {
 	struct journal_stats st;
 	int64_t dropped;
@@ -248,7 +279,7 @@ api_metrics(struct api *api, int connections, int streams, struct buf *b)
 	older(api, b);
 	latencies(api, b);
 	jobs(api, b);
-	database(api, b);
+	database(api, counts, b);
 	journal_stats(api->journal, &st);
 	gauge(b, "request_log_buffer", "gauge", "Rows of the request log that wait to be written.", st.depth);
 	gauge(b, "request_log_dropped_total", "counter", "Rows of the request log that found the buffer full.", st.dropped);

@@ -73,20 +73,34 @@ metrics_head(void *ctx, struct exchange *x)
 }
 
 static void
-metrics_run(void *ctx, struct exchange *x)
+metrics_counted(void *ctx, struct exchange *x)
 {
 	struct server *s = ctx;
 	struct buf b;
 
 	buf_init(&b, &x->arena, (size_t)1 << 20);
-	bool hit = str_eq(x->path, S("/metrics"));
-	if (hit) {
-		api_metrics(s->api, front_connections(s->front), front_streams(s->front), &b);
-		mcp_metrics(s->mcp, &b);
-		keep_metrics(s->keep, &b);
+	api_metrics(s->api, x->face, front_connections(s->front), front_streams(s->front), &b);
+	mcp_metrics(s->mcp, &b);
+	keep_metrics(s->keep, &b);
+	front_add(x, "Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+	front_answer(x, 200, buf_str(&b));
+}
+
+/* Probes come to this listener, too, and it has one loop: nobody waits on it. */
+static void
+metrics_run(void *ctx, struct exchange *x)
+{
+	struct server *s = ctx;
+	struct api_counts *counts = NEW(&x->arena, struct api_counts);
+
+	if (!str_eq(x->path, S("/metrics"))) {
+		front_add(x, "Content-Type", "text/plain; charset=utf-8");
+		front_answer(x, 404, S("Only /metrics, /livez and /readyz are here.\n"));
+		return;
 	}
-	front_add(x, "Content-Type", hit ? "text/plain; version=0.0.4; charset=utf-8" : "text/plain; charset=utf-8");
-	front_answer(x, hit ? 200 : 404, hit ? buf_str(&b) : S("Only /metrics, /livez and /readyz are here.\n"));
+	x->face = counts;
+	if (!api_count(s->api, x, counts))
+		metrics_counted(ctx, x);
 }
 
 static void metrics_end(void *ctx, struct exchange *x) { (void)ctx, (void)x; }
@@ -276,7 +290,7 @@ static enum err
 listen_all(struct server *s, const struct front_handler *h, const struct front_face *faces, int n, const struct front_face *probes, struct error *e)
 {
 	const struct conf *c = s->confs[0];
-	struct front_handler metrics = { metrics_head, metrics_run, metrics_run, metrics_end, s };
+	struct front_handler metrics = { metrics_head, metrics_run, metrics_counted, metrics_end, s };
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	int threads = c->role == ROLE_WORKER ? 1 : c->threads != 0 ? (int)c->threads : (int)MAX(cores, 1);
 

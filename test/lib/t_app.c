@@ -96,11 +96,14 @@ put_key(void *ctx, struct db *db, struct error *e)
 int64_t
 t_figure(struct t_app *a, const char *name)
 {
+	struct api_counts counts = { .known = false };
+	struct error e;
 	struct buf b;
 	int64_t n = -1;
 
+	need(engine_read(a->h.engine, api_count_run, &counts, &e), &e);
 	buf_init(&b, &a->h.a, 1 << 20);
-	api_metrics(a->api, 1, 0, &b);
+	api_metrics(a->api, &counts, 1, 0, &b);
 	str rest = buf_str(&b), want = str_fmt(&a->h.a, "scriped_%s ", name);
 	while (rest.p != NULL) {
 		str line = str_split(&rest, '\n');
