@@ -55,15 +55,16 @@ def plain(s):
 # ------------------------------------------------------------------------------------------------------- cancellation
 
 class Slow:
-    """A server with one worker, whose writer is a model that takes its time: `busy` keeps it busy with one generation."""
+    """A server with one worker, whose writer is a model that writes when `s.go` is set."""
 
-    def __init__(self, engine, behaviour='slow-30'):
+    def __init__(self, engine, behaviour='held'):
         self.provider = Provider()
         self.provider.__enter__()
         self.s = Server({'workers': 1, 'drain_time': 600, 'writer': 'openai', 'openai_url': self.provider.url(behaviour) + '/v1'}, db=engine)
 
     def __enter__(self):
         self.s.__enter__()
+        self.s.go = self.provider.go
         return self.s
 
     def __exit__(self, *what):
@@ -83,6 +84,7 @@ def left(engine):
         audit = json.loads(s.cli('audit', 'list', '--workspace', s.id, '--json')[1])
         need([a for a in audit if a['route'] == '/v1/jobs/{jobId}/cancel' and a['status'] == 200], 'the cancellation is not in the audit log')
         first.close()
+        s.go.set()
         ends_as(t, running, 'DONE')
 
 
@@ -90,6 +92,7 @@ def left(engine):
 def told(engine):
     with Slow(engine) as s:
         for v in LEGACY:
+            s.go.clear()
             with Talk(s, v) as t, Talk(s, v) as other:
                 first, running = begun(t, generate(t, s), 'RUNNING')
                 message = generate(t, s)
@@ -97,12 +100,13 @@ def told(engine):
                 third, left = begun(t, generate(t, s), 'QUEUED')
                 cancel = lambda who, of: who.post({'jsonrpc': '2.0', 'method': 'notifications/cancelled', 'params': {'requestId': of, 'reason': 'no'}})
                 need(cancel(other, message['id']).status == 202 and cancel(t, 'unknown').status == 202 and cancel(t, None).status == 202, 'a word that says nothing')
-                time.sleep(0.2)
+                time.sleep(0.2)         # for what must not happen, and so cannot be waited for
                 need(t.client.get('/v1/jobs/' + waiting).json()['data']['status'] == 'QUEUED', 'another session cancelled it')
                 need(cancel(t, message['id']).status == 202, 'cancel')
                 ends_as(t, waiting, 'CANCELLED')
                 need([e for e in second.rest() if 'method' not in e] == [], 'a cancelled request was answered')
                 third.close()
+                s.go.set()
                 ends_as(t, running, 'DONE')
                 ends_as(t, left, 'DONE')
                 need(first.rest()[-1]['result'], 'the first one has its result')
@@ -110,7 +114,7 @@ def told(engine):
 
 @case('A server that stops answers those who wait, and ends what listens in good order', own=True)
 def stopped(engine):
-    with Slow(engine, 'slow-300') as s, Talk(s) as t, Talk(s, '2025-11-25') as u:
+    with Slow(engine) as s, Talk(s) as t, Talk(s, '2025-11-25') as u:
         call, task = begun(t, generate(t, s), 'RUNNING')
         waits = u.stream(u.message('tasks/result', {'taskId': task}))
         listen = t.stream(t.message('subscriptions/listen', {'notifications': {'toolsListChanged': True}}))
@@ -282,7 +286,7 @@ def memory(s):
 
 @case('A stream keeps nothing of the message that began it', own=True)
 def light(engine):
-    with Slow(engine, 'slow-1000') as s, Talk(s) as t, Talk(s, '2025-11-25') as u:
+    with Slow(engine) as s, Talk(s) as t, Talk(s, '2025-11-25') as u:
         job = u.result('tools/call', {'name': 'generate_post', 'arguments': {'projectId': s.project, 'source': {'text': TEXT}}, 'task': {}})['task']['taskId']
         many = [{}] * 200_000
 

@@ -13,6 +13,7 @@ NAME-NUMBER gives the number in the third column.
     normal       the text POST below, streamed in odd pieces that split lines and characters
     bytes        the same, one byte a piece, with CRLF, a BOM, comments, `event:` lines and data of several lines
     slow-N       the same, N ms (100) between the words
+    held         comments until Provider.go is set, then the same, at once: for a test that wants it to go on just as long
     json         the same, as one JSON document (what a server does that knows no "stream")
     nousage      streamed without token counts
     nodone       streamed, the connection ends after finish_reason, without [DONE]
@@ -211,11 +212,22 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def as_bytes(self, n):
         self.streamed(ornate(POST), lambda data: (data[i:i + 1] for i in range(len(data))))
 
+    def as_held(self, n):
+        self.begin()
+        while not self.server.go.is_set():
+            self.piece(b': wait\n')
+            if self.left(0.02):
+                return
+        self.tell(5)
+
     def as_slow(self, n):
         self.begin()
+        self.tell(n or 100)
+
+    def tell(self, ms):
         for w in words(POST):
             self.piece(event(delta(w)))
-            if self.left((n or 100) / 1000):
+            if self.left(ms / 1000):
                 return
         self.piece(stream(''))
         self.end()
@@ -540,7 +552,7 @@ class Listener(http.server.ThreadingHTTPServer):
     request_queue_size = 128
 
     def __init__(self):
-        self.lock, self.held, self.counts = threading.Lock(), [], {}
+        self.lock, self.held, self.counts, self.go = threading.Lock(), [], {}, threading.Event()
         super().__init__(('127.0.0.1', 0), Handler)
 
     def handle_error(self, request, client):
@@ -570,7 +582,7 @@ class Provider:
 
     def __enter__(self):
         self.server = Listener()
-        self.port = self.server.server_address[1]
+        self.port, self.go = self.server.server_address[1], self.server.go
         threading.Thread(target=self.server.serve_forever, kwargs={'poll_interval': 0.05}, daemon=True).start()
         return self
 
