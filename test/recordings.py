@@ -63,7 +63,7 @@ def run(data, *options, kind='', wants=True):
             args = [EXTRACT, *(['--type', kind] if kind else []), *map(str, options)]
             shell = 'exec 3<>sound; exec "$@"' if wants else 'exec 3>&-; exec "$@"'
             start = time.monotonic()
-            p = subprocess.run(['sh', '-c', shell, 'sh', *args], stdin=f, capture_output=True, cwd=d, timeout=120)
+            p = subprocess.run(['sh', '-c', shell, 'sh', *args], stdin=f, capture_output=True, cwd=d, timeout=900)
             seconds = time.monotonic() - start
             lines = [json.loads(line) for line in p.stdout.decode().splitlines()]
             need(lines and ('end' in lines[-1] or 'error' in lines[-1]), f'no end: {p.stdout[-300:]!r} {p.stderr[-2000:].decode()}')
@@ -292,7 +292,7 @@ def submit(s, data, kind, name=None):
     return c, a.json()['data']
 
 
-def follow(c, job, seconds=60):
+def follow(c, job, seconds=600):
     """The job when it has ended, and all that its progress told."""
     told = []
 
@@ -388,7 +388,7 @@ def way_killed(engine):
         need(wait_for(lambda: not [n for n in mine() if is_orphan(n)]), 'a process outlived the server')
         s.start()
         c = s.client()
-        j, _told = follow(c, job, 90)
+        j, _told = follow(c, job)
         source_of(c, j)
         need(wait_for(lambda: not os.listdir(os.path.join(s.data, 'tmp'))), 'something is left in DIR/tmp')
 

@@ -40,6 +40,7 @@ export const browser = await chromium.launch({ executablePath, args: ['--no-sand
 export async function watched(options = {}) {
 	const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce', colorScheme: 'light', ...options });
 	const page = await context.newPage(), faults = [];
+	page.setDefaultTimeout(60000);
 	page.on('console', message => { if (['error', 'warning'].includes(message.type())) faults.push(`console: ${message.text()}`); });
 	page.on('pageerror', error => faults.push(`script: ${error.message}`));
 	page.on('request', request => { if (!request.url().startsWith(base + '/')) faults.push(`asks another host: ${request.url()}`); });

@@ -17,7 +17,12 @@ def stroll(tap, what, script, *args):
     if not browser():
         tap.line(what, Skip('no chromium on this machine; SCRIPED_CHROMIUM may name one'))
         return
-    p = subprocess.run([NODE, script, *args], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
-    for ok, title, why in re.findall(r'^(not ok|ok) \d+ - (.*)\n((?:  # .*\n)*)', p.stdout, re.M):
+    with subprocess.Popen([NODE, script, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as p:
+        try:
+            out, err = p.communicate(timeout=1200)
+        except subprocess.TimeoutExpired:
+            p.kill()
+            out, err = p.communicate()
+    for ok, title, why in re.findall(r'^(not ok|ok) \d+ - (.*)\n((?:  # .*\n)*)', out, re.M):
         tap.line(title, None if ok == 'ok' else why.replace('  # ', ''))
-    tap.line('the browser came to the end', None if '\n1..' in p.stdout else p.stdout[-2000:] + p.stderr[-4000:])
+    tap.line('the browser came to the end', None if '\n1..' in out else f'exit {p.returncode}\n{out[-2000:]}\n{err[-4000:]}')

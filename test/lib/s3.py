@@ -137,7 +137,7 @@ user_test_tester = {KEY_SECRET} .admin
         until = time.monotonic() + 60
         while time.monotonic() < until:
             try:
-                urllib.request.urlopen(url, timeout=10).close()
+                urllib.request.urlopen(url, timeout=60).close()
                 return
             except urllib.error.HTTPError:
                 return

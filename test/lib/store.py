@@ -20,6 +20,6 @@ def mint(s, kind='text/plain', size=None, key=None):
 def sql(s, text):
     if s.database:
         return psql(s.database.url, text).strip()
-    with contextlib.closing(sqlite3.connect(os.path.join(s.data, 'scriped.db'), timeout=20)) as db, db:
+    with contextlib.closing(sqlite3.connect(os.path.join(s.data, 'scriped.db'), timeout=60)) as db, db:
         found = db.execute(text).fetchone()
         return found and found[0]

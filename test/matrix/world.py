@@ -254,7 +254,7 @@ class World:
         """Runs a statement; rows as lists of texts, which hold no bar and no line end."""
         if self.engine == 'postgres':
             return [line.split('|') for line in psql(self.server.database.url, text).split('\n') if line]
-        db = sqlite3.connect(os.path.join(self.server.data, 'scriped.db'), timeout=30)
+        db = sqlite3.connect(os.path.join(self.server.data, 'scriped.db'), timeout=60)
         try:
             with db:
                 return [[str(v) for v in row] for row in db.execute(text)]

@@ -42,7 +42,7 @@ if (one) {
 	}
 	step('a call is a task, followed to its end', states[0] === 'working' && states.at(-1) === 'completed' && result.structuredContent.data.status === 'DONE');
 	step('tasks are listed', (await client.experimental.tasks.listTasks()).tasks.some((t) => t.taskId === result.structuredContent.data.id));
-	for (let i = 0; i < 100 && told.length === 0; i++) await new Promise((later) => setTimeout(later, 100));
+	for (let i = 0; i < 600 && told.length === 0; i++) await new Promise((later) => setTimeout(later, 100));
 	step('it is told of the post that was made', told[0] === `scripe://projects/${project}/posts`);
 }
 await client.close();

@@ -146,7 +146,7 @@ async function remembers(check) {
 		await page.goto(url);
 		await page.getByLabel('E-mail address').fill(world.eve[0]);
 		await page.getByLabel('Password').fill(world.eve[1]);
-		const [asked] = await Promise.all([page.waitForRequest(request => request.url().startsWith(world.there), { timeout: 10000 }),
+		const [asked] = await Promise.all([page.waitForRequest(request => request.url().startsWith(world.there), { timeout: 60000 }),
 			page.getByRole('button', { name: 'Sign in' }).click()]);
 		check(new URL(asked.url()).searchParams.get('code'), `it is ${asked.url()}`);
 		await context.close();		// the way to the program goes on meanwhile, and would be in the way of another one
