@@ -181,13 +181,17 @@ def patience(_):
 def image(_):
     tool('dpkg')
     asked = re.search(r'FROM debian\S+\nRUN (.*?) && rm', read('Dockerfile'), re.S)[1].split()
-    for name in ('scriped', 'scriped-extract'):
-        headers = run(tool('objdump'), '-p', os.path.join(ROOT, 'build', name))
-        for lib in re.findall(r'NEEDED\s+(\S+)', headers):
-            path = os.path.realpath(re.search(rf'^\s+{re.escape(lib)} .*=> (\S+)$', run('/sbin/ldconfig', '-p'), re.M)[1])
-            found = [subprocess.run(['dpkg', '-S', p], capture_output=True, text=True).stdout for p in (path, path.removeprefix('/usr'), '/usr' + path)]
-            packages = {line.split(':')[0] for out in found for line in out.split('\n') if line}
-            need(packages & set(asked) or packages & {'libc6', 'libgcc-s1', 'libstdc++6'}, f'{name} needs {lib}, of {packages or path}')
+    needed = {lib: name for name in ('scriped', 'scriped-extract') for lib in re.findall(r'NEEDED\s+(\S+)', run(tool('objdump'), '-p', os.path.join(ROOT, 'build', name)))}
+    known = dict(re.findall(r'^\s+(\S+) .*=> (\S+)$', run('/sbin/ldconfig', '-p'), re.M)[::-1])         # the first of a name is taken
+    paths = {lib: os.path.realpath(known[lib]) for lib in needed}
+    places = {lib: (path, path.removeprefix('/usr'), '/usr' + path) for lib, path in paths.items()}
+    # dpkg reads all that it knows each time it is asked
+    found = subprocess.run(['dpkg', '-S', *(p for three in places.values() for p in three)], capture_output=True, text=True).stdout
+    owners = [line.partition(': ')[::2] for line in found.splitlines()]
+    need(len(needed) > 10, f'{needed} is all that is needed?')
+    for lib, name in needed.items():
+        packages = {who.split(':')[0] for whose, path in owners if path in places[lib] for who in whose.split(', ')}
+        need(packages & set(asked) or packages & {'libc6', 'libgcc-s1', 'libstdc++6'}, f'{name} needs {lib}, of {packages or paths[lib]}')
 
 
 @case('the health check of the image tells a server that lives from one that does not', own=True)
