@@ -137,7 +137,7 @@ class Run:
 
     def meta(self, chosen, since):
         """What the faults excuse: the counts of rates are in Valkey, and without one in the database."""
-        alone = any('each node counts its share' in n.log_text()[self.said[n.name]:] for n in self.c.nodes.values())
+        alone = any(was_alone(n.log_text(), self.said[n.name]) for n in self.c.nodes.values())
         of_counts = [f for f in chosen if bool(self.c.kv) == ('kv' in f.needs)]
         return {'limit': LIMIT, 'forgets': sum(f.forgets for f in of_counts), 'away': alone or any(f.away for f in of_counts), 'stops': any(f.stops for f in chosen),
                 'stored': all(f.stored for f in chosen), 'ahead': any(f.ahead for f in chosen), 'stale_reads': self.c.replica_reads, 'since': since, 'until': state.now(self.c)}
@@ -285,6 +285,12 @@ def arguments():
     p.add_argument('--no-bucket', action='store_true', help='no S3 service')
     p.add_argument('--together', type=int, default=1, help='faults in a round when each has its turn')
     return p.parse_args()
+
+
+def was_alone(log, since):
+    """Whether a node counted by itself from there on, be it that it said so before."""
+    word = 'each node counts its share'
+    return word in log[since:] or log.rfind(word, 0, since) > log.rfind('all nodes count there', 0, since)
 
 
 def too_long(*_):
