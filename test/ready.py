@@ -4,9 +4,13 @@
     python3 test/ready.py [--engine postgres] [--only WORDS]
 
 TAP lines, and `N passed, N failed` at the end."""
+import contextlib
+import contextlib
 import os
 import signal
+import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
@@ -103,6 +107,29 @@ def lame(engine):
         api, _ = both(s)
         need(wait_for(lambda: state(api) == (200, 'degraded', 'ok')), f'{state(api)}')
         need(api.get('/readyz').json()['kv'] != 'ok' and s.client().get('/v1/workspaces/me').status == 200, f'{api.get("/readyz")}')
+
+
+@case('a full disk makes a node degraded: reads are served, and writes again as soon as there is room', own=True)
+def no_room(engine):
+    if engine == 'postgres':
+        raise cases.Skip('test/cluster fills the disk of its primary')
+    with tempfile.TemporaryDirectory() as disk:
+        if subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', disk], capture_output=True, check=False).returncode != 0:
+            raise cases.Skip('no disk can be mounted here')
+        try:
+            with Server(METRICS, db=engine, data=disk + '/data') as s:
+                api, c = both(s)[0], s.client()
+                need(wait_for(lambda: state(api)[0] == 200), 'never ready')
+                with open(disk + '/ballast', 'wb', buffering=0) as f, contextlib.suppress(OSError):
+                    while f.write(bytes(4096)) == 4096:
+                        pass
+                write = lambda: c.post('/v1/notes', {'projectId': s.project, 'content': 'x' * 50000}).status
+                need(wait_for(lambda: write() == 503 and state(api)[:2] == (200, 'degraded'), 30), f'{write()} {state(api)}')
+                need('full' in state(api)[2] and c.get('/v1/workspaces/me').status == 200 and api.get('/v1/health').status == 503, f'{state(api)}')
+                os.unlink(disk + '/ballast')
+                need(wait_for(lambda: write() == 200 and state(api) == (200, 'ok', 'ok'), 30), f'{write()} {state(api)}')
+        finally:
+            subprocess.run(['umount', '-l', disk], check=False)
 
 
 if __name__ == '__main__':

@@ -69,7 +69,7 @@ struct health_state {
 	pthread_mutex_t lock;
 	pthread_cond_t turn;
 	pthread_t thread;
-	bool runs, out, closing, answered, failed, told;	/* told: what the log knows */
+	bool runs, out, closing, answered, failed, full, told;	/* full: that is why it failed.  told: what the log knows */
 	int64_t sent_us, took_us;
 	int64_t local;			/* commits that the log knows of */
 	int schema;			/* that it knows of */
@@ -112,6 +112,7 @@ probe_done(struct call *c, enum err code, const struct error *why)
 	h->took_us = sys_mono_us(h->api->c.clock) - h->sent_us;
 	h->answered = true;
 	h->failed = code != OK;
+	h->full = code == E_FULL;
 	if (h->failed != h->told)
 		log_note(h->api->c.log, h->failed ? LOG_ERROR : LOG_INFO, "health", "%s%s%s", h->failed ? why->detail : "the database works again",
 		    h->failed && !st.ok ? " " : "", h->failed && !st.ok ? st.why : "");
@@ -139,6 +140,7 @@ send(struct health_state *h)
 	if (code != OK) {
 		h->out = false;
 		h->failed = true;
+		h->full = false;
 	}
 }
 
@@ -221,7 +223,7 @@ fill(struct api *api, struct checks *ret)
 	ret->db = (struct check){ .ok = st.ok && !h->failed && !stuck, .latency_ms = MAX(h->took_us, waiting) / 1000,
 	    .backend = engine_embedded(api->c.engine) ? S("sqlite") : S("postgres") };
 	if (!ret->db.ok)
-		ret->db.error = stuck ? S("the database does not answer") : S("the database refuses transactions: see the log");
+		ret->db.error = stuck ? S("the database does not answer") : h->full ? S("the disk is full: only reads are served, until there is room") : S("the database refuses transactions: see the log");
 	pthread_mutex_unlock(&h->lock);
 	ret->redis = shared_check(api);
 	ret->audit = (struct buffer_check){ .ok = audit_ok, .depth = depth };
@@ -236,8 +238,9 @@ health_look(struct api *api, struct health_view *ret)
 	struct checks c;
 
 	(void)fill(api, &c);
-	*ret = (struct health_view){ c.db.error, c.redis.error };
+	*ret = (struct health_view){ c.db.error, c.redis.error, false };
 	pthread_mutex_lock(&api->health->lock);
+	ret->reads = api->health->full;
 	if (!api->health->answered && ret->database.n == 0)
 		ret->database = S("it was not asked yet");
 	pthread_mutex_unlock(&api->health->lock);

@@ -2,8 +2,8 @@
  *
  * Both answer from memory, to anybody, without a line in the log: load balancers ask every second.  /livez says that a loop of this
  * process answers, and nothing else: a database that is away is no reason to start it anew.  /readyz says whether a request would be
- * served now.  What requests are served without (the store that nodes share) makes a node degraded, never unready: if all were taken
- * out because of what all share, nobody would be left to answer. */
+ * served now.  What requests are served without (the store that nodes share; room for writes) makes a node degraded, never unready: if all
+ * were taken out because of what all share, nobody would be left to answer. */
 #include "api/rq.h"
 #include "json/json.h"
 
@@ -40,13 +40,13 @@ ready(void *ctx, struct exchange *x)
 	struct buf b;
 
 	health_look(api, &v);
-	bool stops = atomic_load_explicit(&api->leaving, memory_order_relaxed), yes = v.database.n == 0 && !stops;
+	bool stops = atomic_load_explicit(&api->leaving, memory_order_relaxed), yes = (v.database.n == 0 || v.reads) && !stops;
 	buf_init(&b, &x->arena, 4000);
 	jw_begin(&j, &b);
 	jw_obj(&j);
 	jw_key(&j, S("ready"));
 	jw_bool(&j, yes);
-	jw_key_str(&j, S("status"), stops ? S("stopping") : !yes ? S("unready") : v.shared.n != 0 ? S("degraded") : S("ok"));
+	jw_key_str(&j, S("status"), stops ? S("stopping") : !yes ? S("unready") : v.shared.n != 0 || v.database.n != 0 ? S("degraded") : S("ok"));
 	jw_key_str(&j, S("database"), worded(v.database));
 	jw_key_str(&j, S("kv"), worded(v.shared));
 	jw_end(&j);

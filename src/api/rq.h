@@ -204,7 +204,7 @@ void	metrics_count(struct api *, const struct op *, int status, int64_t us, int 
 struct health_state *health_new(struct api *);
 void	health_free(struct health_state *);
 /* What is wrong, in words; empty where nothing is.  shared: the store of what all nodes count and remember. */
-struct health_view { str database, shared; };
+struct health_view { str database, shared; bool reads; };	/* reads: all but writes is served, whatever `database` says */
 void	health_look(struct api *, struct health_view *);
 
 /* handlers, one file per resource */
