@@ -27,7 +27,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
 import pg  # noqa: E402
 import s3  # noqa: E402
-from dumps import STAYS, dump_lite, dump_pg, lite, same  # noqa: E402
+from dumps import STAYS, as_moved, dump_lite, dump_pg, lite, members, same, write  # noqa: E402
 from server import PATIENCE, Database, Failure, Server, program, psql, surroundings, wait_for  # noqa: E402
 from tap import Tap  # noqa: E402
 
@@ -51,15 +51,6 @@ def command(*args, status=0, wait=True, file_max=None):
     if p.returncode != status:
         raise Failure(f'scriped {" ".join(args)} ended with {p.returncode}, not {status}: {err[-600:]}')
     return out if status == 0 else err
-
-
-# ------------------------------------------------------------------------------------------------------ dumps
-
-def as_moved(dump):
-    """What an export makes of a dump: jobs that ran wait, and the facts of the server stay but for what setup made."""
-    jobs = [dict(j, status='QUEUED', worker=None, lease_until=None) if j['status'] == 'RUNNING' else j for j in dump['job']]
-    facts = [f for f in dump['server_fact'] if f['name'] == 'setup']
-    return dict(dump, job=sorted(jobs, key=lambda r: json.dumps(r, sort_keys=True)), server_fact=facts)
 
 
 # ------------------------------------------------------------------------------------------------------ the world
@@ -301,7 +292,7 @@ def one_workspace_goes_beside_others(s, d):
                 with contextlib.closing(lite(t.data)) as db:
                     if db.execute('PRAGMA integrity_check').fetchall() != [('ok',)] or set(acknowledged) - {'note_' + i for i, in db.execute('SELECT id FROM note')}:
                         raise Failure('what callers wrote meanwhile is not there')
-            if 'in already' not in command('import', *where, '--from', d + '/one', '--without-keys'):
+            if 'nothing to do' not in command('import', *where, '--from', d + '/one', '--without-keys'):
                 raise Failure('an import that is whole is not told to be')
             key = command('key', 'mint', *where, '--workspace', org, '--name', 'New', '--mode', 'live', '--scopes', 'all').strip()
             c = t.client(key)
@@ -354,28 +345,6 @@ def run_until_whole(start, took, rnd, rounds):
     return rounds
 
 
-def members(path):
-    """The chunks of an export: lists of lines."""
-    chunks, lines = [], []
-    for line in gzip.open(path, 'rt', encoding='utf-8'):
-        lines.append(line)
-        if line.startswith('{"sha256"'):
-            chunks.append(lines)
-            lines = []
-    return chunks
-
-
-def write(path, chunks):
-    """Chunks with sums that are right, whatever is in them: what somebody writes who means no good."""
-    import hashlib
-    before = bytes(32)
-    with open(path, 'wb') as f:
-        for lines in chunks:
-            body = ''.join(ln for ln in lines if not ln.startswith('{"sha256"')).encode()
-            before = hashlib.sha256(before + body).digest()
-            f.write(gzip.compress(body + b'{"sha256":"' + before.hex().encode() + b'"}\n'))
-
-
 def forged_files_are_refused(s, d):
     """Files with good sums and bad contents: nothing of the chunk that is wrong is in."""
     org = json.loads(command('workspace', 'list', '--data', s.data, '--json'))
@@ -386,8 +355,10 @@ def forged_files_are_refused(s, d):
         return next(i for i, c in enumerate(good) if f'"table":"{table}"' in c[0])
     def changed(i, f):
         return [[f(ln) for ln in c] if k == i else list(c) for k, c in enumerate(good)]
+    def later(chunks):
+        return [[re.sub('^{"chunk":([0-9]+)', lambda m: f'{{"chunk":{int(m[1]) + 1}', ln) for ln in c] for c in chunks]
     def whole(chunk):
-        return [[ln.replace(f'"scope":"{ws}"', '"scope":"all"') for ln in good[0]], chunk] + [[ln.replace('"chunk":', '"chunk":1') for ln in c] for c in good[1:]]
+        return [[ln.replace(f'"scope":"{ws}"', '"scope":"all"') for ln in good[0]], chunk] + later(good[1:])
     note, swap = at('note'), at('folder')
     forged = {
         'a row of another workspace': (changed(note, lambda ln: ln.replace(ws, ulid(5, 5))), 'another workspace'),
@@ -407,7 +378,7 @@ def forged_files_are_refused(s, d):
         'a newer format': (changed(0, lambda ln: ln.replace('"format":1', '"format":2')), 'format'),
         'a newer schema': (changed(0, lambda ln: ln.replace('"schema":', '"schema":9')), 'migrate'),
         'an older schema': (changed(0, lambda ln: re.sub('"schema":[0-9]+', '"schema":3', ln)), 'upgrade the database'),
-        'a path': (changed(0, lambda ln: ln)[:-1] + [[f'{{"chunk":{len(good) - 1},"blob":"../../../../etc/passwd","from":0,"size":3}}\n', '["YWJj"]\n']], 'no upload'),
+        'a path': (changed(0, lambda ln: ln)[:-1] + [[f'{{"chunk":{len(good) - 1},"blob":"../../../../etc/passwd","from":0,"size":3}}\n', '["YWJj"]\n']] + later(good[-1:]), 'no upload'),
         'nothing': ([], 'empty'),
     }
     for what, (chunks, word) in forged.items():
@@ -526,7 +497,7 @@ def full_disks(s, d):
         if open(disk + '/b').read() != 'an older one' or [f for f in os.listdir(disk) if f.startswith('b.')]:
             raise Failure(f'a backup without room leaves {os.listdir(disk)}')
         no_room('restore', 'restore', '--from', d + '/b', '--data', disk + '/r', **room)
-        if set(os.listdir(disk + '/r')) - {'scriped.lock'}:
+        if os.path.exists(disk + '/r'):
             raise Failure(f'a restore without room leaves {os.listdir(disk + "/r")}')
         no_room('import', 'import', '--data', disk + '/i', '--from', d + '/e', '--secret', d + '/secret', **room)
         with contextlib.closing(lite(disk + '/i')) as db:
@@ -595,6 +566,43 @@ def backups_of_a_busy_server(s, d):
             raise Failure('the key does not hold behind restore')
 
 
+def stopped_in_the_middle(d, data):
+    """Ctrl-C while a restore unpacks: it says so, and leaves nothing."""
+    p = subprocess.Popen([*program(), 'restore', '--from', '-', '--data', d + '/none'], stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=surroundings())
+    p.stdin.write(data[:len(data) // 2])
+    p.stdin.flush()
+    if not wait_for(lambda: os.path.exists(d + '/none/restore.part'), 30):
+        raise Failure('the restore does not begin')
+    p.send_signal(signal.SIGINT)
+    _, err = p.communicate(timeout=60)
+    if p.returncode != 1 or b'stopped: nothing was restored' not in err or os.path.exists(d + '/none'):
+        raise Failure(f'{p.returncode} {err}; {os.path.exists(d + "/none")}')
+
+
+def nothing_of_what_is_damaged(s, d):
+    """A database with a broken page is no backup, and an export that was cut or changed leaves no row anywhere."""
+    s.stop()
+    shutil.copytree(s.data, d + '/broken')
+    with contextlib.closing(lite(d + '/broken')) as db:
+        page = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'note'").fetchone()[0]
+    with open(d + '/broken/scriped.db', 'r+b') as f:
+        f.seek((page - 1) * 4096)
+        f.write(b'\xaa' * 4096)
+    said = command('backup', '--data', d + '/broken', '--to', d + '/broken.tar', status=1)
+    if said.count('\n') != 1 or [f for f in os.listdir(d) if f.startswith('broken.')]:
+        raise Failure(f'a damaged database is backed up: {said}')
+    command('export', '--data', s.data, '--to', d + '/whole', '--secret', d + '/its-secret')
+    with open(d + '/whole', 'rb') as f:
+        whole = f.read()
+    for bad in (whole[:len(whole) * 2 // 3], whole[:-200] + b'x' + whole[-199:]):
+        with open(d + '/half', 'wb') as f:
+            f.write(bad)
+        command('import', '--from', d + '/half', '--data', d + '/nobody', '--secret', d + '/its-secret', status=1)
+        if os.path.exists(d + '/nobody'):
+            raise Failure(f'a damaged export leaves {os.listdir(d + "/nobody")}')
+    s.start()
+
+
 def damaged_backups_are_refused(s, d):
     command('backup', '--data', s.data, '--to', d + '/ok.tar')
     with open(d + '/ok.tar', 'rb') as f:
@@ -624,6 +632,13 @@ def damaged_backups_are_refused(s, d):
             raise Failure(f'another secret in the folder is overwritten: {os.listdir(d + "/other")}')
     shutil.copy(s.data + '/secret', d + '/other/secret')
     command('restore', '--from', d + '/bare.tar', '--data', d + '/other')
+    with open(d + '/bad.tar', 'wb') as f:
+        f.write(data.replace(b'"schema":6', b'"schema":7'))
+    for more in ((), ('--check',)):
+        if 'run a newer scriped' not in command('restore', '--from', d + '/bad.tar', '--data', d + '/none', *more, status=1) or os.path.exists(d + '/none'):
+            raise Failure(f'a backup of a newer release leaves {os.listdir(d + "/none")}')
+    stopped_in_the_middle(d, data)
+    nothing_of_what_is_damaged(s, d)
     for name in ('../../etc/x', 'uploads/../secret', '/etc/x', 'scriped.db-wal'):
         bad = data[:512].replace(b'scriped.db', name.encode().ljust(20, b'\0')[:20], 1)[:512]
         header = bytearray(bad.ljust(512, b'\0'))
@@ -683,11 +698,16 @@ def scheduled(s, service, d):
     os.mkdir(kept)
     open(kept + '/scriped-20200101T000000Z.tar.part', 'w').close()
     open(kept + '/mine', 'w').close()
+    for i in range(3):          # of a clock that was wrong
+        open(kept + f'/scriped-2099010{i + 1}T000000Z.tar', 'w').close()
     serve(backup_to=kept)
     def whole():
         return sorted(f for f in os.listdir(kept) if f.endswith('.tar'))
-    oldest = wait_for(whole, 3 * PATIENCE)
-    if not oldest or not wait_for(lambda: len(whole()) == 2 and whole()[0] > oldest[0], 3 * PATIENCE):
+    if not wait_for(lambda: len(whole()) == 2 and whole()[0] < 'scriped-2099', 3 * PATIENCE):
+        raise Failure(f'what was made just now is not kept: {os.listdir(kept)}; {s.log_text()[-500:]}')
+    first = whole()[0]
+    os.unlink(kept + '/scriped-20990103T000000Z.tar')
+    if not wait_for(lambda: len(whole()) == 2 and whole()[0] > first, 3 * PATIENCE):
         raise Failure(f'backups: {os.listdir(kept)}; {s.log_text()[-500:]}')
     s.stop()
     if set(f for f in os.listdir(kept) if not f.endswith('.tar')) != {'mine'}:

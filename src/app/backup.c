@@ -38,6 +38,10 @@ report(const struct options *o, const struct backup_result *r, const char *verb)
 	if (!o->json) {
 		printf("%s a database of %.1f MB with %lld rows%s%s, as it was at %.24s; sha256 %s\n", verb, (double)r->database / 1e6, (long long)r->rows,
 		    r->files > 0 ? ", uploads" : "", r->has_secret ? " and the secret" : " without the secret", at, r->sum);
+		if (r->here > 0)
+			printf("the bytes of %lld uploads are not in it: say --blobs\n", (long long)r->here);
+		if (r->in_bucket > 0)
+			printf("the bytes of %lld uploads lie in a bucket and are not in it: keep versions or a copy of that bucket\n", (long long)r->in_bucket);
 		return;
 	}
 	arena_init(&a, 1 << 16);
@@ -49,6 +53,8 @@ report(const struct options *o, const struct backup_result *r, const char *verb)
 	jw_key_i64(&j, S("rows"), r->rows);
 	jw_key_i64(&j, S("databaseBytes"), r->database);
 	jw_key_i64(&j, S("uploads"), r->files);
+	jw_key_i64(&j, S("uploadsLeftOut"), r->here);
+	jw_key_i64(&j, S("uploadsInBucket"), r->in_bucket);
 	jw_key_i64(&j, S("bytes"), r->bytes);
 	jw_key(&j, S("hasSecret"));
 	jw_bool(&j, r->has_secret);
@@ -146,26 +152,60 @@ place(struct options *o, const struct conf *c)
 	return str_fmt(&o->a, "%s/scriped-restore-%u", tmp != NULL ? tmp : "/tmp", (unsigned)geteuid()).p;
 }
 
+/* A terminal is told how far it is. */
+struct reading { int fd; int64_t done, of; bool quiet; };
+
+static size_t
+read_on(void *ctx, char *to, size_t n)
+{
+	struct reading *r = ctx;
+	size_t got = stop_not_asked(NULL) ? export_fd(&r->fd, to, n) : 0;
+
+	r->done += (int64_t)got;
+	if (!r->quiet)
+		tell(NULL, r->done, r->of);
+	return got;
+}
+
+/* Under the lock of the folder, which goes with what we made of it. */
+static enum err
+restore_from(struct options *o, struct conf *c, int fd, const char *to, struct backup_result *r, struct error *e)
+{
+	struct home h = { .conf = c, .clock = &sys_clock_real, .lock = -1, .make = true };
+	struct reading in = { .fd = fd, .quiet = o->json };
+	bool made = access(to, F_OK) != 0;
+	struct stat st;
+	int pid;
+
+	if (fstat(fd, &st) == 0)
+		in.of = st.st_size;
+	TRY(o->check ? OK : home_lock(&h, &pid, e));
+	enum err code = restore_run((struct export_source){ read_on, &in }, to, o->check, stop_not_asked, r, e);
+	if (!o->json && isatty(STDERR_FILENO))
+		fprintf(stderr, "\r\033[K");
+	if (code != OK && !stop_not_asked(NULL))
+		code = fail(e, E_SYS, NULL, "stopped: nothing was restored");
+	if (made && code != OK && h.lock >= 0)
+		unlink(home_path(&c->a, c, "scriped.lock").p);
+	if (made && (code != OK || o->check))
+		rmdir(to);
+	if (h.lock >= 0)
+		close(h.lock);
+	return code;
+}
+
 static enum err
 restore(struct options *o, struct conf *c, struct backup_result *r, struct error *e)
 {
-	struct home h = { .conf = c, .clock = &sys_clock_real, .lock = -1, .make = true };
 	str from = options_value(o, "from");
 	const char *to = place(o, c);
-	int pid;
 
 	TRY(home_pg(c) != NULL ? fail(e, E_USAGE, NULL, "restore is for the embedded database; PostgreSQL has pg_restore") : OK);
 	if (from.p == NULL || to[0] == '\0')
 		return fail(e, E_USAGE, NULL, "say what and where: --from FILE --data DIR, or --from FILE --check");
 	int fd;
 	TRY(source_open(&o->a, c, from, &fd, e));
-	enum err code = o->check ? OK : home_lock(&h, &pid, e);
-	if (code == OK)
-		code = restore_run((struct export_source){ export_fd, &fd }, to, o->check, r, e);
-	if (o->check && c->data[0] == '\0')
-		rmdir(to);
-	if (h.lock >= 0)
-		close(h.lock);
+	enum err code = restore_from(o, c, fd, to, r, e);
 	close(fd);
 	return code;
 }
@@ -178,6 +218,7 @@ restore_command(const struct command *cmd, struct options *o)
 	struct error e;
 
 	(void)cmd;
+	stop_on_signals();
 	umask(0077);
 	if (options_conf(o, &c, &e) != OK)
 		return complain(&e);

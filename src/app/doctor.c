@@ -132,6 +132,20 @@ check_schema(struct doctor *d, struct db *db)
 	return at;
 }
 
+/* One that was given up left a part of its rows. */
+static void
+check_imports(struct doctor *d)
+{
+	struct side s = { 0 };
+	struct val v = { 0 };
+	struct error e;
+	enum err code = home_pg(&d->conf) != NULL ? side_pg(d->conf.db, SIDE_READ, &s, &e) : side_lite(home_path(&d->a, &d->conf, "scriped.db").p, SIDE_READ, &s, &e);
+
+	if (code == OK && side_one(&s, &d->a, "SELECT scope FROM moved WHERE done_at IS NULL LIMIT 1", NULL, 0, &v, &e) == OK && v.t == V_TEXT)
+		doctor_tell(d, WARN, "imports", "that of %s%.*s is not whole: run scriped import again with its file, which goes on where it stopped", v.s.n == 26 ? "org_" : "", STR(v.s));
+	side_close(&s);
+}
+
 static void
 check_database(struct doctor *d)
 {
@@ -154,6 +168,7 @@ check_database(struct doctor *d)
 		    : ": the pooler shares connections and keeps no prepared statements: PgBouncer 1.21 with max_prepared_statements does, an older one needs pool_mode = session");
 	else
 		doctor_tell(d, GOOD, "database", "%s, %.1f MB, sound", db.ops->name, (double)db.ops->size(&db) / 1e6);
+	check_imports(d);
 	int schema = code == OK && home_pg(&d->conf) != NULL ? check_schema(d, &db) : 0;
 	db.ops->close(&db);
 	if (code == OK && home_pg(&d->conf) != NULL)
@@ -339,13 +354,18 @@ check_backups(struct doctor *d)
 	int64_t newest;
 	int n;
 
-	if (home_pg(c) != NULL)
+	if (home_pg(c) != NULL) {
+		doctor_tell(d, c->backup_to[0] != '\0' ? WARN : GOOD, "backups", "%sPostgreSQL has its own: pg_dump, pg_basebackup%s", c->backup_to[0] != '\0' ? "backup_to is for the embedded database and does nothing here: " : "",
+		    c->blob_bucket[0] != '\0' ? "; uploads are the bucket's" : "");
 		return;
+	}
+	if (c->blob_bucket[0] != '\0')
+		doctor_tell(d, GOOD, "backups", "uploads in the bucket %s are in none: keep versions or a copy of it", c->blob_bucket);
 	if (c->backup_to[0] == '\0')
 		doctor_tell(d, GOOD, "backups", "none are made by the server: set backup_to, or run scriped backup yourself");
 	else if (keep_newest(c, &newest, &n, &e) != OK)
 		doctor_tell(d, BAD, "backups", "%s", e.detail);
-	else if (n == 0)
+	else if (newest == TIME_NONE)
 		doctor_tell(d, WARN, "backups", "none in %s yet: the server makes the first one when it starts; look at its log", c->backup_to);
 	else if (sys_wall_ms(&sys_clock_real) - newest > 2 * c->backup_every * 1000 + 60000)
 		doctor_tell(d, WARN, "backups", "the newest of %d is %lld hours old: look at the server's log", n, (long long)(sys_wall_ms(&sys_clock_real) - newest) / 3600000);

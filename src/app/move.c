@@ -13,6 +13,8 @@
 
 #define DB_FILE		"scriped.db"
 #define UNSEEN_MS	(3 * NODE_DEAD_MS)	/* one that is dead may be only paused: it is not forgotten at once */
+#define RANGE_TRIES	50
+#define RANGE_PAUSE_US	100000
 
 struct export_opts { str workspace, to, secret; };
 static const struct field export_fields[] = {
@@ -136,9 +138,13 @@ report(struct moving *m, FILE *to, const char *verb)
 	struct buf b;
 
 	clear_line(m);
+	if (!m->o->json && r->already) {
+		fprintf(to, "nothing to do: all of this export was imported before\n");
+		return;
+	}
 	if (!m->o->json) {
 		fprintf(to, "%s %lld rows%s in %lld chunks, %.1f MB; sha256 %s%s\n", verb, (long long)r->total, r->blobs > 0 ? " and uploads" : "", (long long)r->chunks,
-		    (double)r->bytes / 1e6, r->sum, r->already ? "; they were in already" : r->snapshots > 1 ? "; it was interrupted and went on" : "");
+		    (double)r->bytes / 1e6, r->sum, r->snapshots > 1 ? "; it was interrupted and went on" : "");
 		return;
 	}
 	buf_init(&b, &m->o->a, 1 << 16);
@@ -291,6 +297,16 @@ export_run(const struct command *c, struct options *o)
 
 /* --- import --- */
 
+/* Of two that bring everything the second one would meet the half of the first.  The lock is the connection's. */
+static enum err
+import_alone(struct moving *m, struct error *e)
+{
+	struct val mine;
+
+	TRY(side_one(&m->side, &m->o->a, "SELECT pg_try_advisory_lock(1972, hashtext(current_schema()::text))::int", NULL, 0, &mine, e));
+	return mine.i != 0 ? OK : fail(e, E_CONFLICT, NULL, "another import into this database is under way: wait for its end");
+}
+
 /* The tables and the secret are made as serve would make them.  A server that runs on the folder is let be: one workspace may come beside it. */
 static enum err
 open_target(struct moving *m, struct error *e)
@@ -311,7 +327,10 @@ open_target(struct moving *m, struct error *e)
 	TRY(home_open(&m->home, e));
 	engine_close(m->home.engine);
 	m->home.engine = NULL;
-	return home_pg(&m->conf) != NULL ? side_pg(home_direct(&m->conf), SIDE_WRITE, &m->side, e) : side_lite(path, SIDE_ALONE, &m->side, e);
+	if (home_pg(&m->conf) == NULL)
+		return side_lite(path, SIDE_ALONE, &m->side, e);
+	TRY(side_pg(home_direct(&m->conf), SIDE_WRITE, &m->side, e));
+	return strcmp(m->scope, MOVE_EVERYTHING) == 0 ? import_alone(m, e) : OK;
 }
 
 /* A server that runs already holds the secret it began with. */
@@ -366,7 +385,7 @@ bring_secret(struct moving *m, str path, struct error *e)
 }
 
 static enum err
-make_ranges_of(struct moving *m, struct db *db, enum partitioned table, struct error *e)
+try_ranges_of(struct moving *m, struct db *db, enum partitioned table, struct error *e)
 {
 	int64_t now = sys_wall_ms(&sys_clock_real);
 
@@ -376,7 +395,18 @@ make_ranges_of(struct moving *m, struct db *db, enum partitioned table, struct e
 		code = db->ops->commit(db, e);
 	if (code != OK)
 		db->ops->rollback(db);
-	return code == E_LOCKED ? OK : code;	/* by a dump: rows are in their place without, too, and stay longer than they must */
+	return code;
+}
+
+/* A node, or another import, is done in a moment.  A dump is not: rows are in their place without, too, and stay longer than they must. */
+static enum err
+make_ranges_of(struct moving *m, struct db *db, enum partitioned table, struct error *e)
+{
+	enum err code;
+
+	for (int tries = 0; (code = try_ranges_of(m, db, table, e)) == E_LOCKED && tries < RANGE_TRIES; tries++)
+		usleep(RANGE_PAUSE_US);
+	return code == E_LOCKED ? OK : code;
 }
 
 /* Rows of all ages come: ranges for as long as they are kept, so that each goes with its own time and not with the oldest. */
@@ -409,17 +439,16 @@ import_from(struct moving *m, int fd, struct error *e)
 	return move_import(&m->side, &m->move, (struct export_source){ export_fd, &fd }, &m->r, e);
 }
 
-/* The head decides how the database is opened; from a pipe it cannot be read twice, so there it is taken for everything. */
+/* All of it is read before anything is changed, and its head decides how the database is opened; a pipe cannot be read twice, so there it is
+ * taken for everything. */
 static enum err
-peek(struct moving *m, int fd, struct error *e)
+prove(struct moving *m, int fd, struct error *e)
 {
-	char print[MOVE_PRINT];
-
 	if (lseek(fd, 0, SEEK_CUR) < 0) {
 		snprintf(m->scope, sizeof(m->scope), "%s", m->move.scope != NULL ? m->move.scope : MOVE_EVERYTHING);
 		return OK;
 	}
-	TRY(move_peek((struct export_source){ export_fd, &fd }, print, m->scope, e));
+	TRY(move_prove(&m->move, (struct export_source){ export_fd, &fd }, m->scope, e));
 	return lseek(fd, 0, SEEK_SET) == 0 ? OK : fail(e, E_SYS, NULL, "the export cannot be read: %s", strerror(errno));
 }
 
@@ -439,7 +468,7 @@ import_all(struct moving *m, struct error *e)
 	}
 	int fd;
 	TRY(source_open(&m->o->a, &m->conf, from, &fd, e));
-	enum err code = peek(m, fd, e);
+	enum err code = prove(m, fd, e);
 	if (code == OK)
 		code = import_from(m, fd, e);
 	m->move.scope = NULL;

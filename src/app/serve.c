@@ -361,6 +361,8 @@ open_keep(struct server *s)
 	if (home_pg(s->confs[0]) == NULL)
 		s->keep = keep_new(&kc);
 	else if (s->confs[0]->backup_to[0] != '\0')
+		log_note(s->log, LOG_WARN, "backup", "none is made: backup_to is for the embedded database; PostgreSQL has pg_dump and pg_basebackup");
+	else if (s->confs[0]->backup_to[0] != '\0')
 		log_note(s->log, LOG_WARN, "backup", "backup_to is for the embedded database: none is made of PostgreSQL, use pg_basebackup or pg_dump");
 }
 

@@ -168,6 +168,13 @@ request(struct arena *a, const struct object_place *p, struct asking *ask, str *
 
 /* --- up --- */
 
+/* What a service keeps it gives an ETag.  A proxy that answers in its place does not. */
+static enum err
+is_kept(const struct object_place *p, bool tag, struct error *e)
+{
+	return tag ? OK : fail(e, E_SYS, NULL, "what answers for the bucket %.*s does not say that it keeps anything (no ETag): is its endpoint an S3 service?", STR(p->at.bucket));
+}
+
 static enum err
 put_part(struct arena *a, const struct object_place *p, int fd, int64_t from, int64_t bytes, str query, char tag[TAG_MAX], struct error *e)
 {
@@ -177,6 +184,7 @@ put_part(struct arena *a, const struct object_place *p, int fd, int64_t from, in
 	str body;
 
 	TRY(request(a, p, &ask, &body, e));
+	TRY(is_kept(p, ask.tag[0] != '\0', e));
 	arena_back(a, mark);
 	if (tag != NULL)
 		memcpy(tag, ask.tag, TAG_MAX);
@@ -201,7 +209,8 @@ put_parts(struct arena *a, const struct object_place *p, int fd, int64_t size, s
 	}
 	buf_add(&list, S("</CompleteMultipartUpload>"));
 	struct asking ask = { .method = "POST", .key = p->key, .query = str_fmt(a, "uploadId=%.*s", STR(upload)), .body = buf_str(&list) };
-	return request(a, p, &ask, &body, e);
+	TRY(request(a, p, &ask, &body, e));
+	return is_kept(p, s3_element(body, "ETag", NULL).n > 0, e);
 }
 
 static enum err

@@ -236,14 +236,30 @@ span(struct db *db, const struct row *p, const struct range *first, int64_t from
 	return attach(db, p, first->name, &none, &least, e);
 }
 
+static enum err
+take_turn(struct db *db, const char *table, bool *mine, struct error *e)
+{
+	struct rows r;
+
+	TRY(db_query(db, alone, &r, e, V(str_z(table))));
+	*mine = db_next(&r) && db_col(&r, 0).i != 0;
+	while (db_next(&r))
+		;
+	return db_done(&r, e);
+}
+
 enum err
 partition_span(struct db *db, enum partitioned which, int64_t from, struct error *e)
 {
 	struct layout l;
 	enum err code;
+	bool mine;
 
 	if (!partition_on(db))
 		return OK;
+	TRY(take_turn(db, rows[which].table, &mine, e));
+	if (!mine)
+		return fail(e, E_LOCKED, NULL, "another one makes or drops ranges of %s", rows[which].table);
 	arena_init(&l.a, LAYOUT_MAX);
 	if ((code = layout(db, &rows[which], &l, e)) == OK)
 		code = span(db, &rows[which], l.first, from, e);
@@ -369,18 +385,6 @@ detach_oldest(struct db *db, const struct row *p, const struct layout *l, int64_
 	TRY(make_older(db, p, two ? &next->high : &r->high, e));
 	snprintf(did, PARTITION_DID, "detached %s", two ? next->name : r->name);
 	return OK;
-}
-
-static enum err
-take_turn(struct db *db, const char *table, bool *mine, struct error *e)
-{
-	struct rows r;
-
-	TRY(db_query(db, alone, &r, e, V(str_z(table))));
-	*mine = db_next(&r) && db_col(&r, 0).i != 0;
-	while (db_next(&r))
-		;
-	return db_done(&r, e);
 }
 
 static enum err

@@ -37,7 +37,7 @@ bool	partition_on(struct db *);
 MUST_USE enum err partition_turn(struct db *, enum partitioned, int64_t now, int64_t before, char did[PARTITION_DID], struct error *);
 
 /* For who is about to write many rows of old times: ranges from that moment (ms) on, where the oldest one holds few rows.  Without it they
- * go into the oldest, and with that.  In the caller's transaction. */
+ * go into the oldest, and with that.  In the caller's transaction.  E_LOCKED: another one is at it. */
 MUST_USE enum err partition_span(struct db *, enum partitioned, int64_t from, struct error *);
 
 /* Makes of the plain tables partitioned ones, while others use them; in transactions of its own, again after whatever ended it. */

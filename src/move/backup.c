@@ -117,6 +117,29 @@ clear_copy(const struct backing *b, bool itself)
 		unlink(b->copy);
 }
 
+/* --- whether it is sound --- */
+
+static int asked_to_stop(void *ctx) { return !lives(ctx); }
+
+static enum err
+prove_copy(struct backing *b, struct error *e)
+{
+	sqlite3 *c = NULL;
+	sqlite3_stmt *q = NULL;
+	enum err code = OK;
+
+	if (sqlite3_open_v2(b->copy, &c, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK || sqlite3_prepare_v2(c, "PRAGMA integrity_check(1)", -1, &q, NULL) != SQLITE_OK)
+		code = fault(c, e, b->copy);
+	sqlite3_progress_handler(c, 100000, asked_to_stop, (void *)(uintptr_t)b->conf);
+	if (code == OK && sqlite3_step(q) != SQLITE_ROW)
+		code = lives(b->conf) ? fault(c, e, "the copy") : fail(e, E_SYS, NULL, "stopped");
+	else if (code == OK && strcmp((const char *)sqlite3_column_text(q, 0), "ok") != 0)
+		code = fail(e, E_STORAGE, NULL, "the database is damaged, and so would be its backup: restore the last good one (scriped doctor says what is wrong)");
+	sqlite3_finalize(q);
+	sqlite3_close(c);
+	return code;
+}
+
 /* --- the manifest --- */
 
 static enum err
@@ -140,6 +163,8 @@ count_rows(struct backing *b, struct json *j, struct error *e)
 		jw_key_i64(j, str_z(c.table[i].name), v.i);
 		b->r->rows += v.i;
 	}
+	if (code == OK && (code = side_one(&s, &b->a, "SELECT count(*) FROM upload WHERE external <> 0 AND state <> 'doomed'", NULL, 0, &v, e)) == OK)
+		b->r->in_bucket = v.i;
 	jw_end(j);
 	side_close(&s);
 	clear_copy(b, false);
@@ -207,7 +232,10 @@ add_uploads(struct backing *b, struct tar_writer *w, struct error *e)
 		if (!moved_is_upload(str_z(f->d_name)) || snprintf(path, sizeof(path), "%s/%s", folder, f->d_name) >= (int)sizeof(path))
 			continue;
 		snprintf(name, sizeof(name), "uploads/%.60s", f->d_name);
-		code = add_path(b, w, path, name, NULL, e);
+		if (!b->conf->with_uploads)
+			b->r->here++;
+		else
+			code = add_path(b, w, path, name, NULL, e);
 	}
 	closedir(d);
 	return code;
@@ -225,8 +253,7 @@ pack(struct backing *b, int fd, struct error *e)
 	b->r->database = w.bytes - TAR_BLOCK;	/* but for its header; a database is whole pages */
 	if (c->with_secret)
 		TRY(tar_add_text(&w, "secret", (str){ (const char *)c->secret->b, sizeof(c->secret->b) }, b->r->made_at, e));
-	if (c->with_uploads)
-		TRY(add_uploads(b, &w, e));
+	TRY(add_uploads(b, &w, e));
 	TRY(add_manifest(b, &w, &database, e));
 	TRY(tar_end(&w, e));
 	b->r->bytes = w.bytes;
@@ -250,6 +277,8 @@ make(struct backing *b, const char *to, struct error *e)
 		code = fail(e, E_SYS, NULL, "%s: %m", b->part);
 	if (code == OK)
 		code = copy(b, e);
+	if (code == OK)
+		code = prove_copy(b, e);
 	if (code == OK)
 		code = pack(b, fd, e);
 	if (code == OK && rename(b->part, to) != 0)

@@ -9,7 +9,7 @@
  *
  * The copy is made page by page within one read transaction, so that it is of one moment whatever is written meanwhile, and holds up
  * nobody: the writer goes on, and only its log is not folded until the copy is done.  (VACUUM INTO does the same in one step that
- * nobody can slow down.)  Then it is synced, counted, packed, and gets its name.
+ * nobody can slow down.)  Then it is synced, checked page by page, packed, and gets its name: what is damaged is no backup, and takes no place.
  *
  *	FILE.part, FILE.part.db		what is on its way; the next run removes what a killed one left
  *
@@ -34,6 +34,7 @@ struct backup_conf {
 };
 struct backup_result {
 	int64_t bytes, database, rows, files, schema, ms;
+	int64_t here, in_bucket;	/* uploads whose bytes are not in it: in the data folder; in a bucket, which never are */
 	char sum[65];			/* of the database */
 	char print[MOVE_PRINT];		/* of the secret */
 	bool has_secret;
@@ -42,7 +43,7 @@ struct backup_result {
 MUST_USE enum err backup_make(const struct backup_conf *, const char *to, struct backup_result *, struct error *);
 
 /* from: the archive.  data: an empty folder, or one that is not there, and where it is unpacked.  check: prove it there, and leave nothing.
- * has_secret of the result: the secret was in it. */
-MUST_USE enum err restore_run(struct export_source from, const char *data, bool check, struct backup_result *, struct error *);
+ * alive: false stops, and leaves nothing.  has_secret of the result: the secret was in it. */
+MUST_USE enum err restore_run(struct export_source from, const char *data, bool check, bool (*alive)(void *), struct backup_result *, struct error *);
 
 #endif

@@ -470,6 +470,12 @@ take_chunk(struct importing *m, struct export_chunk *c, struct error *e)
 }
 
 static enum err
+not_whole(int64_t last, bool torn, struct error *e)
+{
+	return fail(e, E_SYS, NULL, "the export is not whole: it ends behind chunk %lld%s; run the export again, which goes on there", (long long)last, torn ? " and half of the next one" : "");
+}
+
+static enum err
 take_all(struct importing *m, struct export_reader *r, struct error *e)
 {
 	struct export_chunk c;
@@ -483,10 +489,7 @@ take_all(struct importing *m, struct export_reader *r, struct error *e)
 		if (m->r->already)
 			return OK;
 	}
-	if (m->ended && !torn)
-		return m->side->ops->fold(m->side, e);
-	return fail(e, E_SYS, NULL, "the export is not whole: it ends behind chunk %lld%s; run the export again, which goes on there", (long long)m->r->chunks - 1,
-	    torn ? " and half of the next one" : "");
+	return m->ended && !torn ? m->side->ops->fold(m->side, e) : not_whole(m->r->chunks - 1, torn, e);
 }
 
 enum err
@@ -511,19 +514,25 @@ move_import(struct side *s, const struct move_conf *conf, struct export_source f
 }
 
 enum err
-move_peek(struct export_source from, char print[MOVE_PRINT], char scope[27], struct error *e)
+move_prove(const struct move_conf *conf, struct export_source from, char scope[27], struct error *e)
 {
 	struct export_reader *r = export_reader_new(from);
+	bool found = true, torn = false, ended = false;
 	struct export_chunk c;
-	bool found, torn;
-	enum err code = export_next(r, &c, &found, &torn, e);
+	enum err code = OK;
+	int64_t last = -1;
 
-	if (code == OK && !found)
-		code = fail(e, E_SYS, NULL, "this is no export of scriped: it is empty");
-	if (code == OK) {
-		snprintf(print, MOVE_PRINT, "%s", export_text(c.head, "secret"));
-		snprintf(scope, 27, "%s", export_text(c.head, "scope"));
+	while (code == OK && (code = export_next(r, &c, &found, &torn, e)) == OK && found) {
+		if ((last = c.number) == 0)
+			snprintf(scope, 27, "%s", export_text(c.head, "scope"));
+		ended = json_is_true(json_object_get(c.head, "end"));
+		if (conf->tell != NULL)
+			conf->tell(conf->ctx, &(struct move_told){ "looked through", 0, c.ends });
+		if (conf->alive != NULL && !conf->alive(conf->ctx))
+			code = fail(e, E_SYS, NULL, "stopped: nothing was imported");
 	}
 	export_reader_free(r);
-	return code;
+	if (code == OK && last < 0)
+		return fail(e, E_SYS, NULL, "this is no export of scriped: it is empty");
+	return code != OK || (ended && !torn) ? code : not_whole(last, torn, e);
 }

@@ -12,6 +12,7 @@
 #define NAMES_MAX	10000		/* that are looked at: those beyond stay */
 #define PATH_LEN	4096
 #define RETRY_LEAST_MS	60000		/* and no longer than backup_every */
+#define AHEAD_MS	60000		/* a name of later than that is of a clock that was wrong */
 
 struct name { char s[NAME_LEN + 1]; };
 struct names { struct name *v; int n; };
@@ -107,8 +108,9 @@ keep_newest(const struct conf *c, int64_t *ret, int *count, struct error *e)
 	enum err code = list(&a, c, &names, e);
 	*ret = TIME_NONE;
 	*count = code == OK ? names.n : 0;
-	if (code == OK && names.n > 0)
-		(void)time_of(str_z(names.v[names.n - 1].s), ret);
+	for (int64_t i = names.n - 1, ms; code == OK && i >= 0 && *ret == TIME_NONE; i--)
+		if (time_of(str_z(names.v[i].s), &ms) && ms <= sys_wall_ms(&sys_clock_real) + AHEAD_MS)
+			*ret = ms;
 	arena_free(&a);
 	return code;
 }
@@ -166,19 +168,18 @@ static bool alive(void *ctx) { return !atomic_load(&((struct keep *)ctx)->closin
 
 /* A bucket gets what is whole here: NAME.part.sent, which the next run would remove. */
 static enum err
-make(struct keep *k, struct arena *a, const struct conf *c, struct backup_result *r, struct error *e)
+make(struct keep *k, struct arena *a, const struct conf *c, const struct name *as, struct backup_result *r, struct error *e)
 {
 	struct backup_conf bc = { .data = c->data, .secret = k->c.secret, .with_secret = c->backup_secret, .with_uploads = c->backup_uploads,
 		.clock = k->c.clock, .alive = alive, .ctx = k };
 	bool remote = object_is_uri(str_z(c->backup_to));
-	struct name name = name_of(sys_wall_ms(k->c.clock));
-	const char *folder = remote ? c->data : c->backup_to, *path = str_fmt(a, "%s/%s%s", folder, name.s, remote ? ".part.sent" : "").p;
+	const char *folder = remote ? c->data : c->backup_to, *path = str_fmt(a, "%s/%s%s", folder, as->s, remote ? ".part.sent" : "").p;
 	struct object_place p;
 
 	clear_halves(folder);
 	if (!remote)
 		return backup_make(&bc, path, r, e);
-	TRY(bucket_of(a, c, str_z(name.s), &p, e));
+	TRY(bucket_of(a, c, str_z(as->s), &p, e));
 	p.alive = alive;
 	p.ctx = k;
 	TRY(backup_make(&bc, path, r, e));
@@ -187,14 +188,18 @@ make(struct keep *k, struct arena *a, const struct conf *c, struct backup_result
 	return code;
 }
 
+/* The one that was just made stays whatever its name says: the clock may have been set back since the others. */
 static enum err
-make_room(struct arena *a, const struct conf *c, struct error *e)
+make_room(struct arena *a, const struct conf *c, const struct name *made, struct error *e)
 {
 	struct names names;
 
 	TRY(list(a, c, &names, e));
-	for (int i = 0; i < names.n - (int)c->backup_keep; i++)
-		TRY(remove_one(a, c, names.v[i].s, e));
+	for (int i = 0, many = names.n - (int)c->backup_keep; i < names.n && many > 0; i++)
+		if (strcmp(names.v[i].s, made->s) != 0) {
+			TRY(remove_one(a, c, names.v[i].s, e));
+			many--;
+		}
 	return OK;
 }
 
@@ -206,11 +211,14 @@ one(struct keep *k, const struct conf *c)
 	struct arena a;
 
 	arena_init(&a, (size_t)2 << 20);
-	enum err code = make(k, &a, c, &r, &e);
+	struct name name = name_of(sys_wall_ms(k->c.clock));
+	enum err code = make(k, &a, c, &name, &r, &e);
 	if (code == OK) {
 		atomic_store(&k->last_ms, r.made_at);
 		log_note(k->c.log, LOG_INFO, "backup", "made in %lld ms: %.1f MB", (long long)r.ms, (double)r.bytes / 1e6);
-		code = make_room(&a, c, &e);
+		if (r.in_bucket > 0)
+			log_note(k->c.log, LOG_INFO, "backup", "the bytes of %lld uploads lie in a bucket and are not in it", (long long)r.in_bucket);
+		code = make_room(&a, c, &name, &e);
 	}
 	bool gone = atomic_load(&k->closing);
 	if (code != OK && !gone) {

@@ -61,6 +61,6 @@ MUST_USE enum err move_export(struct side *, const struct move_conf *, int fd, b
 MUST_USE enum err move_import(struct side *, const struct move_conf *, struct export_source, struct move_result *, struct error *);
 /* Whether the database has no workspace yet: whoever comes first may bring a secret along. */
 MUST_USE enum err move_empty(struct side *, bool *ret, struct error *);
-/* The fingerprint in the head of a file. */
-MUST_USE enum err move_peek(struct export_source, char print[MOVE_PRINT], char scope[27], struct error *);
+/* Whether a file is whole, and as it was written: what is not would stop in the middle, and leave half of itself.  Its scope stands in its head. */
+MUST_USE enum err move_prove(const struct move_conf *, struct export_source, char scope[27], struct error *);
 #endif

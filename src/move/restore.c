@@ -25,6 +25,7 @@ struct restoring {
 	json_t *says;
 	int64_t files;
 	bool has_database, check;
+	bool (*alive)(void *);
 };
 
 static const char *
@@ -70,8 +71,11 @@ make_part(struct restoring *r, int *ret_lock, struct error *e)
 	TRY(sys_mkdir_private(r->data, e));
 	if ((*ret_lock = open(r->data, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
 		return fail(e, E_SYS, NULL, "%s: %m", r->data);
-	if (flock(*ret_lock, LOCK_EX | LOCK_NB) != 0)
+	if (flock(*ret_lock, LOCK_EX | LOCK_NB) != 0) {
+		close(*ret_lock);
+		*ret_lock = -1;		/* what stands there is theirs */
 		return fail(e, E_CONFLICT, NULL, "another process restores into %s", r->data);
+	}
 	remove_part(r);
 	TRY(sys_mkdir_private(r->part, e));
 	return sys_mkdir_private(path_of(path, r->part, "uploads"), e);
@@ -254,9 +258,11 @@ prove_rows(struct restoring *r, struct side *s, struct error *e)
 	TRY(s->ops->catalog(s, &r->a, &c, e));
 	if ((size_t)c.n != json_object_size(json_object_get(r->says, "rows")))
 		return fail(e, E_STORAGE, NULL, "the database in the backup has other tables than its manifest says");
-	for (int i = 0; i < c.n; i++)
+	for (int i = 0; i < c.n; i++) {
+		TRY(r->alive(NULL) ? OK : fail(e, E_SYS, NULL, "stopped"));
 		TRY(read_table(r, s, &c.table[i], e));
-	return OK;
+	}
+	return r->alive(NULL) ? OK : fail(e, E_SYS, NULL, "stopped");
 }
 
 static enum err
@@ -343,9 +349,9 @@ install_all(struct restoring *r, struct error *e)
 }
 
 enum err
-restore_run(struct export_source from, const char *data, bool check, struct backup_result *ret, struct error *e)
+restore_run(struct export_source from, const char *data, bool check, bool (*alive)(void *), struct backup_result *ret, struct error *e)
 {
-	struct restoring r = { .r = ret, .data = data, .check = check };
+	struct restoring r = { .r = ret, .data = data, .check = check, .alive = alive };
 	int lock = -1;
 
 	*ret = (struct backup_result){ 0 };
@@ -363,10 +369,10 @@ restore_run(struct export_source from, const char *data, bool check, struct back
 		code = prove_database(&r, e);
 	if (code == OK && !check)
 		code = install_all(&r, e);
-	if (lock >= 0 && code != E_CONFLICT)
+	if (lock >= 0) {
 		remove_part(&r);
-	if (lock >= 0)
 		close(lock);
+	}
 	json_decref(r.says);
 	arena_free(&r.a);
 	return code;
