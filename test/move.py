@@ -27,16 +27,9 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib'))
 import pg  # noqa: E402
 import s3  # noqa: E402
-from dumps import STAYS, as_moved, dump_lite, dump_pg, lite, members, same, write  # noqa: E402
+from dumps import STAYS, as_moved, dump_lite, dump_pg, lite, members, same, ulid, write  # noqa: E402
 from server import PATIENCE, Database, Failure, Server, program, psql, surroundings, wait_for  # noqa: E402
 from tap import Tap  # noqa: E402
-
-LETTERS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
-
-
-def ulid(ms, i):
-    v = ms << 80 | i
-    return ''.join(LETTERS[v >> (5 * k) & 31] for k in range(25, -1, -1))
 
 
 def command(*args, status=0, wait=True, file_max=None):

@@ -17,6 +17,14 @@ with open(os.path.join(ROOT, 'src', 'move', 'table.c'), encoding='utf-8') as row
     STAYS = set(re.findall(r'^\tSTAYS\("(\w+)"', rows.read(), re.M))
 
 
+LETTERS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
+
+
+def ulid(ms, i):
+    v = ms << 80 | i
+    return ''.join(LETTERS[v >> (5 * k) & 31] for k in range(25, -1, -1))
+
+
 def lite(folder):
     return sqlite3.connect(f'file:{folder}/scriped.db?mode=ro', uri=True)
 
