@@ -141,6 +141,17 @@ tally(struct seat *s, int64_t n)
 	atomic_fetch_add_explicit(s->lane == &s->d->lane[PRIMARY] ? &s->d->p->of_primary : &s->d->p->of_replica, n, memory_order_relaxed);
 }
 
+/* The server sends the answers of a flight in pieces of 8 KB: who has one goes on while the rest is under way. */
+static void
+tell_some(struct seat *s)
+{
+	for (const struct ask *a; s->told < s->n && (a = s->flight[s->told])->answered && will_do(s, a, 0); s->told++) {
+		struct task *t = a->who->ctx;
+		if (t->awaits == a)
+			wake(t);
+	}
+}
+
 /* A flight is back.  Whoever was skipped, because another one failed, goes again. */
 static void
 land(struct seat *s)
@@ -154,7 +165,7 @@ land(struct seat *s)
 		s->l.doomed = true;
 		s->lane->shunned_us = mono() + SHUN_US;
 	}
-	for (int i = s->n; i-- > 0; )
+	for (int i = s->n; i-- > s->told; )
 		if (!will_do(s, s->flight[i], replayed)) {
 			asks_front(primary, s->flight[i]);
 			again++;
@@ -162,12 +173,12 @@ land(struct seat *s)
 	tally(s, s->n - again);
 	if (s->lane != primary)
 		atomic_fetch_add_explicit(&s->d->p->behind, again, memory_order_relaxed);
-	for (int i = 0; i < s->n; i++) {
+	for (int i = s->told; i < s->n; i++) {
 		struct task *t = s->flight[i]->who->ctx;
 		if (s->flight[i]->answered && t->awaits == s->flight[i])
 			wake(t);
 	}
-	s->n = 0;
+	s->n = s->told = 0;
 	s->state = SEAT_FREE;
 	s->lane->aloft--;
 	atomic_fetch_sub_explicit(&s->d->p->busy, 1, memory_order_relaxed);
@@ -180,6 +191,8 @@ seat_settle(struct seat *s)
 
 	if (s->state == SEAT_FLIGHT && idle)
 		land(s);
+	else if (s->state == SEAT_FLIGHT)
+		tell_some(s);
 	else if (s->state == SEAT_HELD && (s->task->awaits != NULL ? s->task->awaits->answered : idle))
 		wake(s->task);
 	else if (s->state == SEAT_CLOSING && idle)
@@ -595,7 +608,7 @@ look_seats(struct driver *d, struct lane *n, int64_t now)
 			continue;
 		if (s->task != NULL)
 			s->task->silent = true;
-		for (int k = 0; k < s->n; k++)
+		for (int k = s->told; k < s->n; k++)
 			((struct task *)s->flight[k]->who->ctx)->silent = true;
 		link_fail(&s->l, "the database does not answer");
 		seat_settle(s);

@@ -5,6 +5,7 @@
 #define BATCH_CALLS	256
 #define BATCH_BYTES	((size_t)8 << 20)
 #define TRIES		5		/* of a call alone */
+#define ENOUGH		16		/* calls that wait for a driver: no more are waited for */
 /* The log is folded when it has grown by this much: seldom enough to cost little, often enough to keep it small. */
 #define CHECKPOINT_CALLS 16000
 #define CALL_BYTES	((size_t)16 << 10)	/* a call that writes more counts as several, */
@@ -37,30 +38,43 @@ queue_take(struct queue *q)
 	return c;
 }
 
-enum err
-engine_submit(struct engine *g, struct call *c, struct error *e)
+static void
+nudge(void *arg)
+{
+	struct engine *g = arg;
+
+	pthread_mutex_lock(&g->lock);
+	pool_nudge(g->pool);
+	pthread_mutex_unlock(&g->lock);
+}
+
+/* later: what a loop submits in one round wakes a driver once, so that many reads leave together. */
+static enum err
+take(struct engine *g, struct call *c, bool later, struct error *e)
 {
 	struct queue *q = (c->flags & CALL_RIDE) ? &g->ride : g->pool != NULL && (c->flags & CALL_READ) ? &g->read : &g->wait;
-	bool wake = false;
 
 	c->since_us = sys_mono_us(g->c.clock);
 	c->tries = c->trips = 0;
+	later = later && g->pool != NULL && sys_put_off(nudge, g);
 	pthread_mutex_lock(&g->lock);
 	bool refused = g->closing || (q->n >= g->c.queue_max && !(c->flags & (CALL_FORCE | CALL_AGAIN)));
 	if (!refused) {
 		queue_put(q, c);
-		wake = !(c->flags & CALL_RIDE) || g->hurry || (g->pool != NULL && g->ride.n == 1);
+		bool wake = !(c->flags & CALL_RIDE) || g->hurry || (g->pool != NULL && g->ride.n == 1);
 		if (wake && g->pool == NULL && g->wait.n <= 1)
 			pthread_cond_signal(&g->more);
-		wake &= g->pool != NULL;
+		g->urgent |= wake && !(c->flags & CALL_SHARES);
+		if (wake && g->pool != NULL && (!later || g->wait.n + g->read.n >= ENOUGH))
+			pool_nudge(g->pool);
 	}
-	if (wake)
-		pool_nudge(g->pool, (c->flags & CALL_SHARES) != 0);
 	pthread_mutex_unlock(&g->lock);
 	if (refused)
 		return fail(e, E_UNAVAILABLE, NULL, "Too many requests wait for the database.");
 	return OK;
 }
+
+enum err engine_submit(struct engine *g, struct call *c, struct error *e) { return take(g, c, true, e); }
 
 void
 engine_on_told(struct engine *g, engine_tell *tell, void *ctx)
@@ -74,10 +88,10 @@ void
 engine_hurry(struct engine *g)
 {
 	pthread_mutex_lock(&g->lock);
-	g->hurry = true;
+	g->hurry = g->urgent = true;
 	pthread_cond_broadcast(&g->more);
 	if (g->pool != NULL)
-		pool_nudge(g->pool, false);
+		pool_nudge(g->pool);
 	pthread_mutex_unlock(&g->lock);
 }
 
@@ -443,7 +457,7 @@ wait_for(struct engine *g, unsigned flags, enum err (*run)(void *, struct db *, 
 
 	pthread_mutex_init(&w.lock, NULL);
 	sys_cond_init(&w.over);
-	enum err code = engine_submit(g, &w.call, e);
+	enum err code = take(g, &w.call, false, e);
 	if (code == OK) {
 		pthread_mutex_lock(&w.lock);
 		while (!w.done)

@@ -15,6 +15,7 @@ struct engine {
 	pthread_cond_t more;		/* the writer's */
 	struct queue wait, read, ride;	/* read: PostgreSQL, calls without a transaction */
 	bool hurry;
+	bool urgent;			/* there is something new that a driver need not sleep over */
 	_Atomic bool closing;
 	struct pool *pool;		/* NULL: SQLite */
 	struct db writer;
@@ -43,8 +44,7 @@ enum err transact(struct call *, struct db *, bool firm, struct error *);
 void	note_batch(struct engine *, int calls, int64_t began_us, bool wrote, enum err code, const struct error *why);
 
 MUST_USE enum err pool_open(struct engine *, struct pool **ret, struct error *);
-/* There is something to do; with the lock held.  For a read that shares only those are woken that it would not have to wait for. */
-void	pool_nudge(struct pool *, bool shares);
+void	pool_nudge(struct pool *);	/* there is something to do; with the lock held */
 void	pool_stats(struct pool *, struct engine_stats *);
 void	pool_close(struct pool *);	/* when all that is queued has run */
 #endif

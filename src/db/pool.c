@@ -168,15 +168,16 @@ pool_tick(struct driver *d, int64_t now)
 /* --- figures, open, close --- */
 
 void
-pool_nudge(struct pool *p, bool shares)
+pool_nudge(struct pool *p)
 {
 	for (int i = 0; i < p->drivers; i++) {
 		struct driver *d = &p->driver[i];
-		if (!d->asleep || (shares && p->g->read.n < d->company))
+		if (!d->asleep || (!p->g->urgent && p->g->read.n < d->company))
 			continue;
 		d->asleep = false;
 		poke(d);
 	}
+	p->g->urgent = false;
 }
 
 void
@@ -323,7 +324,8 @@ void
 pool_close(struct pool *p)
 {
 	pthread_mutex_lock(&p->g->lock);
-	pool_nudge(p, false);
+	p->g->urgent = true;
+	pool_nudge(p);
 	pthread_mutex_unlock(&p->g->lock);
 	for (int i = 0; i < p->running; i++)
 		pthread_join(p->driver[i].thread, NULL);

@@ -21,7 +21,7 @@ struct seat {
 	struct db db;
 	struct task *task;		/* who holds it */
 	struct ask *flight[GROUP];
-	int n;
+	int n, told;			/* told: as many of them have gone on, and their asks are others' */
 	struct ask replayed;		/* of a replica: how far it was when the flight came there */
 	int64_t heard_us;		/* when something was sent or came */
 	bool outs;			/* epoll tells when it takes more */

@@ -10,6 +10,7 @@ SQL(get, "t.get", "SELECT id FROM t WHERE id = $1");
 SQL(some, "t.some", "SELECT id FROM t WHERE id >= $1 ORDER BY id");
 SQL(divide, "t.divide", "SELECT 1 / ($1 - id) FROM t WHERE id = $1");
 SQL(sleep_ms, "t.sleep_ms", "SELECT pg_sleep($1 / 1000.0)::text");
+SQL(much, "t.much", "SELECT repeat('x', $1)");
 SQL(stand_in_line, "t.stand_in_line", "SELECT pg_advisory_xact_lock($1 + hashtext(current_schema()))::text");
 static const char tables[] = "CREATE TABLE t (id {i64} NOT NULL PRIMARY KEY){strict}";
 
@@ -87,6 +88,17 @@ ask_thrice(struct call *c, struct db *db, struct error *e)
 }
 
 static enum err
+look_at_much(struct call *c, struct db *db, struct error *e)
+{
+	struct probe *p = (struct probe *)c;
+	struct rows r;
+
+	TRY(db_query(db, much, &r, e, V(p->id)));
+	p->seen = db_next(&r) ? (int64_t)db_col(&r, 0).s.n : -1;
+	return db_done(&r, e);
+}
+
+static enum err
 wait_in_line(struct call *c, struct db *db, struct error *e)
 {
 	bool any;
@@ -147,7 +159,7 @@ run(struct engine *g, struct probe *p)
 
 /* Holds the driver's thread while the others are submitted, so that they are there at the same time. */
 static void
-at_once(struct engine *g, struct probe *p, int n)
+submit_at_once(struct engine *g, struct probe *p, int n)
 {
 	struct probe gate = probe(0, stand, CALL_READ);
 
@@ -165,6 +177,12 @@ at_once(struct engine *g, struct probe *p, int n)
 	pthread_cond_broadcast(&change);
 	pthread_mutex_unlock(&lock);
 	wait_for(&gate);
+}
+
+static void
+at_once(struct engine *g, struct probe *p, int n)
+{
+	submit_at_once(g, p, n);
 	for (int i = 0; i < n; i++)
 		wait_for(&p[i]);
 }
@@ -240,6 +258,18 @@ PG_TEST(several_questions_take_one_round_trip)
 	engine_close(g);
 }
 
+/* Whoever asks to stand in line does so until it is opened. */
+static void shut_line(struct t_db *t) { (void)t_db_count(t, "SELECT 1 FROM pg_advisory_lock(hashtext(current_schema()))"); }
+static void open_line(struct t_db *t) { (void)t_db_count(t, "SELECT pg_advisory_unlock(hashtext(current_schema()))::int"); }
+
+static void
+see_one_in_line(struct t_db *t)
+{
+	while (t_db_count(t, "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
+	    " AND objid::bigint = hashtext(current_schema())::bigint & 4294967295") == 0)
+		usleep(1000);
+}
+
 /* Its driver need not wake for one that shares while a flight is under way, but must when that one takes its time, and when many wait. */
 PG_TEST(who_shares_waits_for_no_flight_that_does_not_land)
 {
@@ -250,11 +280,9 @@ PG_TEST(who_shares_waits_for_no_flight_that_does_not_land)
 	c.pool = 2;
 	c.statement_ms = 120000;
 	struct engine *g = t_db_engine(&c);
-	(void)t_db_count(t, "SELECT 1 FROM pg_advisory_lock(hashtext(current_schema()))");
+	shut_line(t);
 	submit(g, &slow);
-	while (t_db_count(t, "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
-	    " AND objid::bigint = hashtext(current_schema())::bigint & 4294967295") == 0)
-		usleep(1000);
+	see_one_in_line(t);
 	run(g, &quick);
 	for (size_t i = 0; i < COUNT(many); i++) {
 		many[i] = probe(1, look_up, CALL_READ | CALL_SHARES);
@@ -266,9 +294,36 @@ PG_TEST(who_shares_waits_for_no_flight_that_does_not_land)
 	}
 	CHECK(quick.code == OK && quick.seen == 2);
 	CHECK_INT(slow.dones, ==, 0);
-	(void)t_db_count(t, "SELECT pg_advisory_unlock(hashtext(current_schema()))::int");
+	open_line(t);
 	wait_for(&slow);
 	CHECK_OK(slow.e, slow.code);
+	engine_close(g);
+}
+
+/* The server sends what fills its buffer, and the rest at the end of the flight. */
+DB_TEST(who_has_an_answer_does_not_wait_for_the_rest_of_its_flight)
+{
+	struct probe p[] = { probe(20000, look_at_much, CALL_READ), probe(3, look_up, CALL_READ), probe(20000, look_at_much, CALL_READ),
+		probe(0, wait_in_line, CALL_READ), probe(1, look_up, CALL_READ) };
+	struct engine_conf c;
+
+	if (!t->pg)
+		return;
+	engine_close(with_rows(t, &c, 3));
+	c.statement_ms = 120000;
+	struct engine *g = t_db_engine(&c);
+	shut_line(t);
+	submit_at_once(g, p, COUNT(p));
+	wait_for(&p[0]);
+	see_one_in_line(t);
+	CHECK(p[0].code == OK && p[0].seen == 20000);
+	CHECK(p[3].dones == 0 && p[4].dones == 0);
+	open_line(t);
+	for (size_t i = 0; i < COUNT(p); i++) {
+		wait_for(&p[i]);
+		CHECK(p[i].code == OK && p[i].dones == 1 && p[i].c.trips == 1);
+	}
+	CHECK(p[1].seen == 3 && p[2].seen == 20000 && p[4].seen == 1);
 	engine_close(g);
 }
 

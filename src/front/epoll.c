@@ -6,7 +6,7 @@
  * one event fewer than it has room for, so that it never believes there are more.
  *
  * It is also where each loop's thread passes first, and says that whoever waits for it waits for a short while only: beside
- * workers that use all processors a read waited three milliseconds for its turn. */
+ * workers that use all processors a read waited three milliseconds for its turn.  And it is where a round of a loop is over. */
 #include "front/front_priv.h"
 #include <sys/epoll.h>
 
@@ -18,5 +18,6 @@ epoll_wait(int fd, struct epoll_event *events, int max, int timeout_ms)
 	if (!prompt)
 		sys_thread_prompt();
 	prompt = true;
+	sys_round_over();
 	return epoll_pwait(fd, events, max > 1 ? max - 1 : max, timeout_ms, NULL);
 }

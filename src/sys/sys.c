@@ -154,6 +154,29 @@ sys_thread_prompt(void)
 	(void)syscall(SYS_sched_setattr, 0, &a, 0);
 }
 
+static _Thread_local struct { bool goes; void (*what)(void *); void *arg; } rounds;
+
+bool
+sys_put_off(void (*what)(void *), void *arg)
+{
+	if (!rounds.goes || (rounds.what != NULL && (rounds.what != what || rounds.arg != arg)))
+		return false;
+	rounds.what = what;
+	rounds.arg = arg;
+	return true;
+}
+
+void
+sys_round_over(void)
+{
+	void (*what)(void *) = rounds.what;
+
+	rounds.goes = true;
+	rounds.what = NULL;
+	if (what != NULL)
+		what(rounds.arg);
+}
+
 /* On Linux a thread has a niceness of its own.  Where that may not be changed it stays as it is. */
 void
 sys_thread_yields(int nice)

@@ -39,6 +39,10 @@ void	sys_thread_yields(int nice);
 /* From now on this thread asks for little of a processor at a time (100 us), and so for its turn soon after it wakes: Linux 6.12 grants
  * it, others let it be. */
 void	sys_thread_prompt(void);
+/* A thread that goes in rounds, as a loop of events does, may put something off to the end of the round, once for all who ask meanwhile.
+ * False: it goes in no rounds, or puts off something else, and what was to be put off is to be done now. */
+bool	sys_put_off(void (*what)(void *), void *arg);
+void	sys_round_over(void);		/* said by the loop, each time before it waits */
 
 /* Addresses as text.  A network is an address, or one with /bits; an IPv4 address mapped into IPv6 counts as IPv4. */
 bool	sys_is_address(str);

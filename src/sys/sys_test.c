@@ -256,3 +256,35 @@ TEST(an_address_lies_in_a_network_or_not)
 	CHECK(sys_in_network(S("0.0.0.0/0"), S("8.8.8.8")) && !sys_in_network(S("0.0.0.0/0"), S("fd00::1")));
 	CHECK(!sys_in_network(S("10.0.0.0/33"), S("10.0.0.1")) && !sys_in_network(S("x"), S("10.0.0.1")) && !sys_is_address(S("unknown")));
 }
+
+static void count_up(void *arg) { ++*(int *)arg; }
+
+static void *
+go_in_rounds(void *arg)
+{
+	int *n = arg, other = 0;
+
+	CHECK(!sys_put_off(count_up, n));		/* a thread that has no rounds does it now */
+	sys_round_over();
+	for (int i = 0; i < 3; i++)
+		CHECK(sys_put_off(count_up, n));
+	CHECK(!sys_put_off(count_up, &other));
+	CHECK_INT(*n, ==, 0);
+	sys_round_over();
+	CHECK_INT(*n, ==, 1);
+	sys_round_over();
+	CHECK_INT(*n, ==, 1);
+	return NULL;
+}
+
+TEST(what_is_put_off_is_done_once_when_the_round_is_over)
+{
+	struct error e;
+	pthread_t thread;
+	int n = 0;
+
+	CHECK(sys_thread(&thread, "rounds", go_in_rounds, &n, &e) == OK);
+	pthread_join(thread, NULL);
+	CHECK(!sys_put_off(count_up, &n));
+	CHECK_INT(n, ==, 1);
+}
