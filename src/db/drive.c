@@ -729,10 +729,8 @@ company(const struct driver *d, int64_t now)
 {
 	int least = INT_MAX;
 
-	for (int k = 0; k < LANES && d->lane[k].seats > 0; k++) {
-		const struct lane *n = &d->lane[k];
+	for (const struct lane *n = d->lane; n < d->lane + LANES && n->seats > 0; n++)
 		least = MIN(least, n->aloft == 0 || now - n->left_us >= ALOFT_US ? 1 : ALOFT * n->aloft - n->waiting);
-	}
 	return MAX(least, 1);
 }
 
