@@ -1,13 +1,10 @@
 /* drive -- the thread of the pool that drives connections (see pool.c). */
 #include "db/pool_priv.h"
-#include <limits.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #define TASKS		256		/* reads under way on a driver, and one more for each seat; a write needs only the seat */
-#define ALOFT		8		/* so many wait for each flight under way: then another one leaves */
-#define ALOFT_US	2000		/* or when none has left for so long */
 #define TRIES		5		/* of a call that met another one, or lost its connection */
 #define SHUN_US		2000000		/* a replica that is none */
 #define EVENTS		64
@@ -723,17 +720,6 @@ wake_sleepers(struct driver *d, int64_t now)
 
 /* --- the driver --- */
 
-/* How many more reads make a flight leave: one, unless another one is under way and will land soon. */
-static int
-company(const struct driver *d, int64_t now)
-{
-	int least = INT_MAX;
-
-	for (const struct lane *n = d->lane; n < d->lane + LANES && n->seats > 0; n++)
-		least = MIN(least, n->aloft == 0 || now - n->left_us >= ALOFT_US ? 1 : ALOFT * n->aloft - n->waiting);
-	return MAX(least, 1);
-}
-
 /* Whether nothing is left to do; over: not ever. */
 static bool
 may_sleep(struct driver *d, int64_t now, bool *over)
@@ -745,7 +731,7 @@ may_sleep(struct driver *d, int64_t now, bool *over)
 	d->pending = g->wait.n + g->read.n + g->ride.n;
 	*over = g->closing && d->pending == 0 && d->alive == 0;
 	d->asleep = !work && !*over;
-	d->company = company(d, now);
+	d->company = pool_company(d, now);
 	pthread_mutex_unlock(&g->lock);
 	return !work;
 }

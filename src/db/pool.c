@@ -11,6 +11,7 @@
  * A server that says nothing for longer than a statement may take has left: its connection is closed.  A call whose connection is lost before
  * COMMIT goes back to the head of the queue; one that met a silent server has waited enough, and fails. */
 #include "db/pool_priv.h"
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -104,6 +105,17 @@ dial(void *arg)
 	}
 	pthread_mutex_unlock(&p->lock);
 	return NULL;
+}
+
+/* One, unless another one is under way and will land soon. */
+int
+pool_company(const struct driver *d, int64_t now)
+{
+	int least = INT_MAX;
+
+	for (const struct lane *n = d->lane; n < d->lane + LANES && n->seats > 0; n++)
+		least = MIN(least, n->aloft == 0 || now - n->left_us >= ALOFT_US ? 1 : ALOFT * n->aloft - n->waiting);
+	return MAX(least, 1);
 }
 
 void

@@ -7,6 +7,8 @@
 #include <stdatomic.h>
 
 #define GROUP		32		/* reads of a flight */
+#define ALOFT		8		/* so many wait for each flight under way: then another one leaves */
+#define ALOFT_US	2000		/* or when none has left for so long */
 #define MEASURE_US	10000000	/* between two looks at the size of the database */
 #define LOOK_US		100000		/* how often deadlines are looked at */
 
@@ -104,5 +106,6 @@ extern const struct pg_host pool_host;
 void	*pool_drive(void *driver);
 void	pool_tick(struct driver *, int64_t now);	/* measures the database when it is time */
 void	pool_seat_up(struct seat *);
+int	pool_company(const struct driver *, int64_t now);	/* how many more reads make a flight leave */
 void	pool_want(struct lane *, int n);		/* as many connections as would be used now */
 #endif
