@@ -56,7 +56,7 @@ $O/src/extract/%.o $O/test/lib/draw.o: private CPPFLAGS += $(X_CPP)
 $O/encode: $O/test/media/encode.o ; $(CC) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(FFMPEG))
 $O/draw: $O/test/lib/draw.o ; $(CC) $(LDFLAGS) -o $@ $^ $(X_LIBS)
 # A clock that tests move and names they answer for: what is loaded before a program is not sanitized itself.
-$O/clock.so $O/names.so: $O/%.so: test/lib/%.c ; @mkdir -p $O && $(CC) $(STD) $(WARN) -D_GNU_SOURCE -O1 -shared -fPIC -o $@ $<
+$O/clock.so $O/held.so $O/names.so: $O/%.so: test/lib/%.c ; @mkdir -p $O && $(CC) $(STD) $(WARN) -D_GNU_SOURCE -O1 -shared -fPIC -o $@ $<
 # The same where every key is a person, for test/matrix.
 $O/scriped-people: $(OBJ) $O/test/matrix/people.o ; $(CC) $(LDFLAGS) -Wl,--wrap=auth_check -o $@ $^ $(LDLIBS)
 $O/sqlplan: $O/tools/sqlplan.o $(filter-out $O/src/app/%,$(OBJ)) ; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)

@@ -225,7 +225,7 @@ class Server:
     # the process
 
     def surroundings(self):
-        loaded = [n for n, wanted in (('clock.so', self.clock), ('names.so', self.names_of)) if wanted]
+        loaded = [n for n, wanted in (('clock.so', self.clock), ('names.so', self.names_of), ('held.so', os.environ.get('SCRIPED_TEST_HELD'))) if wanted]
         more = {'CLOCK_FILE': self.clock.path} if self.clock else {}
         if self.names_of:
             more |= {'NAMES': self.names_of, 'CONNECTS': os.path.join(self.data, 'connects')}
