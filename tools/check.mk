@@ -20,7 +20,7 @@ layers:        ; @$(STEP) $@ sh tools/layers
 house:         ; @$(STEP) $@ sh tools/house
 build-asan:    ; +@$(STEP) $@ $(MAKE) BUILD=asan CC=gcc scriped unit-build fuzz-build build/asan/sqlplan build/asan/scriped-people build/asan/draw build/asan/encode build/asan/clock.so build/asan/names.so
 build-clang:   ; +@$(STEP) $@ $(MAKE) BUILD=debug O=build/clang CC=clang syntax
-build-release: ; +@$(STEP) $@ $(MAKE) BUILD=release CC=gcc all build/release/clock.so build/release/names.so
+build-release: ; +@$(STEP) $@ $(MAKE) BUILD=release CC=gcc all build/release/clock.so build/release/held.so build/release/names.so
 outside:       ; @$(STEP) $@ sh tools/outside npm python
 
 unit: build-asan
@@ -33,6 +33,8 @@ replay: build-asan
 	@$(STEP) $@ sh tools/each 'sh tools/corpus' $(FUZZERS:%=build/asan/%)
 scenario-sqlite: build-asan
 	@SCRIPED_BIN=build/asan/scriped $(STEP) $@ $(PY) test/scenario/run.py --engine sqlite
+# On PostgreSQL a lock that is kept while the database is asked can stop a node (test/lib/held.c).
+scenario-postgres signin-postgres flows-postgres mcp-postgres attacks-postgres uploads-postgres limits replicas: export SCRIPED_TEST_HELD := 1
 # On PostgreSQL the program as it is shipped, on SQLite the sanitized one: both are told all stories.
 scenario-postgres: build-release
 	@$(STEP) $@ $(PY) test/scenario/run.py --engine postgres
