@@ -9,7 +9,8 @@ CREATE TABLE node (
 	host     TEXT  NOT NULL,
 	version  TEXT  NOT NULL,
 	began_at {i64} NOT NULL,
-	seen_at  {i64} NOT NULL
+	seen_at  {i64} NOT NULL,
+	settings TEXT  NOT NULL DEFAULT ''	-- those that all nodes are to have alike, a line name=value each, without secrets; empty: not known
 ){strict};
 
 -- Duties that one node at a time does for all: who has it until when, and when it is next due.

@@ -22,7 +22,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib
 import cases
 import redis
 from cases import case, need
-from server import Client, Server, database_url, preload, program, psql, surroundings, wait_for
+from server import Client, Failure, Server, database_url, preload, program, psql, surroundings, wait_for
 
 class Provider:
     """An endpoint that writes a post when it is told to."""
@@ -176,6 +176,52 @@ def doctor(*args, env=None):
 
 def says(said, check, result, words):
     need(any(r == result and words in d for r, d in said.get(check, [])), f'{check}: {result} … {words}: {said.get(check)}')
+
+
+@case('settings that nodes must have alike and have not are told: in the log, by node list and by doctor', own=True)
+def alike(engine):
+    with Server({**API, 'public_url': 'https://a.example.com'}, db=engine) as a:
+        need([n['differs'] for n in nodes(a)] == [''], f'{nodes(a)}')
+        look = lambda: [row for row in json.loads(a.cli('doctor', '--json', ok=None)[1]) if row['check'] == 'nodes']
+        need([row['result'] for row in look()] == ['ok'], f'{look()}')
+        with a.twin({**WORKER, 'public_url': 'https://b.example.com', 'rate_read': 7}) as b:
+            need(b.log_wait("public_url is 'https://b.example.com' here and 'https://a.example.com' on node"), b.log_text())
+            need(b.log_text().count('let all nodes of a database have the same') == 2, b.log_text())
+            need({n['role']: n['differs'] for n in nodes(a)} == {'api': 'public_url=https://a.example.com rate_read=0', 'worker': 'public_url=https://b.example.com rate_read=7'},
+                 f'{nodes(a)}')
+            need({row['result'] for row in look()} == {'warn'} and 'rate_read=7 on ' in str(look()), f'{look()}')
+        need([n['differs'] for n in nodes(a)] == [''], f'{nodes(a)}')
+
+
+@case('who would read from a replica what others do not tell is refused, and there is a way from the one to the other', own=True)
+def replicas(engine):
+    if redis.program() is None:
+        raise cases.Skip('no Valkey or Redis')
+
+    def refused(server, settings, why):
+        try:
+            with server.twin(settings):
+                pass
+        except Failure as e:
+            need(why in str(e), f'{settings}: {e}')
+            return
+        raise cases.Wrong(f'{settings} is not refused')
+
+    with redis.Redis() as r, redis.Redis() as other, Server(API, db=engine) as a:
+        replica = {'db_read': a.database.url + '?application_name=replica', 'kv': r.url}
+        tells = {'db_read': a.database.url, 'kv': r.url}
+        refused(a, {**WORKER, **replica}, 'has no db_read and tells nobody')
+        need(len(nodes(a)) == 1, f'who was refused is there: {nodes(a)}')
+        with a.twin({**WORKER, **tells, 'kv': f'redis://localhost:{r.port}?name=127.0.0.1:{r.port}'}):
+            a.settings.update(tells)
+            a.restart()
+            with a.twin({**WORKER, **replica}):
+                refused(a, WORKER, 'reads from a replica, and would not be told')
+                refused(a, {**WORKER, **tells, 'kv': other.url}, 'has another kv')
+            need(a.client().post('/v1/notes', {'projectId': a.project, 'content': 'x'}).status == 200, 'who tells, and reads from no replica')
+        sql(a, "INSERT INTO node (id, role, host, version, began_at, seen_at) VALUES ('01J9ZAB12CD34E56F7G8H9JKMN', 'api', 'older:1', '0', 0, extract(epoch FROM now()) * 1000 + 600000)")
+        with a.twin({**WORKER, **replica}) as c:
+            need('older:1' not in c.log_text(), f'a node that says nothing of its settings: {c.log_text()}')
 
 
 @case('doctor asks the Valkey that nodes share', own=True)

@@ -145,6 +145,24 @@ def of_jobs(w):
             need(w.status(f"/v1/posts/{job['result']['postId']}", 1 - i % 2) == 200, 'the post of the job is not read')
 
 
+def of_commands(w):
+    """What a command wrote that found no server is read through any node, once it has ended; a command that writes no content does not shut the replicas."""
+    w.warm()
+    with w.stuck():
+        def command(*args):
+            p = subprocess.run([*scriped(), *args, '--json', '--db', w.c.uri('api1')], stdin=subprocess.DEVNULL, capture_output=True, text=True, env=surroundings(), timeout=60)
+            need(p.returncode == 0, f'{args}: {p.stderr}')
+            return json.loads(p.stdout)
+        before = w.reads('replica', 1)
+        need(w.status('/v1/folders/fold_01J9ZAB12CD34E56F7G8H9JKMN') == 404 and w.reads('replica', 1) > before, 'nothing is read from the replica')
+        command('key', 'mint', '--workspace', w.api[0].id, '--name', 'Beside', '--scopes', 'all')
+        need(w.figure('replica_open', 1), 'a key shut the replicas')
+        folder = command('folder', 'create', '--workspace', w.api[0].id, '--project', w.project, '--name', 'By a command')['id']
+        for node in (0, 1):
+            need(w.status(f'/v1/folders/{folder}', node) == 200, f'the folder is not read by {NODES[node]}')
+    w.warm()
+
+
 def cut_off(w):
     """The node that writes does not reach the Valkey, where others still read what it said before."""
     w.warm()
@@ -307,7 +325,7 @@ def main():
     with Cluster(SETTINGS, apis=2, workers=1, bucket=False, replica_reads=True) as c:
         c.migrate()
         w = World(c)
-        for case in (refused, looked_at, answers, own_writes, of_others, of_jobs, cut_off, emptied, cancelled, away, diverged):
+        for case in (refused, looked_at, answers, own_writes, of_others, of_jobs, of_commands, cut_off, emptied, cancelled, away, diverged):
             if only not in case.__name__:
                 continue
             try:

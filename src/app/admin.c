@@ -142,8 +142,7 @@ admin_node_list(struct admin *ad, struct db *db, struct error *e)
 	if (db_schema() < NODE_SCHEMA)
 		return fail(e, E_CONFLICT, NULL, "this database is of schema %d, which keeps no list of nodes: run scriped migrate", db_schema());
 	TRY(node_list(db, ad->a, v, &n, e));
-	for (int i = 0; i < n; i++)
-		v[i].alive = now_of(ad) - v[i].seen_at < NODE_DEAD_MS;
+	nodes_judge(ad->a, v, n, now_of(ad));
 	return admin_many(ad, &node_rec, v, MIN(n, admin_limit(ad)), sizeof(*v));
 }
 

@@ -8,6 +8,7 @@
  *	home.c		the data folder: lock, secret, database, opened for one command or for serve
  *	operate.c	commands that are operations of the API, for the command line as an Admin
  *	admin.c		the commands that no operation stands behind: setup, workspaces
+ *	nodes.c		the other processes of the database, as a server or a command meets them
  *	people.c	those for people and programs: passwords, OAuth clients
  *	site.c		where either is done: here, or in the server that holds the data folder
  *	control.c	the socket of that server
@@ -115,6 +116,13 @@ MUST_USE enum err admin_audit(struct admin *, struct db *, workspace_id, const c
 MUST_USE enum err password_read(struct options *, struct error *);
 extern const struct rec password_set_rec, client_verify_rec, client_delete_rec;
 extern const struct rec doctor_rec, extract_rec, openapi_rec, setup_rec, migrate_rec, plan_set_rec, list_rec, reembed_rec, export_rec, import_rec, backup_rec, restore_rec;
+
+/* --- the others of the database (PostgreSQL) --- */
+struct node;
+/* Says that this one is there, with its settings.  E_CONFLICT: with another that lives, who just wrote could read what was before; what else they have otherwise is a line in the log. */
+MUST_USE enum err nodes_meet(struct engine *, struct log *, struct node *me, struct error *);
+/* Behind what a command wrote: from its return on nobody reads from a replica what was before.  Takes two seconds where anybody reads from one.  g NULL: by a connection of its own. */
+MUST_USE enum err nodes_told(const struct conf *, struct engine *g, struct error *);
 
 /* --- the data folder --- */
 struct home {

@@ -31,6 +31,12 @@ static const struct look looks[] = {
 	    " x AS (SELECT nodes, nodes * ($1::bigint + 1) AS want, (SELECT min(most) FROM l WHERE most >= 0) AS have FROM n)"
 	    " SELECT CASE WHEN want > have THEN 'warn' ELSE 'ok' END, format('nodes: %s, with up to %s of the %s connections that may be%s', nodes, want, have,"
 	    "  CASE WHEN want > have THEN ': set db_pool lower or max_connections higher, or put PgBouncer between (deploy/pgbouncer.ini)' ELSE '' END) FROM x" },
+	{ "nodes", 5, 0,
+	    "WITH s AS (SELECT host, line, split_part(line, '=', 1) AS name FROM node, regexp_split_to_table(settings, '\n') AS line"
+	    "  WHERE seen_at > extract(epoch FROM clock_timestamp()) * 1000 - 20000 AND line <> ''), o AS (SELECT name FROM s GROUP BY name HAVING count(DISTINCT line) > 1)"
+	    " SELECT 'warn', format('%s: let all nodes have the same', string_agg(line || ' on ' || hosts, ', ' ORDER BY line))"
+	    "  FROM (SELECT name, line, string_agg(host, ' ' ORDER BY host) AS hosts FROM s JOIN o USING (name) GROUP BY name, line) d GROUP BY name"
+	    " UNION ALL SELECT 'ok', format('%s with the same settings where they must', count(DISTINCT host)) FROM s HAVING count(*) > 0 AND NOT EXISTS (SELECT 1 FROM o)" },
 	/* TABLE_later begins where the ranges end; the first ten letters of an id are its milliseconds. */
 	{ "partitions", PARTITION_SCHEMA, 0,
 	    "WITH t(name) AS (VALUES "
@@ -220,6 +226,10 @@ check_replica(struct doctor *d, const char *primary, int64_t lsn)
 		return;
 	if (d->conf.kv[0] == '\0')
 		doctor_tell(d, BAD, "db_read", "needs kv, by which nodes tell each other what was written: without it the server does not start");
+	if (strcmp(d->conf.db_read, d->conf.db) == 0) {
+		doctor_tell(d, GOOD, "db_read", "the primary: this node tells the others what it writes, and reads from no replica");
+		return;
+	}
 	PGconn *c = open_at(d, d->conf.db_read, "any", WARN, "db_read", "until it answers all is read from the primary");
 	if (c == NULL)
 		return;

@@ -485,6 +485,8 @@ import_run(const struct command *c, struct options *o)
 	(void)c;
 	enum err code = import_all(&m, &e);
 	if (code == OK)
+		code = nodes_told(&m.conf, NULL, &e);
+	if (code == OK)
 		report(&m, stdout, "imported");
 	else
 		clear_line(&m);

@@ -190,6 +190,25 @@ open_bus(struct server *s, struct error *e)
 }
 
 static enum err
+meet_nodes(struct server *s, struct error *e)
+{
+	struct arena a;
+	struct buf b;
+
+	if (home_pg(s->confs[0]) == NULL)
+		return OK;
+	arena_init(&a, 1 << 16);
+	buf_init(&b, &a, 1 << 16);
+	conf_shared(s->confs[0], &b);
+	struct node me = s->node;
+	me.seen_at = me.began_at;
+	me.settings = buf_str(&b);
+	enum err code = nodes_meet(s->home.engine, s->log, &me, e);
+	arena_free(&a);
+	return code;
+}
+
+static enum err
 open_log(struct server *s, struct error *e)
 {
 	const struct conf *c = s->confs[0];
@@ -375,10 +394,9 @@ start(struct server *s, struct error *e)
 	TRY(check_role(s, e));
 	TRY(check_replica(s, e));
 	TRY(open_log(s, e));
-	if (s->confs[0]->db_read[0] != '\0' && s->confs[0]->kv[0] == '\0')
-		log_note(s->log, LOG_WARN, "start", "db_read is not used: only a Valkey knows which reads a replica may answer; set kv");
 	TRY(open_home(s, e));
 	TRY(open_bus(s, e));
+	TRY(meet_nodes(s, e));
 	TRY(open_blobs(s, e));
 	TRY(open_work(s, e));
 	TRY(open_front(s, e));

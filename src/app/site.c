@@ -267,6 +267,15 @@ print_result(const struct command *c, const struct options *o, const json_t *v)
 	}
 }
 
+/* What nodes may read from a replica: what a scope opens (api/pipeline.c). */
+static bool
+writes_content(const struct command *c)
+{
+	const struct op *op = command_op(c);
+
+	return op != NULL && op->method != M_GET && op->scopes != 0;
+}
+
 int
 site_run(const struct command *c, struct options *o)
 {
@@ -280,6 +289,8 @@ site_run(const struct command *c, struct options *o)
 	s.home.first = s.home.make = c->admin == admin_setup || c->admin == admin_workspace_create;
 	enum err code = c->asks != NULL ? c->asks(o, &e) : OK;
 	if (code == OK && (code = fetch(&s, o, c, &v, &e)) == OK) {
+		if (s.desk.api != NULL && writes_content(c))
+			code = nodes_told(&s.conf, s.home.engine, &e);
 		print_result(c, o, v);
 		json_decref(v);
 	}

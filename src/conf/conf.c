@@ -471,6 +471,37 @@ conf_print(const struct conf *c, bool json, struct buf *b)
 		buf_add(b, S("}\n"));
 }
 
+/* Of a URI what stands behind its credentials; where it gives that a name, this. */
+static str
+place_in(str uri)
+{
+	size_t from = uri.n;
+
+	while (from > 0 && uri.p[from - 1] != '@' && !str_ends(str_cut(uri, 0, from), S("://")))
+		from--;
+	str options = str_cut(uri, from, uri.n), place = str_split(&options, '?');
+	return options.p != NULL && str_starts(options, S("name=")) ? str_cut(options, 5, options.n) : place;
+}
+
+void
+conf_shared(const struct conf *c, struct buf *b)
+{
+	for (const struct setting *s = rows; s < ROWS_END; s++) {
+		if (!(s->flags & CF_SAME))
+			continue;
+		buf_fmt(b, "%s=", s->name);
+		if (s->at == offsetof(struct conf, db_read))
+			buf_add(b, c->db_read[0] == '\0' ? S("") : strcmp(c->db_read, c->db) == 0 ? S("primary") : S("replica"));
+		else if (s->flags & CF_SECRET)
+			buf_add(b, place_in(str_z(text_of(c, s))));
+		else if (s->kind == TEXT)
+			buf_add(b, str_z(text_of(c, s)));
+		else
+			print_value(c, s, false, b);
+		buf_char(b, '\n');
+	}
+}
+
 #define COLUMNS	100
 #define INDENT	25
 

@@ -15,7 +15,7 @@
 #define CONF_H
 #include "sys/sys.h"
 
-enum { CF_RELOAD = 1, CF_SECRET = 2 };
+enum { CF_RELOAD = 1, CF_SECRET = 2, CF_SAME = 4 };
 struct conf {
 	struct arena a;
 	uint64_t given[4];		/* a bit per row: said by the file, the environment or the command line */
@@ -37,6 +37,9 @@ MUST_USE enum err conf_load(struct conf *ret, const char *file, char *const *env
 void	conf_free(struct conf *);
 /* Every setting with its value, one per line as a file has them or as a JSON object; a secret that is set as "***". */
 void	conf_print(const struct conf *, bool json, struct buf *);
+/* Those that all nodes of a database are to have alike, a line name=value each, without what is secret: of `kv` where it leads, of `db_read` whether
+ * that is a replica, the primary, or nowhere. */
+void	conf_shared(const struct conf *, struct buf *);
 /* The settings as a manual: name, default, range, doc; for --help, the man page and the docs. */
 void	conf_help(struct buf *);
 /* What SIGHUP cannot take over: settings that are not CF_RELOAD stay as `first` has them, which must outlive `now`.

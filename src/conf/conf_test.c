@@ -250,6 +250,43 @@ TEST(a_uri_of_a_bucket_that_cannot_be_right_is_refused)
 	}
 }
 
+/* Whether that line is among what all nodes are to have alike. */
+static bool
+shares(const char *const *set, int n, const char *line)
+{
+	struct arena arena;
+	struct conf c;
+	struct buf b;
+
+	arena_init(&arena, 65536);
+	buf_init(&b, &arena, 65536);
+	buf_add(&b, S("\n"));
+	CHECK_INT(conf_load(&c, NULL, NULL, set, n, &e), ==, OK);
+	conf_shared(&c, &b);
+	buf_char(&b, '\0');
+	bool found = strstr(b.p, str_fmt(&arena, "\n%s\n", line).p) != NULL;
+	CHECK(strstr(b.p, "secret") == NULL && strstr(b.p, "openai") == NULL && strstr(b.p, "listen") == NULL);
+	conf_free(&c);
+	arena_free(&arena);
+	return found;
+}
+
+TEST(what_nodes_share_is_told_without_secrets)
+{
+	static const struct { const char *set[2], *line; } row[] = {
+		{ { "kv=rediss://me:secret@valkey:6380/2" }, "kv=valkey:6380/2" }, { { "kv=redis://valkey" }, "kv=valkey" }, { { "kv=" }, "kv=" },
+		{ { "kv=redis://:secret?name=x@10.0.0.6:1?name=main" }, "kv=main" },
+		{ { "db_read=postgres://:secret@b/x", "db=postgres://:secret@a/x" }, "db_read=replica" },
+		{ { "db_read=postgres://:secret@a/x", "db=postgres://:secret@a/x" }, "db_read=primary" },
+		{ { "db=postgres://:secret@a/x" }, "db_read=" },
+		{ { "public_url=https://api.example.com" }, "public_url=https://api.example.com" }, { { "rate_read=7" }, "rate_read=7" }, { { "db_clock=off" }, "db_clock=false" },
+		{ { "blob=s3://files?endpoint=http://s3:9000", "blob_key_secret=secret" }, "blob_endpoint=http://s3:9000" },
+	};
+
+	for (size_t i = 0; i < COUNT(row); i++)
+		CHECK(shares(row[i].set, row[i].set[1] != NULL ? 2 : 1, row[i].line));
+}
+
 TEST(what_needs_a_restart_is_named_and_stays)
 {
 	const char *set[] = { "listen=:1", "threads=3", "rate_read=1", "bench=on", "log_format=json", "openai_key=x" };

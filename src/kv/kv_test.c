@@ -23,12 +23,13 @@ TEST(a_uri_names_a_server)
 		{ "redis://h", "h", "6379", "", "", 0, false },
 		{ "redis://h/", "h", "6379", "", "", 0, false },
 		{ "redis://h:1/7", "h", "1", "", "", 7, false },
+		{ "redis://:a?b@h:1/7?name=main", "h", "1", "", "a?b", 7, false },
 		{ "rediss://:p%40%3a@h:2", "h", "2", "", "p@:", 0, true },
 		{ "redis://u:a@b@[::1]:3/0", "::1", "3", "u", "a@b", 0, false },
 		{ "redis://u:p@[fe80::1]", "fe80::1", "6379", "u", "p", 0, false },
 	};
 	static const char *const bad[] = { "", "h", "http://h", "redis://", "redis://:1", "redis://h:0", "redis://h:65536", "redis://h:x", "redis://h/x", "redis://h/-1",
-		"redis://u:%4@h", "redis://u:%00p@h", "redis://[::1", "redis://[::1]x" };
+		"redis://u:%4@h", "redis://u:%00p@h", "redis://[::1", "redis://[::1]x", "redis://h?", "redis://h?x=y", "redis://h?name=" };
 	struct kv_uri u;
 	struct error e;
 

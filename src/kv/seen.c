@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #define LOOK_US		500000
-#define SLACK_US	200000		/* beyond a licence */
 #define RENEW_US	2000000		/* while kv is away and somebody wrote: so that the next one need not wait for licences to end */
 #define KEPT_US		3000000		/* the replicas are shut for so long behind a move, whatever happens; half of SEEN_SHUT_US */
 #define MUTE_US		60000000	/* behind the last position that kv did not take */
@@ -146,11 +145,13 @@ read_gate(void *ctx, struct db *db, struct error *e)
 	return db_done(&r, e);
 }
 
+enum err seen_shut(struct db *db, struct error *e) { return db_run_(db, &move, e, NULL, 0); }
+
 static enum err
 move_gate(void *ctx, struct db *db, struct error *e)
 {
 	(void)ctx;
-	return db_run_(db, &move, e, NULL, 0);
+	return seen_shut(db, e);
 }
 
 static void
@@ -231,7 +232,7 @@ shut(struct seen *s)
 		log_note(s->c.log, LOG_WARN, "replica", "what was written could not be told in `kv`: all nodes read from the primary until that works again");
 	}
 	s->moved_us = began;
-	if (mono() < s->shut_us + SEEN_LEASE_US + SLACK_US)
+	if (mono() < s->shut_us + SEEN_OVER_US)
 		give_back(s, covered);
 	else
 		let_go(covered);
@@ -250,7 +251,7 @@ kv_is_away(const struct seen *s)
 static int64_t
 rest_us(struct seen *s, int64_t looked_us, bool *due)
 {
-	int64_t now = mono(), settled = s->shut_us + SEEN_LEASE_US + SLACK_US;
+	int64_t now = mono(), settled = s->shut_us + SEEN_OVER_US;
 	bool waits = s->held != NULL, early = s->shut_us != 0 && now < settled && now - s->moved_us < RENEW_US;
 
 	*due = (waits && !early) || (s->failed_us != 0 && now - s->failed_us < MUTE_US && now - s->moved_us >= RENEW_US && kv_is_away(s));

@@ -27,6 +27,7 @@
 #define SEEN_SCHEMA	5
 #define SEEN_LEASE_US	INT64_C(2000000)
 #define SEEN_SHUT_US	INT64_C(6000000)
+#define SEEN_OVER_US	(SEEN_LEASE_US + 200000)	/* behind a move: all licences from before have run out, whoever looks a little late */
 
 struct seen;
 struct seen_conf {
@@ -41,6 +42,10 @@ void	seen_stop(struct seen *);
 void	seen_free(struct seen *);
 /* What a replica must have replayed to answer for a workspace whose position kv gave; KV_UNKNOWN: ask the primary.  Of NULL, too. */
 int64_t	seen_since(struct seen *, int64_t wrote);
+
+/* For who writes and has no `seen`, such as a command: all nodes read from the primary, and from replicas again when these have what is written by now.  It
+ * holds SEEN_OVER_US behind the commit. */
+MUST_USE enum err seen_shut(struct db *, struct error *);
 
 struct seen_stats { bool open; int64_t told, held; };	/* positions that kv took; calls that waited for replicas to be shut */
 void	seen_stats(struct seen *, struct seen_stats *);	/* of NULL: nothing */

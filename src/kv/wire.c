@@ -17,7 +17,7 @@
 static enum err
 bad_uri(struct error *e, const char *what)
 {
-	return fail(e, E_USAGE, "kv", "kv: %s; it is redis://[USER:PASSWORD@]HOST[:PORT][/NUMBER], or rediss:// for TLS", what);
+	return fail(e, E_USAGE, "kv", "kv: %s; it is redis://[USER:PASSWORD@]HOST[:PORT][/NUMBER][?name=WORD], or rediss:// for TLS", what);
 }
 
 static int hex(char c) { return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1; }
@@ -84,6 +84,10 @@ kv_uri_read(str s, struct kv_uri *u, struct error *e)
 			return bad_uri(e, "user or password cannot be read");
 		s = str_cut(s, (size_t)(at - s.p) + 1, s.n);
 	}
+	str option = s;
+	s = str_split(&option, '?');
+	if (option.p != NULL && (!str_eq(str_split(&option, '='), S("name")) || option.n == 0))
+		return bad_uri(e, "behind ? there is name=WORD, and nothing else");
 	str place = str_split(&s, '/');
 	if (!read_place(place, u))
 		return bad_uri(e, "host or port cannot be read");

@@ -8,7 +8,7 @@
 #include <hiredis/hiredis.h>
 
 struct kv_uri { char host[256], port[6], user[128], pass[256]; int db; bool tls; };
-/* redis://[user:pass@]host[:port][/db], rediss:// */
+/* redis://[user:pass@]host[:port][/db], rediss://; behind it ?name=WORD, for who compares settings of nodes that reach it by different addresses */
 MUST_USE enum err kv_uri_read(str, struct kv_uri *, struct error *);
 
 struct wire {

@@ -42,13 +42,18 @@ pulse(void *ctx, struct db *db, struct error *e)
 	struct work *w = ctx;
 	struct node me = w->c.node, *all;
 	struct arena a;
-	int n, live = 0, serve = 0;
+	struct buf b;
+	int n = 0, live = 0, serve = 0;
 
 	me.seen_at = sys_wall_ms(w->c.clock);
-	TRY(node_say(db, &me, e));
 	arena_init(&a, 4 << 20);
+	buf_init(&b, &a, 1 << 16);
+	conf_shared(settings(w), &b);
+	me.settings = buf_str(&b);
 	all = NEW_N(&a, struct node, NODES_MAX);
-	enum err code = node_list(db, &a, all, &n, e);
+	enum err code = node_say(db, &me, e);
+	if (code == OK)
+		code = node_list(db, &a, all, &n, e);
 	for (int i = 0; code == OK && i < n; i++) {
 		bool lives = me.seen_at - all[i].seen_at < NODE_DEAD_MS;
 		live += lives;

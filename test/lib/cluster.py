@@ -288,7 +288,7 @@ class Cluster:
             node.start()
 
     def of_services(self, name):
-        given = {'kv': f"redis://127.0.0.1:{self.port[name + '-kv']}"} if self.kv else {}
+        given = {'kv': f"redis://127.0.0.1:{self.port[name + '-kv']}?name=kv"} if self.kv else {}
         if self.replica_reads:
             given |= {'db_read': self.uri(name, 'prefer-standby')}
         if self.s3:

@@ -101,7 +101,7 @@ add_error_pages(struct site *s)
 
 /* --- settings --- */
 
-enum { CF_RELOAD = 1, CF_SECRET = 2 };
+enum { CF_RELOAD = 1, CF_SECRET = 2, CF_SAME = 4 };
 enum kind { GROUP, TEXT, NUMBER, SWITCH, WORD };
 static const struct { enum kind kind; const char *name, *def, *low, *high, *unit; int flags; const char *doc; } settings[] = {
 #define SET_GROUP(title) { GROUP, title, NULL, NULL, NULL, NULL, 0, NULL },
