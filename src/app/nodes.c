@@ -132,7 +132,7 @@ nodes_told(const struct conf *c, struct engine *g, struct error *e)
 	if (home_pg(c) == NULL || db_schema() < NODE_SCHEMA)
 		return OK;
 	arena_init(&m.a, MEET_BUDGET);
-	enum err code = g != NULL ? engine_wait(g, shut_replicas, &m, &why) : by_itself(home_bus(c), &m, &why);
+	enum err code = g != NULL ? engine_wait(g, shut_replicas, &m, &why) : by_itself(home_direct(c), &m, &why);
 	arena_free(&m.a);
 	if (code != OK)
 		return fail(e, code, NULL, "it is done, but nodes that read from a replica could not be told, and may show what was before for as long as that is behind: %s", why.detail);
