@@ -425,7 +425,7 @@ def paused(engine):
             with a.twin({**WORKER, **lease, 'openai_url': p.url}) as other:
                 need(wait_for(lambda: c.get(f"/v1/jobs/{job['id']}").json()['data']['status'] == 'DONE'), f"{c.get('/v1/jobs/' + job['id'])} {other.log_text()[-800:]}")
                 made = sql(a, 'SELECT (SELECT count(*) FROM post), (SELECT count(*) FROM event), (SELECT sum(spent) FROM spend), (SELECT sum(reserved) FROM spend), (SELECT max(attempts) FROM job)')
-        need(slow.log_wait('lease of this job was lost'), f'the other one was not refused: {slow.log_text()[-1500:]}')
+        need(slow.log_wait('event=job .*end=lost'), f'the other one was not refused: {slow.log_text()[-1500:]}')
         now = sql(a, 'SELECT (SELECT count(*) FROM post), (SELECT count(*) FROM event), (SELECT sum(spent) FROM spend), (SELECT sum(reserved) FROM spend), (SELECT max(attempts) FROM job)')
         need(made == now and made.startswith('1|'), f'what was written before and after: {made} {now}')
 

@@ -291,7 +291,8 @@ def diverged(w):
         need(wait_for(lambda: w.status('/v1/jobs', 0) == 200, 60), 'nothing is served after the promotion')
         for _ in range(20):
             note = w.note()
-            need(w.status(f'/v1/notes/{note}', 2) == 200, 'what was written after a promotion is not read')
+            status = w.status(f'/v1/notes/{note}', 2)
+            need(status == 200, f'what was written after a promotion is not read: {status}')
         if i == 0:
             w.opened()
 
