@@ -58,6 +58,12 @@ class World:
     def status(self, path, node=1):
         return self.to[node].get(path).status
 
+    def settled(self, path, node):
+        """The status once it is not 503: its links to a server that was promoted may be on their way."""
+        seen = []
+        wait_for(lambda: seen.append(self.status(path, node)) or seen[-1] != 503)
+        return seen[-1]
+
     def warm(self):
         """Both nodes read from the replica, and it has what was written."""
         self.opened()
@@ -291,7 +297,7 @@ def diverged(w):
         need(wait_for(lambda: w.status('/v1/jobs', 0) == 200, 60), 'nothing is served after the promotion')
         for _ in range(20):
             note = w.note()
-            status = w.status(f'/v1/notes/{note}', 2)
+            status = w.settled(f'/v1/notes/{note}', 2)
             need(status == 200, f'what was written after a promotion is not read: {status}')
         if i == 0:
             w.opened()
