@@ -109,8 +109,10 @@ look(struct doctor *d, PGconn *c, const struct look *l)
 
 	snprintf(pool, sizeof(pool), "%lld", (long long)d->conf.db_pool);
 	PGresult *r = PQexecParams(c, l->sql, strstr(l->sql, "$1") != NULL, NULL, v, NULL, NULL, 0);
-	if (PQresultStatus(r) != PGRES_TUPLES_OK)
-		doctor_tell(d, WARN, l->check, "cannot be looked at: %s", PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY));
+	if (PQresultStatus(r) != PGRES_TUPLES_OK) {
+		const char *why = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+		doctor_tell(d, WARN, l->check, "cannot be looked at: %s", why != NULL ? why : "the connection was lost");
+	}
 	for (int i = 0; i < PQntuples(r); i++) {
 		char word = PQgetvalue(r, i, 0)[0];
 		doctor_tell(d, word == 'o' ? GOOD : word == 'w' ? WARN : BAD, l->check, "%s", PQgetvalue(r, i, 1));
