@@ -6,7 +6,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define SETUP_US	INT64_C(500000)		/* to connect, and for all that is said before the first take */
+#define SETUP_US	INT64_C(500000)		/* at least: to connect, and for all that is said before the first take, */
+#define SETUP_TRIPS	8			/* so many round trips with TLS, each of which may take as long as a take may */
 #define PING_US		INT64_C(1000000)	/* of silence, after which we ask whether it still lives */
 #define HEAPS		256			/* chains of names, while takes of one name are brought together */
 #define WROTE_MS	"3600000"		/* an hour: no replica that is further behind is of use */
@@ -400,18 +401,20 @@ load(struct valkey *v, enum what what, const char *text, int64_t until_us)
 	return ok || wire_fail(&v->wire, "EPROTO");
 }
 
+static int64_t setup_us(const struct valkey *v) { return MAX(SETUP_US, SETUP_TRIPS * v->kv->patience_us); }
+
 /* Who we are, where we count, our scripts; and whether one may write there. */
 static bool
 set_up(struct valkey *v)
 {
 	const struct kv_uri *u = &v->uri;
-	int64_t until = sys_mono_us(v->kv->c.clock) + SETUP_US;
+	int64_t until = sys_mono_us(v->kv->c.clock) + setup_us(v);
 	str who[] = { S("AUTH"), str_z(u->user), str_z(u->pass) }, pass[] = { S("AUTH"), str_z(u->pass) };
 	char db[16];
 
 	snprintf(db, sizeof(db), "%d", u->db);
 	str where[] = { S("SELECT"), str_z(db) };
-	if (!wire_open(&v->wire, SETUP_US))
+	if (!wire_open(&v->wire, setup_us(v)))
 		return false;
 	if (u->user[0] != '\0' ? !told(v, who, 3, until) : u->pass[0] != '\0' && !told(v, pass, 2, until))
 		return false;
@@ -591,7 +594,7 @@ start(struct valkey *v, struct error *e)
 	TRY(sys_thread(&v->thread, "kv", run, v, e));
 	v->runs = true;
 	pthread_mutex_lock(&v->lock);
-	while (!v->tried && sys_cond_wait_us(&v->tried_once, &v->lock, 2 * SETUP_US))
+	while (!v->tried && sys_cond_wait_us(&v->tried_once, &v->lock, 2 * setup_us(v)))
 		;
 	pthread_mutex_unlock(&v->lock);
 	return OK;
