@@ -17,7 +17,8 @@ cover   := -O0 -g --coverage -DNDEBUG
 fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 # the faster linker where there is one: a check links some hundred programs
 link_asan := $(if $(shell command -v ld.gold),-fuse-ld=gold)
-link_release := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+# relative relocations packed are 0.2 MB less (glibc 2.36, as in Debian 12)
+link_release := -pie -Wl,-z,relro,-z,now,-z,pack-relative-relocs -Wl,--as-needed
 VERSION := $(shell sed -n 's/^\#\# \([0-9][0-9.]*\).*/\1/p' CHANGES.md | head -n 1)
 
 CPPFLAGS := $(CPPFLAGS) -Isrc -Itest/lib $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I $(PKGS))) -DSCRIPED_VERSION='"$(VERSION)"'
