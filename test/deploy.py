@@ -618,7 +618,7 @@ def bouncer(_):
                     said = [one for answers in pool.map(write, range(12)) for one in answers]
                 need(set(said) == {200}, f'{b.pools}: {set(said)}; {s.log_text()[-1500:]}; {b.said()}')
                 looked = [(row['check'], row['result']) for row in json.loads(scriped('doctor', '--json', '--db', b.url).stdout)]
-                need(('pooler', 'warn') in looked and ('words', 'ok' if b.pools == 'session' else 'warn') in looked, f'{looked}')
+                need(('pooler', 'warn') in looked and ('words', 'ok' if b.pools == 'session' else 'warn') in looked, f'{b.pools}: {looked}')
                 for node in (s, other):
                     a = node.client().post('/v1/posts/generations', {'projectId': s.project, 'source': {'text': 'We moved to a tracker. Calls fell by half.'}, 'wait_for_completion_ms': 20000})
                     need(a.status == 200 and a.json()['data']['status'] == 'DONE', f'{a}')

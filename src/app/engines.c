@@ -147,15 +147,16 @@ check_offset(struct doctor *d, PGconn *c)
 static bool
 hears(PGconn *listener, PGconn *other, PGconn *speaker)
 {
-	int64_t until = sys_mono_us(&sys_clock_real) + HEARD_US;
+	unsigned name = (unsigned)PQbackendPID(listener);	/* those of a pooler may be negative */
 	PGnotify *word = NULL;
 	char channel[64], say[80];
 
-	snprintf(channel, sizeof(channel), "LISTEN scriped_doctor_%d", PQbackendPID(listener));
-	snprintf(say, sizeof(say), "NOTIFY scriped_doctor_%d", PQbackendPID(listener));
+	snprintf(channel, sizeof(channel), "LISTEN scriped_doctor_%u", name);
+	snprintf(say, sizeof(say), "NOTIFY scriped_doctor_%u", name);
 	PQclear(PQexec(listener, channel));
 	PQclear(PQexec(other, "BEGIN; SELECT 1"));	/* has what the listener gave back, if it did */
 	PQclear(PQexec(speaker, say));
+	int64_t until = sys_mono_us(&sys_clock_real) + HEARD_US;
 	for (int64_t now; word == NULL && (now = sys_mono_us(&sys_clock_real)) < until && PQstatus(listener) == CONNECTION_OK; ) {
 		struct pollfd p = { PQsocket(listener), POLLIN, 0 };
 		(void)poll(&p, 1, (int)((until - now) / 1000) + 1);
